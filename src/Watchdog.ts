@@ -1,0 +1,79 @@
+/**
+ * Ends turns that give no event in time. One ticking fiber serves all turns, so a token costs nothing here.
+ */
+import { Duration, Effect, type Scope } from "effect"
+import { UpstreamTimeout } from "./domain/ChatError.ts"
+import type { Turn } from "./domain/Turn.ts"
+
+export interface Limits {
+  readonly firstTokenTimeout: Duration.Duration
+  readonly idleTimeout: Duration.Duration
+  readonly totalTimeout: Duration.Duration
+}
+
+export interface Watchdog {
+  /** Watches the turn until the scope closes. */
+  readonly watch: (turn: Turn, instance: string) => Effect.Effect<void, never, Scope.Scope>
+}
+
+interface Watched {
+  readonly turn: Turn
+  readonly instance: string
+  readonly end: number
+  seen: number
+  deadline: number
+}
+
+/** How late a timeout may come. */
+const tick = Duration.millis(100)
+
+export const make = Effect.fnUntraced(function* (limits: Limits) {
+  const clock = yield* Effect.clock
+  const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+  const first = Duration.toMillis(limits.firstTokenTimeout)
+  const idle = Duration.toMillis(limits.idleTimeout)
+  const total = Duration.toMillis(limits.totalTimeout)
+  const watched = new Set<Watched>()
+  const busy = yield* Effect.makeLatch(false)
+
+  const check = Effect.sync(() => {
+    const at = now()
+    for (const entry of watched) {
+      const { instance, turn } = entry
+      const count = turn.count()
+      if (count !== entry.seen) {
+        entry.seen = count
+        entry.deadline = at + idle
+      }
+      if (at >= entry.end) turn.fail(new UpstreamTimeout({ instance, phase: "total" }))
+      else if (at >= entry.deadline) {
+        turn.fail(new UpstreamTimeout({ instance, phase: count === 0 ? "first_token" : "idle" }))
+      }
+    }
+  })
+  yield* busy.await.pipe(
+    Effect.zipRight(Effect.sleep(tick)),
+    Effect.zipRight(check),
+    Effect.forever,
+    Effect.interruptible,
+    Effect.forkScoped
+  )
+
+  const watch: Watchdog["watch"] = (turn, instance) =>
+    Effect.asVoid(
+      Effect.acquireRelease(
+        Effect.suspend(() => {
+          const at = now()
+          const entry: Watched = { turn, instance, end: at + total, seen: 0, deadline: at + first }
+          watched.add(entry)
+          return Effect.as(busy.open, entry)
+        }),
+        (entry) =>
+          Effect.suspend(() => {
+            watched.delete(entry)
+            return watched.size === 0 ? busy.close : Effect.void
+          })
+      )
+    )
+  return { watch } satisfies Watchdog
+})

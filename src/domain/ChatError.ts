@@ -1,0 +1,66 @@
+/**
+ * Everything that can go wrong between a decoded request and its last event.
+ *
+ * No status code and no wire shape live here: each HTTP dialect words these failures in its own way.
+ * `detail` and `cause` are for the log; no dialect may show them.
+ */
+import { Schema } from "effect"
+
+/** No slot became free in time, or the queue was full. `retryAfter` in whole seconds, at least 1. */
+export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", {
+  reason: Schema.Literal("queue_full", "queue_timeout"),
+  retryAfter: Schema.Int
+}) {}
+
+/** The gateway is going down and takes no new work. */
+export class ShuttingDown extends Schema.TaggedError<ShuttingDown>()("ShuttingDown", {}) {}
+
+/** The instance has no account signed in. `retriable` tells whether a login may cure it without a person. */
+export class NotLoggedIn extends Schema.TaggedError<NotLoggedIn>()("NotLoggedIn", {
+  instance: Schema.String,
+  retriable: Schema.Boolean
+}) {}
+
+/** A login was tried and did not lead to a session. */
+export class LoginFailed extends Schema.TaggedError<LoginFailed>()("LoginFailed", {
+  instance: Schema.String,
+  detail: Schema.String
+}) {}
+
+/** The instance cannot be reached at the moment: starting, reconnecting or failed. */
+export class BackendUnavailable extends Schema.TaggedError<BackendUnavailable>()("BackendUnavailable", {
+  instance: Schema.String,
+  detail: Schema.String
+}) {}
+
+/**
+ * The instance answered with a failure, or broke. `started` is false only when the turn provably never began,
+ * so that asking another instance cannot repeat anything.
+ */
+export class BackendFailure extends Schema.TaggedError<BackendFailure>()("BackendFailure", {
+  instance: Schema.String,
+  started: Schema.Boolean,
+  detail: Schema.String
+}) {}
+
+/** The quota of the account is used up. */
+export class QuotaExhausted extends Schema.TaggedError<QuotaExhausted>()("QuotaExhausted", {
+  instance: Schema.String
+}) {}
+
+/** No event in time: none at all, none for a while, or no end. */
+export class UpstreamTimeout extends Schema.TaggedError<UpstreamTimeout>()("UpstreamTimeout", {
+  instance: Schema.String,
+  phase: Schema.Literal("first_token", "idle", "total")
+}) {}
+
+/** No model goes by that name; `near` holds names that look alike. */
+export class ModelNotFound extends Schema.TaggedError<ModelNotFound>()("ModelNotFound", {
+  model: Schema.String,
+  near: Schema.Array(Schema.String)
+}) {}
+
+/** What may end a turn that a backend has accepted. */
+export type TurnError = BackendFailure | QuotaExhausted | NotLoggedIn | BackendUnavailable | UpstreamTimeout
+
+export type ChatError = TurnError | Overloaded | ShuttingDown | LoginFailed | ModelNotFound

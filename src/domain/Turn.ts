@@ -1,0 +1,152 @@
+/**
+ * The events of one running turn, on their way from the backend's callbacks to their only reader.
+ *
+ * A reader takes them either as a `Stream`, or by callbacks without a fiber step per token; both see the same
+ * events and the same end. After a `Finish` or a failure nothing more is taken.
+ */
+import { Chunk, Deferred, Effect, Either, FiberId, Option, type Scope, Stream } from "effect"
+import type { ChatEvent } from "./Chat.ts"
+import { BackendFailure, type TurnError } from "./ChatError.ts"
+
+export interface Reader {
+  readonly onEvent: (event: ChatEvent) => void
+  readonly onFailure: (error: TurnError) => void
+}
+
+export type TurnState = "running" | "finished" | "failed"
+
+export interface Turn {
+  readonly state: () => TurnState
+  /** How many events came so far; a watchdog compares two readings. */
+  readonly count: () => number
+  /** Takes an event; false once the turn is over. */
+  readonly emit: (event: ChatEvent) => boolean
+  readonly fail: (error: TurnError) => void
+  /** Hands over what is buffered, then everything as it comes, synchronously. */
+  readonly read: (reader: Reader) => void
+  /** Resolves at the first event, fails when the turn failed before it. */
+  readonly started: Effect.Effect<void, TurnError>
+}
+
+export interface TurnOptions {
+  readonly instance: string
+  /** Most characters held for a reader that does not read; beyond it the turn fails. */
+  readonly capacity?: number
+}
+
+const sizeOf = (event: ChatEvent): number => ("text" in event ? event.text.length : 64)
+
+export const make = (options: TurnOptions): Turn => {
+  const capacity = options.capacity ?? 1 << 20
+  const started = Deferred.unsafeMake<void, TurnError>(FiberId.none)
+  let state: TurnState = "running"
+  let failure: TurnError | undefined
+  let reader: Reader | undefined
+  let buffer: Array<ChatEvent> = []
+  let held = 0
+  let count = 0
+  const begin = (effect: Effect.Effect<void, TurnError>) => Deferred.unsafeDone(started, effect)
+
+  const fail = (error: TurnError) => {
+    if (state !== "running") return
+    state = "failed"
+    failure = error
+    if (count === 0) begin(Effect.fail(error))
+    reader?.onFailure(error)
+  }
+
+  const emit = (event: ChatEvent): boolean => {
+    if (state !== "running") return false
+    if (event._tag === "Finish") state = "finished"
+    if (count++ === 0) begin(Effect.void)
+    if (reader !== undefined) {
+      reader.onEvent(event)
+      return true
+    }
+    held += sizeOf(event)
+    if (held > capacity) {
+      state = "running"
+      fail(new BackendFailure({ instance: options.instance, started: true, detail: "the reader fell behind" }))
+      return false
+    }
+    buffer.push(event)
+    return true
+  }
+
+  const read = (next: Reader) => {
+    reader = next
+    const waiting = buffer
+    buffer = []
+    held = 0
+    for (const event of waiting) next.onEvent(event)
+    if (failure !== undefined) next.onFailure(failure)
+  }
+
+  return { state: () => state, count: () => count, emit, fail, read, started: Deferred.await(started) }
+}
+
+/** The portable reading: buffers no more than `capacity` characters between two pulls. */
+export const toStream = (turn: Turn, capacity = 1 << 20): Stream.Stream<ChatEvent, TurnError> =>
+  Stream.unwrap(
+    Effect.sync(() => {
+      let buffer: Array<ChatEvent> = []
+      let held = 0
+      let end: Effect.Effect<never, Option.Option<TurnError>> | undefined
+      let wake: (() => void) | undefined
+      const poke = () => {
+        const waiting = wake
+        wake = undefined
+        waiting?.()
+      }
+      turn.read({
+        onEvent: (event) => {
+          if (end !== undefined) return
+          held += sizeOf(event)
+          if (held > capacity) {
+            turn.fail(new BackendFailure({ instance: "", started: true, detail: "the reader fell behind" }))
+            return
+          }
+          buffer.push(event)
+          if (event._tag === "Finish") end = Effect.fail(Option.none())
+          poke()
+        },
+        onFailure: (error) => {
+          end ??= Effect.fail(Option.some(error))
+          poke()
+        }
+      })
+      const take: Effect.Effect<Chunk.Chunk<ChatEvent>, Option.Option<TurnError>> = Effect.suspend(() => {
+        if (buffer.length > 0) {
+          const chunk = Chunk.unsafeFromArray(buffer)
+          buffer = []
+          held = 0
+          return Effect.succeed(chunk)
+        }
+        return (
+          end ??
+          Effect.async<Chunk.Chunk<ChatEvent>, Option.Option<TurnError>>((resume) => {
+            wake = () => resume(take)
+          })
+        )
+      })
+      return Stream.repeatEffectChunkOption(take)
+    })
+  )
+
+/** A turn fed by a stream, for backends that have one; a stream that ends without `Finish` is a failure. */
+export const fromStream = (
+  stream: Stream.Stream<ChatEvent, TurnError>,
+  options: TurnOptions
+): Effect.Effect<Turn, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const turn = make(options)
+    const broken = (detail: string) =>
+      turn.fail(new BackendFailure({ instance: options.instance, started: true, detail }))
+    yield* Stream.runForEach(stream, (event) => Effect.sync(() => turn.emit(event))).pipe(
+      Effect.either,
+      Effect.map((end) => (Either.isLeft(end) ? turn.fail(end.left) : broken("the answer ended without a finish"))),
+      Effect.catchAllDefect((defect) => Effect.sync(() => broken(String(defect)))),
+      Effect.forkScoped
+    )
+    return turn
+  })
