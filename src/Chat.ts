@@ -75,7 +75,9 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       const clock = yield* Effect.clock
       const opened = clock.unsafeCurrentTimeNanos()
       const slot = yield* guard.slot
-      const { backend, key, prompt, turn } = yield* Effect.tapError(begin(request, slot), () => Effect.sync(() => slot.settle("failed")))
+      const { backend, key, prompt, turn } = yield* Effect.tapError(begin(request, slot), () =>
+        Effect.sync(() => slot.settle("failed"))
+      )
       return {
         servedBy: backend.id,
         emulated: backend.emulated,

@@ -150,14 +150,17 @@ export const config = Config.all({
   logFormat: setting("LOG_FORMAT", "", "json or pretty; pretty on a terminal, else json", oneOf("json", "pretty", ""))
 })
 
+/** A setting as it was written, or its default. */
+export const raw = (one: Setting): Config.Config<string> => Config.withDefault(Config.string(one.name), one.default)
+
 export type Settings = Config.Config.Success<typeof config>
 
 const loopback = new Set(["127.0.0.1", "localhost", "::1", "[::1]"])
 export const isLoopback = (host: string): boolean =>
   loopback.has(host.toLowerCase()) || /^127\.\d+\.\d+\.\d+$/.test(host)
 
-/** Rules that hold between settings. */
-const checked = Config.mapOrFail(config, (all) =>
+/** The settings, with the rules that hold between them. */
+export const checked = Config.mapOrFail(config, (all) =>
   !isLoopback(all.host) && all.apiKeys.length === 0 && !all.allowOpen
     ? Either.left(
         ConfigError.InvalidData(

@@ -1,6 +1,7 @@
 /**
  * The models an instance offers, and which of them a client's word means.
  */
+import { Either } from "effect"
 
 /** What is known of a model; unknown figures are absent, never invented. */
 export interface Model {
@@ -12,3 +13,153 @@ export interface Model {
   readonly vision?: boolean
   readonly contextLength?: number
 }
+
+/** `*` in a pattern stands for any text; case does not matter. */
+export interface Alias {
+  readonly pattern: string
+  readonly target: string
+}
+
+export interface ResolveOptions {
+  readonly aliases: ReadonlyArray<Alias>
+  /** By key or display name; what `auto`, `lingma` and `agent` mean. */
+  readonly defaultModel: string
+  /** `default`: an unknown name means the default model. */
+  readonly fallback: "none" | "default"
+}
+
+export interface Resolved {
+  readonly key: string
+  /** Absent when the instance told no models and the name was passed on as it is. */
+  readonly model?: Model
+  readonly mode?: "agent"
+}
+
+const AGENT_WORDS = new Set(["agent", "lingma-agent"])
+const WORDS = new Set(["auto", "lingma", ...AGENT_WORDS])
+const LONGEST = 128
+
+const fold = (text: string) => text.trim().toLowerCase()
+
+/** A name as it may be shown: never longer than a model's name can be. */
+export const cut = (name: string): string =>
+  name.length <= LONGEST ? name : `${name.slice(0, LONGEST).replace(/[\uD800-\uDBFF]$/, "")}…`
+
+// The same display name occurs in several scenes with another key: chat wins, then assistant.
+const place = ({ scene }: Model) => (scene === "chat" ? 0 : scene === "assistant" ? 1 : 2)
+const ranked = (models: ReadonlyArray<Model>) => [...models].sort((a, b) => place(a) - place(b))
+
+/** Each key once, chat and assistant first, otherwise in the order given. */
+export const listed = (models: ReadonlyArray<Model>): ReadonlyArray<Model> => {
+  const seen = new Set<string>()
+  return ranked(models).filter(({ key }) => !seen.has(key) && seen.add(key))
+}
+
+const lookup = (models: ReadonlyArray<Model>, name: string): Model | undefined => {
+  const exact = models.find(({ key }) => key === name)
+  if (exact !== undefined) return exact
+  const folded = fold(name)
+  const alike = models.filter(({ key }) => fold(key) === folded)
+  if (alike[0] !== undefined && alike.every(({ key }) => key === alike[0]?.key)) return alike[0]
+  return models.find((model) => fold(model.name) === folded)
+}
+
+const standard = (models: ReadonlyArray<Model>, wanted: string): Model | undefined =>
+  lookup(models, wanted) ??
+  lookup(models, "auto") ??
+  models.find((model) => model.isDefault && place(model) < 2) ??
+  models[0]
+
+const matches = ({ pattern }: Alias, name: string): boolean => {
+  const folded = fold(name)
+  const [head = "", ...middle] = fold(pattern).split("*")
+  const tail = middle.pop()
+  if (tail === undefined) return folded === head
+  const end = folded.length - tail.length
+  let at = head.length
+  if (at > end || !folded.startsWith(head) || !folded.endsWith(tail)) return false
+  for (const part of middle) {
+    const found = folded.indexOf(part, at)
+    if (found < 0 || found + part.length > end) return false
+    at = found + part.length
+  }
+  return true
+}
+
+const distance = (a: string, b: string): number => {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const change = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(change, row[j]! + 1, next[j - 1]! + 1))
+    }
+    row = next
+  }
+  return row[b.length]!
+}
+
+const bare = (text: string) =>
+  fold(text)
+    .replace(/[^\p{L}\p{N}]/gu, "")
+    .slice(0, 48)
+
+const near = (models: ReadonlyArray<Model>, asked: string): ReadonlyArray<string> => {
+  const wanted = bare(asked.slice(0, LONGEST))
+  const labels = [...new Set(models.slice(0, 100).flatMap(({ key, name }) => [name, key]))]
+  return labels
+    .map((label) => ({ label, text: bare(label) }))
+    .filter(({ text }) => text !== "" && wanted.length > 1)
+    .map(({ label, text }) => ({ label, text, far: distance(wanted, text) }))
+    .filter(
+      ({ far, text }) =>
+        far <= Math.max(2, wanted.length / 3) || text.includes(wanted) || text.slice(0, 4) === wanted.slice(0, 4)
+    )
+    .sort((a, b) => a.far - b.far)
+    .slice(0, 3)
+    .map(({ label }) => cut(label))
+}
+
+/**
+ * By key, then key in another case when only one fits, display name, alias, and at last the words for the default
+ * model. Left holds names that look alike. With no models told nothing can be judged, so names are passed on.
+ */
+export const resolve = (
+  models: ReadonlyArray<Model>,
+  asked: string,
+  options: ResolveOptions
+): Either.Either<Resolved, ReadonlyArray<string>> => {
+  const known = ranked(models)
+  const found = (model: Model | undefined): Resolved | undefined => model && { key: model.key, model }
+  const byDefault = (): Resolved => found(standard(known, options.defaultModel)) ?? { key: options.defaultModel }
+  const byWord = (name: string): Resolved | undefined => {
+    if (name === "" || WORDS.has(fold(name))) return byDefault()
+    return known.length === 0 ? { key: name } : undefined
+  }
+
+  const name = asked.trim()
+  const direct = found(lookup(known, name))
+  // An alias is followed once: its target is never looked up among the aliases.
+  const target = direct === undefined ? (options.aliases.find((alias) => matches(alias, name))?.target ?? name) : name
+  const resolved =
+    direct ??
+    found(lookup(known, target)) ??
+    byWord(target) ??
+    (options.fallback === "default" ? byDefault() : undefined)
+  if (resolved === undefined) return Either.left(near(listed(models), target))
+  const agent = AGENT_WORDS.has(fold(name)) || AGENT_WORDS.has(fold(target))
+  return Either.right(agent ? { ...resolved, mode: "agent" } : resolved)
+}
+
+/** `claude-*=qwen3-coder,gpt-*=auto`; Left tells the rule that was broken, never the value. */
+export const parseAliases = (text: string): Either.Either<ReadonlyArray<Alias>, string> =>
+  Either.all(
+    text
+      .split(",")
+      .filter((entry) => entry.trim() !== "")
+      .map((entry, i): Either.Either<Alias, string> => {
+        const [pattern = "", target = "", ...rest] = entry.split("=").map((part) => part.trim())
+        if (pattern !== "" && target !== "" && rest.length === 0) return Either.right({ pattern, target })
+        return Either.left(`must be a list of pattern=model, which entry ${i + 1} is not`)
+      })
+  )

@@ -1,0 +1,95 @@
+/**
+ * The command line: `lingma-gateway [start|emulator|config]`.
+ */
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as ValidationError from "@effect/cli/ValidationError"
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { Cause, ConfigError, Console, Effect, Exit, Option } from "effect"
+import * as Config from "./Config.ts"
+import { serve } from "./main.ts"
+import * as Settings from "./Settings.ts"
+import { version } from "./Version.ts"
+
+const file = Options.file("config").pipe(
+  Options.withDescription("a file of settings in the form of .env; the environment wins over it"),
+  Options.optional
+)
+const host = Options.text("host").pipe(Options.withDescription("instead of GATEWAY_HOST"), Options.optional)
+const port = Options.text("port").pipe(Options.withDescription("instead of GATEWAY_PORT"), Options.optional)
+const json = Options.boolean("json").pipe(Options.withDescription("as JSON"))
+
+const where = { file, host, port }
+type Where = {
+  readonly file: Option.Option<string>
+  readonly host: Option.Option<string>
+  readonly port: Option.Option<string>
+}
+const run = ({ file, host, port }: Where) => {
+  const given = { GATEWAY_HOST: host, GATEWAY_PORT: port }
+  const overrides = Object.entries(given).flatMap(([name, value]) =>
+    Option.toArray(Option.map(value, (text) => [name, text] as const))
+  )
+  return Effect.provide(serve, Settings.layer(file, new Map(overrides)))
+}
+
+const start = Command.make("start", where, run).pipe(
+  Command.withDescription("serve the API; what happens without a command")
+)
+
+/** What is in force, with secrets masked. */
+const shown = Effect.forEach(Config.settings, (setting) =>
+  Effect.map(Config.raw(setting), (value) => ({
+    name: setting.name,
+    value: setting.secret && value !== "" ? "(set)" : value,
+    set: value !== setting.default,
+    note: setting.note
+  }))
+)
+
+const config = Command.make("config", { file, json }, ({ file, json }) =>
+  Effect.gen(function* () {
+    yield* Config.checked
+    const rows = yield* shown
+    const width = Math.max(...rows.map((row) => row.name.length))
+    yield* json
+      ? Console.log(JSON.stringify(rows, undefined, 2))
+      : Effect.forEach(rows, (row) => Console.log(`${row.set ? "*" : " "} ${row.name.padEnd(width)}  ${row.value}`), {
+          discard: true
+        })
+  }).pipe(Effect.provide(Settings.layer(file)))
+).pipe(Command.withDescription("print the settings in force, secrets masked; * marks what differs from the default"))
+
+// `emulator` never gets here: it has Lingma's own command line, see bin/lingma-gateway.js.
+const emulator = Command.make("emulator", {}, () => Effect.void).pipe(
+  Command.withDescription("the built-in stand-in for Lingma: emulator start --workDir=… --socketPort=… --httpPort=…")
+)
+
+const cli = Command.make("lingma-gateway", where, run).pipe(
+  Command.withDescription("Alibaba Lingma as an OpenAI-compatible HTTP API. Settings: see .env.example"),
+  Command.withSubcommands([start, config, emulator]),
+  Command.run({ name: "Lingma gateway", version, executable: "lingma-gateway" })
+)
+
+/** What went wrong in words, and the exit code for it: 2 usage, 78 settings, 1 the rest. */
+const verdict = (cause: Cause.Cause<unknown>): { readonly code: number; readonly lines: ReadonlyArray<string> } => {
+  const error = Cause.squash(cause)
+  if (Cause.isInterruptedOnly(cause)) return { code: 0, lines: [] }
+  if (ValidationError.isValidationError(error)) return { code: 2, lines: [] } // told by the parser
+  if (ConfigError.isConfigError(error)) return { code: 78, lines: Config.explain(error) }
+  const taken = Cause.pretty(cause).includes("EADDRINUSE")
+  if (taken) return { code: 1, lines: ["GATEWAY_PORT is taken by another program: stop that, or choose another port"] }
+  return { code: 1, lines: [`lingma-gateway failed: ${Cause.pretty(cause)}`] }
+}
+
+const program = cli(process.argv).pipe(Effect.provide(NodeContext.layer))
+
+NodeRuntime.runMain(program, {
+  disableErrorReporting: true,
+  teardown: (exit, onExit) => {
+    const { code, lines } = Exit.isFailure(exit) ? verdict(exit.cause) : { code: 0, lines: [] }
+    for (const line of lines) process.stderr.write(`${line}\n`)
+    onExit(code)
+  }
+})

@@ -1,0 +1,45 @@
+/**
+ * What ties the requests of one conversation to one instance.
+ */
+import { createHash } from "node:crypto"
+import { Option } from "effect"
+import type { Message } from "./Chat.ts"
+
+export interface Signs {
+  /** From the `x-session-id` or `session-id` header. */
+  readonly sessionId?: string | undefined
+  readonly promptCacheKey?: string | undefined
+  readonly user?: string | undefined
+  readonly messages: ReadonlyArray<Pick<Message, "role" | "text">>
+}
+
+const digest = (parts: ReadonlyArray<string>): string => {
+  const hash = createHash("sha256")
+  // With its length before it, no part can pass for two.
+  for (const part of parts) hash.update(`${part.length}:`).update(part)
+  return hash.digest("hex").slice(0, 32)
+}
+
+const named = (kind: string, value: string | undefined): Option.Option<string> => {
+  const name = value?.trim() ?? ""
+  return name === "" ? Option.none() : Option.some(`${kind}:${digest([name])}`)
+}
+
+/** The first user message with text and the system texts before it: what does not change as a conversation grows. */
+const opening = (messages: Signs["messages"]): Option.Option<string> => {
+  const parts: Array<string> = []
+  for (const { role, text } of messages) {
+    if ((role !== "system" && role !== "user") || text.trim() === "") continue
+    parts.push(role, text.trim())
+    if (role === "user") break
+  }
+  return parts.length === 0 ? Option.none() : Option.some(`open:${digest(parts)}`)
+}
+
+/** The first sign that is present; the kinds cannot collide, and every key is short whatever the client sent. */
+export const key = ({ messages, promptCacheKey, sessionId, user }: Signs): Option.Option<string> =>
+  named("session", sessionId).pipe(
+    Option.orElse(() => named("cache", promptCacheKey)),
+    Option.orElse(() => named("user", user)),
+    Option.orElse(() => opening(messages))
+  )

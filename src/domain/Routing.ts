@@ -1,0 +1,76 @@
+/**
+ * Which instance serves a request. Pure, so that its laws can be tested.
+ */
+import { Array as Arr, Option } from "effect"
+
+export interface Candidate {
+  readonly id: string
+  readonly ready: boolean
+  readonly inFlight: number
+  /** Most requests it may carry; none, or zero, means no limit of its own. */
+  readonly limit?: number | undefined
+}
+
+export interface PickOptions {
+  readonly key: Option.Option<string>
+  /** Counts the picks; ties and cold starts go round by it. */
+  readonly turn: number
+}
+
+/** 53 well mixed bits of a text; one bit of difference changes half of them. */
+const mix = (text: string): number => {
+  let a = 0xdeadbeef
+  let b = 0x41c6ce57
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    a = Math.imul(a ^ unit, 0x9e3779b1)
+    b = Math.imul(b ^ unit, 0x5f356495)
+  }
+  a = Math.imul(a ^ (a >>> 16), 0x85ebca6b) ^ Math.imul(b ^ (b >>> 13), 0xc2b2ae35)
+  b = Math.imul(b ^ (b >>> 16), 0x85ebca6b) ^ Math.imul(a ^ (a >>> 13), 0xc2b2ae35)
+  return 0x100000000 * (b & 0x1fffff) + (a >>> 0)
+}
+
+/** The place of an instance in the ranking of a key: the highest first. */
+export const rank = (key: string, id: string): number => mix(`${key}\n${id}`)
+
+type Some<A> = Arr.NonEmptyReadonlyArray<A>
+
+const isFull = ({ inFlight, limit }: Candidate) => limit !== undefined && limit > 0 && inFlight >= limit
+
+const least = (candidates: Some<Candidate>) =>
+  candidates.reduce((low, { inFlight }) => Math.min(low, inFlight), Infinity)
+
+const inTurn = <A>(candidates: Some<A>, turn: number): A => candidates[turn % candidates.length]!
+
+const highest = <A extends Candidate>(candidates: Some<A>, key: string): A => {
+  const low = least(candidates)
+  const mean = candidates.reduce((sum, { inFlight }) => sum + inFlight, 0) / candidates.length
+  let best: A | undefined
+  let height = -1
+  for (const candidate of candidates) {
+    // The least loaded one never is overloaded, so there always is a best.
+    if (candidate.inFlight > 1.25 * mean && candidate.inFlight >= low + 2) continue
+    const here = rank(key, candidate.id)
+    if (best !== undefined && (here < height || (here === height && candidate.id > best.id))) continue
+    best = candidate
+    height = here
+  }
+  return best ?? candidates[0]
+}
+
+/**
+ * A keyed request goes to the instance that ranks highest for its key (rendezvous hashing) among the ready ones that
+ * are not overloaded, where overloaded means more than 1.25 times the mean and at least 2 above the least loaded.
+ * A keyless one goes to the least loaded, ties in turn. With nothing ready, all take turns: each try may wake one.
+ */
+export const pick = <A extends Candidate>(candidates: Some<A>, { key, turn }: PickOptions): A => {
+  const ready = candidates.filter((candidate) => candidate.ready)
+  if (!Arr.isNonEmptyReadonlyArray(ready)) return inTurn(candidates, turn)
+  const roomy = ready.filter((candidate) => !isFull(candidate))
+  const able = Arr.isNonEmptyReadonlyArray(roomy) ? roomy : ready
+  if (Option.isSome(key)) return highest(able, key.value)
+  const low = least(able)
+  const idle = able.filter(({ inFlight }) => inFlight === low)
+  return inTurn(Arr.isNonEmptyReadonlyArray(idle) ? idle : able, turn)
+}

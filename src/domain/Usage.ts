@@ -1,0 +1,149 @@
+/**
+ * How many tokens a text has, estimated without a vocabulary: about ±10 % of Qwen's on prose, code, JSON and Chinese.
+ *
+ * Each character costs what it adds after the one before it, so counting is linear, never falls, and does not depend
+ * on how the text was split.
+ */
+
+/** What the framing of one message of a prompt adds. */
+export const perMessage = 4
+
+export interface Counter {
+  readonly add: (text: string) => void
+  readonly total: () => number
+}
+
+const START = 0
+const LOWER = 1
+const UPPER = 2
+const DIGIT = 3
+const LATIN = 4
+const SPACE = 5
+const TAB = 6
+const LINE = 7
+const PUNCT = 8
+const AGAIN = 9 // the same punctuation once more, as in a ruler
+const HAN = 10
+const KANA = 11
+const HANGUL = 12
+const CYRILLIC = 13
+const WIDE = 14
+const OTHER = 15
+const HIGH = 16
+const LOW = 17
+const CLASSES = 18
+
+const RANGES: ReadonlyArray<readonly [from: number, to: number, kind: number]> = [
+  [0, 0x1f, TAB],
+  [0x20, 0x20, SPACE],
+  [0x21, 0x7f, PUNCT],
+  [0x0a, 0x0a, LINE],
+  [0x0d, 0x0d, LINE],
+  [0x30, 0x39, DIGIT],
+  [0x41, 0x5a, UPPER],
+  [0x61, 0x7a, LOWER],
+  [0xc0, 0x24f, LATIN],
+  [0x400, 0x52f, CYRILLIC],
+  [0x3000, 0x303f, WIDE],
+  [0x3040, 0x30ff, KANA],
+  [0x3400, 0x4dbf, HAN],
+  [0x4e00, 0x9fff, HAN],
+  [0xac00, 0xd7a3, HANGUL],
+  [0xd800, 0xdbff, HIGH],
+  [0xdc00, 0xdfff, LOW],
+  [0xf900, 0xfaff, HAN],
+  [0xff00, 0xffef, WIDE]
+]
+
+const KIND = new Uint8Array(0x10000).fill(OTHER)
+for (const [from, to, kind] of RANGES) KIND.fill(kind, from, to + 1)
+
+const isLetter = (kind: number) => kind === LOWER || kind === UPPER || kind === LATIN
+
+const wordStart = (before: number, run: number): number => {
+  if (before === PUNCT || before === AGAIN) return run === 1 ? 190 : 500
+  if (before === DIGIT) return 880
+  return before <= LINE ? 905 : 700
+}
+
+const letter = (before: number, run: number, kind: number): number => {
+  if (kind === LATIN) return isLetter(before) ? 1950 : 890
+  if (!isLetter(before)) return wordStart(before, run)
+  if (before === LATIN) return 200
+  if (kind === UPPER) return before === UPPER ? 150 : 730
+  if (before === UPPER) return run === 1 ? 0 : 1080
+  return run < 4 ? 29 : run < 7 ? 0 : run < 11 ? 100 : 800
+}
+
+const newline = (before: number): number => {
+  if (before === PUNCT || before === AGAIN) return 40
+  return before === LINE ? 10 : before === SPACE || before === TAB ? 750 : 1230
+}
+
+/** Thousandths of a token, fitted to Qwen's vocabulary: what `kind` adds after a run of `before`. */
+const costOf = (before: number, run: number, kind: number): number => {
+  if (isLetter(kind)) return letter(before, run, kind)
+  const follows = before === kind
+  if (kind === DIGIT) return before === SPACE || before === TAB ? 2000 : 1000
+  // A single space belongs to the word after it.
+  if (kind === SPACE) return !follows ? 0 : run === 1 ? 870 : 10
+  if (kind === TAB) return follows ? 500 : 530
+  if (kind === LINE) return newline(before)
+  if (kind === PUNCT) return before !== PUNCT && before !== AGAIN ? 1070 : run === 1 ? 450 : 180
+  if (kind === AGAIN) return 20
+  if (kind === HAN) return follows ? 455 : 1600
+  if (kind === KANA) return follows ? 300 : 620
+  if (kind === HANGUL) return follows ? 710 : 890
+  if (kind === CYRILLIC) return !follows ? 780 : run < 5 ? 210 : 290
+  if (kind === WIDE) return 1200
+  if (kind === HIGH) return 1890
+  return kind === LOW && before === HIGH ? 0 : 1100
+}
+
+const RUNS = 12
+const COST = new Uint16Array(CLASSES * RUNS * CLASSES)
+for (let before = START; before < CLASSES; before++) {
+  for (let run = 0; run < RUNS; run++) {
+    const row = (before * RUNS + run) * CLASSES
+    for (let kind = LOWER; kind < CLASSES; kind++) COST[row + kind] = costOf(before, run, kind)
+  }
+}
+
+// Base64 and its like: a long run that changes between cases and digits about every third character.
+const SCRAMBLED = 950
+const isScrambled = (length: number, changes: number) => length >= 16 && changes * 4 >= length
+
+export const counter = (): Counter => {
+  let thousandths = 0
+  let before = START
+  let run = 0
+  let last = -1
+  let length = 0
+  let changes = 0
+
+  const add = (text: string) => {
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i)
+      let kind = KIND[unit]!
+      if (kind === PUNCT && unit === last) kind = AGAIN
+      if (kind >= LOWER && kind <= DIGIT) {
+        if (before < LOWER || before > DIGIT) length = changes = 0
+        length++
+        if (kind !== before && (kind === DIGIT || (kind === UPPER && before === LOWER))) changes++
+      }
+      const scrambled = kind <= UPPER && isScrambled(length, changes)
+      thousandths += scrambled ? SCRAMBLED : COST[(before * RUNS + run) * CLASSES + kind]!
+      const follows = kind === before || (kind === AGAIN && before === PUNCT) || (kind === PUNCT && before === AGAIN)
+      run = !follows ? 1 : run < RUNS - 1 ? run + 1 : run
+      before = kind
+      last = unit
+    }
+  }
+  return { add, total: () => Math.ceil(thousandths / 1000) }
+}
+
+export const estimate = (text: string): number => {
+  const { add, total } = counter()
+  add(text)
+  return total()
+}

@@ -1,0 +1,66 @@
+/**
+ * What both dialects share: handshake, models, stored sessions, image upload, and the calls that answer with little.
+ */
+import { randomUUID } from "node:crypto"
+import { Schema } from "effect"
+import { version } from "./Cli.ts"
+import * as Models from "./Models.ts"
+import * as Rpc from "./Rpc.ts"
+import * as World from "./World.ts"
+
+const plain: ReadonlyArray<string> = [
+  ...["extension/query", "config/getGlobal", "auth/profile/getGlobalConfig", "feature/getFeatureFlags"],
+  ...["statistics/general", "kb/list", "task/list", "wiki/getStatus", "webview/mcpSetting/overview"],
+  ...["webview/memory/count", "model/getByokConfig", "dataPolicy/query", "chat/replyRequest", "chat/like"],
+  ...["chat/systemEvent", "chat/getStage", "chat/codeChange/apply", "session/appendHistoryTurn"]
+]
+
+const dataUri = /^data:image\/[a-z0-9.+-]+;base64,[A-Za-z0-9+/]+={0,2}$/
+
+export const make = (world: World.World): Rpc.Methods => {
+  const forget = (id: string): boolean => {
+    World.stopTurns(world, "cancelled", (turn) => turn.sessionId === id)
+    return world.sessions.delete(id)
+  }
+  return {
+    ...Object.fromEntries(plain.map((name) => [name, () => Rpc.result({})] as const)),
+    initialize: () => Rpc.result({ capabilities: { textDocumentSync: 1 }, serverInfo: { name: "lingma", version } }),
+    ping: () => Rpc.result({ success: true }),
+    "config/queryModels": () => {
+      const filling = Date.now() - world.loggedInAt < world.options.modelsDelayMs
+      return Rpc.result(world.account === undefined || filling ? {} : Models.scenes)
+    },
+    "session/getCurrent": () => Rpc.result({ currentSessionIds: Array.from(world.sessions.keys()) }),
+    "chat/listAllSessions": () =>
+      Rpc.result({ sessions: Array.from(world.sessions.values(), (session) => ({ sessionId: session.id })) }),
+    "chat/getSessionById": Rpc.method(Schema.Struct({ sessionId: Rpc.Go.string, id: Rpc.Go.string }), (params) => {
+      const id = params.sessionId || params.id
+      return world.sessions.has(id) ? Rpc.result({ sessionId: id }) : Rpc.failure(`session not found: ${id}`)
+    }),
+    "chat/deleteSessionById": Rpc.method(Schema.Struct({ sessionId: Rpc.Go.string, id: Rpc.Go.string }), (params) => {
+      const id = params.sessionId || params.id
+      if (!forget(id)) return Rpc.failure(`session not found: ${id}`)
+      world.totals.deletes++
+      return Rpc.result({ success: true })
+    }),
+    "chat/deleteChatById": () => Rpc.result({ success: true }),
+    "chat/clearAllSessions": () => {
+      for (const id of Array.from(world.sessions.keys())) forget(id)
+      return Rpc.result({ success: true })
+    },
+    "image/upload": Rpc.method(
+      Schema.Struct({ imageUri: Rpc.Go.string, requestId: Rpc.Go.string }),
+      ({ imageUri, requestId }, link) => {
+        if (requestId === "") return Rpc.failure("requestId is empty")
+        if (!dataUri.test(imageUri)) return Rpc.result({ requestId, result: { success: false } })
+        return Rpc.result({ requestId, result: { success: true } }, () =>
+          link.notify("image/uploadResultNotification", {
+            requestId,
+            success: true,
+            imageUrl: `http://127.0.0.1:${world.httpPort}/static/${randomUUID()}`
+          })
+        )
+      }
+    )
+  }
+}

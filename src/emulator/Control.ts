@@ -1,0 +1,118 @@
+/**
+ * The control port for tests: under `/__control` of the HTTP server.
+ *
+ * | call | body | effect |
+ * | --- | --- | --- |
+ * | `GET /__control/stats` | | running and open things, totals, the last prompt word for word |
+ * | `POST /__control/script` | keys of Script.ts, `turns?` | with `turns` queued for that many turns, else standing until the next such call |
+ * | `POST /__control/fault` | the same, meant for `{"fault": "…", "turns": 1}` | `{"fault": ""}` takes a standing fault back |
+ * | `POST /__control/reset` | | drops standing and queued scripts back to the environment's |
+ * | `POST /__control/crash` | | SIGKILL to itself |
+ * | `POST /__control/exit` | `{"code"?}` | leaves with this code |
+ * | `POST /__control/drop` | | cuts every WebSocket |
+ * | `POST /__control/login` | `{"name"?}` | logs in without a page |
+ * | `POST /__control/logout` | | logs out |
+ * | `POST /__control/raw` | any bytes, `?times=N`, `?binary=1` | as they are, one WebSocket message each, to every connection |
+ * | `POST /__control/request` | `{"method", "params"?}` | a request to every connection; answers `{"answers": […]}` |
+ * | `POST /__control/notify` | `{"method", "params"?}` | a notification to every connection |
+ *
+ * A request with an `Origin` header is refused: no web page may drive it.
+ */
+import * as Account from "./Account.ts"
+import type { Message } from "./Link.ts"
+import * as Login from "./Login.ts"
+import * as Script from "./Script.ts"
+import * as World from "./World.ts"
+
+export interface Answer {
+  readonly status: number
+  readonly body: unknown
+}
+
+const ok: Answer = { status: 200, body: { ok: true } }
+const bad = (error: string): Answer => ({ status: 400, body: { error } })
+
+const readJson = (body: Buffer): Record<string, unknown> | undefined => {
+  if (body.length === 0) return {}
+  try {
+    const value: unknown = JSON.parse(body.toString("utf8"))
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const script = (world: World.World, given: Record<string, unknown>): Answer => {
+  const { turns, ...keys } = given
+  const parsed = Script.fromUnknown(keys)
+  if (typeof parsed === "string") return bad(parsed)
+  if (turns === undefined) world.standing = Script.over(world.standing, parsed)
+  else for (let n = 0; n < Math.min(Number(turns) || 0, 10_000); n++) world.queue.push(parsed)
+  return ok
+}
+
+const ask = (world: World.World, method: string, params: unknown): Promise<Answer> =>
+  Promise.all(
+    Array.from(
+      world.links,
+      (link) =>
+        new Promise<Message | null>((resolve) => link.request(method, params, (reply) => resolve(reply ?? null)))
+    )
+  ).then((answers) => ({ status: 200, body: { answers } }))
+
+const raw = (world: World.World, query: URLSearchParams, body: Buffer): Answer => {
+  const data = query.get("binary") === "1" ? body : body.toString("utf8")
+  const times = Math.min(Number(query.get("times") ?? 1) || 1, 1_000_000)
+  for (const link of world.links) for (let n = 0; n < times; n++) link.sendRaw(data)
+  return ok
+}
+
+export const handle = async (
+  world: World.World,
+  verb: string,
+  action: string,
+  query: URLSearchParams,
+  body: Buffer
+): Promise<Answer> => {
+  if (verb === "GET") {
+    return action === "" || action === "stats"
+      ? { status: 200, body: World.stats(world) }
+      : { status: 404, body: { error: `unknown: ${action}` } }
+  }
+  if (action === "raw") return raw(world, query, body)
+  const given = readJson(body)
+  if (given === undefined) return bad("the body must be a JSON object")
+  switch (action) {
+    case "script":
+    case "fault":
+      return script(world, given)
+    case "reset":
+      world.standing = world.options.script
+      world.queue.length = 0
+      return ok
+    case "crash":
+      setTimeout(() => process.kill(process.pid, "SIGKILL"), 10)
+      return ok
+    case "exit":
+      setTimeout(() => process.exit(Number(given["code"] ?? 1)), 10)
+      return ok
+    case "drop":
+      for (const link of world.links) link.cut()
+      return ok
+    case "login":
+      Login.login(world, Account.make(String(given["name"] ?? world.options.account)))
+      return ok
+    case "logout":
+      Login.logout(world)
+      return ok
+    case "request":
+      return ask(world, String(given["method"]), given["params"] ?? {})
+    case "notify":
+      for (const link of world.links) link.notify(String(given["method"]), given["params"] ?? {})
+      return ok
+    default:
+      return { status: 404, body: { error: `unknown: ${action}` } }
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * The HTTP server's own routes: login page, callback, profile.
+ */
+import * as Account from "./Account.ts"
+import * as Login from "./Login.ts"
+import { html, type Page, variants } from "./LoginPage.ts"
+import type { World } from "./World.ts"
+
+/** The account of a callback's query, in the present form or the older one in clear. */
+const accountOf = (query: URLSearchParams): Account.Account | undefined => {
+  const auth = query.get("auth")
+  if (auth !== null) return Account.fromCallback(auth, query.get("token") ?? "")
+  const uid = query.get("uid")
+  const name = query.get("name")
+  return uid && name && query.get("aid") ? { ...Account.make(name), uid } : undefined
+}
+
+const callback = (world: World, query: URLSearchParams): Page => {
+  const wrong = Login.consume(world, query.get("state") ?? "", accountOf(query))
+  return wrong === undefined
+    ? html("Login successful", "<p>You may close this page.</p>")
+    : html("Login failed", `<p>${wrong}</p>`, 400)
+}
+
+const notFound = html("Not found", "", 404)
+
+export const get = (world: World, path: string, query: URLSearchParams): Page => {
+  switch (path) {
+    case "/login":
+      world.totals.loginPages++
+      return variants[world.options.loginPage]?.show(world, query) ?? notFound
+    case "/auth/start":
+      return { _tag: "Redirect", location: Login.generateUrl(world).loginUrl }
+    case "/auth/callback":
+      return callback(world, query)
+    case "/profile":
+      return world.profiles.has(query.get("state") ?? "")
+        ? html("Profile", `<p>${world.account === undefined ? "logged out" : "logged in"}</p>`)
+        : notFound
+    default:
+      return notFound
+  }
+}
+
+export const post = (world: World, path: string, query: URLSearchParams, form: URLSearchParams): Page =>
+  path === "/login" ? (variants[world.options.loginPage]?.submit(world, query, form) ?? notFound) : notFound

@@ -1,0 +1,109 @@
+/**
+ * A script made definite for one turn: the pieces of its answer, their pace, its faults.
+ */
+import * as Faults from "./Faults.ts"
+import * as Script from "./Script.ts"
+
+export interface Piece {
+  readonly text: string
+  /** Milliseconds before it, in place of the interval. */
+  readonly delay?: number | undefined
+}
+
+export interface Plan {
+  readonly thoughts: ReadonlyArray<Piece>
+  readonly pieces: ReadonlyArray<Piece>
+  readonly interval: number
+  readonly burst: number
+  readonly first: number
+  readonly empty: number
+  readonly faults: Faults.Faults
+  readonly ackBlock: boolean
+  readonly thinkInline: boolean
+  readonly full: boolean
+  readonly split: number
+  readonly bytes: number
+  readonly join: number
+}
+
+export interface Question {
+  readonly text: string
+  readonly images: ReadonlyArray<string>
+  readonly modelName: string
+  readonly reasoning: boolean
+}
+
+const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" })
+
+/** Pieces of about four characters, never cutting inside one. */
+export const cut = (text: string): ReadonlyArray<Piece> => {
+  const pieces: Array<Piece> = []
+  let held = ""
+  let count = 0
+  for (const sign of text.length > 100_000 ? text : Array.from(graphemes.segment(text), (part) => part.segment)) {
+    held += sign
+    if (++count % 4 === 0) {
+      pieces.push({ text: held })
+      held = ""
+    }
+  }
+  if (held !== "") pieces.push({ text: held })
+  return pieces
+}
+
+const counted = new Map<number, ReadonlyArray<Piece>>()
+
+const countedPieces = (tokens: number): ReadonlyArray<Piece> => {
+  const known = counted.get(tokens)
+  if (known !== undefined) return known
+  const made = Array.from({ length: tokens }, (_, i) => ({ text: `t${i} ` }))
+  if (counted.size > 8) counted.clear()
+  counted.set(tokens, made)
+  return made
+}
+
+const toPieces = (given: string | ReadonlyArray<string | Piece>): ReadonlyArray<Piece> =>
+  typeof given === "string" ? cut(given) : given.map((piece) => (typeof piece === "string" ? { text: piece } : piece))
+
+const greeting = (question: Question): string => {
+  const asked =
+    question.text.length > 600 ? `…${question.text.slice(-600).replace(/^[\uDC00-\uDFFF]/, "")}` : question.text
+  const images = question.images.length === 0 ? "" : `\n\nImages received: ${question.images.join(", ")}.`
+  return (
+    "Hello from the built-in stand-in for Lingma. There is no model behind it: it only repeats what it was asked. " +
+    `Set LINGMA_BIN to the real Lingma binary for real answers.\n\nModel: ${question.modelName}\nYou asked: ${asked}${images}\n`
+  )
+}
+
+const musing = "There is no model here to think. The stand-in only shows what a thought looks like on its way to you."
+
+export const make = (base: Script.Script, queued: Script.Script | undefined, question: Question): Plan => {
+  const found = Script.directive(question.text)
+  const given = typeof found.script === "string" ? { text: `[[emu …]] not understood: ${found.script}` } : found.script
+  const script = Script.over(queued === undefined ? base : Script.over(base, queued), given)
+  const faults = script.fault ?? []
+  const interval = Faults.find(faults, "slow")?.value ?? script.interval ?? 30
+  const pieces =
+    script.chunks !== undefined
+      ? toPieces(script.chunks)
+      : script.text !== undefined
+        ? cut(script.text)
+        : script.tokens !== undefined
+          ? countedPieces(script.tokens)
+          : cut(greeting({ ...question, text: found.rest }))
+  return {
+    pieces,
+    thoughts: toPieces(script.thoughts ?? (question.reasoning ? musing : "")),
+    interval,
+    burst: Math.max(1, script.burst ?? 1),
+    first: script.first ?? (interval === 0 ? 0 : 150),
+    empty: script.empty ?? 1,
+    faults,
+    ackBlock: script.ack === "block",
+    thinkInline: script.think === "inline",
+    full: script.full === 1,
+    split: script.split ?? 0,
+    bytes: script.bytes ?? 0,
+    join: script.join ?? 0
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * What one emulator process holds: settings, work dir, login, sessions, running turns, counters.
+ */
+import type * as Account from "./Account.ts"
+import type { StartFlags } from "./Cli.ts"
+import * as Faults from "./Faults.ts"
+import type { Link } from "./Link.ts"
+import type { Options } from "./Options.ts"
+import type * as Script from "./Script.ts"
+import type { WorkDir } from "./WorkDir.ts"
+
+export interface Session {
+  readonly id: string
+  model: string
+  mode: string
+}
+
+export interface Turn {
+  readonly requestId: string
+  readonly sessionId: string
+  readonly link: Link
+  /** Ends it at once: told to the client (`cancelled`), or not (`dropped`). */
+  readonly stop: (how: "cancelled" | "dropped") => void
+}
+
+export interface Prompt {
+  readonly method: string
+  readonly requestId: string
+  readonly sessionId: string
+  readonly model: string
+  readonly text: string
+  readonly params: unknown
+}
+
+/** Only ever counted up. What is running or open is read from the collections, so that it cannot drift. */
+export interface Totals {
+  prompts: number
+  turnsFinished: number
+  turnsCancelled: number
+  turnsDropped: number
+  cancels: number
+  deletes: number
+  connectionsTotal: number
+  pushes: number
+  acks: number
+  missedAcks: number
+  lateAcks: number
+  frameErrors: number
+  logins: number
+  logouts: number
+  loginPages: number
+  loginSubmissions: number
+}
+
+export interface World {
+  readonly options: Options
+  readonly flags: StartFlags
+  readonly workDir: WorkDir
+  readonly log: (line: string) => void
+  readonly startedAt: number
+  readonly links: Set<Link>
+  readonly sessions: Map<string, Session>
+  readonly turns: Set<Turn>
+  readonly totals: Totals
+  readonly calls: Map<string, number>
+  readonly recentPrompts: Array<string>
+  readonly toolAnswers: Array<unknown>
+  /** Login nonces not used yet. */
+  readonly nonces: Set<string>
+  readonly profiles: Set<string>
+  readonly queue: Array<Script.Script>
+  standing: Script.Script
+  lastPrompt: Prompt | undefined
+  account: Account.Account | undefined
+  loggedInAt: number
+  endpoint: string
+  httpPort: number
+}
+
+export const make = (options: Options, flags: StartFlags, workDir: WorkDir): World => ({
+  options,
+  flags,
+  workDir,
+  log: workDir.log,
+  startedAt: Date.now(),
+  links: new Set(),
+  sessions: new Map(),
+  turns: new Set(),
+  totals: {
+    prompts: 0,
+    turnsFinished: 0,
+    turnsCancelled: 0,
+    turnsDropped: 0,
+    cancels: 0,
+    deletes: 0,
+    connectionsTotal: 0,
+    pushes: 0,
+    acks: 0,
+    missedAcks: 0,
+    lateAcks: 0,
+    frameErrors: 0,
+    logins: 0,
+    logouts: 0,
+    loginPages: 0,
+    loginSubmissions: 0
+  },
+  calls: new Map(),
+  recentPrompts: [],
+  toolAnswers: [],
+  nonces: new Set(),
+  profiles: new Set(),
+  queue: [],
+  standing: options.script,
+  lastPrompt: undefined,
+  account: undefined,
+  loggedInAt: 0,
+  endpoint: flags.endpoint,
+  httpPort: flags.httpPort
+})
+
+/** A fault that holds for the process as it is now, not for one turn. */
+export const standingFault = (world: World, name: string): boolean => Faults.has(world.standing.fault ?? [], name)
+
+export const remember = (world: World, prompt: Prompt): void => {
+  world.totals.prompts++
+  world.lastPrompt = prompt
+  world.recentPrompts.push(prompt.text.length > 2000 ? prompt.text.slice(0, 2000) : prompt.text)
+  if (world.recentPrompts.length > 50) world.recentPrompts.shift()
+}
+
+export const stopTurns = (world: World, how: "cancelled" | "dropped", which: (turn: Turn) => boolean): number => {
+  const stopped = Array.from(world.turns).filter(which)
+  for (const turn of stopped) turn.stop(how)
+  return stopped.length
+}
+
+export const stats = (world: World): Readonly<Record<string, unknown>> => {
+  const links = Array.from(world.links)
+  return {
+    pid: process.pid,
+    starts: world.workDir.starts,
+    uptimeMs: Date.now() - world.startedAt,
+    dialect: world.options.dialect,
+    loggedIn: world.account !== undefined,
+    account: world.account?.name ?? "",
+    endpoint: world.endpoint,
+    turnsRunning: world.turns.size,
+    sessions: world.sessions.size,
+
+    pendingAcks: links.reduce((sum, link) => sum + link.unanswered(), 0),
+    ...world.totals,
+
+    connections: links.length,
+    calls: Object.fromEntries(world.calls),
+    toolAnswers: world.toolAnswers,
+    recentPrompts: world.recentPrompts,
+    lastPrompt: world.lastPrompt ?? null,
+    scripts: world.queue.length
+  }
+}

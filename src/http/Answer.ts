@@ -1,0 +1,180 @@
+/**
+ * From a running chat to an answer, for any dialect: whole, or as a stream that says so while it waits.
+ *
+ * Events go by callback from the turn to the text; no fiber takes a step per token.
+ */
+import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Cause, Clock, Duration, Effect, Either, ExecutionStrategy, Exit, Fiber, Option, Scope } from "effect"
+import type { ChatRun } from "../Chat.ts"
+import type { ChatEvent } from "../domain/Chat.ts"
+import { type ChatError, ShuttingDown } from "../domain/ChatError.ts"
+import type { Drain } from "./Drain.ts"
+import * as Sse from "./Sse.ts"
+
+type Open = Effect.Effect<ChatRun, ChatError, Scope.Scope>
+
+export interface AnswerOptions {
+  readonly drain: Pick<typeof Drain.Service, "onForced">
+  /** Silence after which a comment is sent; counted from the request. */
+  readonly keepAlive: Duration.Duration
+}
+
+export interface StreamOptions {
+  readonly open: Open
+  readonly headers: (run: ChatRun) => Readonly<Record<string, string>>
+  /** Called once per answer; then each event as the text it becomes. */
+  readonly encode: (run: ChatRun) => (event: ChatEvent) => string
+  /** The last words of a stream that breaks. */
+  readonly failure: (error: ChatError) => string
+}
+
+export interface Fold {
+  readonly add: (event: ChatEvent) => void
+}
+
+const COMMENT = ": keep-alive\n\n"
+
+/** Runs beside the request, in a scope of its own within the request's; interrupted before that scope closes. */
+const fork = Effect.fnUntraced(function* (open: Open) {
+  const scope = yield* Effect.flatMap(Effect.scope, (outer) => Scope.fork(outer, ExecutionStrategy.sequential))
+  return yield* Effect.acquireRelease(
+    Effect.forkDaemon(Effect.interruptible(Scope.extend(open, scope))),
+    Fiber.interrupt
+  )
+})
+
+type Opening = Fiber.RuntimeFiber<ChatRun, ChatError>
+
+export const make = ({ drain, keepAlive }: AnswerOptions) => {
+  const millis = Duration.toMillis(keepAlive)
+
+  const source =
+    (opening: Opening, options: StreamOptions): Sse.Source =>
+    (sink) => {
+      let over = false
+      const close = () => {
+        over = true
+        clearTimeout(timer)
+        release()
+        opening.removeObserver(onExit)
+      }
+      const timer = setTimeout(() => {
+        timer.refresh()
+        sink.write(COMMENT)
+      }, millis)
+      const fail = (error: ChatError) => {
+        if (over) return
+        close()
+        sink.write(options.failure(error))
+        sink.end()
+      }
+      const crash = (defect: unknown) => {
+        if (over) return
+        close()
+        sink.crash(defect)
+      }
+      const release = drain.onForced(() => fail(new ShuttingDown()))
+      const attach = (run: ChatRun) => {
+        const encode = options.encode(run)
+        run.turn.read({
+          onEvent: (event) => {
+            if (over) return
+            // A throw would land in the backend's own callback.
+            try {
+              const text = encode(event)
+              if (text !== "") {
+                timer.refresh()
+                sink.write(text)
+              }
+            } catch (defect) {
+              return crash(defect)
+            }
+            if (event._tag === "Finish") {
+              close()
+              sink.end()
+            }
+          },
+          onFailure: fail
+        })
+      }
+      const onExit = (exit: Exit.Exit<ChatRun, ChatError>) => {
+        if (Exit.isSuccess(exit)) attach(exit.value)
+        else
+          Either.match(Cause.failureOrCause(exit.cause), {
+            onLeft: fail,
+            onRight: (cause) => crash(Cause.squash(cause))
+          })
+      }
+      if (opening.unsafePoll() === null) sink.write(COMMENT)
+      opening.addObserver(onExit)
+      return () => {
+        if (!over) close()
+      }
+    }
+
+  /** What became of `open`, or nothing when `patience` ends first. */
+  const outcome = (opening: Opening, patience?: number) =>
+    Effect.async<Option.Option<ChatRun>, ChatError>((resume) => {
+      const done = (result: Effect.Effect<Option.Option<ChatRun>, ChatError>) => {
+        stop()
+        resume(result)
+      }
+      const onExit = (exit: Exit.Exit<ChatRun, ChatError>) => done(Exit.map(exit, Option.some))
+      const timer = patience === undefined ? undefined : setTimeout(() => done(Effect.succeedNone), patience)
+      const release = drain.onForced(() => done(new ShuttingDown()))
+      const stop = () => {
+        clearTimeout(timer)
+        release()
+        opening.removeObserver(onExit)
+      }
+      opening.addObserver(onExit)
+      return Effect.sync(stop)
+    })
+
+  /**
+   * Status and headers wait for the first event or the first keep-alive, so an early failure is a real status. What
+   * `open` holds is held by the request's scope, until the last byte was handed over.
+   */
+  const stream = Effect.fnUntraced(function* (
+    options: StreamOptions
+  ): Effect.fn.Return<HttpServerResponse.HttpServerResponse, ChatError, Scope.Scope> {
+    const opening = yield* fork(options.open)
+    const run = yield* outcome(opening, millis)
+    const headers = Option.match(run, { onNone: () => ({}), onSome: options.headers })
+    return Sse.response(source(opening, options), headers)
+  })
+
+  const finished = (run: ChatRun, add: (event: ChatEvent) => void) =>
+    Effect.async<void, ChatError>((resume) => {
+      const done = (result: Effect.Effect<void, ChatError>) => {
+        release()
+        resume(result)
+      }
+      const release = drain.onForced(() => done(new ShuttingDown()))
+      run.turn.read({
+        onEvent: (event) => {
+          try {
+            add(event)
+          } catch (defect) {
+            return done(Effect.die(defect))
+          }
+          if (event._tag === "Finish") done(Effect.void)
+        },
+        onFailure: done
+      })
+      return Effect.sync(release)
+    })
+
+  /** Folds the events as they come. All that was held is given back before the answer is written. */
+  const whole = <F extends Fold>(open: Open, make: (run: ChatRun) => F) =>
+    Effect.gen(function* () {
+      const began = yield* Clock.currentTimeMillis
+      const opening = yield* fork(open)
+      const run = yield* Effect.flatten(outcome(opening)).pipe(Effect.catchTag("NoSuchElementException", Effect.die))
+      const fold = make(run)
+      yield* finished(run, fold.add)
+      return { run, fold, millis: (yield* Clock.currentTimeMillis) - began }
+    }).pipe(Effect.scoped)
+
+  return { stream, whole }
+}

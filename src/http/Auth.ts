@@ -1,0 +1,67 @@
+/**
+ * Who may call: API keys for the dialects, admin keys for `/internal`.
+ *
+ * Every configured key is compared, by digest and in constant time, whatever was sent.
+ */
+import { createHash, timingSafeEqual } from "node:crypto"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import { Context, Effect, Layer, Redacted } from "effect"
+import { GatewayConfig } from "../Config.ts"
+import { CallerRefused, KeyRefused } from "./Refusal.ts"
+
+type Check<E> = Effect.Effect<void, E, HttpServerRequest.HttpServerRequest>
+
+export interface AuthOptions {
+  /** None: everybody may call. */
+  readonly apiKeys: ReadonlyArray<Redacted.Redacted>
+  /** None: the API keys open the administration too. */
+  readonly adminKeys: ReadonlyArray<Redacted.Redacted>
+  readonly origins: ReadonlyArray<string>
+}
+
+const digest = (text: string) => createHash("sha256").update(text).digest()
+
+/** From `Authorization: Bearer` or `x-api-key`. */
+export const keyOf = ({ headers }: HttpServerRequest.HttpServerRequest): string | undefined =>
+  /^bearer +(\S+) *$/i.exec(headers["authorization"] ?? "")?.[1] ?? headers["x-api-key"]
+
+const among = (keys: ReadonlyArray<Redacted.Redacted>): Check<KeyRefused> => {
+  const digests = keys.map((key) => digest(Redacted.value(key)))
+  return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request): Effect.Effect<void, KeyRefused> => {
+    if (digests.length === 0) return Effect.void
+    const key = keyOf(request)
+    if (key === undefined || key === "") return new KeyRefused({ reason: "missing" })
+    const given = digest(key)
+    let same = 0
+    for (const known of digests) same |= timingSafeEqual(known, given) ? 1 : 0
+    return same === 1 ? Effect.void : new KeyRefused({ reason: "wrong" })
+  })
+}
+
+export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
+  Auth,
+  {
+    readonly api: Check<KeyRefused>
+    /** Also refuses every page of a web site that is not listed. */
+    readonly admin: Check<KeyRefused | CallerRefused>
+  }
+>() {
+  static readonly make = ({ adminKeys, apiKeys, origins }: AuthOptions): typeof Auth.Service => {
+    const fromHere = Effect.flatMap(
+      HttpServerRequest.HttpServerRequest,
+      ({ headers }): Effect.Effect<void, CallerRefused> =>
+        headers["origin"] === undefined || origins.includes(headers["origin"])
+          ? Effect.void
+          : new CallerRefused({ reason: "origin" })
+    )
+    return {
+      api: among(apiKeys),
+      admin: Effect.zipRight(fromHere, among(adminKeys.length > 0 ? adminKeys : apiKeys))
+    }
+  }
+
+  static readonly layer: Layer.Layer<Auth, never, GatewayConfig> = Layer.effect(
+    Auth,
+    Effect.map(GatewayConfig, (config) => Auth.make({ ...config, origins: config.corsOrigins }))
+  )
+}

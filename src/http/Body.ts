@@ -1,0 +1,110 @@
+/**
+ * The JSON body of a request, read with a bound.
+ *
+ * Platform's own limit cuts the connection instead of answering, and is off unless asked for.
+ */
+import type { IncomingMessage } from "node:http"
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import { Effect, Stream } from "effect"
+import * as NodeRequest from "./NodeRequest.ts"
+import { BodyRefused } from "./Refusal.ts"
+
+const DEPTH = 64
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+
+const tooLarge = Effect.fail(new BodyRefused({ reason: "too_large" }))
+const malformed = new BodyRefused({ reason: "malformed" })
+
+/** A quote that an odd number of backslashes precedes does not end the string. */
+const isEscaped = (bytes: Uint8Array, quote: number): boolean => {
+  let at = quote
+  while (bytes[at - 1] === BACKSLASH) at--
+  return (quote - at) % 2 === 1
+}
+
+/** Looks at structure only: a string is jumped over, however long. */
+export const isDeeperThan = (bytes: Uint8Array, limit: number): boolean => {
+  let depth = 0
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i]
+    if (byte === QUOTE) {
+      do i = bytes.indexOf(QUOTE, i + 1)
+      while (i > 0 && isEscaped(bytes, i))
+      if (i < 0) return false
+    } else if (byte === 0x7b || byte === 0x5b) {
+      if (++depth > limit) return true
+    } else if (byte === 0x7d || byte === 0x5d) depth--
+  }
+  return false
+}
+
+const fromNode = (incoming: IncomingMessage, limit: number): Effect.Effect<Uint8Array, BodyRefused> =>
+  Effect.async((resume) => {
+    const parts: Array<Buffer> = []
+    let size = 0
+    const onData = (part: Buffer) => {
+      size += part.length
+      if (size <= limit) parts.push(part)
+      else {
+        stop()
+        // What still comes is dropped: a socket that is closed under the sender loses the answer.
+        incoming.resume()
+        resume(tooLarge)
+      }
+    }
+    const onEnd = () => {
+      stop()
+      resume(Effect.succeed(parts.length === 1 ? parts[0]! : Buffer.concat(parts, size)))
+    }
+    const onClose = () => {
+      stop()
+      resume(Effect.fail(malformed))
+    }
+    const stop = () => incoming.off("data", onData).off("end", onEnd).off("close", onClose)
+    incoming
+      .on("error", () => {})
+      .on("data", onData)
+      .on("end", onEnd)
+      .on("close", onClose)
+    return Effect.sync(stop)
+  })
+
+const fromStream = (request: HttpServerRequest.HttpServerRequest, limit: number) =>
+  request.stream.pipe(
+    Stream.mapError(() => malformed),
+    Stream.runFoldEffect({ parts: [] as Array<Uint8Array>, size: 0 }, ({ parts, size }, part) =>
+      size + part.length > limit
+        ? tooLarge
+        : Effect.sync(() => {
+            parts.push(part)
+            return { parts, size: size + part.length }
+          })
+    ),
+    Effect.map(({ parts, size }): Uint8Array => Buffer.concat(parts, size))
+  )
+
+const isJson = (type: string | undefined) => type !== undefined && /^application\/json\s*(;|$)/i.test(type.trim())
+
+const parse = (bytes: Uint8Array): Effect.Effect<unknown, BodyRefused> =>
+  isDeeperThan(bytes, DEPTH)
+    ? Effect.fail(malformed)
+    : Effect.try({
+        try: (): unknown => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)),
+        catch: () => malformed
+      })
+
+export const json = (
+  request: HttpServerRequest.HttpServerRequest,
+  limit: number
+): Effect.Effect<unknown, BodyRefused> => {
+  const { headers } = request
+  if ((headers["content-encoding"] ?? "identity") !== "identity") return new BodyRefused({ reason: "encoding" })
+  if (!isJson(headers["content-type"])) return new BodyRefused({ reason: "media_type" })
+  const node = NodeRequest.fromRequest(request)
+  if (Number(headers["content-length"] ?? 0) > limit) {
+    node?.incoming.resume()
+    return tooLarge
+  }
+  return Effect.flatMap(node === undefined ? fromStream(request, limit) : fromNode(node.incoming, limit), parse)
+}

@@ -1,0 +1,93 @@
+/**
+ * The way out: new work is refused, running work gets its time, what is left is told so and cut.
+ *
+ * Built after the server, so that it is finalized before it.
+ */
+import type { Server } from "node:http"
+import { Context, Deferred, type Duration, Effect, Layer, Schedule, type Scope } from "effect"
+import { NodeServer } from "./NodeServer.ts"
+
+/** How long forced work may take to say its last words. */
+const GRACE = "2 seconds"
+
+export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
+  Drain,
+  {
+    readonly isDraining: () => boolean
+    /** Counts a request from its first step to its last byte. */
+    readonly track: <A, E, R>(app: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+    /** Called once when the time is up; the answer takes it back. */
+    readonly onForced: (stop: () => void) => () => void
+    readonly run: (limit: Duration.Duration) => Effect.Effect<"drained" | "forced">
+  }
+>() {
+  static readonly make = Effect.fnUntraced(function* (server: Server | undefined) {
+    const idle = yield* Deferred.make<void>()
+    const stops = new Set<() => void>()
+    let draining = false
+    let running = 0
+
+    const leave = Effect.suspend(() => (--running === 0 && draining ? Deferred.succeed(idle, undefined) : Effect.void))
+
+    const track = <A, E, R>(app: Effect.Effect<A, E, R>) =>
+      Effect.suspend(() => {
+        running++
+        return Effect.ensuring(app, leave)
+      })
+
+    const onForced = (stop: () => void) => {
+      stops.add(stop)
+      return () => {
+        stops.delete(stop)
+      }
+    }
+
+    // The last bytes of an answer outlive its fiber: sockets are waited for, not only requests.
+    const closed = (node: Server) =>
+      Effect.async<void>((resume) => {
+        if (!node.listening) return resume(Effect.void)
+        node.close(() => resume(Effect.void))
+      }).pipe(
+        Effect.raceFirst(
+          Effect.repeat(
+            Effect.sync(() => node.closeIdleConnections()),
+            Schedule.spaced("20 millis")
+          )
+        )
+      )
+
+    const run = Effect.fnUntraced(
+      function* (limit: Duration.Duration) {
+        draining = true
+        if (running === 0) yield* Deferred.succeed(idle, undefined)
+        const done = Effect.all([Deferred.await(idle), server === undefined ? Effect.void : closed(server)], {
+          concurrency: "unbounded",
+          discard: true
+        })
+        const inTime = yield* Effect.timeoutOption(done, limit)
+        if (inTime._tag === "Some") return "drained"
+        for (const stop of [...stops]) stop()
+        yield* Effect.timeoutOption(Deferred.await(idle), GRACE)
+        server?.closeAllConnections()
+        yield* Effect.timeoutOption(Deferred.await(idle), GRACE)
+        return "forced"
+      },
+      // Finalizers run uninterruptible, where no timeout would ever fire.
+      Effect.interruptible
+    )
+
+    return Drain.of({ isDraining: () => draining, track, onForced, run })
+  })
+
+  static readonly layer: Layer.Layer<Drain> = Layer.effect(Drain, Effect.flatMap(NodeServer, Drain.make))
+}
+
+/** Drains when the scope closes. */
+export const onClose = Effect.fnUntraced(function* (
+  limit: Duration.Duration
+): Effect.fn.Return<void, never, Drain | Scope.Scope> {
+  const drain = yield* Drain
+  yield* Effect.addFinalizer(() =>
+    Effect.flatMap(drain.run(limit), (how) => Effect.annotateLogs(Effect.logInfo("server drained"), { how }))
+  )
+})

@@ -1,0 +1,60 @@
+/**
+ * Who may knock at all: names this server answers to, and web origins that may read its answers.
+ */
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { isLoopback } from "../Config.ts"
+
+type Request = HttpServerRequest.HttpServerRequest
+
+export interface GateOptions {
+  /** The address it listens on. */
+  readonly host: string
+  readonly allowedHosts: ReadonlyArray<string>
+  readonly corsOrigins: ReadonlyArray<string>
+}
+
+const nameOf = (host: string): string => host.replace(/:\d*$/, "").toLowerCase()
+
+/** On loopback, a page that rebinds its own name to 127.0.0.1 must not get an answer. */
+export const isHostAllowed = ({ allowedHosts, host }: GateOptions, { headers }: Request): boolean => {
+  const asked = headers["host"]
+  if (!isLoopback(host) || asked === undefined) return true
+  const name = nameOf(asked)
+  return isLoopback(name) || allowedHosts.some((other) => other.toLowerCase() === name || other.toLowerCase() === asked)
+}
+
+/** The caller's origin if it is a listed one. */
+export const listedOrigin = ({ corsOrigins }: GateOptions, { headers }: Request): string | undefined => {
+  const origin = headers["origin"]
+  return origin !== undefined && corsOrigins.includes(origin) ? origin : undefined
+}
+
+export const isPreflight = ({ headers, method }: Request): boolean =>
+  method === "OPTIONS" && headers["origin"] !== undefined && headers["access-control-request-method"] !== undefined
+
+/** On every answer once CORS is on, failures too: else the browser hides the reason. */
+export const corsHeaders = (options: GateOptions, request: Request): Record<string, string> => {
+  if (options.corsOrigins.length === 0) return {}
+  const origin = listedOrigin(options, request)
+  return {
+    vary: "Origin",
+    ...(origin === undefined
+      ? {}
+      : {
+          "access-control-allow-origin": origin,
+          "access-control-expose-headers":
+            "x-request-id, retry-after, retry-after-ms, x-lingma-instance, x-lingma-emulated"
+        })
+  }
+}
+
+export const preflight = ({ headers }: Request): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.empty({
+    status: 204,
+    headers: {
+      "access-control-allow-methods": "GET, POST, OPTIONS",
+      "access-control-allow-headers": headers["access-control-request-headers"] ?? "authorization, content-type",
+      "access-control-max-age": "600"
+    }
+  })

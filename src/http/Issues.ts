@@ -1,0 +1,141 @@
+/**
+ * What is wrong with a body, told without a wire's words and without the value that was sent.
+ */
+import type { ParseResult } from "effect"
+import { SchemaAST as AST, Option } from "effect"
+
+export type Kind = "null" | "boolean" | "string" | "integer" | "number" | "array" | "object"
+
+/** `messages[0].content`: where the trouble is. */
+export type Path = ReadonlyArray<string | number>
+
+export type Rule = "minimum" | "maximum" | "minLength" | "maxLength" | "minItems" | "maxItems" | "pattern"
+
+export type Issue = { readonly path: Path } & (
+  | { readonly _tag: "Missing" }
+  | { readonly _tag: "WrongKind"; readonly expected: ReadonlyArray<Kind>; readonly actual: Kind }
+  | { readonly _tag: "NotAmong"; readonly supported: ReadonlyArray<string> }
+  | { readonly _tag: "Limit"; readonly rule: Rule; readonly limit: string | number; readonly kind: Kind }
+)
+
+export const kindOf = (value: unknown): Kind => {
+  if (value === null || value === undefined) return "null"
+  if (Array.isArray(value)) return "array"
+  const type = typeof value
+  if (type === "number") return Number.isInteger(value) ? "integer" : "number"
+  return type === "string" || type === "boolean" ? type : "object"
+}
+
+const literals = (ast: AST.AST): ReadonlyArray<AST.LiteralValue> =>
+  AST.isLiteral(ast) ? [ast.literal] : AST.isUnion(ast) ? ast.types.flatMap(literals) : []
+
+const isInteger = (ast: AST.Refinement) => limits(ast)["type"] === "integer"
+
+/** What a schema takes, `null` left out: it only says that the field may be absent. */
+const kinds = (ast: AST.AST): ReadonlyArray<Kind> => {
+  switch (ast._tag) {
+    case "Union":
+      return [...new Set(ast.types.flatMap(kinds))]
+    case "Literal":
+      return ast.literal === null ? [] : [kindOf(ast.literal)]
+    case "StringKeyword":
+      return ["string"]
+    case "NumberKeyword":
+      return ["number"]
+    case "BooleanKeyword":
+      return ["boolean"]
+    case "TupleType":
+      return ["array"]
+    case "Refinement":
+      return isInteger(ast) ? ["integer"] : kinds(ast.from)
+    case "Transformation":
+      return kinds(ast.from)
+    case "UndefinedKeyword":
+      return []
+    default:
+      return ["object"]
+  }
+}
+
+const fits = (expected: ReadonlyArray<Kind>, actual: Kind) =>
+  expected.includes(actual) || (actual === "integer" && expected.includes("number"))
+
+const limits = (ast: AST.Refinement): Record<string, unknown> => ({
+  ...Option.getOrElse(AST.getJSONSchemaAnnotation(ast), () => ({}))
+})
+
+const size = (value: unknown): number =>
+  typeof value === "number" ? value : typeof value === "string" || Array.isArray(value) ? value.length : 0
+
+const broken = (ast: AST.Refinement, actual: unknown, path: Path): Issue => {
+  const all = limits(ast)
+  const kind = kindOf(actual)
+  for (const rule of ["minimum", "minLength", "minItems"] as const) {
+    const limit = all[rule]
+    if (typeof limit === "number" && size(actual) < limit) return { _tag: "Limit", path, rule, limit, kind }
+  }
+  for (const rule of ["maximum", "maxLength", "maxItems"] as const) {
+    const limit = all[rule]
+    if (typeof limit === "number" && size(actual) > limit) return { _tag: "Limit", path, rule, limit, kind }
+  }
+  const pattern = all["pattern"]
+  if (typeof pattern === "string") return { _tag: "Limit", path, rule: "pattern", limit: pattern, kind }
+  return { _tag: "WrongKind", path, expected: kinds(ast), actual: kind }
+}
+
+const list = <A>(issues: A | ReadonlyArray<A>): ReadonlyArray<A> => (Array.isArray(issues) ? issues : [issues as A])
+
+const key = (part: PropertyKey): string | number => (typeof part === "number" ? part : String(part))
+
+/** The branch that goes deepest is the one the value was meant for. */
+const deepest = (issues: ReadonlyArray<Issue>): Issue | undefined => {
+  let best: Issue | undefined
+  for (const issue of issues) if (best === undefined || issue.path.length > best.path.length) best = issue
+  return best
+}
+
+const ofUnion = (issue: ParseResult.Composite, path: Path): Issue => {
+  const expected = kinds(issue.ast)
+  const actual = kindOf(issue.actual)
+  if (!fits(expected, actual)) return { _tag: "WrongKind", path, expected, actual }
+  const branches = list(issue.issues).map((branch) => explain(branch, path))
+  // A branch of another kind, `null` above all, was not meant.
+  const meant = branches.filter((branch) => branch._tag !== "WrongKind" || branch.path.length > path.length)
+  return deepest(meant) ?? branches[0]!
+}
+
+const ofType = (issue: ParseResult.Type, path: Path): Issue => {
+  const expected = kinds(issue.ast)
+  const actual = kindOf(issue.actual)
+  const supported = literals(issue.ast).filter((literal) => literal !== null)
+  return supported.length > 0 && fits(expected, actual)
+    ? { _tag: "NotAmong", path, supported: supported.map(String) }
+    : { _tag: "WrongKind", path, expected, actual }
+}
+
+/** The first thing that is wrong. */
+export const explain = (issue: ParseResult.ParseIssue, path: Path = []): Issue => {
+  switch (issue._tag) {
+    case "Pointer":
+      return explain(issue.issue, [...path, ...list(issue.path).map(key)])
+    case "Missing":
+      return { _tag: "Missing", path }
+    case "Composite":
+      return AST.isUnion(issue.ast) ? ofUnion(issue, path) : explain(list(issue.issues)[0]!, path)
+    case "Refinement":
+      return issue.kind === "From" ? explain(issue.issue, path) : broken(issue.ast, issue.actual, path)
+    case "Transformation":
+      return explain(issue.issue, path)
+    case "Type":
+      return ofType(issue, path)
+    case "Unexpected":
+    case "Forbidden":
+      return { _tag: "WrongKind", path, expected: [], actual: kindOf(issue.actual) }
+  }
+}
+
+export const format = (path: Path): string =>
+  path.reduce<string>(
+    (text, part) => (typeof part === "number" ? `${text}[${part}]` : text === "" ? part : `${text}.${part}`),
+    ""
+  )

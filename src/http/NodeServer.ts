@@ -1,0 +1,86 @@
+/**
+ * Node's HTTP server with limits on what a connection may cost, and with listeners that keep a peer from ending
+ * the process.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http"
+import type { Duplex } from "node:stream"
+import type * as HttpServerError from "@effect/platform/HttpServerError"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Context, Effect, Layer } from "effect"
+import { GatewayConfig } from "../Config.ts"
+import * as Errors from "./openai/Errors.ts"
+import { Unparsed } from "./Refusal.ts"
+import * as RequestId from "./RequestId.ts"
+
+/** The server that others of this folder may drain; none when the embedding app has its own. */
+export class NodeServer extends Context.Reference<NodeServer>()("lingma-gateway/http/NodeServer", {
+  defaultValue: (): Server | undefined => undefined
+}) {}
+
+const reasons: Record<string, Unparsed["reason"]> = {
+  HPE_HEADER_OVERFLOW: "headers_too_large",
+  ERR_HTTP_REQUEST_TIMEOUT: "timeout"
+}
+
+const last = (socket: Duplex, reason: Unparsed["reason"], id: string) => {
+  const { body, status } = Errors.fromRefusal(new Unparsed({ reason }))
+  const text = JSON.stringify(body)
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    "content-type: application/json",
+    "cache-control: no-store",
+    "x-content-type-options: nosniff",
+    `content-length: ${Buffer.byteLength(text)}`,
+    `x-request-id: ${id}`,
+    "connection: close"
+  ]
+  socket.end(`${head.join("\r\n")}\r\n\r\n${text}`, () => socket.destroy())
+}
+
+export const make = (): Server => {
+  const server = createServer({
+    maxHeaderSize: 16 * 1024,
+    headersTimeout: 15_000,
+    requestTimeout: 30_000,
+    connectionsCheckingInterval: 2_000,
+    keepAliveTimeout: 65_000
+  })
+  // A socket may carry an answer when its next request cannot be parsed: then nothing may be written between.
+  const answering = new WeakSet<Duplex>()
+
+  // Without a listener a reset of a half upgraded socket ends the process.
+  server.on("connection", (socket) => socket.on("error", () => {}))
+  server.on("request", (_request, response) => {
+    const { socket } = response
+    if (socket === null) return
+    answering.add(socket)
+    response.on("close", () => answering.delete(socket))
+  })
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    if (!socket.writable || answering.has(socket) || error.code === "ECONNRESET") socket.destroy()
+    else last(socket, reasons[error.code ?? ""] ?? "malformed", RequestId.make())
+  })
+  server.on("newListener", (event, listener) => {
+    // Platform installs a handler that would serve the request over a bare socket; upgrades are refused instead.
+    if (event === "upgrade" && listener !== refuse) process.nextTick(() => server.off("upgrade", listener))
+  })
+  const refuse = (request: IncomingMessage, socket: Duplex) =>
+    last(socket, "upgrade", RequestId.from(request.headers["x-request-id"]))
+  server.on("upgrade", refuse)
+  return server
+}
+
+type Platform = Layer.Layer.Success<ReturnType<typeof NodeHttpServer.layer>>
+
+/** Listens where the settings say, and lends the server to `Drain`. */
+export const layer: Layer.Layer<Platform, HttpServerError.ServeError, GatewayConfig> = Layer.unwrapEffect(
+  Effect.map(GatewayConfig, ({ host, port }) => {
+    const server = make()
+    return Layer.merge(
+      NodeHttpServer.layer(() => server, { host, port }),
+      Layer.succeed(NodeServer, server)
+    )
+  })
+)
+
+export type { ServerResponse }

@@ -1,0 +1,34 @@
+/**
+ * Why the edge itself turns a request away, before any dialect has read it. Each dialect words these in its own way.
+ */
+import { Schema } from "effect"
+
+/** No such path, or none with that method when `allow` names others. */
+export class RouteRefused extends Schema.TaggedError<RouteRefused>()("RouteRefused", {
+  method: Schema.String,
+  path: Schema.String,
+  allow: Schema.Array(Schema.String)
+}) {}
+
+export class KeyRefused extends Schema.TaggedError<KeyRefused>()("KeyRefused", {
+  reason: Schema.Literal("missing", "wrong")
+}) {}
+
+/** A name or an origin that may not call: a page of another site, or DNS rebinding. */
+export class CallerRefused extends Schema.TaggedError<CallerRefused>()("CallerRefused", {
+  reason: Schema.Literal("host", "origin")
+}) {}
+
+export class BodyRefused extends Schema.TaggedError<BodyRefused>()("BodyRefused", {
+  reason: Schema.Literal("too_large", "media_type", "encoding", "malformed")
+}) {}
+
+/** A bug; what it was is in the log only. */
+export class Broken extends Schema.TaggedError<Broken>()("Broken", {}) {}
+
+/** What Node's parser could not make a request of. */
+export class Unparsed extends Schema.TaggedError<Unparsed>()("Unparsed", {
+  reason: Schema.Literal("malformed", "timeout", "headers_too_large", "upgrade")
+}) {}
+
+export type Refusal = RouteRefused | KeyRefused | CallerRefused | BodyRefused | Broken | Unparsed

@@ -1,0 +1,41 @@
+/**
+ * How answers reach a Node socket: handed over whole, or pushed, but never waited for by the request's scope.
+ *
+ * Platform waits for `finish`, which never comes when a slow reader resets: the scope, and a slot, would stay for ever.
+ */
+import type { PreResponseHandler } from "@effect/platform/HttpApp"
+import * as HttpBody from "@effect/platform/HttpBody"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Effect } from "effect"
+import * as NodeRequest from "./NodeRequest.ts"
+import * as Sse from "./Sse.ts"
+import * as SseWriter from "./SseWriter.ts"
+
+const sourceOf = ({ body }: HttpServerResponse.HttpServerResponse): Sse.Source | undefined =>
+  body._tag === "Raw" && body.body instanceof Sse.SseBody ? body.body.source : undefined
+
+const portable = (response: HttpServerResponse.HttpServerResponse, source: Sse.Source) =>
+  HttpServerResponse.setBody(
+    response,
+    HttpBody.stream(Sse.toStream(source), response.headers["content-type"] ?? "text/event-stream")
+  )
+
+/** The last of the pre-response handlers: the response it gets is final. */
+export const handler: PreResponseHandler = (request, response) =>
+  Effect.suspend(() => {
+    const source = sourceOf(response)
+    const outgoing = NodeRequest.fromRequest(request)?.outgoing
+    if (outgoing === undefined) return Effect.succeed(source === undefined ? response : portable(response, source))
+    // A second call, after a defect in the first: nothing more can be said.
+    if (outgoing.headersSent || outgoing.writableEnded || outgoing.destroyed) return Effect.succeed(response)
+    if (source !== undefined) {
+      outgoing.writeHead(response.status, response.headers)
+      return Effect.as(SseWriter.write(outgoing, source), response)
+    }
+    const { body } = response
+    if (body._tag !== "Uint8Array" && body._tag !== "Empty") return Effect.succeed(response)
+    outgoing.writeHead(response.status, response.headers)
+    outgoing.end(body._tag === "Empty" || request.method === "HEAD" ? undefined : body.body)
+    SseWriter.linger(outgoing)
+    return Effect.succeed(response)
+  })

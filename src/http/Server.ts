@@ -1,0 +1,54 @@
+/**
+ * Routes, docs and everything around them as one layer, still without a port.
+ */
+import * as HttpApiScalar from "@effect/platform/HttpApiScalar"
+import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
+import { Effect, Layer } from "effect"
+import { GatewayConfig } from "../Config.ts"
+import * as AccessLog from "./AccessLog.ts"
+import { Api } from "./Api.ts"
+import { Auth } from "./Auth.ts"
+import { Drain, onClose } from "./Drain.ts"
+import * as Edge from "./Edge.ts"
+import { OpenAiHandlers } from "./openai/Handlers.ts"
+import { OpsHandlers } from "./ops/Handlers.ts"
+import * as RequestId from "./RequestId.ts"
+import * as Routes from "./Routes.ts"
+
+const OPENAPI = "/openapi.json"
+const DOCS = "/docs"
+
+const ApiRoutes = HttpLayerRouter.addHttpApi(Api, { openapiPath: OPENAPI }).pipe(
+  Layer.provide([OpenAiHandlers, OpsHandlers]),
+  Layer.provide(Auth.layer)
+)
+
+const DocsRoute = HttpApiScalar.layerHttpLayerRouter({ api: Api, path: DOCS })
+
+const EdgeMiddleware = HttpLayerRouter.middleware(
+  Effect.gen(function* () {
+    const config = yield* GatewayConfig
+    const drain = yield* Drain
+    return Edge.make({ ...config, drain, methodsOf: Routes.methods(Api, [OPENAPI, DOCS]) })
+  }),
+  { global: true }
+)
+
+/** All routes, for a router of one's own. */
+export const routes = Layer.mergeAll(ApiRoutes, DocsRoute, EdgeMiddleware)
+
+const served = Layer.unwrapEffect(
+  Effect.map(Drain, (drain) =>
+    HttpLayerRouter.serve(routes, {
+      disableLogger: true,
+      disableListenLog: true,
+      routerConfig: Routes.routerConfig,
+      middleware: (app) => RequestId.middleware(AccessLog.middleware(drain.track(app)))
+    })
+  )
+)
+
+const drained = Layer.scopedDiscard(Effect.flatMap(GatewayConfig, ({ drainTimeout }) => onClose(drainTimeout)))
+
+/** Mount it on `NodeServer.layer`, or on any `HttpServer`. Drains before the server it is mounted on stops. */
+export const layer = drained.pipe(Layer.provide(served), Layer.provide(Drain.layer))

@@ -1,0 +1,78 @@
+/**
+ * The Node reading of a source: from the callback to the socket, joined per microtask, no fiber step per token.
+ */
+import type { ServerResponse } from "node:http"
+import { Effect } from "effect"
+import { CAPACITY, type Source } from "./Sse.ts"
+
+/** A reader that takes nothing for so long is cut. */
+export const STALL_MILLIS = 30_000
+
+/** Once ended, the socket alone holds what is left, and not for ever. Node sets its own time when all is sent. */
+export const linger = (response: ServerResponse): void => {
+  if (!response.writableFinished) response.socket?.setTimeout(STALL_MILLIS)
+}
+
+/** Ends when the last byte was handed over; the head must be written already. */
+export const write = (response: ServerResponse, source: Source): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    let buffer = ""
+    let over = false
+    let stalled = false
+    let scheduled = false
+    let stop = () => {}
+
+    const cut = (exit: Effect.Effect<void>) => {
+      over = true
+      buffer = ""
+      response.destroy()
+      // Platform takes a response that has ended for one that is answered.
+      response.end()
+      resume(exit)
+    }
+    const flush = () => {
+      scheduled = false
+      if (over || stalled || buffer === "" || response.destroyed) return
+      const text = buffer
+      buffer = ""
+      if (response.write(text)) return
+      stalled = true
+      response.socket?.setTimeout(STALL_MILLIS)
+    }
+    const onDrain = () => {
+      stalled = false
+      response.socket?.setTimeout(0)
+      flush()
+    }
+    // A write that loses the race against a close must not end the process.
+    response.on("error", () => {}).on("drain", onDrain)
+    stop = source({
+      write: (text) => {
+        if (over) return
+        buffer += text
+        if (stalled && buffer.length + response.writableLength > CAPACITY) {
+          stop()
+          cut(Effect.interrupt)
+        } else if (!scheduled) {
+          scheduled = true
+          queueMicrotask(flush)
+        }
+      },
+      end: () => {
+        if (over) return
+        over = true
+        response.off("drain", onDrain)
+        response.end(response.destroyed ? undefined : buffer)
+        linger(response)
+        resume(Effect.void)
+      },
+      crash: (defect) => {
+        if (!over) cut(Effect.die(defect))
+      }
+    })
+    flush()
+    return Effect.sync(() => {
+      stop()
+      if (!over) cut(Effect.void)
+    })
+  }).pipe(Effect.interruptible)

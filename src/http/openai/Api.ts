@@ -1,0 +1,158 @@
+/**
+ * The OpenAI dialect as seen from outside. No handlers here, so clients can import it.
+ */
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
+import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
+import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
+import * as OpenApi from "@effect/platform/OpenApi"
+import { Schema } from "effect"
+import * as Errors from "./Errors.ts"
+import { ChatCompletionRequest } from "./Payload.ts"
+
+const ToolCall = Schema.Struct({
+  id: Schema.String,
+  type: Schema.Literal("function"),
+  function: Schema.Struct({ name: Schema.String, arguments: Schema.String })
+})
+
+const Usage = Schema.Struct({
+  prompt_tokens: Schema.Int,
+  completion_tokens: Schema.Int,
+  total_tokens: Schema.Int,
+  completion_tokens_details: Schema.optional(Schema.Struct({ reasoning_tokens: Schema.Int }))
+})
+
+const FinishReason = Schema.Literal("stop", "length", "tool_calls")
+
+export const ChatCompletion = Schema.Struct({
+  id: Schema.String,
+  object: Schema.Literal("chat.completion"),
+  created: Schema.Int,
+  model: Schema.String,
+  choices: Schema.Array(
+    Schema.Struct({
+      index: Schema.Int,
+      message: Schema.Struct({
+        role: Schema.Literal("assistant"),
+        content: Schema.NullOr(Schema.String),
+        refusal: Schema.Null,
+        reasoning_content: Schema.optional(Schema.String),
+        tool_calls: Schema.optional(Schema.Array(ToolCall))
+      }),
+      logprobs: Schema.Null,
+      finish_reason: FinishReason
+    })
+  ),
+  usage: Usage,
+  latency: Schema.Struct({ first_token_ms: Schema.Number, total_ms: Schema.Number }),
+  served_by: Schema.String
+}).annotations({ identifier: "ChatCompletion" })
+
+/** What each `data:` line of a stream holds, but for the last, `[DONE]`. */
+export const ChatCompletionChunk = Schema.Struct({
+  id: Schema.String,
+  object: Schema.Literal("chat.completion.chunk"),
+  created: Schema.Int,
+  model: Schema.String,
+  choices: Schema.Array(
+    Schema.Struct({
+      index: Schema.Int,
+      delta: Schema.Struct({
+        role: Schema.optional(Schema.Literal("assistant")),
+        content: Schema.optional(Schema.NullOr(Schema.String)),
+        reasoning_content: Schema.optional(Schema.String),
+        tool_calls: Schema.optional(Schema.Array(Schema.Struct({ index: Schema.Int, ...ToolCall.fields })))
+      }),
+      logprobs: Schema.Null,
+      finish_reason: Schema.NullOr(FinishReason)
+    })
+  ),
+  usage: Schema.optional(Schema.NullOr(Usage))
+}).annotations({ identifier: "ChatCompletionChunk" })
+
+export const ModelObject = Schema.Struct({
+  id: Schema.String,
+  object: Schema.Literal("model"),
+  created: Schema.Int,
+  owned_by: Schema.String,
+  name: Schema.String,
+  context_length: Schema.optional(Schema.Int),
+  context_window: Schema.optional(Schema.Int),
+  max_model_len: Schema.optional(Schema.Int),
+  capabilities: Schema.optional(
+    Schema.Struct({ vision: Schema.optional(Schema.Boolean), reasoning: Schema.optional(Schema.Boolean) })
+  )
+}).annotations({ identifier: "Model" })
+
+export const ModelList = Schema.Struct({
+  object: Schema.Literal("list"),
+  data: Schema.Array(ModelObject)
+}).annotations({ identifier: "ModelList" })
+
+/** An API key, by `Authorization: Bearer` or `x-api-key`. */
+export class OpenAiKey extends HttpApiMiddleware.Tag<OpenAiKey>()("lingma-gateway/http/openai/OpenAiKey", {
+  failure: Errors.withStatus(401),
+  security: {
+    bearer: HttpApiSecurity.bearer,
+    apiKey: HttpApiSecurity.apiKey({ key: "x-api-key", in: "header" })
+  }
+}) {}
+
+type Spec = { responses?: Record<string, { content?: Record<string, unknown> }> }
+
+// The generator keeps one media type per status, and adds platform's own decode error, which is never answered here.
+const streamed = (operation: Spec): Spec => {
+  const ok = operation.responses?.["200"]
+  if (ok !== undefined) {
+    ok.content = {
+      ...ok.content,
+      "text/event-stream": { schema: { $ref: "#/components/schemas/ChatCompletionChunk" } }
+    }
+  }
+  return operation
+}
+
+const id = HttpApiSchema.param("id", Schema.String)
+
+export class OpenAiApi extends HttpApiGroup.make("openai")
+  .add(
+    HttpApiEndpoint.post("chatCompletions", "/v1/chat/completions")
+      .setPayload(ChatCompletionRequest)
+      .addSuccess(ChatCompletion)
+      .addError(Errors.withStatus(400))
+      .addError(Errors.withStatus(404))
+      .addError(Errors.withStatus(413))
+      .addError(Errors.withStatus(415))
+      .addError(Errors.withStatus(429))
+      .addError(Errors.withStatus(502))
+      .addError(Errors.withStatus(503))
+      .addError(Errors.withStatus(504))
+      .annotate(OpenApi.Summary, "Answers a conversation, whole or as a stream")
+      .annotate(OpenApi.Transform, streamed)
+  )
+  .add(
+    HttpApiEndpoint.get("models", "/v1/models")
+      .addSuccess(ModelList)
+      .addError(Errors.withStatus(503))
+      .annotate(OpenApi.Summary, "The models that the ready instances offer")
+  )
+  .add(
+    HttpApiEndpoint.get("model")`/v1/models/${id}`
+      .addSuccess(ModelObject)
+      .addError(Errors.withStatus(404))
+      .addError(Errors.withStatus(503))
+      .annotate(OpenApi.Summary, "One model")
+  )
+  .middleware(OpenAiKey) {}
+
+const MODELS = "/v1/models/"
+
+/** The id of a model may hold slashes; as one segment they reach the route however the client wrote them. */
+export const oneSegment = (url: string): string => {
+  if (!url.startsWith(MODELS)) return url
+  const query = url.indexOf("?")
+  const end = query < 0 ? url.length : query
+  return MODELS + url.slice(MODELS.length, end).replaceAll("/", "%2F") + url.slice(end)
+}

@@ -1,0 +1,213 @@
+/**
+ * How OpenAI clients hear about failures.
+ */
+import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Data, Match, Schema } from "effect"
+import type { ChatError } from "../../domain/ChatError.ts"
+import { format, type Issue, type Kind, type Rule } from "../Issues.ts"
+import type { Refusal } from "../Refusal.ts"
+
+export const ErrorBody = Schema.Struct({
+  error: Schema.Struct({
+    message: Schema.String,
+    type: Schema.String,
+    param: Schema.NullOr(Schema.String),
+    code: Schema.NullOr(Schema.String)
+  })
+}).annotations({ identifier: "Error" })
+export type ErrorBody = typeof ErrorBody.Type
+
+/** A failure in its final words. */
+export class Failure extends Data.TaggedError("OpenAiFailure")<{
+  readonly status: number
+  readonly body: ErrorBody
+  readonly headers: Readonly<Record<string, string>>
+}> {}
+
+/** A failure of one status, as the API declares it: told apart by content, since all bodies have one shape. */
+export const withStatus = (status: number) =>
+  Schema.transform(
+    ErrorBody,
+    Schema.declare((input): input is Failure => input instanceof Failure && input.status === status),
+    { strict: true, decode: (body) => new Failure({ status, body, headers: {} }), encode: ({ body }) => body }
+  ).annotations(HttpApiSchema.annotations({ status }))
+
+type Detail = Partial<Omit<ErrorBody["error"], "message">>
+
+const failure = (status: number, message: string, detail: Detail, headers: Failure["headers"] = {}): Failure =>
+  new Failure({
+    status,
+    body: { error: { message, type: "invalid_request_error", param: null, code: null, ...detail } },
+    headers
+  })
+
+const badRequest = (message: string, param: string | null, code: string | null) =>
+  failure(400, message, { param, code })
+
+export const unsupported = (param: string, message: string): Failure => badRequest(message, param, "unsupported_value")
+
+export const emptyMessages = badRequest("messages is empty", "messages", "invalid_value")
+
+export const streamOptionsAlone = badRequest(
+  "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+  "stream_options",
+  "invalid_value"
+)
+
+const retryAfter = (seconds: number): Failure["headers"] => ({
+  "retry-after": String(seconds),
+  "retry-after-ms": String(seconds * 1000)
+})
+const noRetry = { "x-should-retry": "false" }
+
+const unavailable = (message: string, code: string, headers: Failure["headers"]) =>
+  failure(503, message, { type: "service_unavailable", code }, headers)
+
+// A name that looks like one helps whoever mistyped it; anything else is not sent back.
+const PLAIN = /^[\w .:/@+-]{1,128}$/
+
+const notFound = (model: string, near: ReadonlyArray<string>) => {
+  const name = PLAIN.test(model) ? `model '${model}'` : "model"
+  const hint = near.length === 0 ? "" : ` Did you mean ${near.map((other) => `'${other}'`).join(" or ")}?`
+  return failure(404, `The ${name} does not exist.${hint}`, { param: "model", code: "model_not_found" })
+}
+
+/** Exhaustive on purpose: a new `ChatError` does not compile until it has a wording here. */
+export const fromChatError = Match.type<ChatError>().pipe(
+  Match.tagsExhaustive({
+    Overloaded: (error) =>
+      failure(
+        429,
+        "Too many in-flight requests, please retry later",
+        { type: "rate_limit_error", code: "backpressure" },
+        retryAfter(error.retryAfter)
+      ),
+    QuotaExhausted: () =>
+      failure(
+        429,
+        "The quota of this Lingma account is used up",
+        { type: "insufficient_quota", code: "insufficient_quota" },
+        noRetry
+      ),
+    ShuttingDown: () =>
+      unavailable("The gateway is shutting down", "shutting_down", { ...retryAfter(1), connection: "close" }),
+    NotLoggedIn: (error) =>
+      unavailable("Lingma not logged in", "not_logged_in", {
+        ...retryAfter(error.retriable ? 5 : 60),
+        ...(error.retriable ? {} : noRetry)
+      }),
+    LoginFailed: () => unavailable("Lingma auto login failed", "login_failed", retryAfter(30)),
+    BackendUnavailable: () => unavailable("Lingma is not ready", "upstream_not_ready", retryAfter(2)),
+    BackendFailure: () => failure(502, "upstream lingma error", { type: "upstream_error", code: "upstream_error" }),
+    UpstreamTimeout: () =>
+      failure(504, "Lingma gave no answer in time", { type: "timeout_error", code: "upstream_timeout" }),
+    ModelNotFound: (error) => notFound(error.model, error.near)
+  })
+)
+
+export const modelNotFound = (model: string): Failure => notFound(model, [])
+
+const NO_KEY =
+  "You didn't provide an API key. Send it in the Authorization header, as in 'Authorization: Bearer YOUR_KEY'."
+const NOT_JSON = "We could not parse the JSON body of your request."
+
+const bodyRefused = {
+  too_large: failure(413, "The request body is too large", { code: "request_too_large" }, { connection: "close" }),
+  media_type: failure(415, "The request body must be application/json", { code: "unsupported_media_type" }),
+  encoding: failure(415, "A compressed request body is not supported", { code: "unsupported_media_type" }),
+  malformed: badRequest(NOT_JSON, null, null)
+}
+
+const unparsed = {
+  malformed: badRequest("The request could not be read as HTTP", null, null),
+  timeout: failure(408, "The request did not arrive in time", { type: "timeout_error", code: "request_timeout" }),
+  headers_too_large: failure(431, "The request headers are too large", { code: "request_headers_too_large" }),
+  upgrade: badRequest("Upgrades are not supported", null, "upgrade_not_supported")
+}
+
+export const fromRefusal = Match.type<Refusal>().pipe(
+  Match.tagsExhaustive({
+    RouteRefused: ({ allow, method, path }) =>
+      allow.length === 0
+        ? failure(404, `Unknown request URL: ${method} ${path.slice(0, 200)}`, { code: "unknown_url" })
+        : failure(
+            405,
+            `Not allowed to ${method} on ${path}.`,
+            { code: "method_not_supported" },
+            { allow: allow.join(", ") }
+          ),
+    KeyRefused: ({ reason }) =>
+      reason === "missing"
+        ? failure(401, NO_KEY, {})
+        : failure(401, "Incorrect API key provided.", { code: "invalid_api_key" }),
+    CallerRefused: ({ reason }) =>
+      failure(403, `This ${reason} may not call this server`, {
+        type: "permission_error",
+        code: `${reason}_not_allowed`
+      }),
+    BodyRefused: ({ reason }) => bodyRefused[reason],
+    Broken: () => failure(500, "Internal error", { type: "server_error", code: "internal_error" }),
+    Unparsed: ({ reason }) => unparsed[reason]
+  })
+)
+
+const article = (kind: Kind) => (/^[aeio]/.test(kind) ? `an ${kind}` : kind === "null" ? "null" : `a ${kind}`)
+const oneOf = (kinds: ReadonlyArray<Kind>) =>
+  kinds.length === 1 ? article(kinds[0]!) : `one of ${kinds.map(article).join(" or ")}`
+
+const limitCode = (rule: Rule, kind: Kind, limit: number | string): string => {
+  if (rule === "minItems") return limit === 1 ? "empty_array" : "array_below_min_length"
+  if (rule === "maxItems") return "array_above_max_length"
+  if (rule === "minLength") return limit === 1 ? "empty_string" : "string_below_min_length"
+  if (rule === "maxLength") return "string_above_max_length"
+  const number = kind === "integer" ? "integer" : "decimal"
+  return rule === "minimum"
+    ? `${number}_below_min_value`
+    : rule === "maximum"
+      ? `${number}_above_max_value`
+      : "invalid_value"
+}
+
+const limitText: Record<Rule, (limit: number | string) => string> = {
+  minimum: (limit) => `expected a value >= ${limit}`,
+  maximum: (limit) => `expected a value <= ${limit}`,
+  minLength: (limit) => `expected a string with minimum length ${limit}`,
+  maxLength: (limit) => `expected a string with maximum length ${limit}`,
+  minItems: (limit) => `expected an array with minimum length ${limit}`,
+  maxItems: (limit) => `expected an array with maximum length ${limit}`,
+  pattern: (limit) => `expected a string that matches the pattern '${limit}'`
+}
+
+export const fromIssue = (issue: Issue): Failure => {
+  const param = format(issue.path)
+  if (param === "" && issue._tag === "WrongKind") return badRequest(NOT_JSON, null, null)
+  switch (issue._tag) {
+    case "Missing":
+      return badRequest(`Missing required parameter: '${param}'.`, param, "missing_required_parameter")
+    case "WrongKind":
+      return badRequest(
+        `Invalid type for '${param}': expected ${oneOf(issue.expected)}, but got ${article(issue.actual)} instead.`,
+        param,
+        "invalid_type"
+      )
+    case "NotAmong":
+      return badRequest(
+        `Invalid value for '${param}'. Supported values are: ${issue.supported.map((name) => `'${name}'`).join(", ")}.`,
+        param,
+        "invalid_value"
+      )
+    case "Limit":
+      return badRequest(
+        `Invalid '${param}': ${limitText[issue.rule](issue.limit)}.`,
+        param,
+        limitCode(issue.rule, issue.kind, issue.limit)
+      )
+  }
+}
+
+export const respond = ({ body, headers, status }: Failure): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.unsafeJson(body, { status, headers })
+
+/** The last event of a stream that breaks after its first byte; no `[DONE]` follows. */
+export const frame = ({ body }: Failure): string => `data: ${JSON.stringify(body)}\n\n`

@@ -1,0 +1,96 @@
+/**
+ * Decode, open, encode. Anything longer belongs in `Codec`, `Answer` or `Chat`.
+ */
+import { randomBytes } from "node:crypto"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Clock, Effect, Either, Layer, Schema } from "effect"
+import { Chat, type ChatRun } from "../../Chat.ts"
+import { GatewayConfig } from "../../Config.ts"
+import * as Answer from "../Answer.ts"
+import { Api } from "../Api.ts"
+import { Auth } from "../Auth.ts"
+import * as Body from "../Body.ts"
+import { Drain } from "../Drain.ts"
+import * as Issues from "../Issues.ts"
+import { OpenAiKey } from "./Api.ts"
+import * as Codec from "./Codec.ts"
+import * as Errors from "./Errors.ts"
+import { ChatCompletionRequest } from "./Payload.ts"
+
+const decode = Schema.decodeUnknownEither(ChatCompletionRequest)
+
+const read = (limit: number) =>
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+    Body.json(request, limit).pipe(
+      Effect.mapError(Errors.fromRefusal),
+      Effect.flatMap((body) => Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(Issues.explain(issue)))),
+      Effect.map((payload) => ({ payload, headers: request.headers }))
+    )
+  )
+
+const runHeaders = (run: ChatRun) => ({
+  "x-lingma-instance": run.servedBy,
+  ...(run.emulated ? { "x-lingma-emulated": "true" } : {})
+})
+
+const answered = <E extends Errors.Failure, R>(effect: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
+  Effect.catchAll(effect, (failure) => Effect.succeed(Errors.respond(failure)))
+
+const handlers = HttpApiBuilder.group(
+  Api,
+  "openai",
+  Effect.fnUntraced(function* (handlers) {
+    const chat = yield* Chat
+    const drain = yield* Drain
+    const { bodyLimitMb, keepAlive } = yield* GatewayConfig
+    const answer = Answer.make({ drain, keepAlive })
+    const limit = Math.floor(bodyLimitMb * 1024 * 1024)
+
+    const chatCompletions = Effect.fn("OpenAi.chatCompletions")(function* () {
+      const { headers, payload } = yield* read(limit)
+      const request = yield* Codec.toRequest(payload, headers["x-session-id"] ?? headers["session-id"])
+      const id = `chatcmpl-${randomBytes(16).toString("hex")}`
+      const created = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+      const open = chat.open(request)
+      if (payload.stream === true) {
+        const includeUsage = payload.stream_options?.include_usage === true
+        return yield* answer.stream({
+          open,
+          headers: runHeaders,
+          encode: (run) => Codec.chunks({ id, created, includeUsage, ...run }),
+          failure: (error) => Errors.frame(Errors.fromChatError(error))
+        })
+      }
+      const { fold, millis, run } = yield* answer.whole(open, (run) => Codec.completion({ id, created, ...run }))
+      return HttpServerResponse.unsafeJson(fold.result(millis), { headers: runHeaders(run) })
+    })
+
+    const models = Effect.mapError(chat.models, Errors.fromChatError)
+
+    return handlers
+      .handleRaw("chatCompletions", () => answered(chatCompletions()))
+      .handle("models", () =>
+        answered(Effect.map(models, (all) => HttpServerResponse.unsafeJson(Codec.toModelList(all))))
+      )
+      .handle("model", ({ path }) =>
+        answered(
+          Effect.flatMap(models, (all) =>
+            Either.map(Codec.toModel(all, path.id), (model) => HttpServerResponse.unsafeJson(model))
+          )
+        )
+      )
+  })
+)
+
+const keys = Layer.effect(
+  OpenAiKey,
+  Effect.map(Auth, (auth) => {
+    // Both schemes ask the same question: which header held a key is the gate's matter.
+    const check = () => Effect.mapError(auth.api, Errors.fromRefusal)
+    return OpenAiKey.of({ bearer: check, apiKey: check })
+  })
+)
+
+export const OpenAiHandlers = Layer.provide(handlers, keys)

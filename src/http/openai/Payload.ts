@@ -1,0 +1,134 @@
+/**
+ * The body of a chat completion request: every field with its type and limits.
+ *
+ * Liberal on purpose: optional fields may be `null`, and unknown ones are ignored.
+ */
+import { Schema } from "effect"
+
+const opt = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
+const between = (min: number, max: number) => Schema.Number.pipe(Schema.between(min, max))
+const integer = (min: number, max: number) => Schema.Int.pipe(Schema.between(min, max))
+const atMost = (max: number) => Schema.String.pipe(Schema.maxLength(max))
+const Loose = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+
+// MCP servers use dots and more than the 64 characters of the original rule.
+const FunctionName = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_.-]{1,128}$/))
+
+const TextPart = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String })
+const RefusalPart = Schema.Struct({ type: Schema.Literal("refusal"), refusal: Schema.String })
+const ImagePart = Schema.Struct({
+  type: Schema.Literal("image_url"),
+  image_url: Schema.Union(
+    Schema.Struct({ url: Schema.String, detail: opt(Schema.Literal("auto", "low", "high", "original")) }),
+    Schema.String
+  )
+})
+const AudioPart = Schema.Struct({ type: Schema.Literal("input_audio") })
+const FilePart = Schema.Struct({ type: Schema.Literal("file") })
+
+const Part = Schema.Union(TextPart, RefusalPart, ImagePart, AudioPart, FilePart)
+export type Part = typeof Part.Type
+
+const Content = Schema.NullOr(Schema.Union(Schema.String, Schema.Array(Part)))
+
+const Call = Schema.Struct({ name: Schema.String, arguments: Schema.String })
+const ToolCall = Schema.Union(
+  Schema.Struct({ id: Schema.String, type: Schema.Literal("function"), function: Call }),
+  Schema.Struct({
+    id: Schema.String,
+    type: Schema.Literal("custom"),
+    custom: Schema.Struct({ name: Schema.String, input: Schema.String })
+  })
+)
+export type ToolCall = typeof ToolCall.Type
+
+const Message = Schema.Union(
+  Schema.Struct({ role: Schema.Literal("system", "developer", "user"), content: Content }),
+  Schema.Struct({
+    role: Schema.Literal("assistant"),
+    content: Schema.optional(Content),
+    refusal: opt(Schema.String),
+    tool_calls: opt(Schema.Array(ToolCall)),
+    function_call: opt(Call)
+  }),
+  Schema.Struct({ role: Schema.Literal("tool"), content: Content, tool_call_id: Schema.String }),
+  Schema.Struct({ role: Schema.Literal("function"), content: Content, name: Schema.String })
+)
+export type Message = typeof Message.Type
+
+const Function = Schema.Struct({
+  name: FunctionName,
+  description: opt(Schema.String),
+  parameters: opt(Loose),
+  strict: opt(Schema.Boolean)
+})
+
+const Tool = Schema.Union(
+  Schema.Struct({ type: Schema.Literal("function"), function: Function }),
+  Schema.Struct({
+    type: Schema.Literal("custom"),
+    custom: Schema.Struct({ name: FunctionName, description: opt(Schema.String), format: opt(Loose) })
+  })
+)
+
+const Named = Schema.Struct({ name: Schema.String })
+const ToolChoice = Schema.Union(
+  Schema.Literal("none", "auto", "required"),
+  Schema.Struct({ type: Schema.Literal("function"), function: Named }),
+  Schema.Struct({ type: Schema.Literal("custom"), custom: Named }),
+  Schema.Struct({
+    type: Schema.Literal("allowed_tools"),
+    allowed_tools: Schema.Struct({ mode: Schema.Literal("auto", "required"), tools: Schema.Array(Loose) })
+  })
+)
+
+const ResponseFormat = Schema.Union(
+  Schema.Struct({ type: Schema.Literal("text") }),
+  Schema.Struct({ type: Schema.Literal("json_object") }),
+  Schema.Struct({
+    type: Schema.Literal("json_schema"),
+    json_schema: Schema.Struct({
+      name: Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_-]{1,64}$/)),
+      description: opt(Schema.String),
+      schema: opt(Loose),
+      strict: opt(Schema.Boolean)
+    })
+  })
+)
+
+export const ChatCompletionRequest = Schema.Struct({
+  model: atMost(256).pipe(Schema.minLength(1)),
+  messages: Schema.Array(Message).pipe(Schema.minItems(1), Schema.maxItems(4096)),
+  stream: opt(Schema.Boolean),
+  stream_options: opt(Schema.Struct({ include_usage: opt(Schema.Boolean), include_obfuscation: opt(Schema.Boolean) })),
+  temperature: opt(between(0, 2)),
+  top_p: opt(between(0, 1)),
+  frequency_penalty: opt(between(-2, 2)),
+  presence_penalty: opt(between(-2, 2)),
+  n: opt(integer(1, 128)),
+  stop: opt(Schema.Union(Schema.String, Schema.Array(Schema.String).pipe(Schema.minItems(1), Schema.maxItems(4)))),
+  max_tokens: opt(integer(1, Number.MAX_SAFE_INTEGER)),
+  max_completion_tokens: opt(integer(1, Number.MAX_SAFE_INTEGER)),
+  logprobs: opt(Schema.Boolean),
+  top_logprobs: opt(integer(0, 20)),
+  logit_bias: opt(Schema.Record({ key: Schema.String, value: between(-100, 100) })),
+  seed: opt(Schema.Int),
+  user: opt(Schema.String),
+  safety_identifier: opt(atMost(64)),
+  prompt_cache_key: opt(Schema.String),
+  metadata: opt(Schema.Record({ key: Schema.String, value: atMost(512) })),
+  store: opt(Schema.Boolean),
+  modalities: opt(Schema.Array(Schema.Literal("text", "audio"))),
+  audio: opt(Loose),
+  prediction: opt(Loose),
+  reasoning_effort: opt(Schema.Literal("none", "minimal", "low", "medium", "high", "xhigh", "max")),
+  verbosity: opt(Schema.Literal("low", "medium", "high")),
+  service_tier: opt(Schema.Literal("auto", "default", "flex", "scale", "priority", "fast")),
+  response_format: opt(ResponseFormat),
+  tools: opt(Schema.Array(Tool).pipe(Schema.maxItems(128))),
+  tool_choice: opt(ToolChoice),
+  parallel_tool_calls: opt(Schema.Boolean),
+  functions: opt(Schema.Array(Function).pipe(Schema.maxItems(128))),
+  function_call: opt(Schema.Union(Schema.Literal("none", "auto"), Named))
+}).annotations({ identifier: "ChatCompletionRequest" })
+export type ChatCompletionRequest = typeof ChatCompletionRequest.Type

@@ -1,0 +1,41 @@
+/**
+ * What operators and probes ask.
+ */
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
+import * as OpenApi from "@effect/platform/OpenApi"
+import { Schema } from "effect"
+
+export const Health = Schema.Struct({
+  /** Whether some instance is ready. */
+  ok: Schema.Boolean,
+  time: Schema.Int,
+  emulated: Schema.Boolean,
+  pool_size: Schema.Int,
+  pool_ready: Schema.Int,
+  instances: Schema.Array(Schema.Struct({ name: Schema.String, state: Schema.String, in_flight: Schema.Int }))
+}).annotations({ identifier: "Health" })
+
+export const Readiness = Schema.Struct({ ok: Schema.Boolean }).annotations({ identifier: "Readiness" })
+
+export const Welcome = Schema.Struct({
+  name: Schema.String,
+  docs: Schema.String,
+  openapi: Schema.String,
+  health: Schema.String
+}).annotations({ identifier: "Welcome" })
+
+export class OpsApi extends HttpApiGroup.make("ops")
+  .add(
+    HttpApiEndpoint.get("health", "/healthz")
+      .addSuccess(Health)
+      .annotate(OpenApi.Summary, "Whether the process serves; always 200")
+  )
+  .add(
+    HttpApiEndpoint.get("ready", "/readyz")
+      .addSuccess(Readiness)
+      .addError(Readiness.annotations(HttpApiSchema.annotations({ status: 503 })))
+      .annotate(OpenApi.Summary, "Whether a chat would be served now")
+  )
+  .add(HttpApiEndpoint.get("welcome", "/").addSuccess(Welcome).annotate(OpenApi.Summary, "Where things are")) {}

@@ -1,0 +1,95 @@
+/**
+ * One life of the WebSocket to Lingma: framing, limits and signs of life.
+ */
+import { Effect, Schedule } from "effect"
+import { WebSocket } from "ws"
+import * as Frame from "./Frame.ts"
+import { RpcDisconnected } from "./RpcError.ts"
+
+export interface ConnectionOptions {
+  readonly url: string
+  /** Milliseconds by a monotonic clock. */
+  readonly now: () => number
+  /** Hears each message, synchronously; what it throws ends the connection. */
+  readonly onBody: (body: string) => void
+}
+
+/** Sends one message; false when the socket is not open or takes no more. */
+export type Send = (message: object) => boolean
+
+const maxBody = 8 << 20
+/** Most bytes that may wait in the socket. */
+const maxBacklog = 64 << 20
+const pingEvery = 15_000
+const pongWithin = 10_000
+const frameWithin = 5_000
+
+const lost = (reason: string) => new RpcDisconnected({ reason: reason.slice(0, 200) })
+
+const connect = (url: string) =>
+  new WebSocket(url, {
+    perMessageDeflate: false,
+    maxPayload: maxBody + 4096,
+    handshakeTimeout: 5000,
+    followRedirects: false
+  })
+
+/** Runs `use` while the socket is open; never succeeds, fails when the socket is gone or speaks out of turn. */
+export const run = <E>(
+  options: ConnectionOptions,
+  use: (send: Send) => Effect.Effect<never, E>
+): Effect.Effect<never, RpcDisconnected | E> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => connect(options.url)),
+    (socket) => {
+      const { now } = options
+      const decoder = Frame.makeDecoder({ maxBody })
+      let heardAt = now()
+      let wholeAt = now()
+
+      const gone = Effect.async<never, RpcDisconnected>((resume) => {
+        const end = (reason: string) => resume(Effect.fail(lost(reason)))
+        socket.on("pong", () => {
+          heardAt = now()
+        })
+        socket.on("message", (data: Buffer) => {
+          heardAt = now()
+          try {
+            const broken = decoder.push(data, options.onBody)
+            if (broken !== undefined) end(broken.message)
+          } catch {
+            end("a message was not readable")
+          }
+        })
+        socket.on("error", (cause) => end(cause.message))
+        socket.on("close", (code) => end(`closed (${code})`))
+      })
+
+      const opened = Effect.async<void>((resume) => {
+        socket.once("open", () => resume(Effect.void))
+      })
+      const send: Send = (message) => {
+        if (socket.readyState !== WebSocket.OPEN || socket.bufferedAmount > maxBacklog) return false
+        socket.send(Frame.encode(JSON.stringify(message)))
+        return true
+      }
+
+      const look = Effect.suspend(() => {
+        const at = now()
+        if (!decoder.partial) wholeAt = at
+        if (at - wholeAt > frameWithin) return lost("a frame was left unfinished")
+        if (at - heardAt > pingEvery + pongWithin) return lost("no sign of life")
+        if (at - heardAt > pingEvery && socket.readyState === WebSocket.OPEN) socket.ping()
+        return Effect.void
+      })
+      const heartbeat = Effect.zipRight(Effect.repeat(look, Schedule.spaced("1 second")), Effect.never)
+
+      return Effect.raceFirst(gone, Effect.raceFirst(heartbeat, Effect.zipRight(opened, use(send))))
+    },
+    (socket) =>
+      Effect.sync(() => {
+        socket.removeAllListeners()
+        socket.on("error", () => {}) // terminating a socket that still connects reports an error
+        socket.terminate()
+      })
+  )

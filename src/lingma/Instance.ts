@@ -1,0 +1,207 @@
+/**
+ * One Lingma, kept alive: its process, its connection, and what is known of its account and models.
+ */
+import { type Duration, Effect, Either, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
+import type { BackendState, BackendStatus } from "../Backend.ts"
+import { BackendUnavailable, NotLoggedIn } from "../domain/ChatError.ts"
+import type { Model } from "../domain/Model.ts"
+import * as LingmaProcess from "./LingmaProcess.ts"
+import { LingmaRpc } from "./LingmaRpc.ts"
+import * as Models from "./Models.ts"
+import * as Port from "./Port.ts"
+import * as Protocol from "./Protocol.ts"
+import * as Pushes from "./Pushes.ts"
+import { describe, type RpcError } from "./RpcError.ts"
+
+export interface InstanceOptions {
+  readonly id: string
+  /** The ports are wishes: a taken one is replaced by a free one. */
+  readonly launch: LingmaProcess.LaunchOptions
+  readonly startupTimeout: Duration.Duration
+  readonly rpcTimeout: Duration.Duration
+  readonly version: string
+}
+
+export interface Instance {
+  readonly status: Effect.Effect<BackendStatus>
+  readonly state: SubscriptionRef.SubscriptionRef<BackendState>
+  /** Waits while the instance comes up; fails at once where waiting has proved useless. */
+  readonly rpc: Effect.Effect<LingmaRpc["Type"], BackendUnavailable>
+  readonly loggedIn: Effect.Effect<void, NotLoggedIn | BackendUnavailable>
+  readonly models: Effect.Effect<ReadonlyArray<Model>, BackendUnavailable>
+  /** Asks for account and models again, soon, because an answer said that they changed. */
+  readonly refreshSoon: () => void
+}
+
+/** Doubles from half a second up to 30 s, jittered; starts over after a quiet minute. */
+export const restart = Schedule.exponential("500 millis").pipe(
+  Schedule.union(Schedule.spaced("30 seconds")),
+  Schedule.jittered,
+  Schedule.resetAfter("1 minute")
+)
+
+/** How often account and models are asked for without a reason. */
+const staleAfter = "1 minute"
+/** How soon a request may start a failed instance again. */
+const wakeAfterMillis = 1000
+
+export const make = (options: InstanceOptions): Effect.Effect<Instance, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { id } = options
+    const clock = yield* Effect.clock
+    const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+    const state = yield* SubscriptionRef.make<BackendState>("stopped")
+    const wake = yield* Effect.makeLatch(false)
+    const refreshNow = yield* Effect.makeLatch(false)
+    let current: LingmaRpc["Type"] | undefined
+    let auth: boolean | undefined
+    let models: ReadonlyArray<Model> = []
+    let starts = 0
+    let startedAt = 0
+    /** Whether the last attempt to start got as far as ready. */
+    let hopeful = true
+    let lastError: string | undefined
+
+    const unavailable = () => new BackendUnavailable({ instance: id, detail: lastError ?? "not ready" })
+    const to = (next: BackendState) =>
+      Effect.flatMap(SubscriptionRef.get(state), (before) =>
+        before === next
+          ? Effect.void
+          : Effect.zipRight(
+              SubscriptionRef.set(state, next),
+              Effect.logInfo("instance state").pipe(Effect.annotateLogs({ state: next }))
+            )
+      )
+
+    const ask = (rpc: LingmaRpc["Type"]): Effect.Effect<void, RpcError> =>
+      Effect.gen(function* () {
+        auth = Protocol.isLoggedIn(yield* rpc.call(Protocol.authStatus, {}))
+        models = Models.fromScenes(yield* rpc.call(Protocol.queryModels, {}))
+      })
+
+    /** Asks at most once a second, whoever wants to know. */
+    const [fresh, forget] = yield* Effect.cachedInvalidateWithTTL(
+      Effect.suspend(() => (current === undefined ? Effect.void : ask(current))).pipe(
+        Effect.catchAll((error) =>
+          Effect.logWarning("account and models not refreshed").pipe(Effect.annotateLogs({ reason: describe(error) }))
+        )
+      ),
+      "1 second"
+    )
+
+    const keepFresh = refreshNow.await.pipe(
+      Effect.timeoutOption(staleAfter),
+      Effect.zipRight(refreshNow.close),
+      Effect.zipRight(forget),
+      Effect.zipRight(fresh),
+      Effect.forever
+    )
+
+    /** From spawn to exit; never succeeds. */
+    const life = Effect.gen(function* () {
+      starts++
+      startedAt = now()
+      const socketPort = yield* Port.claim(options.launch.socketPort)
+      const httpPort = yield* Port.claim(options.launch.httpPort)
+      if (socketPort !== options.launch.socketPort) {
+        yield* Effect.logWarning("port taken, using another").pipe(
+          Effect.annotateLogs({ wanted: options.launch.socketPort, socketPort })
+        )
+      }
+      const process = yield* LingmaProcess.make({ ...options.launch, socketPort, httpPort })
+      const rpc = yield* LingmaRpc.make({
+        url: `ws://127.0.0.1:${socketPort}/`,
+        timeout: options.rpcTimeout,
+        initialize: Protocol.initializeParams(options.launch.workDir, options.version),
+        onPush: (method) => {
+          if (Pushes.concernsAccount(method)) refreshNow.unsafeOpen()
+        }
+      })
+      const up = rpc.ready.pipe(
+        Effect.timeoutFail({
+          duration: options.startupTimeout,
+          onTimeout: () =>
+            new LingmaProcess.ProcessExited({ detail: "did not come up in time (LINGMA_STARTUP_TIMEOUT)" })
+        }),
+        Effect.zipRight(ask(rpc)),
+        Effect.mapError((error) =>
+          error._tag === "ProcessExited" ? error : new LingmaProcess.ProcessExited({ detail: describe(error) })
+        )
+      )
+      const follow = Stream.runForEach(rpc.state.changes, (next) =>
+        next === "ready" ? Effect.zipRight(Effect.zipRight(forget, fresh), to("ready")) : to("reconnecting")
+      )
+      const serve = Effect.gen(function* () {
+        yield* up
+        current = rpc
+        hopeful = true
+        lastError = undefined
+        yield* to("ready")
+        return yield* Effect.zipRight(Effect.all([follow, keepFresh], { concurrency: 2, discard: true }), Effect.never)
+      })
+      return yield* Effect.raceFirst(process.exited, serve)
+    })
+
+    const ended = (error: LingmaProcess.ProcessExited) =>
+      Effect.gen(function* () {
+        hopeful = current !== undefined
+        current = undefined
+        lastError = error.detail
+        yield* to(hopeful ? "reconnecting" : "failed")
+        yield* Effect.logError("Lingma ended").pipe(Effect.annotateLogs({ reason: error.detail }))
+      })
+
+    const schedule = yield* Schedule.driver(restart)
+    yield* to("starting").pipe(
+      Effect.zipRight(Effect.scoped(life)),
+      Effect.either,
+      Effect.flatMap((end) => (Either.isLeft(end) ? ended(end.left) : Effect.void)),
+      Effect.zipRight(wake.close),
+      Effect.zipRight(Effect.raceFirst(schedule.next(undefined), wake.await)),
+      Effect.forever,
+      Effect.ensuring(to("closed")),
+      Effect.annotateLogs({ instance: id }),
+      Effect.interruptible,
+      Effect.forkScoped
+    )
+
+    const settled = Stream.runDrain(
+      Stream.takeUntil(state.changes, (next) => next === "ready" || next === "failed" || next === "closed")
+    )
+    const rpc: Instance["rpc"] = Effect.gen(function* () {
+      const now_ = yield* SubscriptionRef.get(state)
+      if (now_ === "ready" && current !== undefined) return current
+      if (!hopeful) {
+        // Told at once, but the instance gets another chance for the next request.
+        if (now_ === "failed" && now() - startedAt > wakeAfterMillis) yield* wake.open
+        return yield* unavailable()
+      }
+      yield* Effect.timeoutOption(settled, options.startupTimeout)
+      return current === undefined ? yield* unavailable() : current
+    })
+
+    return {
+      state,
+      rpc,
+      refreshSoon: () => {
+        auth = false
+        refreshNow.unsafeOpen()
+      },
+      status: Effect.map(SubscriptionRef.get(state), (now_) => ({
+        state: now_,
+        loggedIn: auth,
+        restarts: Math.max(0, starts - 1),
+        lastError
+      })),
+      loggedIn: Effect.gen(function* () {
+        yield* rpc
+        if (auth !== true) yield* fresh
+        if (auth !== true) return yield* new NotLoggedIn({ instance: id, retriable: false })
+      }),
+      models: Effect.gen(function* () {
+        yield* rpc
+        if (models.length === 0) yield* fresh
+        return models
+      })
+    } satisfies Instance
+  })

@@ -1,0 +1,87 @@
+/**
+ * A Lingma instance as a `Backend`: whichever dialect it speaks, one turn is one fresh session.
+ */
+import { mkdir, mkdtemp, rm } from "node:fs/promises"
+import { join, resolve } from "node:path"
+import { Effect, type Scope } from "effect"
+import type { Backend } from "../Backend.ts"
+import type { Ask } from "../domain/Chat.ts"
+import { BackendFailure, NotLoggedIn, type TurnError } from "../domain/ChatError.ts"
+import * as Turn from "../domain/Turn.ts"
+import * as AskDialect from "./AskDialect.ts"
+import * as Instance from "./Instance.ts"
+import { describe, type RpcError } from "./RpcError.ts"
+import * as SessionDialect from "./SessionDialect.ts"
+
+export interface LingmaBackendOptions extends Instance.InstanceOptions {
+  readonly emulated: boolean
+}
+
+const saysLoggedOut = /not logged ?in|not login|please log ?in|login required|未登录|请登录/i
+
+export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { id } = options
+    const lifetime = yield* Effect.scope
+    const instance = yield* Instance.make(options)
+    /** By connection: another process at the same place may speak another dialect. */
+    const speaksAsk = new WeakSet<object>()
+
+    const refused = (error: RpcError, turn: Turn.Turn): TurnError => {
+      if (error._tag === "RpcRejected" && saysLoggedOut.test(error.detail)) {
+        instance.refreshSoon()
+        return new NotLoggedIn({ instance: id, retriable: false })
+      }
+      return failure(error, turn.count() > 0)
+    }
+    const failure = (error: RpcError, started: boolean) =>
+      new BackendFailure({ instance: id, started, detail: describe(error) })
+
+    const turns = resolve(options.launch.workDir, "turns")
+    const idle = join(turns, "idle")
+    const noDirectory = (cause: unknown) =>
+      new BackendFailure({ instance: id, started: false, detail: `no directory for the turn: ${String(cause)}` })
+    const inTurns = <A>(step: () => Promise<A>) => Effect.tryPromise({ try: step, catch: noDirectory })
+    const makeIdle = yield* Effect.cached(inTurns(() => mkdir(idle, { recursive: true, mode: 0o700 })))
+
+    /** Chat writes nothing, so those turns share one empty directory. */
+    const directory = (ask: Ask): Effect.Effect<string, BackendFailure, Scope.Scope> =>
+      ask.mode === "chat" && ask.images.length === 0
+        ? Effect.as(makeIdle, idle)
+        : Effect.acquireRelease(
+            Effect.zipRight(
+              makeIdle,
+              inTurns(() => mkdtemp(join(turns, "turn-")))
+            ),
+            (path) => Effect.ignore(inTurns(() => rm(path, { recursive: true, force: true })))
+          )
+
+    const chat = Effect.fn("LingmaBackend.chat")(function* (ask: Ask) {
+      const rpc = yield* instance.rpc
+      const turn = Turn.make({ instance: id })
+      const cwd = yield* directory(ask)
+      const dialect = { rpc, instance: id, cwd, refused, lifetime }
+      const older = AskDialect.begin(dialect, ask, turn)
+      const begun = speaksAsk.has(rpc)
+        ? older
+        : Effect.catchIf(
+            SessionDialect.begin(dialect, ask, turn),
+            (error) => error._tag === "RpcRejected" && error.unknownMethod,
+            () => {
+              speaksAsk.add(rpc)
+              return older
+            }
+          )
+      yield* Effect.mapError(begun, (error) => refused(error, turn))
+      return turn
+    })
+
+    return {
+      id,
+      emulated: options.emulated,
+      status: instance.status,
+      ensureReady: instance.loggedIn,
+      models: instance.models,
+      chat
+    }
+  })

@@ -1,0 +1,236 @@
+/**
+ * JSON-RPC with Lingma over one WebSocket that is reopened for as long as the scope lives.
+ *
+ * Replies are matched by id, pushes by the turn they name; every request of the other side is answered at once.
+ * A lost connection fails what was pending.
+ */
+import { Context, Duration, Effect, Either, Layer, Schedule, Schema, type Scope, Stream, SubscriptionRef } from "effect"
+import * as Calls from "./Calls.ts"
+import * as Connection from "./Connection.ts"
+import * as Protocol from "./Protocol.ts"
+import * as Pushes from "./Pushes.ts"
+import { RpcDisconnected, type RpcError, RpcMalformed, RpcTimeout } from "./RpcError.ts"
+
+export type RpcState = "connecting" | "ready" | "reconnecting"
+
+/** Receives the pushes of one turn, and at most one loss. Both are called synchronously, from the socket. */
+export interface Sink {
+  readonly onPush: (method: string, params: Pushes.Json) => void
+  readonly onLost: (error: RpcDisconnected) => void
+}
+
+export type OnReply<R> = (reply: Either.Either<R, RpcError>) => void
+
+export interface RpcStats {
+  readonly pending: number
+  readonly turns: number
+  /** Replies to nothing that was asked. */
+  readonly strayReplies: number
+  /** Pushes for turns that are over or were never ours. */
+  readonly strayPushes: number
+}
+
+export interface LingmaRpcOptions {
+  readonly url: string
+  /** How long a call waits for its reply. */
+  readonly timeout: Duration.DurationInput
+  /** Parameters of the handshake. */
+  readonly initialize: Readonly<Record<string, unknown>>
+  /** Hears pushes that name no turn. */
+  readonly onPush?: (method: string, params: Pushes.Json) => void
+}
+
+/** Doubles from a tenth of a second up to 0.8 s, jittered; starts over after a quiet minute. */
+export const reconnect = Schedule.exponential("100 millis").pipe(
+  Schedule.union(Schedule.spaced("800 millis")),
+  Schedule.jittered,
+  Schedule.resetAfter("1 minute")
+)
+
+/** How much longer than its caller a reply may come and still be heard. */
+const lateReplies = 60_000
+
+const decode = <R, I>(
+  { name, result }: { readonly name: string; readonly result: Schema.Schema<R, I> },
+  reply: Either.Either<unknown, RpcError>
+): Either.Either<R, RpcError> =>
+  Either.flatMap(reply, (value) =>
+    Either.mapLeft(
+      Schema.decodeUnknownEither(result)(value),
+      (error) => new RpcMalformed({ method: name, detail: error.message.slice(0, 500) })
+    )
+  )
+
+const notConnected = Effect.fail(new RpcDisconnected({ reason: "not connected" }))
+
+export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
+  LingmaRpc,
+  {
+    readonly state: SubscriptionRef.SubscriptionRef<RpcState>
+    /** Suspends until the handshake is done. */
+    readonly ready: Effect.Effect<void>
+    /** Fails at once while the connection is down. `onReply` hears the result even when the caller has gone. */
+    readonly call: <P, R, I>(
+      method: Protocol.Method<P, R, I>,
+      params: P,
+      options?: { readonly timeout?: Duration.DurationInput; readonly onReply?: (result: R) => void }
+    ) => Effect.Effect<R, RpcError>
+    /** Sends now; the reply, a loss or the timeout goes to `onReply`. False, and no reply, when not connected. */
+    readonly send: <P, R, I>(
+      method: Protocol.Method<P, R, I>,
+      params: P,
+      options: { readonly timeout: Duration.DurationInput; readonly onReply: OnReply<R> }
+    ) => boolean
+    /** As `send`, but a reply that comes after the scope has closed is not heard. */
+    readonly post: <P, R, I>(
+      method: Protocol.Method<P, R, I>,
+      params: P,
+      onReply: OnReply<R>
+    ) => Effect.Effect<void, RpcDisconnected, Scope.Scope>
+    /** Routes the pushes that carry `requestId`, or carry none but `sessionId`, until the scope closes. */
+    readonly subscribe: (
+      turn: { readonly requestId: string; readonly sessionId?: string },
+      sink: Sink
+    ) => Effect.Effect<void, RpcDisconnected, Scope.Scope>
+    readonly stats: Effect.Effect<RpcStats>
+  }
+>() {
+  static readonly make = Effect.fnUntraced(function* (options: LingmaRpcOptions) {
+    const clock = yield* Effect.clock
+    const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+    const state = yield* SubscriptionRef.make<RpcState>("connecting")
+    const calls = Calls.make(now)
+    const byRequest = new Map<string, Sink>()
+    const bySession = new Map<string, Sink>()
+    let write: Connection.Send = () => false
+    let strayReplies = 0
+    let strayPushes = 0
+
+    const onRequest = (method: string, message: Pushes.Json) => {
+      const params = Pushes.isRecord(message["params"]) ? message["params"] : {}
+      const id = message["id"]
+      if (id !== undefined && id !== null) write({ jsonrpc: "2.0", id, ...Pushes.answer(method, params) })
+      const { requestId, sessionId } = Pushes.addressOf(params)
+      const sink = requestId === undefined ? bySession.get(sessionId ?? "") : byRequest.get(requestId)
+      if (sink !== undefined) sink.onPush(method, params)
+      else if (requestId !== undefined) strayPushes++
+      else options.onPush?.(method, params)
+    }
+
+    const onBody = (body: string) => {
+      const message: unknown = JSON.parse(body)
+      if (!Pushes.isRecord(message)) throw new Error("not an object")
+      const method = message["method"]
+      if (typeof method === "string") onRequest(method, message)
+      else if (!calls.reply(message)) strayReplies++
+    }
+
+    const request = (method: string, params: unknown, millis: number, settle: Calls.Settle): number | undefined => {
+      const id = calls.enter(method, millis, settle)
+      if (write({ jsonrpc: "2.0", id, method, params })) return id
+      calls.forget(id)
+      return undefined
+    }
+
+    const call = <P, R, I>(
+      method: Protocol.Method<P, R, I>,
+      params: P,
+      how: { readonly timeout?: Duration.DurationInput; readonly onReply?: (result: R) => void } = {}
+    ): Effect.Effect<R, RpcError> => {
+      const millis = Duration.toMillis(how.timeout ?? options.timeout)
+      const reply = Effect.async<R, RpcError>((resume) => {
+        const wait = how.onReply === undefined ? millis : millis + lateReplies
+        const id = request(method.name, params, wait, (raw) => {
+          const result = decode(method, raw)
+          if (Either.isRight(result)) how.onReply?.(result.right)
+          resume(result)
+        })
+        if (id === undefined) resume(notConnected)
+        return Effect.sync(() => {
+          if (id !== undefined && how.onReply === undefined) calls.forget(id)
+        })
+      })
+      return Effect.timeoutFail(reply, { duration: millis, onTimeout: () => new RpcTimeout({ method: method.name }) })
+    }
+
+    const lose = (error: RpcDisconnected) =>
+      Effect.sync(() => {
+        const sinks = [...byRequest.values()]
+        write = () => false
+        byRequest.clear()
+        bySession.clear()
+        calls.failAll(error)
+        for (const sink of sinks) sink.onLost(error)
+      })
+    const noticed = ({ reason }: RpcDisconnected) =>
+      Effect.whenEffect(
+        Effect.zipRight(
+          SubscriptionRef.set(state, "reconnecting"),
+          Effect.annotateLogs(Effect.logWarning("connection to Lingma lost"), { reason })
+        ),
+        Effect.map(SubscriptionRef.get(state), (current) => current === "ready")
+      )
+
+    const talk = (send: Connection.Send) =>
+      Effect.suspend(() => {
+        write = send
+        return call(Protocol.initialize, options.initialize)
+      }).pipe(
+        Effect.zipRight(SubscriptionRef.set(state, "ready")),
+        Effect.zipRight(Effect.never),
+        Effect.catchAll((error) => new RpcDisconnected({ reason: `handshake failed: ${error._tag}` }))
+      )
+
+    yield* Connection.run({ url: options.url, now, onBody }, talk).pipe(
+      Effect.tapError((error) => Effect.zipRight(lose(error), noticed(error))),
+      Effect.retry(reconnect),
+      Effect.ensuring(lose(new RpcDisconnected({ reason: "closed" }))),
+      Effect.annotateLogs({ service: "LingmaRpc" }),
+      Effect.interruptible,
+      Effect.forkScoped
+    )
+    yield* Effect.sync(calls.expire).pipe(
+      Effect.repeat(Schedule.spaced("1 second")),
+      Effect.interruptible,
+      Effect.forkScoped
+    )
+
+    return LingmaRpc.of({
+      state,
+      ready: Stream.runDrain(Stream.takeUntil(state.changes, (current) => current === "ready")),
+      call,
+      send: (method, params, { onReply, timeout }) =>
+        request(method.name, params, Duration.toMillis(timeout), (raw) => onReply(decode(method, raw))) !== undefined,
+      post: (method, params, onReply) =>
+        Effect.asVoid(
+          Effect.acquireRelease(
+            Effect.suspend(() => {
+              const id = request(method.name, params, Number.POSITIVE_INFINITY, (raw) => onReply(decode(method, raw)))
+              return id === undefined ? notConnected : Effect.succeed(id)
+            }),
+            (id) => Effect.sync(() => calls.forget(id))
+          )
+        ),
+      subscribe: ({ requestId, sessionId }, sink) =>
+        Effect.asVoid(
+          Effect.acquireRelease(
+            Effect.flatMap(SubscriptionRef.get(state), (current) => {
+              if (current !== "ready") return notConnected
+              byRequest.set(requestId, sink)
+              if (sessionId !== undefined) bySession.set(sessionId, sink)
+              return Effect.void
+            }),
+            () =>
+              Effect.sync(() => {
+                byRequest.delete(requestId)
+                if (sessionId !== undefined) bySession.delete(sessionId)
+              })
+          )
+        ),
+      stats: Effect.sync(() => ({ pending: calls.size(), turns: byRequest.size, strayReplies, strayPushes }))
+    })
+  })
+
+  static readonly layer = (options: LingmaRpcOptions): Layer.Layer<LingmaRpc> =>
+    Layer.scoped(LingmaRpc, LingmaRpc.make(options))
+}

@@ -1,0 +1,177 @@
+/**
+ * The methods called on Lingma, with the shapes of their parameters and results.
+ *
+ * Results are read leniently: versions differ, unknown fields are ignored, and a missing `result` counts as null.
+ */
+import { Schema } from "effect"
+
+export interface Method<P, R, I = R> {
+  readonly name: string
+  readonly params: Schema.Schema<P>
+  readonly result: Schema.Schema<R, I>
+}
+
+const method = <P, R, I>(name: string, params: Schema.Schema<P>, result: Schema.Schema<R, I>): Method<P, R, I> => ({
+  name,
+  params,
+  result
+})
+
+const Nothing = Schema.Struct({})
+const Text = Schema.optional(Schema.NullOr(Schema.String))
+const Flag = Schema.optional(Schema.NullOr(Schema.Boolean))
+const Count = Schema.optional(Schema.NullOr(Schema.Number))
+
+export const requestIdKey = "ai-coding/request-id"
+
+/** What accompanies a turn of the `session/*` dialect. */
+export const Meta = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+
+export const initialize = method(
+  "initialize",
+  Schema.Record({ key: Schema.String, value: Schema.Unknown }),
+  Schema.Unknown
+)
+
+/** Both known shapes in one: the LSP one of the plugins and the ACP one of the IDE. */
+export const initializeParams = (workDir: string, version: string) => ({
+  processId: null,
+  clientInfo: { name: "lingma-gateway", version },
+  rootUri: `file://${workDir}`,
+  capabilities: {},
+  workspaceFolders: [{ uri: `file://${workDir}`, name: "lingma-gateway" }],
+  protocolVersion: 1,
+  clientCapabilities: {},
+  timestamp: Date.now()
+})
+
+export const AuthStatus = Schema.Struct({
+  status: Count,
+  id: Text,
+  accountId: Text,
+  name: Text,
+  userType: Text
+})
+export type AuthStatus = typeof AuthStatus.Type
+export const authStatus = method("auth/status", Nothing, Schema.NullOr(AuthStatus))
+
+/** Signed in: an `id`, or status 2. */
+export const isLoggedIn = (auth: AuthStatus | null): boolean =>
+  auth !== null && ((auth.id ?? "") !== "" || (auth.accountId ?? "") !== "" || auth.status === 2)
+
+export const LingmaModel = Schema.Struct({
+  key: Text,
+  id: Text,
+  modelId: Text,
+  displayName: Text,
+  name: Text,
+  label: Text,
+  title: Text,
+  isReasoning: Flag,
+  isVl: Flag,
+  isDefault: Flag,
+  enable: Flag,
+  max_input_tokens: Count,
+  maxInputTokens: Count
+})
+export type LingmaModel = typeof LingmaModel.Type
+/** Scene name → list; one odd scene or item must not hide the others, so items are read one by one. */
+export const queryModels = method(
+  "config/queryModels",
+  Nothing,
+  Schema.NullOr(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
+)
+
+export const sessionNew = method(
+  "session/new",
+  Schema.Struct({
+    cwd: Schema.String,
+    mcpServers: Schema.Array(Schema.Unknown),
+    _meta: Meta,
+    timestamp: Schema.Number
+  }),
+  Schema.Struct({ sessionId: Text, id: Text })
+)
+
+export const sessionSetModel = method(
+  "session/set_model",
+  Schema.Struct({ sessionId: Schema.String, modelId: Schema.String, timestamp: Schema.Number, _meta: Meta }),
+  Schema.Unknown
+)
+
+export const PromptItem = Schema.Union(
+  Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }),
+  Schema.Struct({
+    type: Schema.Literal("image"),
+    mimeType: Schema.String,
+    uri: Schema.String,
+    data: Schema.String
+  })
+)
+export type PromptItem = typeof PromptItem.Type
+export const sessionPrompt = method(
+  "session/prompt",
+  Schema.Struct({
+    sessionId: Schema.String,
+    prompt: Schema.Array(PromptItem),
+    timestamp: Schema.Number,
+    _meta: Meta
+  }),
+  Schema.Unknown
+)
+
+export const sessionCancel = method(
+  "session/cancel",
+  Schema.Struct({ sessionId: Schema.String, _meta: Meta }),
+  Schema.Unknown
+)
+
+/** Versions want the session under one name or the other. */
+export const deleteSession = method(
+  "chat/deleteSessionById",
+  Schema.Union(Schema.Struct({ sessionId: Schema.String }), Schema.Struct({ id: Schema.String })),
+  Schema.Unknown
+)
+
+export const chatAsk = method(
+  "chat/ask",
+  Schema.Record({ key: Schema.String, value: Schema.Unknown }),
+  Schema.NullOr(
+    Schema.Struct({
+      success: Flag,
+      isSuccess: Flag,
+      errorMessage: Text,
+      errorMsg: Text,
+      message: Text,
+      sessionId: Text
+    })
+  )
+)
+
+export const chatStop = method("chat/stop", Schema.Struct({ requestId: Schema.String }), Schema.Unknown)
+
+/** The 17 fields of the plugins' ask, with those a turn fills in. */
+export const chatAskParams = (ask: {
+  readonly requestId: string
+  readonly text: string
+  readonly mode: string
+  readonly model: string
+}) => ({
+  requestId: ask.requestId,
+  chatTask: "FREE_INPUT",
+  chatContext: null,
+  sessionId: "",
+  codeLanguage: "",
+  isReply: false,
+  source: 1,
+  questionText: ask.text,
+  stream: true,
+  taskDefinitionType: "",
+  extra: { modelConfig: { key: ask.model } },
+  sessionType: "chat",
+  targetAgent: "",
+  pluginPayloadConfig: { isEnableProjectRule: false, isEnableAskAgent: false, isEnableAutoMemory: false },
+  mode: ask.mode,
+  shellType: "",
+  customModel: null
+})

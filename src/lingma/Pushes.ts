@@ -1,0 +1,179 @@
+/**
+ * What Lingma sends on its own: which turn it is for, what it says, and what it is answered.
+ *
+ * Read by hand and not by schema: one of these arrives per token.
+ */
+import { type ChatEvent, textDelta, thoughtDelta, usage } from "../domain/Chat.ts"
+import { requestIdKey } from "./Protocol.ts"
+
+export type Json = Readonly<Record<string, unknown>>
+
+export type Push =
+  | { readonly _tag: "Event"; readonly event: ChatEvent }
+  /** Replaces the text so far. */
+  | { readonly _tag: "Overwrite"; readonly text: string }
+  | { readonly _tag: "End"; readonly statusCode: number | undefined; readonly reason: string }
+  | { readonly _tag: "Broken"; readonly detail: string }
+
+export const isRecord = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+const record = (value: unknown): Json | undefined => (isRecord(value) ? value : undefined)
+const string = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
+const count = (value: unknown): number | undefined =>
+  typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : undefined
+
+const event = (value: ChatEvent): Push => ({ _tag: "Event", event: value })
+
+/** The turn a push belongs to: by request id, and by session only where it names no request. */
+export const addressOf = (
+  params: Json
+): { readonly requestId?: string | undefined; readonly sessionId?: string | undefined } => {
+  const update = record(params["update"])
+  const data = record(update?.["data"])
+  return {
+    requestId:
+      string(record(params["_meta"])?.[requestIdKey]) ??
+      string(record(update?.["_meta"])?.[requestIdKey]) ??
+      string(params["requestId"]) ??
+      string(data?.["requestId"]),
+    sessionId: string(params["sessionId"]) ?? string(data?.["sessionId"])
+  }
+}
+
+/** `{text}`, a list of those, or a bare string. */
+const contentText = (content: unknown): string => {
+  if (typeof content === "string") return content
+  if (Array.isArray(content)) return content.map(contentText).join("")
+  return string(record(content)?.["text"]) ?? ""
+}
+
+const finish = (data: Json): Push => ({
+  _tag: "End",
+  statusCode: typeof data["statusCode"] === "number" ? data["statusCode"] : undefined,
+  reason: string(data["reason"]) ?? ""
+})
+
+const contextUsage = (data: Json): Push => {
+  const contextTokens = count(data["usedTokens"])
+  const contextLimit = count(data["limitTokens"])
+  return event(
+    usage({
+      ...(contextTokens === undefined ? {} : { contextTokens }),
+      ...(contextLimit === undefined ? {} : { contextLimit })
+    })
+  )
+}
+
+/** The notice is named by `type` where that was seen; other versions may name it elsewhere, or not at all. */
+const readNotification = (update: Json): Push | undefined => {
+  const data = record(update["data"]) ?? update
+  const names = [update["type"], ...Object.values(update), data["type"]]
+  if (names.includes("chat_finish") || "statusCode" in data) return finish(data)
+  return names.includes("context_usage") || "usedTokens" in data ? contextUsage(data) : undefined
+}
+
+const readUpdate = (update: Json): Push | undefined => {
+  switch (update["sessionUpdate"]) {
+    case "agent_message_chunk":
+      return event(textDelta(contentText(update["content"])))
+    case "agent_thought_chunk":
+      return event(thoughtDelta(contentText(update["content"])))
+    case "notification":
+    case "chat_finish":
+    case "context_usage":
+      return readNotification(update)
+    default:
+      return undefined
+  }
+}
+
+/** Undefined for what a chat has no use for: steps, titles, snapshots, tool notices. */
+export const read = (method: string, params: Json): Push | undefined => {
+  switch (method) {
+    case "session/update": {
+      const update = record(params["update"])
+      return update === undefined ? undefined : readUpdate(update)
+    }
+    case "chat/answer": {
+      const text = string(params["text"]) ?? ""
+      return params["overwrite"] === true ? { _tag: "Overwrite", text } : event(textDelta(text))
+    }
+    case "chat/think":
+      return event(thoughtDelta(string(params["text"]) ?? ""))
+    case "chat/finish":
+      return finish(params)
+    case "context/usage/sync":
+      return contextUsage(params)
+    case "error":
+    case "fatal_error":
+      return { _tag: "Broken", detail: string(params["message"]) ?? method }
+    default:
+      return undefined
+  }
+}
+
+/** Pushes that say the account or the models changed. */
+export const concernsAccount = (method: string): boolean =>
+  method.startsWith("auth/") || method === "model/refresh" || method === "config/refreshModels"
+
+const known = new Set([
+  "chat/answer",
+  "chat/think",
+  "chat/finish",
+  "chat/process_step_callback",
+  "chat/codeChange/apply",
+  "session/update",
+  "session/title/update",
+  "snapshot/syncAll",
+  "context/usage/sync",
+  "tool/call/sync",
+  "task/planProgress/content/sync",
+  "task/status/sync",
+  "user/inprogress/task/sync",
+  "user/task/stats/sync",
+  "extension/register",
+  "model/refresh",
+  "config/refreshModels",
+  "image/uploadResultNotification",
+  "commitMsg/answer",
+  "commitMsg/finish",
+  "error",
+  "fatal_error",
+  "ping"
+])
+
+/** An option that refuses, else no option at all. */
+const refusal = (params: Json) => {
+  const options = Array.isArray(params["options"]) ? params["options"] : []
+  const reject = options.map(record).find((option) => string(option?.["kind"])?.startsWith("reject"))
+  const optionId = string(reject?.["optionId"])
+  return optionId === undefined ? { outcome: "cancelled" } : { outcome: "selected", optionId }
+}
+
+export type Answer =
+  | { readonly result: unknown }
+  | { readonly error: { readonly code: number; readonly message: string } }
+
+/** What a request of Lingma's is answered, at once: pushes are noted, tools and permissions refused. */
+export const answer = (method: string, params: Json): Answer => {
+  switch (method) {
+    case "tool/invoke":
+      return {
+        result: {
+          toolCallId: params["toolCallId"] ?? null,
+          name: params["name"] ?? null,
+          success: false,
+          result: null,
+          errorMessage: "refused: this client runs no tools"
+        }
+      }
+    case "session/request_permission":
+      return { result: { outcome: refusal(params) } }
+    case "tool/call/approve":
+      return { result: { approved: false } }
+    default:
+      return known.has(method) || concernsAccount(method)
+        ? { result: null }
+        : { error: { code: -32601, message: `unknown method: ${method}` } }
+  }
+}

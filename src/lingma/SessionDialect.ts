@@ -1,0 +1,128 @@
+/**
+ * A turn by `session/*`, the newer dialect: a fresh session, one prompt, the session removed in every ending.
+ */
+import { Effect, Either, type Scope } from "effect"
+import type { Ask } from "../domain/Chat.ts"
+import type { TurnError } from "../domain/ChatError.ts"
+import type { Turn } from "../domain/Turn.ts"
+import type { LingmaRpc } from "./LingmaRpc.ts"
+import * as Protocol from "./Protocol.ts"
+import { type RpcError, RpcMalformed } from "./RpcError.ts"
+import * as TurnSink from "./TurnSink.ts"
+
+type Rpc = LingmaRpc["Type"]
+
+export interface DialectOptions {
+  readonly rpc: Rpc
+  readonly instance: string
+  /** An empty directory for the turn. */
+  readonly cwd: string
+  /** What a refused call means for its turn. */
+  readonly refused: (error: RpcError, turn: Turn) => TurnError
+}
+
+/** A Lingma whose IDE is closed keeps the socket open and never answers. */
+const setUp = "15 seconds"
+const cleanUp = "10 seconds"
+
+/** Removes a session that is no longer needed; nobody waits for it. */
+export const remove = (rpc: Rpc, sessionId: string): void => {
+  rpc.send(
+    Protocol.deleteSession,
+    { sessionId },
+    {
+      timeout: cleanUp,
+      onReply: (reply) => {
+        if (Either.isLeft(reply))
+          rpc.send(Protocol.deleteSession, { id: sessionId }, { timeout: cleanUp, onReply: () => {} })
+      }
+    }
+  )
+}
+
+const metaOf = (ask: Ask) => ({
+  [Protocol.requestIdKey]: ask.requestId,
+  "ai-coding/mode": ask.mode,
+  "ai-coding/model": ask.model,
+  "ai-coding/shell-type": "",
+  "ai-coding/current-file-path": "",
+  "ai-coding/enabled-mcp-servers": []
+})
+
+const promptOf = (ask: Ask, cwd: string): ReadonlyArray<Protocol.PromptItem> => [
+  { type: "text", text: ask.prompt },
+  ...ask.images.map(({ data, mediaType }, index) => ({
+    type: "image" as const,
+    mimeType: mediaType,
+    uri: `lingma:///agent/file?path=${encodeURIComponent(`${cwd}/image-${index}.${mediaType.replace("image/", "")}`)}`,
+    data
+  }))
+]
+
+/** Opens a session that goes with the scope, even when its reply comes after the scope has closed. */
+const open = (
+  { cwd, rpc }: DialectOptions,
+  onClose: (sessionId: string) => void
+): Effect.Effect<string, RpcError, Scope.Scope> =>
+  Effect.gen(function* () {
+    let sessionId: string | undefined
+    let closed = false
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        closed = true
+        if (sessionId !== undefined) onClose(sessionId)
+      })
+    )
+    const created = yield* rpc.call(
+      Protocol.sessionNew,
+      { cwd, mcpServers: [], _meta: {}, timestamp: Date.now() },
+      {
+        timeout: setUp,
+        onReply: (result) => {
+          sessionId = result.sessionId || result.id || undefined
+          if (closed && sessionId !== undefined) remove(rpc, sessionId)
+        }
+      }
+    )
+    const opened = created.sessionId || created.id
+    if (!opened) return yield* new RpcMalformed({ method: Protocol.sessionNew.name, detail: "no session id" })
+    return opened
+  })
+
+/** Begins the turn; its events go to `turn`. */
+export const begin = (options: DialectOptions, ask: Ask, turn: Turn): Effect.Effect<void, RpcError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { cwd, instance, rpc } = options
+    const _meta = metaOf(ask)
+    const sessionId = yield* open(options, (opened) => {
+      const cancelling =
+        turn.state() !== "finished" &&
+        rpc.send(
+          Protocol.sessionCancel,
+          { sessionId: opened, _meta },
+          { timeout: cleanUp, onReply: () => remove(rpc, opened) }
+        )
+      if (!cancelling) remove(rpc, opened)
+    })
+    yield* rpc.subscribe({ requestId: ask.requestId, sessionId }, TurnSink.make(turn, { instance }))
+    yield* rpc
+      .call(
+        Protocol.sessionSetModel,
+        { sessionId, modelId: ask.model, timestamp: Date.now(), _meta },
+        { timeout: setUp }
+      )
+      .pipe(
+        Effect.catchIf(
+          (error) => error._tag === "RpcRejected" && error.unknownMethod,
+          () => Effect.void
+        )
+      )
+    // The reply may come before the answer, after it, or never; only a rejection means anything.
+    yield* rpc.post(
+      Protocol.sessionPrompt,
+      { sessionId, prompt: promptOf(ask, cwd), timestamp: Date.now(), _meta },
+      (reply) => {
+        if (Either.isLeft(reply)) turn.fail(options.refused(reply.left, turn))
+      }
+    )
+  })

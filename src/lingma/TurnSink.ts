@@ -1,0 +1,62 @@
+/**
+ * Pushes of one turn, as events of that turn. Both dialects end here.
+ */
+import { finish, textDelta } from "../domain/Chat.ts"
+import { BackendFailure, NotLoggedIn, QuotaExhausted } from "../domain/ChatError.ts"
+import type { Turn } from "../domain/Turn.ts"
+import type { Sink } from "./LingmaRpc.ts"
+import * as Pushes from "./Pushes.ts"
+
+export interface TurnSinkOptions {
+  readonly instance: string
+  /** Hears the session a push names. */
+  readonly onSession?: (sessionId: string) => void
+}
+
+const succeeded = new Set(["", "success", "stop", "end_turn", "finish", "finished", "done", "completed"])
+
+/** The status decides; where there is none, the reason does. */
+const isSuccess = ({ reason, statusCode }: Extract<Pushes.Push, { _tag: "End" }>): boolean =>
+  statusCode === undefined ? succeeded.has(reason.toLowerCase()) : statusCode === 200
+
+const failureOf = (instance: string, { reason, statusCode }: Extract<Pushes.Push, { _tag: "End" }>) => {
+  if (statusCode === 429 || /quota/i.test(reason)) return new QuotaExhausted({ instance })
+  if (statusCode === 401) return new NotLoggedIn({ instance, retriable: false })
+  const detail = `finished with status ${statusCode ?? "none"}, reason ${reason.slice(0, 200) || "none"}`
+  return new BackendFailure({ instance, started: true, detail })
+}
+
+export const make = (turn: Turn, { instance, onSession }: TurnSinkOptions): Sink => {
+  const broken = (detail: string) => turn.fail(new BackendFailure({ instance, started: true, detail }))
+  /** Kept for a push that replaces the text: what was sent cannot be taken back. */
+  let sent = ""
+
+  const say = (text: string) => {
+    if (text === "") return
+    sent += text
+    turn.emit(textDelta(text))
+  }
+
+  const onPush: Sink["onPush"] = (method, params) => {
+    if (onSession !== undefined && typeof params["sessionId"] === "string") onSession(params["sessionId"])
+    const push = Pushes.read(method, params)
+    if (push === undefined) return
+    switch (push._tag) {
+      case "Event":
+        if (push.event._tag === "TextDelta") say(push.event.text)
+        else if (push.event._tag !== "ThoughtDelta" || push.event.text !== "") turn.emit(push.event)
+        return
+      case "Overwrite":
+        if (push.text.startsWith(sent)) say(push.text.slice(sent.length))
+        else broken("the answer was replaced after it had been sent")
+        return
+      case "End":
+        if (isSuccess(push)) turn.emit(finish("stop"))
+        else turn.fail(failureOf(instance, push))
+        return
+      case "Broken":
+        broken(push.detail.slice(0, 500))
+    }
+  }
+  return { onPush, onLost: (error) => broken(error.reason) }
+}

@@ -1,0 +1,97 @@
+import { readdirSync, readFileSync } from "node:fs"
+import { dirname, join, normalize } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+
+const src = new URL("../src/", import.meta.url).pathname
+const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"))
+
+/** Files at the root of `src` are areas of their own. */
+const area = (file: string) => (file.includes("/") ? file.split("/")[0]! : file)
+
+const imports = (file: string) =>
+  [...readFileSync(join(src, file), "utf8").matchAll(/(?:from|import\()\s*"([^"]+)"/g)].map(([, to]) =>
+    to!.startsWith(".") ? normalize(join(dirname(file), to!)) : to!
+  )
+const within = (file: string) => imports(file).filter((to) => to.endsWith(".ts"))
+
+/** What each area may see of the others. Wiring may see all. */
+const allowed: Record<string, ReadonlyArray<string>> = {
+  domain: [],
+  "Version.ts": [],
+  "Backend.ts": ["domain"],
+  "Config.ts": ["domain"],
+  "Settings.ts": [],
+  "Logging.ts": ["Config.ts"],
+  "Guard.ts": ["domain", "Config.ts"],
+  "Pool.ts": ["domain", "Backend.ts", "Config.ts"],
+  "Watchdog.ts": ["domain"],
+  "Chat.ts": ["domain", "Backend.ts", "Config.ts", "Guard.ts", "Pool.ts", "Watchdog.ts"],
+  lingma: ["domain", "Backend.ts", "Config.ts", "Version.ts"],
+  http: ["domain", "Backend.ts", "Chat.ts", "Config.ts", "Guard.ts", "Pool.ts", "Version.ts"]
+}
+const wiring = new Set(["Gateway.ts", "main.ts", "cli.ts", "index.ts"])
+const dialects = ["openai", "responses", "anthropic"]
+
+describe("src", () => {
+  it("keeps its areas apart", () => {
+    const broken = files
+      .filter((file) => !wiring.has(file) && area(file) !== "emulator")
+      .flatMap((file) =>
+        within(file)
+          .filter((to) => area(to) !== area(file) && !(allowed[area(file)] ?? []).includes(area(to)))
+          .map((to) => `${file} -> ${to}`)
+      )
+    assert.deepStrictEqual(broken, [])
+  })
+
+  it("keeps the emulator a stranger: it shares the framing and nothing else", () => {
+    const broken = files
+      .filter((file) => area(file) === "emulator")
+      .flatMap((file) =>
+        within(file)
+          .filter((to) => area(to) !== "emulator" && to !== "lingma/Frame.ts")
+          .map((to) => `${file} -> ${to}`)
+      )
+    assert.deepStrictEqual(broken, [])
+    const visitors = files.filter(
+      (file) => area(file) !== "emulator" && within(file).some((to) => area(to) === "emulator")
+    )
+    assert.deepStrictEqual(visitors, [])
+  })
+
+  it("keeps the dialects strangers to each other", () => {
+    const dialectOf = (file: string) => dialects.find((dialect) => file.startsWith(`http/${dialect}/`))
+    const broken = files.flatMap((file) =>
+      within(file)
+        .filter(
+          (to) => dialectOf(to) !== undefined && dialectOf(file) !== undefined && dialectOf(to) !== dialectOf(file)
+        )
+        .map((to) => `${file} -> ${to}`)
+    )
+    assert.deepStrictEqual(broken, [])
+  })
+
+  it("imports effect by its index and the platform by module path", () => {
+    const broken = files.flatMap((file) =>
+      imports(file)
+        .filter((to) => /^(@effect\/(platform|platform-node|cli)$|effect\/)/.test(to))
+        .map((to) => `${file} -> ${to}`)
+    )
+    assert.deepStrictEqual(broken, [])
+  })
+
+  it("keeps domain pure: effect and hashing only", () => {
+    const broken = files
+      .filter((file) => area(file) === "domain")
+      .flatMap((file) => imports(file).filter((to) => !to.endsWith(".ts") && !["effect", "node:crypto"].includes(to)))
+    assert.deepStrictEqual(broken, [])
+  })
+
+  it("opens each file with one sentence of purpose and ends it before line 300", () => {
+    const broken = files.filter((file) => {
+      const text = readFileSync(join(src, file), "utf8")
+      return !text.startsWith("/**") || text.split("\n").length > 301
+    })
+    assert.deepStrictEqual(broken, [])
+  })
+})
