@@ -55,7 +55,10 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
 
     const resolve = (backend: Backend, asked: string) =>
       Effect.flatMap(backend.models, (models) =>
-        Either.mapLeft(Model.resolve(models, asked, options), (near) => new ModelNotFound({ model: asked, near }))
+        Either.mapLeft(
+          Model.resolve(models, asked, options),
+          (near) => new ModelNotFound({ model: Model.cut(asked), near })
+        )
       )
 
     const begin = Effect.fnUntraced(function* (request: ChatRequest, slot: Slot) {

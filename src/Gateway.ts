@@ -1,16 +1,27 @@
 /**
  * The composition root: the only file that knows every layer.
  */
-import { Effect, Layer } from "effect"
+import { type Array as Arr, Effect, Layer } from "effect"
+import type { Backend } from "./Backend.ts"
 import { Chat } from "./Chat.ts"
-import { GatewayConfig } from "./Config.ts"
+import { GatewayConfig, type Settings } from "./Config.ts"
 import { Guard } from "./Guard.ts"
 import * as Server from "./http/Server.ts"
 import * as Fleet from "./lingma/Fleet.ts"
 import { Pool } from "./Pool.ts"
 
-const GuardLive = Layer.unwrapEffect(Effect.map(GatewayConfig, (config) => Guard.layer(config)))
+const GuardFromConfig = Layer.unwrapEffect(Effect.map(GatewayConfig, Guard.layer))
 
-const PoolLive = Layer.unwrapScoped(
-  Effect.flatMap(GatewayConfig, (config) => Effect.map(Fleet.make(config), Pool.layer))
+const Lingmas = Layer.unwrapScoped(
+  Effect.flatMap(GatewayConfig, (settings) => Effect.map(Fleet.make(settings), Pool.layer))
 )
+
+/** The API over whatever `Pool` is given. */
+const served = Server.layer.pipe(Layer.provide(Chat.layerFromConfig), Layer.provide(GuardFromConfig))
+
+/** The whole gateway, to be mounted on an `HttpServer`. */
+export const layer = served.pipe(Layer.provide(Lingmas))
+
+/** The gateway over given backends and settings, for tests and for embedding. */
+export const layerTest = (backends: Arr.NonEmptyReadonlyArray<Backend>, settings?: Partial<Settings>) =>
+  served.pipe(Layer.provide(Pool.layer(backends)), Layer.provideMerge(GatewayConfig.layer(settings)))

@@ -87,6 +87,7 @@ const program = cli(process.argv).pipe(Effect.provide(NodeContext.layer))
 
 NodeRuntime.runMain(program, {
   disableErrorReporting: true,
+  disablePrettyLogger: true,
   teardown: (exit, onExit) => {
     const { code, lines } = Exit.isFailure(exit) ? verdict(exit.cause) : { code: 0, lines: [] }
     for (const line of lines) process.stderr.write(`${line}\n`)

@@ -38,8 +38,8 @@ export const make = (options: EdgeOptions) => {
     return refuse(new RouteRefused({ method, path: AccessLog.pathOf(url), allow }))
   }
 
-  const answerCause = (request: Request, cause: Cause.Cause<unknown>): App<never> => {
-    if (Cause.isInterruptedOnly(cause)) return Effect.failCause(cause as Cause.Cause<never>)
+  const answerCause = <E>(request: Request, cause: Cause.Cause<E>): App<E> => {
+    if (Cause.isInterruptedOnly(cause)) return Effect.failCause(cause)
     const error = Cause.squash(cause)
     if (error instanceof HttpServerError.RouteNotFound) return Effect.succeed(noRoute(request))
     return Effect.as(Effect.logError("request broken", cause), refuse(new Broken()))
@@ -51,7 +51,7 @@ export const make = (options: EdgeOptions) => {
       return Effect.succeed(Gate.preflight(request))
     }
     if (options.drain.isDraining() && !probes.has(AccessLog.pathOf(request.url))) {
-      return Effect.succeed(Errors.respond(Errors.fromChatError(new ShuttingDown())))
+      return Effect.succeed(Errors.respond(new ShuttingDown()))
     }
     const url = oneSegment(request.url)
     return url === request.url
@@ -67,7 +67,7 @@ export const make = (options: EdgeOptions) => {
     ...Gate.corsHeaders(options, request)
   })
 
-  return <E>(app: App<E>): App<never> =>
+  return <E>(app: App<E>): App<E> =>
     Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
       gate(request, app).pipe(
         Effect.catchAllCause((cause) => answerCause(request, cause)),

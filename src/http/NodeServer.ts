@@ -2,7 +2,7 @@
  * Node's HTTP server with limits on what a connection may cost, and with listeners that keep a peer from ending
  * the process.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http"
+import { createServer, type IncomingMessage, type Server, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
 import type * as HttpServerError from "@effect/platform/HttpServerError"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -73,7 +73,7 @@ export const make = (): Server => {
 type Platform = Layer.Layer.Success<ReturnType<typeof NodeHttpServer.layer>>
 
 /** Listens where the settings say, and lends the server to `Drain`. */
-export const layer: Layer.Layer<Platform, HttpServerError.ServeError, GatewayConfig> = Layer.unwrapEffect(
+export const layerFromConfig: Layer.Layer<Platform, HttpServerError.ServeError, GatewayConfig> = Layer.unwrapEffect(
   Effect.map(GatewayConfig, ({ host, port }) => {
     const server = make()
     return Layer.merge(
@@ -82,5 +82,3 @@ export const layer: Layer.Layer<Platform, HttpServerError.ServeError, GatewayCon
     )
   })
 )
-
-export type { ServerResponse }

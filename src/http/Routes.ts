@@ -1,7 +1,8 @@
 /**
  * Which methods a path takes, told by the API itself.
  */
-import type * as HttpApi from "@effect/platform/HttpApi"
+import * as HttpApi from "@effect/platform/HttpApi"
+import type * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 
 /** As written: no folding of case, slashes or trailing slashes, so that what is guarded is what is routed. */
@@ -12,27 +13,21 @@ export const routerConfig = {
   maxParamLength: 512
 }
 
-interface Endpoint {
-  readonly method: string
-  readonly path: HttpLayerRouter.PathInput
-}
-
-const endpointsOf = (api: HttpApi.HttpApi.AnyWithProps): ReadonlyArray<Endpoint> =>
-  Object.values(api.groups).flatMap((group) =>
-    Object.values(group.endpoints).map(({ method, path }) => ({ method, path }))
-  )
-
-/** The methods of the path, none when there is no such path. */
-export const methods = (
-  api: HttpApi.HttpApi.AnyWithProps,
+/** The methods of a path, none when there is no such path. */
+export const methods = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup.Any, E, R>(
+  api: HttpApi.HttpApi<Id, Groups, E, R>,
   others: ReadonlyArray<HttpLayerRouter.PathInput>
 ): ((url: string) => ReadonlyArray<string>) => {
   const table = HttpLayerRouter.FindMyWay.make<true>(routerConfig)
-  const all = [...endpointsOf(api), ...others.map((path) => ({ method: "GET", path }))]
-  for (const { method, path } of all) table.on(method, path, true)
-  const known = [...new Set(all.map(({ method }) => method))]
+  const known = new Set<string>()
+  const add = (method: string, path: HttpLayerRouter.PathInput) => {
+    known.add(method)
+    table.on(method, path, true)
+  }
+  HttpApi.reflect(api, { onGroup: () => {}, onEndpoint: ({ endpoint }) => add(endpoint.method, endpoint.path) })
+  for (const path of others) add("GET", path)
   return (url) => {
-    const found = known.filter((method) => table.find(method, url) !== undefined)
+    const found = [...known].filter((method) => table.find(method, url) !== undefined)
     if (found.length === 0) return []
     return [...found, ...(found.includes("GET") ? ["HEAD"] : []), "OPTIONS"]
   }

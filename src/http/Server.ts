@@ -50,5 +50,5 @@ const served = Layer.unwrapEffect(
 
 const drained = Layer.scopedDiscard(Effect.flatMap(GatewayConfig, ({ drainTimeout }) => onClose(drainTimeout)))
 
-/** Mount it on `NodeServer.layer`, or on any `HttpServer`. Drains before the server it is mounted on stops. */
+/** Mount it on `NodeServer.layerFromConfig`, or on any `HttpServer`. Drains before the server it is mounted on stops. */
 export const layer = drained.pipe(Layer.provide(served), Layer.provide(Drain.layer))

@@ -169,7 +169,7 @@ export interface ChunkOptions extends AnswerOptions {
 /** Each event as the frames it becomes, often none. The last event's frames end in `[DONE]`. */
 export const chunks = (options: ChunkOptions): ((event: ChatEvent) => string) => {
   const { add, usage } = meter(options.promptTokens)
-  const join = WellFormed.joiner()
+  const join = WellFormed.joiner<"content" | "reasoning_content">()
   const { created, id, model } = options
   const base = JSON.stringify({ id, object: "chat.completion.chunk", created, model }).slice(0, -1)
   // Written once per answer: a token costs one JSON string.

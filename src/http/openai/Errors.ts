@@ -206,8 +206,10 @@ export const fromIssue = (issue: Issue): Failure => {
   }
 }
 
-export const respond = ({ body, headers, status }: Failure): HttpServerResponse.HttpServerResponse =>
-  HttpServerResponse.unsafeJson(body, { status, headers })
+export const respond = (error: Failure | ChatError): HttpServerResponse.HttpServerResponse => {
+  const { body, headers, status } = error._tag === "OpenAiFailure" ? error : fromChatError(error)
+  return HttpServerResponse.unsafeJson(body, { status, headers })
+}
 
 /** The last event of a stream that breaks after its first byte; no `[DONE]` follows. */
 export const frame = ({ body }: Failure): string => `data: ${JSON.stringify(body)}\n\n`

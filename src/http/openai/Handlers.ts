@@ -8,6 +8,7 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Clock, Effect, Either, Layer, Schema } from "effect"
 import { Chat, type ChatRun } from "../../Chat.ts"
 import { GatewayConfig } from "../../Config.ts"
+import type { ChatError } from "../../domain/ChatError.ts"
 import * as Answer from "../Answer.ts"
 import { Api } from "../Api.ts"
 import { Auth } from "../Auth.ts"
@@ -35,8 +36,8 @@ const runHeaders = (run: ChatRun) => ({
   ...(run.emulated ? { "x-lingma-emulated": "true" } : {})
 })
 
-const answered = <E extends Errors.Failure, R>(effect: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
-  Effect.catchAll(effect, (failure) => Effect.succeed(Errors.respond(failure)))
+const answered = <R>(effect: Effect.Effect<HttpServerResponse.HttpServerResponse, Errors.Failure | ChatError, R>) =>
+  Effect.catchAll(effect, (error) => Effect.succeed(Errors.respond(error)))
 
 const handlers = HttpApiBuilder.group(
   Api,
@@ -67,16 +68,14 @@ const handlers = HttpApiBuilder.group(
       return HttpServerResponse.unsafeJson(fold.result(millis), { headers: runHeaders(run) })
     })
 
-    const models = Effect.mapError(chat.models, Errors.fromChatError)
-
     return handlers
       .handleRaw("chatCompletions", () => answered(chatCompletions()))
       .handle("models", () =>
-        answered(Effect.map(models, (all) => HttpServerResponse.unsafeJson(Codec.toModelList(all))))
+        answered(Effect.map(chat.models, (all) => HttpServerResponse.unsafeJson(Codec.toModelList(all))))
       )
       .handle("model", ({ path }) =>
         answered(
-          Effect.flatMap(models, (all) =>
+          Effect.flatMap(chat.models, (all) =>
             Either.map(Codec.toModel(all, path.id), (model) => HttpServerResponse.unsafeJson(model))
           )
         )

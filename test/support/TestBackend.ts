@@ -1,0 +1,80 @@
+/**
+ * A backend that plays a script, and tells how often its turns were opened and closed.
+ */
+import { Effect, Queue, type Scope } from "effect"
+import type { Backend } from "../../src/Backend.ts"
+import type { Ask, ChatEvent } from "../../src/domain/Chat.ts"
+import { finish, textDelta } from "../../src/domain/Chat.ts"
+import type { TurnError } from "../../src/domain/ChatError.ts"
+import type { Model } from "../../src/domain/Model.ts"
+import * as Turn from "../../src/domain/Turn.ts"
+
+export interface Scripted {
+  readonly backend: Backend
+  readonly asks: Array<Ask>
+  /** Turns as they begin, for tests that play the upstream by hand. */
+  readonly turns: Queue.Queue<Turn.Turn>
+  readonly counts: { opened: number; closed: number; cancelled: number }
+}
+
+export type Script = (turn: Turn.Turn, ask: Ask) => Effect.Effect<void, TurnError, Scope.Scope>
+
+export const models: ReadonlyArray<Model> = [
+  { key: "auto", name: "Auto", scene: "chat", isDefault: true },
+  { key: "org/qwen3 coder", name: "Qwen3 Coder", scene: "chat", isDefault: false, vision: true, contextLength: 131_072 }
+]
+
+/** Emits nothing by itself. */
+export const silent: Script = () => Effect.void
+
+export const emit =
+  (...events: ReadonlyArray<ChatEvent>): Script =>
+  (turn) =>
+    Effect.sync(() => {
+      for (const event of events) turn.emit(event)
+    })
+
+/** Says the pieces and finishes. */
+export const say = (...pieces: ReadonlyArray<string>): Script => emit(...pieces.map(textDelta), finish("stop"))
+
+/** Refuses the turn. */
+export const refuse =
+  (error: TurnError): Script =>
+  () =>
+    Effect.fail(error)
+
+export const make = (
+  script: Script = say("Hel", "lo"),
+  overrides: Partial<Backend> = {}
+): Scripted => {
+  const counts = { opened: 0, closed: 0, cancelled: 0 }
+  const asks: Array<Ask> = []
+  const turns = Effect.runSync(Queue.unbounded<Turn.Turn>())
+  const id = overrides.id ?? "inst-0"
+  const backend: Backend = {
+    id,
+    emulated: false,
+    status: Effect.succeed({ state: "ready", loggedIn: true, restarts: 0, lastError: undefined }),
+    ensureReady: Effect.void,
+    models: Effect.succeed(models),
+    chat: Effect.fnUntraced(function* (ask: Ask) {
+      const turn = Turn.make({ instance: id })
+      asks.push(ask)
+      yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          counts.opened++
+        }),
+        () =>
+          Effect.sync(() => {
+            counts.closed++
+            if (turn.state() === "running") counts.cancelled++
+          })
+      )
+      yield* script(turn, ask)
+      turns.unsafeOffer(turn)
+      return turn
+    }),
+    ...overrides
+  }
+  return { backend, asks, turns, counts }
+}
