@@ -34,10 +34,21 @@ export interface ChatOptions extends Model.ResolveOptions, Watchdog.Limits {
 }
 
 /** A turn that still runs when its scope closes was cancelled, which is what a slot assumes by itself. */
-const settle = (turn: Turn.Turn, slot: Slot) => {
-  const state = turn.state()
-  if (state !== "running") slot.settle(state === "finished" ? "completed" : "failed")
-}
+const settle = (turn: Turn.Turn, slot: Slot) =>
+  Effect.suspend(() => {
+    const failure = turn.failure()
+    if (failure !== undefined) return failed(failure, slot)
+    if (turn.state() === "finished") slot.settle("completed")
+    return Effect.void
+  })
+
+const failed = (error: ChatError, slot: Slot) =>
+  Effect.suspend(() => {
+    slot.settle("failed")
+    const { _tag, ...fields } = error
+    const reason = Object.fromEntries(Object.entries(fields).filter(([, value]) => typeof value !== "object"))
+    return Effect.annotateLogs(Effect.logWarning("chat failed"), { error: _tag, ...reason })
+  })
 
 export class Chat extends Context.Tag("lingma-gateway/Chat")<
   Chat,
@@ -61,14 +72,13 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         )
       )
 
-    const begin = Effect.fnUntraced(function* (request: ChatRequest, slot: Slot) {
+    const begin = Effect.fnUntraced(function* (request: ChatRequest) {
       const backend = yield* pool.lease(request.affinity)
       yield* backend.ensureReady
       const { key, mode = options.defaultAskMode } = yield* resolve(backend, request.model)
       const prompt = Prompt.render(request.messages)
       const images = request.messages.flatMap((message) => message.images)
       const turn = yield* backend.chat({ requestId: crypto.randomUUID(), model: key, mode, prompt, images })
-      yield* Effect.addFinalizer(() => Effect.sync(() => settle(turn, slot)))
       yield* watchdog.watch(turn, backend.id)
       yield* turn.started
       return { backend, key, prompt, turn }
@@ -78,9 +88,8 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       const clock = yield* Effect.clock
       const opened = clock.unsafeCurrentTimeNanos()
       const slot = yield* guard.slot
-      const { backend, key, prompt, turn } = yield* Effect.tapError(begin(request, slot), () =>
-        Effect.sync(() => slot.settle("failed"))
-      )
+      const { backend, key, prompt, turn } = yield* Effect.tapError(begin(request), (error) => failed(error, slot))
+      yield* Effect.addFinalizer(() => settle(turn, slot))
       return {
         servedBy: backend.id,
         emulated: backend.emulated,

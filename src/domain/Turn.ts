@@ -17,6 +17,8 @@ export type TurnState = "running" | "finished" | "failed"
 
 export interface Turn {
   readonly state: () => TurnState
+  /** Why it failed, once it has. */
+  readonly failure: () => TurnError | undefined
   /** How many events came so far; a watchdog compares two readings. */
   readonly count: () => number
   /** Takes an event; false once the turn is over. */
@@ -82,7 +84,15 @@ export const make = (options: TurnOptions): Turn => {
     if (failure !== undefined) next.onFailure(failure)
   }
 
-  return { state: () => state, count: () => count, emit, fail, read, started: Deferred.await(started) }
+  return {
+    state: () => state,
+    failure: () => failure,
+    count: () => count,
+    emit,
+    fail,
+    read,
+    started: Deferred.await(started)
+  }
 }
 
 /** The portable reading: buffers no more than `capacity` characters between two pulls. */

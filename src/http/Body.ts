@@ -3,7 +3,6 @@
  *
  * Platform's own limit cuts the connection instead of answering, and is off unless asked for.
  */
-import type { IncomingMessage } from "node:http"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Effect, Stream } from "effect"
 import * as NodeRequest from "./NodeRequest.ts"
@@ -39,8 +38,9 @@ export const isDeeperThan = (bytes: Uint8Array, limit: number): boolean => {
   return false
 }
 
-const fromNode = (incoming: IncomingMessage, limit: number): Effect.Effect<Uint8Array, BodyRefused> =>
+const fromNode = (node: NodeRequest.NodeRequest, limit: number): Effect.Effect<Uint8Array, BodyRefused> =>
   Effect.async((resume) => {
+    const { incoming } = node
     const parts: Array<Buffer> = []
     let size = 0
     const onData = (part: Buffer) => {
@@ -67,6 +67,7 @@ const fromNode = (incoming: IncomingMessage, limit: number): Effect.Effect<Uint8
       .on("data", onData)
       .on("end", onEnd)
       .on("close", onClose)
+    NodeRequest.proceed(node)
     return Effect.sync(stop)
   })
 
@@ -106,5 +107,5 @@ export const json = (
     node?.incoming.resume()
     return tooLarge
   }
-  return Effect.flatMap(node === undefined ? fromStream(request, limit) : fromNode(node.incoming, limit), parse)
+  return Effect.flatMap(node === undefined ? fromStream(request, limit) : fromNode(node, limit), parse)
 }

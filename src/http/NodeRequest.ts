@@ -15,3 +15,15 @@ export const fromRequest = (request: HttpServerRequest.HttpServerRequest): NodeR
   request.source instanceof IncomingMessage
     ? { incoming: request.source, outgoing: NodeHttpServerRequest.toServerResponse(request) }
     : undefined
+
+const waiting = new WeakSet<IncomingMessage>()
+
+/** The client holds its body back until it is asked for. */
+export const holdBack = (incoming: IncomingMessage): void => {
+  waiting.add(incoming)
+}
+
+/** Asks for a body that is held back. */
+export const proceed = ({ incoming, outgoing }: NodeRequest): void => {
+  if (waiting.delete(incoming)) outgoing.writeContinue()
+}

@@ -2,12 +2,13 @@
  * Node's HTTP server with limits on what a connection may cost, and with listeners that keep a peer from ending
  * the process.
  */
-import { createServer, type IncomingMessage, type Server, STATUS_CODES } from "node:http"
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
 import type * as HttpServerError from "@effect/platform/HttpServerError"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Context, Effect, Layer } from "effect"
 import { GatewayConfig } from "../Config.ts"
+import * as NodeRequest from "./NodeRequest.ts"
 import * as Errors from "./openai/Errors.ts"
 import { Unparsed } from "./Refusal.ts"
 import * as RequestId from "./RequestId.ts"
@@ -45,19 +46,23 @@ export const make = (): Server => {
     connectionsCheckingInterval: 2_000,
     keepAliveTimeout: 65_000
   })
-  // A socket may carry an answer when its next request cannot be parsed: then nothing may be written between.
-  const answering = new WeakSet<Duplex>()
+  const answers = new WeakMap<Duplex, ServerResponse>()
 
   // Without a listener a reset of a half upgraded socket ends the process.
   server.on("connection", (socket) => socket.on("error", () => {}))
   server.on("request", (_request, response) => {
-    const { socket } = response
-    if (socket === null) return
-    answering.add(socket)
-    response.on("close", () => answering.delete(socket))
+    if (response.socket !== null) answers.set(response.socket, response)
+  })
+  // Only a request that passed every gate is asked for its body.
+  server.on("checkContinue", (request, response) => {
+    NodeRequest.holdBack(request)
+    server.emit("request", request, response)
   })
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
-    if (!socket.writable || answering.has(socket) || error.code === "ECONNRESET") socket.destroy()
+    const answer = answers.get(socket)
+    // Nothing may be written into the middle of an answer.
+    const isBusy = answer?.headersSent === true && !answer.writableFinished
+    if (!socket.writable || isBusy || error.code === "ECONNRESET") socket.destroy()
     else last(socket, reasons[error.code ?? ""] ?? "malformed", RequestId.make())
   })
   server.on("newListener", (event, listener) => {

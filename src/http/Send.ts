@@ -1,7 +1,8 @@
 /**
- * How answers reach a Node socket: handed over whole, or pushed, but never waited for by the request's scope.
+ * How answers reach a Node socket: handed over whole, or pushed, but never waited for.
  *
- * Platform waits for `finish`, which never comes when a slow reader resets: the scope, and a slot, would stay for ever.
+ * Platform keeps the request's scope open until the last byte has left the process: a slow reader would hold it, and
+ * the drain, for as long as it likes.
  */
 import type { PreResponseHandler } from "@effect/platform/HttpApp"
 import * as HttpBody from "@effect/platform/HttpBody"

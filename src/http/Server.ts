@@ -1,7 +1,7 @@
 /**
  * Routes, docs and everything around them as one layer, still without a port.
  */
-import * as HttpApiScalar from "@effect/platform/HttpApiScalar"
+import * as HttpApiSwagger from "@effect/platform/HttpApiSwagger"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import { Effect, Layer } from "effect"
 import { GatewayConfig } from "../Config.ts"
@@ -23,7 +23,7 @@ const ApiRoutes = HttpLayerRouter.addHttpApi(Api, { openapiPath: OPENAPI }).pipe
   Layer.provide(Auth.layer)
 )
 
-const DocsRoute = HttpApiScalar.layerHttpLayerRouter({ api: Api, path: DOCS })
+const DocsRoute = HttpApiSwagger.layerHttpLayerRouter({ api: Api, path: DOCS })
 
 const EdgeMiddleware = HttpLayerRouter.middleware(
   Effect.gen(function* () {

@@ -51,7 +51,7 @@ export const begin = (
         const listen = Effect.scoped(
           Effect.zipRight(rpc.subscribe({ requestId: ask.requestId }, late), Effect.sleep(linger))
         )
-        return Effect.forkIn(Effect.ignore(listen), lifetime)
+        return Effect.forkIn(Effect.interruptible(Effect.ignore(listen)), lifetime)
       })
     )
     yield* rpc.subscribe({ requestId: ask.requestId }, events)

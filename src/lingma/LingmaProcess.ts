@@ -7,7 +7,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { accessSync, constants, mkdirSync, statSync } from "node:fs"
 import { delimiter, isAbsolute, join, resolve } from "node:path"
 import type { Readable } from "node:stream"
-import { Deferred, Effect, FiberId, Runtime, Schema, type Scope } from "effect"
+import { Deferred, Effect, Fiber, FiberId, Runtime, Schema, type Scope } from "effect"
 
 /** The process did not start, or ended. `detail` is for the log and names the cure where there is one. */
 export class ProcessExited extends Schema.TaggedError<ProcessExited>()("ProcessExited", { detail: Schema.String }) {}
@@ -53,7 +53,7 @@ export const environment = (names: ReadonlyArray<string>, env: NodeJS.ProcessEnv
 const shell = `
 umask 077
 exec 3<&0
-(while read -r _ <&3; do :; done; kill -KILL -- -$$) </dev/null >/dev/null 2>&1 &
+(while read -r _ <&3; do :; done; kill -KILL -$$) </dev/null >/dev/null 2>&1 &
 exec "$@" </dev/null 3<&-
 `
 
@@ -174,7 +174,10 @@ const stop = (child: ChildProcess): Effect.Effect<void> =>
       })
     return Effect.timeoutFail(gone("SIGINT"), { duration: "4 seconds", onTimeout: () => "still there" }).pipe(
       Effect.catchAll(() => Effect.timeoutOption(gone("SIGKILL"), "1 second")),
-      Effect.interruptible, // a finalizer is not, and a timeout works by interruption
+      // On a fiber of its own: a timeout works by interruption, which a finalizer is closed to.
+      Effect.interruptible,
+      Effect.forkDaemon,
+      Effect.flatMap(Fiber.await),
       Effect.asVoid
     )
   })

@@ -1,32 +1,295 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Option, Redacted } from "effect"
+import { BackendUnavailable } from "../../src/domain/ChatError.ts"
+import * as RawHttp from "../support/RawHttp.ts"
 import * as TestBackend from "../support/TestBackend.ts"
 import * as TestGateway from "../support/TestGateway.ts"
 
 const hello = { model: "auto", messages: [{ role: "user", content: "hi" }] }
-const post = (base: string, body: unknown) =>
-  Effect.promise(async () => {
-    const response = await fetch(`${base}/v1/chat/completions`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body)
-    })
-    return { response, text: await response.text() }
-  })
+const keys = [Redacted.make("sk-first-0000000000"), Redacted.make("sk-second-000000000")]
 
-describe("Server", () => {
-  it.scopedLive("answers at once", () =>
+describe("every answer", () => {
+  it.scopedLive("carries a request id, nosniff, and the error shape when it fails", () =>
     Effect.gen(function* () {
-      const { base, drained } = yield* TestGateway.serve(TestBackend.make())
-      const { response, text } = yield* post(base, hello)
-      console.log(response.status, text, [...response.headers])
-      const s = yield* post(base, { ...hello, stream: true, stream_options: { include_usage: true } })
-      console.log(s.response.status, s.text, [...s.response.headers])
-      for (const p of ["/", "/healthz", "/readyz", "/v1/models", "/v1/models/org/qwen3%20coder", "/v1/models/x", "/nope", "/v1/chat/completions", "/openapi.json"]) {
-        const r = yield* Effect.promise(() => fetch(base + p))
-        console.log(p, r.status, (yield* Effect.promise(() => r.text())).slice(0, 300))
+      const { chat, request } = yield* TestGateway.serve(TestBackend.make(), { apiKeys: keys })
+      const bearer = { authorization: `Bearer sk-second-000000000` }
+      const answers = [
+        yield* request("/healthz"),
+        yield* request("/nope"),
+        yield* request("/v1/nope"),
+        yield* request("/v1/models"),
+        yield* request("/v1/chat/completions"),
+        yield* request("/v1/models", { method: "OPTIONS" }),
+        yield* chat(hello),
+        yield* chat(hello, bearer),
+        yield* chat({ ...hello, stream: true }, bearer),
+        yield* chat("{", bearer),
+        yield* chat(hello, { ...bearer, "content-type": "text/plain" })
+      ]
+      assert.deepStrictEqual(
+        answers.map(({ status }) => status),
+        [200, 404, 404, 401, 405, 204, 401, 200, 200, 400, 415]
+      )
+      for (const { headers, json, status } of answers) {
+        assert.match(headers.get("x-request-id") ?? "", /^req-[0-9a-f]{12}$/)
+        assert.strictEqual(headers.get("x-content-type-options"), "nosniff")
+        assert.isNotNull(headers.get("cache-control"))
+        if (status < 400) continue
+        assert.deepStrictEqual(Object.keys(json), ["error"])
+        assert.deepStrictEqual(Object.keys(json.error ?? {}).sort(), ["code", "message", "param", "type"])
       }
+    })
+  )
+
+  it.scopedLive("keeps the request id of the client when it is a decent one", () =>
+    Effect.gen(function* () {
+      const { lines, request } = yield* TestGateway.serve(TestBackend.make())
+      const kept = yield* request("/nope", { headers: { "x-request-id": "trace:1.a_b-2" } })
+      assert.strictEqual(kept.headers.get("x-request-id"), "trace:1.a_b-2")
+      const made = yield* request("/nope", { headers: { "x-request-id": 'x"><script>' } })
+      assert.match(made.headers.get("x-request-id") ?? "", /^req-[0-9a-f]{12}$/)
+      assert.strictEqual(lines[0]?.annotations["request_id"], "trace:1.a_b-2")
+    })
+  )
+
+  it.scopedLive("is logged once, at its end, without the query", () =>
+    Effect.gen(function* () {
+      const { chat, drained, lines, request } = yield* TestGateway.serve(TestBackend.make())
+      yield* request("/v1/models?api_key=secret")
+      yield* chat({ ...hello, stream: true })
       yield* drained
+      const access = lines.filter(({ message }) => message === "request")
+      assert.deepStrictEqual(
+        access.map(({ annotations: { method, path, status } }) => ({ method, path, status })),
+        [
+          { method: "GET", path: "/v1/models", status: 200 },
+          { method: "POST", path: "/v1/chat/completions", status: 200 }
+        ]
+      )
+      assert.isNumber(access[0]?.annotations["ms"])
+    })
+  )
+})
+
+describe("routes", () => {
+  it.scopedLive("tell the methods a path takes", () =>
+    Effect.gen(function* () {
+      const { request } = yield* TestGateway.serve(TestBackend.make())
+      const wrong = yield* request("/v1/chat/completions")
+      assert.strictEqual(wrong.status, 405)
+      assert.strictEqual(wrong.headers.get("allow"), "POST, OPTIONS")
+      assert.deepStrictEqual(wrong.json.error, {
+        message: "Not allowed to GET on /v1/chat/completions.",
+        type: "invalid_request_error",
+        param: null,
+        code: "method_not_supported"
+      })
+      const deleted = yield* request("/v1/models/a/b", { method: "DELETE" })
+      assert.strictEqual(deleted.status, 405)
+      assert.strictEqual(deleted.headers.get("allow"), "GET, HEAD, OPTIONS")
+      assert.strictEqual((yield* request("/docs", { method: "POST" })).status, 405)
+      const options = yield* request("/v1/chat/completions", { method: "OPTIONS" })
+      assert.deepStrictEqual([options.status, options.headers.get("allow")], [204, "POST, OPTIONS"])
+    })
+  )
+
+  it.scopedLive("are matched as written", () =>
+    Effect.gen(function* () {
+      const { request } = yield* TestGateway.serve(TestBackend.make())
+      for (const path of ["/V1/models", "/v1/models/", "//v1/models", "/v1//models", "/v1/chat/completions/"]) {
+        const answer = yield* request(path)
+        assert.deepStrictEqual([path, answer.status], [path, 404])
+      }
+    })
+  )
+
+  it.scopedLive("describe themselves without a network", () =>
+    Effect.gen(function* () {
+      const { request } = yield* TestGateway.serve(TestBackend.make(), { apiKeys: keys })
+      const spec = yield* request("/openapi.json")
+      assert.strictEqual(spec.status, 200)
+      assert.includeMembers(Object.keys(spec.json["paths"] ?? {}), ["/v1/chat/completions", "/v1/models/{id}"])
+      assert.include(spec.text, "text/event-stream")
+      assert.notInclude(spec.text, "HttpApiDecodeError")
+      assert.notInclude(spec.text, '"additionalProperties":false')
+      const docs = yield* request("/docs")
+      assert.match(docs.headers.get("content-type") ?? "", /^text\/html/)
+      assert.notMatch(docs.text, /<script[^>]+src=|<link[^>]+href="http/)
+    })
+  )
+
+  it.scopedLive("answer HEAD as GET without a body", () =>
+    Effect.gen(function* () {
+      const { request } = yield* TestGateway.serve(TestBackend.make())
+      for (const path of ["/", "/healthz", "/readyz", "/v1/models", "/v1/models/auto", "/openapi.json"]) {
+        const head = yield* request(path, { method: "HEAD" })
+        const get = yield* request(path)
+        assert.deepStrictEqual([path, head.status, head.text], [path, 200, ""])
+        assert.strictEqual(head.headers.get("content-type"), get.headers.get("content-type"))
+      }
+    })
+  )
+})
+
+describe("health", () => {
+  it.scopedLive("is alive whatever the instances are, and ready with them", () =>
+    Effect.gen(function* () {
+      const down = TestBackend.make(TestBackend.silent, {
+        id: "inst-7",
+        emulated: true,
+        status: Effect.succeed({ state: "failed", loggedIn: undefined, restarts: 3, lastError: "secret" })
+      })
+      const { request } = yield* TestGateway.serve(down, { apiKeys: keys })
+      const health = yield* request("/healthz")
+      const { time, ...rest } = health.json
+      assert.strictEqual(health.status, 200)
+      assert.isTrue(Number.isInteger(time))
+      assert.deepStrictEqual(rest, {
+        ok: false,
+        emulated: true,
+        pool_size: 1,
+        pool_ready: 0,
+        instances: [{ name: "inst-7", state: "failed", in_flight: 0 }]
+      })
+      const ready = yield* request("/readyz")
+      assert.deepStrictEqual([ready.status, ready.json], [503, { ok: false }])
+      assert.strictEqual((yield* request("/")).status, 200)
+    })
+  )
+
+  it.scopedLive("says ready when an instance is", () =>
+    Effect.gen(function* () {
+      const { request } = yield* TestGateway.serve(TestBackend.make())
+      const ready = yield* request("/readyz")
+      assert.deepStrictEqual([ready.status, ready.json], [200, { ok: true }])
+    })
+  )
+})
+
+describe("keys", () => {
+  it.scopedLive("are asked for on every route but the open ones", () =>
+    Effect.gen(function* () {
+      const { chat, request } = yield* TestGateway.serve(TestBackend.make(), { apiKeys: keys })
+      const missing = yield* chat(hello)
+      assert.strictEqual(missing.status, 401)
+      assert.strictEqual(missing.headers.get("www-authenticate"), "Bearer")
+      assert.isNull(missing.json.error?.code)
+      const wrong = yield* chat(hello, { authorization: "Bearer sk-wrong" })
+      assert.deepStrictEqual([wrong.status, wrong.json.error?.code], [401, "invalid_api_key"])
+      assert.notInclude(wrong.text, "sk-wrong")
+      for (const headers of [
+        { authorization: "Bearer sk-first-0000000000" },
+        { authorization: "bEARER   sk-second-000000000" },
+        { "x-api-key": "sk-second-000000000" }
+      ] as Array<Record<string, string>>) {
+        assert.strictEqual((yield* request("/v1/models", { headers })).status, 200)
+      }
+      for (const authorization of ["Basic sk-first-0000000000", "sk-first-0000000000", "Bearer", "Bearer sk-first"]) {
+        assert.strictEqual((yield* request("/v1/models", { headers: { authorization } })).status, 401)
+      }
+    })
+  )
+
+  it.scopedLive("come after the route and before the body", () =>
+    Effect.gen(function* () {
+      const { chat, request } = yield* TestGateway.serve(TestBackend.make(), { apiKeys: keys })
+      assert.strictEqual((yield* request("/v1/unknown")).status, 404)
+      assert.strictEqual((yield* chat("{")).status, 401)
+    })
+  )
+})
+
+describe("callers", () => {
+  it.scopedLive("must use a name this server has", () =>
+    Effect.gen(function* () {
+      const { port } = yield* TestGateway.serve(TestBackend.make(), { allowedHosts: ["gateway.lan"] })
+      const ask = (host: string) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            const peer = yield* RawHttp.connect(port)
+            yield* peer.send(`GET /v1/models HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`)
+            return yield* peer.closed
+          })
+        )
+      for (const host of ["localhost", "127.0.0.1:8370", "[::1]:8370", "LOCALHOST:1", "gateway.lan:8370"]) {
+        assert.match(yield* ask(host), /^HTTP\/1.1 200 /)
+      }
+      for (const host of ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80"]) {
+        const answer = yield* ask(host)
+        assert.match(answer, /^HTTP\/1.1 403 /)
+        assert.include(answer, "host_not_allowed")
+      }
+    })
+  )
+
+  it.scopedLive("from a web page get no say unless their origin is listed", () =>
+    Effect.gen(function* () {
+      const closed = yield* TestGateway.serve(TestBackend.make())
+      const origin = "https://app.example.com"
+      const without = yield* closed.request("/v1/models", { headers: { origin } })
+      assert.isNull(without.headers.get("access-control-allow-origin"))
+
+      const { request } = yield* TestGateway.serve(TestBackend.make(), { apiKeys: keys, corsOrigins: [origin] })
+      const asked = {
+        origin,
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization,x-stainless-os"
+      }
+      const preflight = yield* request("/v1/chat/completions", { method: "OPTIONS", headers: asked })
+      assert.strictEqual(preflight.status, 204)
+      assert.strictEqual(preflight.headers.get("access-control-allow-origin"), origin)
+      assert.strictEqual(preflight.headers.get("access-control-allow-headers"), "authorization,x-stainless-os")
+      assert.strictEqual(preflight.headers.get("vary"), "Origin")
+      const refused = yield* request("/v1/models", { headers: { origin } })
+      assert.deepStrictEqual([refused.status, refused.headers.get("access-control-allow-origin")], [401, origin])
+      const other = yield* request("/v1/chat/completions", {
+        method: "OPTIONS",
+        headers: { ...asked, origin: "https://evil.example" }
+      })
+      assert.isNull(other.headers.get("access-control-allow-origin"))
+      assert.strictEqual(other.headers.get("vary"), "Origin")
+    })
+  )
+})
+
+describe("models", () => {
+  it.scopedLive("are listed, and found by ids with slashes", () =>
+    Effect.gen(function* () {
+      const { request } = yield* TestGateway.serve(TestBackend.make())
+      const first = yield* request("/v1/models")
+      assert.deepStrictEqual(first.json["data"], [
+        { id: "auto", object: "model", created: 1_704_067_200, owned_by: "lingma", name: "Auto" },
+        {
+          id: "org/qwen3 coder",
+          object: "model",
+          created: 1_704_067_200,
+          owned_by: "lingma",
+          name: "Qwen3 Coder",
+          context_length: 131_072,
+          context_window: 131_072,
+          max_model_len: 131_072,
+          capabilities: { vision: true }
+        }
+      ])
+      for (const path of ["/v1/models/org/qwen3%20coder", "/v1/models/org%2Fqwen3%20coder?x=a/b"]) {
+        assert.strictEqual((yield* request(path)).json["id"], "org/qwen3 coder")
+      }
+      const unknown = yield* request("/v1/models/%3Cscript%3E")
+      assert.strictEqual(unknown.status, 404)
+      assert.strictEqual(unknown.json.error?.code, "model_not_found")
+      assert.notInclude(unknown.text, "script")
+    })
+  )
+
+  it.scopedLive("are a 503 while nothing is ready", () =>
+    Effect.gen(function* () {
+      const down = new BackendUnavailable({ instance: "inst-0", detail: "secret" })
+      const scripted = TestBackend.make(TestBackend.silent, { ensureReady: down })
+      const { request } = yield* TestGateway.serve(scripted)
+      const answer = yield* request("/v1/models")
+      assert.deepStrictEqual([answer.status, answer.json.error?.message], [503, "Lingma is not ready"])
+      assert.isTrue(Option.isSome(Option.fromNullable(answer.headers.get("retry-after"))))
+      assert.notInclude(answer.text, "secret")
     })
   )
 })

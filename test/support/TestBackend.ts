@@ -43,10 +43,7 @@ export const refuse =
   () =>
     Effect.fail(error)
 
-export const make = (
-  script: Script = say("Hel", "lo"),
-  overrides: Partial<Backend> = {}
-): Scripted => {
+export const make = (script: Script = say("Hel", "lo"), overrides: Partial<Backend> = {}): Scripted => {
   const counts = { opened: 0, closed: 0, cancelled: 0 }
   const asks: Array<Ask> = []
   const turns = Effect.runSync(Queue.unbounded<Turn.Turn>())

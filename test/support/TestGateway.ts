@@ -2,7 +2,7 @@
  * The gateway over scripted backends, on a port of its own.
  */
 import * as HttpServer from "@effect/platform/HttpServer"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Exit, HashMap, Layer, Logger, Scope } from "effect"
 import { Chat } from "../../src/Chat.ts"
 import { GatewayConfig, type Settings } from "../../src/Config.ts"
 import { Guard } from "../../src/Guard.ts"
@@ -11,25 +11,46 @@ import * as Server from "../../src/http/Server.ts"
 import { Pool } from "../../src/Pool.ts"
 import type { Scripted } from "./TestBackend.ts"
 
-const GuardLive = Layer.unwrapEffect(Effect.map(GatewayConfig, (config) => Guard.layer(config)))
+const GuardFromConfig = Layer.unwrapEffect(Effect.map(GatewayConfig, (config) => Guard.layer(config)))
 
 export const core = (scripted: Scripted, settings: Partial<Settings> = {}) =>
   Chat.layerFromConfig.pipe(
-    Layer.provideMerge(GuardLive),
+    Layer.provideMerge(GuardFromConfig),
     Layer.provideMerge(Pool.layer([scripted.backend])),
     Layer.provideMerge(GatewayConfig.layer({ host: "127.0.0.1", port: 0, ...settings }))
   )
 
-export const layer = (scripted: Scripted, settings: Partial<Settings> = {}) =>
-  Server.layer.pipe(Layer.provideMerge(NodeServer.layerFromConfig), Layer.provideMerge(core(scripted, settings)))
+export interface LogLine {
+  readonly message: string
+  readonly level: string
+  readonly annotations: Readonly<Record<string, unknown>>
+  readonly cause: unknown
+}
 
-/** Serves until the scope closes. */
+/** Serves until the scope closes, or until `close`. */
 export const serve = Effect.fnUntraced(function* (scripted: Scripted, settings: Partial<Settings> = {}) {
-  const context = yield* Layer.build(layer(scripted, settings))
+  const lines: Array<LogLine> = []
+  const log = Logger.make(({ annotations, cause, logLevel, message }) => {
+    lines.push({
+      message: String(message),
+      level: logLevel.label,
+      annotations: Object.fromEntries(HashMap.toEntries(annotations)),
+      cause
+    })
+  })
+  const scope = yield* Scope.make()
+  yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
+  const context = yield* Server.layer.pipe(
+    Layer.provideMerge(NodeServer.layerFromConfig),
+    Layer.provideMerge(core(scripted, settings)),
+    Layer.provide(Logger.replace(Logger.defaultLogger, log)),
+    Layer.buildWithScope(scope)
+  )
   const { address } = Context.get(context, HttpServer.HttpServer)
   const guard = Context.get(context, Guard)
   const pool = Context.get(context, Pool)
   const port = address._tag === "TcpAddress" ? address.port : 0
+  const base = `http://127.0.0.1:${port}`
 
   /** Ends when every slot and every lease is back. */
   const drained = Effect.all([guard.stats, pool.snapshot]).pipe(
@@ -41,5 +62,41 @@ export const serve = Effect.fnUntraced(function* (scripted: Scripted, settings: 
     Effect.timeout("3 seconds")
   )
 
-  return { port, base: `http://127.0.0.1:${port}`, guard, pool, drained }
+  const request = (path: string, init: RequestInit = {}) =>
+    Effect.promise(async () => {
+      const response = await fetch(base + path, init)
+      const text = await response.text()
+      const isJson = (response.headers.get("content-type") ?? "").startsWith("application/json")
+      return {
+        status: response.status,
+        headers: response.headers,
+        text,
+        json: isJson && text !== "" ? (JSON.parse(text) as Json) : {}
+      }
+    })
+
+  const chat = (body: unknown, headers: Record<string, string> = {}) =>
+    request("/v1/chat/completions", {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: typeof body === "string" ? body : JSON.stringify(body)
+    })
+
+  return { port, base, guard, pool, lines, drained, request, chat, close: Scope.close(scope, Exit.void) }
 })
+
+/** A JSON object of the shapes that answers have, loose enough to be asked about. */
+export interface Json {
+  readonly [field: string]: unknown
+  readonly error?: {
+    readonly message: string
+    readonly type: string
+    readonly param: string | null
+    readonly code: string | null
+  }
+  readonly choices?: ReadonlyArray<{
+    readonly message: Readonly<Record<string, unknown>>
+    readonly finish_reason: string
+    readonly logprobs: null
+  }>
+}

@@ -1,0 +1,68 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, TestClock } from "effect"
+import { finish, textDelta } from "../src/domain/Chat.ts"
+import * as Turn from "../src/domain/Turn.ts"
+import * as Watchdog from "../src/Watchdog.ts"
+
+const watchdog = Watchdog.make({
+  firstTokenTimeout: Duration.seconds(10),
+  idleTimeout: Duration.seconds(4),
+  totalTimeout: Duration.seconds(20)
+})
+
+const phase = (turn: Turn.Turn) => {
+  const failure = turn.failure()
+  return failure?._tag === "UpstreamTimeout" ? failure.phase : failure?._tag
+}
+
+describe("Watchdog", () => {
+  it.scoped("ends a turn whose first event does not come, and not before its time", () =>
+    Effect.gen(function* () {
+      const { watch } = yield* watchdog
+      const turn = Turn.make({ instance: "a" })
+      yield* watch(turn, "a")
+      yield* TestClock.adjust("9 seconds")
+      assert.strictEqual(turn.state(), "running")
+      yield* TestClock.adjust("1100 millis")
+      assert.strictEqual(phase(turn), "first_token")
+    })
+  )
+
+  it.scoped("ends a turn that falls silent, and lets one that speaks go on until its total", () =>
+    Effect.gen(function* () {
+      const { watch } = yield* watchdog
+      const silent = Turn.make({ instance: "a" })
+      const slow = Turn.make({ instance: "a" })
+      yield* watch(silent, "a")
+      yield* watch(slow, "a")
+      silent.emit(textDelta("a"))
+      for (let i = 0; i < 6; i++) {
+        slow.emit(textDelta("a"))
+        yield* TestClock.adjust("3 seconds")
+      }
+      assert.strictEqual(phase(silent), "idle")
+      assert.strictEqual(slow.state(), "running")
+      slow.emit(textDelta("a"))
+      yield* TestClock.adjust("2500 millis")
+      assert.strictEqual(phase(slow), "total")
+    })
+  )
+
+  it.effect("leaves finished turns and closed scopes alone", () =>
+    Effect.gen(function* () {
+      const gone = Turn.make({ instance: "a" })
+      const done = Turn.make({ instance: "a" })
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { watch } = yield* watchdog
+          yield* Effect.scoped(watch(gone, "a"))
+          yield* watch(done, "a")
+          done.emit(finish("stop"))
+          yield* TestClock.adjust("1 minute")
+        })
+      )
+      assert.strictEqual(gone.state(), "running")
+      assert.strictEqual(done.state(), "finished")
+    })
+  )
+})

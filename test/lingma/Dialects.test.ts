@@ -1,0 +1,205 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Schedule, Scope } from "effect"
+import type { Ask } from "../../src/domain/Chat.ts"
+import { BackendFailure } from "../../src/domain/ChatError.ts"
+import * as Turn from "../../src/domain/Turn.ts"
+import * as AskDialect from "../../src/lingma/AskDialect.ts"
+import { LingmaRpc } from "../../src/lingma/LingmaRpc.ts"
+import { describe as words } from "../../src/lingma/RpcError.ts"
+import * as SessionDialect from "../../src/lingma/SessionDialect.ts"
+import * as FakeLingma from "../support/FakeLingma.ts"
+
+const ask: Ask = { requestId: "r1", model: "auto", mode: "chat", prompt: "hi", images: [] }
+
+const options = (rpc: LingmaRpc["Type"], lifetime: Scope.Scope) => ({
+  rpc,
+  lifetime,
+  instance: "a",
+  cwd: "/empty",
+  refused: (error: Parameters<typeof words>[0], turn: Turn.Turn) =>
+    new BackendFailure({ instance: "a", started: turn.count() > 0, detail: words(error) })
+})
+
+/** A connection, and a dialect begun in a scope of its own. */
+const begin = (dialect: "session" | "ask", server: FakeLingma.FakeLingma, asking = ask) =>
+  Effect.gen(function* () {
+    const rpc = yield* LingmaRpc.make({ url: server.url, timeout: "2 seconds", initialize: {} })
+    yield* rpc.ready
+    const lifetime = yield* Effect.scope
+    const scope = yield* Scope.make()
+    const turn = Turn.make({ instance: "a" })
+    const run = dialect === "session" ? SessionDialect.begin : AskDialect.begin
+    const begun = yield* Effect.fork(Scope.extend(run(options(rpc, lifetime), asking, turn), scope))
+    return { rpc, scope, turn, begun, close: Scope.close(scope, Exit.void) }
+  })
+
+const until = <A>(value: Effect.Effect<A>, holds: (value: A) => boolean) =>
+  Effect.repeat(value, { until: holds, schedule: Schedule.spaced("5 millis") })
+
+const called = (name: string) => (message: FakeLingma.Message) => message.method === name
+const push = (method: string, params: object) => ({
+  jsonrpc: "2.0",
+  id: 1,
+  method,
+  params: { requestId: "r1", ...params }
+})
+
+describe("SessionDialect", () => {
+  const lingma = FakeLingma.make((message, peer) => {
+    if (message.method === "session/new") peer.send({ id: message.id, result: { sessionId: "s1" } })
+    else if (message.method === "session/prompt") peer.send({ jsonrpc: "2.0", id: message.id })
+    else if (message.method !== undefined) peer.send({ id: message.id, result: null })
+  })
+  const finished = {
+    jsonrpc: "2.0",
+    method: "session/update",
+    params: {
+      sessionId: "s1",
+      _meta: { "ai-coding/request-id": "r1" },
+      update: { sessionUpdate: "notification", type: "chat_finish", data: { reason: "success", statusCode: 200 } }
+    }
+  }
+
+  it.scopedLive("asks in the order of the protocol, and removes the session after a good end without cancelling", () =>
+    Effect.gen(function* () {
+      const server = yield* lingma
+      const { begun, close, turn } = yield* begin("session", server)
+      yield* begun
+      yield* server.heard(called("session/prompt"))
+      server.peers[0]!.send(finished)
+      yield* turn.started
+      yield* close
+      const removal = yield* server.heard(called("chat/deleteSessionById"))
+      assert.deepStrictEqual(removal.params, { sessionId: "s1" })
+      assert.deepStrictEqual(
+        server.received.map((message) => message.method),
+        ["initialize", "session/new", "session/set_model", "session/prompt", "chat/deleteSessionById"]
+      )
+      const prompt = server.received[3]?.params
+      assert.deepInclude(prompt, { sessionId: "s1", prompt: [{ type: "text", text: "hi" }] })
+      assert.deepInclude(prompt?.["_meta"], {
+        "ai-coding/request-id": "r1",
+        "ai-coding/mode": "chat",
+        "ai-coding/model": "auto"
+      })
+    })
+  )
+
+  it.scopedLive("cancels a turn that still runs, then removes its session", () =>
+    Effect.gen(function* () {
+      const server = yield* lingma
+      const { begun, close, rpc } = yield* begin("session", server)
+      yield* begun
+      yield* close
+      yield* server.heard(called("chat/deleteSessionById"))
+      const methods = server.received.map((message) => message.method)
+      assert.isBelow(methods.indexOf("session/cancel"), methods.indexOf("chat/deleteSessionById"))
+      assert.isAtLeast(methods.indexOf("session/cancel"), 0)
+      yield* until(rpc.stats, ({ pending, turns }) => pending === 0 && turns === 0) => pending === 0 && turns === 0 })
+    })
+  )
+
+  it.scopedLive("removes a session whose reply came after everybody had left", () =>
+    Effect.gen(function* () {
+      const held: Array<() => void> = []
+      const server = yield* FakeLingma.make((message, peer) => {
+        if (message.method !== "session/new") return peer.send({ id: message.id, result: null })
+        held.push(() => peer.send({ id: message.id, result: { sessionId: "late" } }))
+      })
+      const { begun, close } = yield* begin("session", server)
+      yield* server.heard(called("session/new"))
+      yield* Fiber.interrupt(begun)
+      yield* close
+      for (const reply of held) reply()
+      const removal = yield* server.heard(called("chat/deleteSessionById"))
+      assert.deepStrictEqual(removal.params, { sessionId: "late" })
+    })
+  )
+
+  it.scopedLive("tries the session's other name when the first is refused", () =>
+    Effect.gen(function* () {
+      const server = yield* FakeLingma.make((message, peer) => {
+        if (message.method === "session/new") peer.send({ id: message.id, result: { id: "s1" } })
+        else if (message.params?.["sessionId"] !== undefined && message.method === "chat/deleteSessionById")
+          peer.send({ id: message.id, error: { code: -32603, message: "no id" } })
+        else if (message.method !== "session/prompt") peer.send({ id: message.id, result: null })
+      })
+      const { begun, close } = yield* begin("session", server)
+      yield* begun
+      yield* close
+      yield* server.heard((message) => message.params?.["id"] === "s1")
+    })
+  )
+
+  it.scopedLive("does without set_model where that is unknown, and fails where the prompt is refused", () =>
+    Effect.gen(function* () {
+      const server = yield* FakeLingma.make((message, peer) => {
+        if (message.method === "session/new") peer.send({ id: message.id, result: { sessionId: "s1" } })
+        else if (message.method === "session/set_model")
+          peer.send({ id: message.id, error: { code: -32601, message: "unknown method: session/set_model" } })
+        else peer.send({ id: message.id, error: { code: -32603, message: "requestId is empty" } })
+      })
+      const { begun, turn } = yield* begin("session", server)
+      yield* begun
+      const error = yield* Effect.flip(turn.started)
+      assert.isTrue(error._tag === "BackendFailure" && !error.started && error.detail.includes("requestId is empty"))
+    })
+  )
+})
+
+describe("AskDialect", () => {
+  it.scopedLive("asks once, and removes the session that the pushes named", () =>
+    Effect.gen(function* () {
+      const server = yield* FakeLingma.make((message, peer) => {
+        if (message.method !== undefined) peer.send({ id: message.id, result: { success: true } })
+      })
+      const { begun, close, turn } = yield* begin("ask", server)
+      yield* begun
+      const { params } = yield* server.heard(called("chat/ask"))
+      assert.deepInclude(params, { requestId: "r1", questionText: "hi", stream: true, mode: "chat" })
+      assert.deepStrictEqual(params?.["extra"], { modelConfig: { key: "auto" } })
+      server.peers[0]!.send(push("chat/answer", { sessionId: "s9", text: "a" }))
+      server.peers[0]!.send(push("chat/finish", { sessionId: "s9", statusCode: 200 }))
+      yield* turn.started
+      yield* server.heard((message) => message.id === 1 && message.method === undefined)
+      yield* until(Effect.sync(turn.state), (state) => state === "finished")
+      yield* close
+      const removal = yield* server.heard(called("chat/deleteSessionById"))
+      assert.deepStrictEqual(removal.params, { sessionId: "s9" })
+      assert.notInclude(
+        server.received.map((message) => message.method),
+        "chat/stop"
+      )
+    })
+  )
+
+  it.scopedLive("stops a turn whose client left, and removes its session once a late push names it", () =>
+    Effect.gen(function* () {
+      const server = yield* FakeLingma.make((message, peer) => {
+        if (message.method !== undefined) peer.send({ id: message.id, result: { success: true } })
+      })
+      const { begun, close } = yield* begin("ask", server)
+      yield* begun
+      yield* server.heard(called("chat/ask"))
+      yield* close
+      const stop = yield* server.heard(called("chat/stop"))
+      assert.deepStrictEqual(stop.params, { requestId: "r1" })
+      server.peers[0]!.send(push("chat/answer", { sessionId: "late", text: "a" }))
+      const removal = yield* server.heard(called("chat/deleteSessionById"))
+      assert.deepStrictEqual(removal.params, { sessionId: "late" })
+    })
+  )
+
+  it.scopedLive("fails when Lingma does not take the question", () =>
+    Effect.gen(function* () {
+      const server = yield* FakeLingma.make((message, peer) => {
+        if (message.method === "chat/ask")
+          peer.send({ id: message.id, result: { isSuccess: false, errorMessage: "busy" } })
+      })
+      const { begun, turn } = yield* begin("ask", server)
+      yield* begun
+      const error = yield* Effect.flip(turn.started)
+      assert.isTrue(error._tag === "BackendFailure" && error.detail.includes("busy"))
+    })
+  )
+})

@@ -1,0 +1,126 @@
+import { assert, describe, it } from "@effect/vitest"
+import { FastCheck } from "effect"
+import { finish, textDelta, thoughtDelta, usage } from "../../src/domain/Chat.ts"
+import * as Turn from "../../src/domain/Turn.ts"
+import * as Pushes from "../../src/lingma/Pushes.ts"
+import * as TurnSink from "../../src/lingma/TurnSink.ts"
+
+const update = (fields: object) => ({ sessionId: "s", update: fields })
+const notice = (fields: object) => update({ sessionUpdate: "notification", ...fields })
+
+/** What a turn has become after these pushes. */
+const heard = (...pushes: ReadonlyArray<readonly [string, object]>) => {
+  const turn = Turn.make({ instance: "a" })
+  const seen: Array<unknown> = []
+  turn.read({ onEvent: (event) => seen.push(event), onFailure: (error) => seen.push(error._tag) })
+  const sink = TurnSink.make(turn, { instance: "a" })
+  for (const [method, params] of pushes) sink.onPush(method, params as Pushes.Json)
+  return seen
+}
+const answer = (text: string, more: object = {}) => ["chat/answer", { requestId: "r", text, ...more }] as const
+const end = (fields: object) => ["chat/finish", { requestId: "r", ...fields }] as const
+
+describe("Pushes", () => {
+  it("reads text and thoughts of the newer dialect, as one part or a list", () => {
+    assert.deepStrictEqual(
+      heard(
+        ["session/update", update({ sessionUpdate: "agent_thought_chunk", content: { type: "text", text: "hm" } })],
+        ["session/update", update({ sessionUpdate: "agent_message_chunk", content: { type: "text", text: "a" } })],
+        ["session/update", update({ sessionUpdate: "agent_message_chunk", content: [{ text: "b" }, { text: "c" }] })],
+        ["session/update", update({ sessionUpdate: "available_commands_update" })],
+        ["session/update", update({ sessionUpdate: "tool_call", toolCallId: "t" })]
+      ),
+      [thoughtDelta("hm"), textDelta("a"), textDelta("bc")]
+    )
+  })
+
+  it("knows the notices of usage and finish by their name, wherever it stands, or by their data", () => {
+    const data = { usedTokens: 10, limitTokens: 100 }
+    for (const named of [{ type: "context_usage" }, { notification: "context_usage" }, {}]) {
+      assert.deepStrictEqual(heard(["session/update", notice({ ...named, data })]), [
+        usage({ contextTokens: 10, contextLimit: 100 })
+      ])
+    }
+    for (const named of [{ type: "chat_finish" }, { kind: "chat_finish" }, {}]) {
+      const push = notice({ ...named, data: { reason: "success", statusCode: 200, fullAnswer: "" } })
+      assert.deepStrictEqual(heard(["session/update", push]), [finish("stop")])
+    }
+    assert.deepStrictEqual(heard(["session/update", notice({ type: "something_else", data: {} })]), [])
+  })
+
+  it("lets the status decide, and the reason where there is none", () => {
+    assert.deepStrictEqual(heard(end({ statusCode: 200 })), [finish("stop")])
+    assert.deepStrictEqual(heard(end({ reason: "success" })), [finish("stop")])
+    assert.deepStrictEqual(heard(end({})), [finish("stop")])
+    for (const bad of [
+      { statusCode: 0 },
+      { statusCode: 500, reason: "success" },
+      { statusCode: 408 },
+      { reason: "error" }
+    ]) {
+      assert.deepStrictEqual(heard(end(bad)), ["BackendFailure"], JSON.stringify(bad))
+    }
+    assert.deepStrictEqual(heard(end({ statusCode: 429 })), ["QuotaExhausted"])
+    assert.deepStrictEqual(heard(end({ statusCode: 403, reason: "quota exceeded" })), ["QuotaExhausted"])
+    assert.deepStrictEqual(heard(end({ statusCode: 401 })), ["NotLoggedIn"])
+  })
+
+  it("drops what comes after the finish, a second finish too", () => {
+    assert.deepStrictEqual(heard(answer("a"), end({ statusCode: 200 }), answer("b"), end({ statusCode: 500 })), [
+      textDelta("a"),
+      finish("stop")
+    ])
+  })
+
+  it("skips empty deltas", () => {
+    assert.deepStrictEqual(heard(answer("pon"), answer(""), answer("g")), [textDelta("pon"), textDelta("g")])
+  })
+
+  it("lets a replacement only extend what was sent", () => {
+    assert.deepStrictEqual(heard(answer("Hel"), answer("Hello", { overwrite: true }), answer("!")), [
+      textDelta("Hel"),
+      textDelta("lo"),
+      textDelta("!")
+    ])
+    assert.deepStrictEqual(heard(answer("Hel"), answer("No", { overwrite: true })), [
+      textDelta("Hel"),
+      "BackendFailure"
+    ])
+  })
+
+  it("takes the word error for an error", () => {
+    assert.deepStrictEqual(heard(["fatal_error", { requestId: "r", message: "boom" }]), ["BackendFailure"])
+  })
+
+  it("finds the turn of a push by its request id, else by its session", () => {
+    const named = { _meta: { "ai-coding/request-id": "r" }, sessionId: "s", update: {} }
+    assert.deepStrictEqual(Pushes.addressOf(named), { requestId: "r", sessionId: "s" })
+    assert.deepStrictEqual(Pushes.addressOf({ requestId: "r", sessionId: "s" }), { requestId: "r", sessionId: "s" })
+    assert.deepStrictEqual(Pushes.addressOf({ sessionId: "s", update: {} }), { requestId: undefined, sessionId: "s" })
+  })
+
+  it.prop(
+    "survives whatever it is sent",
+    [FastCheck.string(), FastCheck.dictionary(FastCheck.string(), FastCheck.jsonValue())],
+    ([method, params]) => {
+      const methods = [
+        "session/update",
+        "chat/answer",
+        "chat/think",
+        "chat/finish",
+        "context/usage/sync",
+        "error",
+        method
+      ]
+      const updates = ["agent_message_chunk", "agent_thought_chunk", "notification", "chat_finish"]
+      for (const name of methods) {
+        heard(
+          [name, params],
+          ...updates.map((kind) => [name, { ...params, update: { ...params, sessionUpdate: kind } }] as const)
+        )
+        Pushes.addressOf(params as Pushes.Json)
+        Pushes.answer(name, params as Pushes.Json)
+      }
+    }
+  )
+})
