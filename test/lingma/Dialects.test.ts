@@ -95,7 +95,7 @@ describe("SessionDialect", () => {
       const methods = server.received.map((message) => message.method)
       assert.isBelow(methods.indexOf("session/cancel"), methods.indexOf("chat/deleteSessionById"))
       assert.isAtLeast(methods.indexOf("session/cancel"), 0)
-      yield* until(rpc.stats, ({ pending, turns }) => pending === 0 && turns === 0) => pending === 0 && turns === 0 })
+      yield* until(rpc.stats, ({ pending, turns }) => pending === 0 && turns === 0)
     })
   )
 
