@@ -4,6 +4,7 @@
  * A wrong value is reported by variable and rule, never by value.
  */
 import { Config, ConfigError, ConfigProvider, Context, Duration, Effect, Either, Layer, Option, Redacted } from "effect"
+import * as Account from "./domain/Account.ts"
 import * as Model from "./domain/Model.ts"
 
 export interface Setting {
@@ -82,6 +83,22 @@ const list: Parse<ReadonlyArray<string>> = (raw) => {
 const keys: Parse<ReadonlyArray<Redacted.Redacted>> = (raw) =>
   Either.map(list(raw), (items) => items.map((item) => Redacted.make(item)))
 
+const accounts: Parse<ReadonlyArray<Account.Account>> = (raw) => (raw === "" ? Either.right([]) : Account.parse(raw))
+
+export type Attach = "no" | "auto" | ReadonlyArray<string>
+const attach: Parse<Attach> = (raw) => {
+  if (raw === "") return Either.right("no")
+  if (raw.toLowerCase() === "auto") return Either.right("auto")
+  return Either.filterOrLeft(
+    list(raw),
+    (urls) => urls.every((url) => URL.canParse(url) && /^wss?:$/.test(new URL(url).protocol)),
+    () => "must be auto, or a comma separated list of addresses such as ws://127.0.0.1:36510/"
+  )
+}
+
+const count: Parse<Option.Option<number>> = (raw) =>
+  raw === "" ? Either.right(Option.none()) : Either.map(integer(1, 64)(raw), Option.some)
+
 const environmentNames: Parse<ReadonlyArray<string>> = (raw) =>
   Either.filterOrLeft(
     list(raw),
@@ -124,6 +141,28 @@ export const config = Config.all({
   lingmaBin: setting("LINGMA_BIN", "", "path of the Lingma binary; none = the built-in emulator", optional),
   lingmaWorkDir: setting("LINGMA_WORK_DIR", "data/lingma", "where Lingma keeps its session", text),
   lingmaSocketPort: setting("LINGMA_SOCKET_PORT", "37010", "port of Lingma's WebSocket", integer(1, 65535)),
+  attach: setting(
+    "LINGMA_ATTACH",
+    "",
+    "auto, or ws://… addresses: use Lingmas that already run, never start or stop them",
+    attach
+  ),
+  accounts: setting("LINGMA_ACCOUNTS", "", "u1:p1,u2:p2 or JSON: one instance for each", accounts, key),
+  username: setting("LINGMA_USERNAME", "", "the account, when there is one", optional, key),
+  password: setting("LINGMA_PASSWORD", "", "its password", secret, key),
+  instanceCount: setting("LINGMA_INSTANCE_COUNT", "", "how many Lingmas; none = one for each account, else 1", count),
+  maxInFlightPerInstance: setting(
+    "LINGMA_MAX_IN_FLIGHT_PER_INSTANCE",
+    "0",
+    "chats at once on one instance; 0 = no limit of its own",
+    integer(0, 100_000)
+  ),
+  agentPermissions: setting(
+    "LINGMA_AGENT_PERMISSIONS",
+    "refuse",
+    "what Lingma may do here in agent mode",
+    oneOf("refuse")
+  ),
   startupTimeout: setting("LINGMA_STARTUP_TIMEOUT", "30", "time for Lingma to come up", seconds(0.1, 600)),
   rpcTimeout: setting("LINGMA_RPC_TIMEOUT", "30", "time for one call to Lingma", seconds(0.1, 600)),
   childEnv: setting("LINGMA_CHILD_ENV", "", "names of further variables Lingma may see", environmentNames),
@@ -159,17 +198,26 @@ const loopback = new Set(["127.0.0.1", "localhost", "::1", "[::1]"])
 export const isLoopback = (host: string): boolean =>
   loopback.has(host.toLowerCase()) || /^127\.\d+\.\d+\.\d+$/.test(host)
 
-/** The settings, with the rules that hold between them. */
-export const checked = Config.mapOrFail(config, (all) =>
-  !isLoopback(all.host) && all.apiKeys.length === 0 && !all.allowOpen
-    ? Either.left(
-        ConfigError.InvalidData(
-          [],
-          "GATEWAY_HOST must be a loopback address unless API_KEYS is set (or GATEWAY_ALLOW_OPEN=true)"
-        )
-      )
-    : Either.right(all)
-)
+/** Rules that hold between settings; the first that is broken. */
+const conflict = (all: Config.Config.Success<typeof config>): string | undefined => {
+  const wanted = Option.getOrElse(all.instanceCount, () => 1)
+  const given = all.accounts.length > 0 ? all.accounts.length : Option.isSome(all.username) ? 1 : 0
+  if (!isLoopback(all.host) && all.apiKeys.length === 0 && !all.allowOpen)
+    return "GATEWAY_HOST must be a loopback address unless API_KEYS is set (or GATEWAY_ALLOW_OPEN=true)"
+  if (Option.isSome(all.username) !== Option.isSome(all.password))
+    return "LINGMA_USERNAME and LINGMA_PASSWORD must be set together"
+  if (all.accounts.length > 0 && Option.isSome(all.username))
+    return "LINGMA_ACCOUNTS must not be set beside LINGMA_USERNAME"
+  if (given > 0 && wanted > given) return "LINGMA_INSTANCE_COUNT must not be more than there are accounts"
+  if (all.attach !== "no" && Option.isSome(all.lingmaBin)) return "LINGMA_ATTACH must not be set beside LINGMA_BIN"
+  return undefined
+}
+
+/** The settings, checked against each other too. */
+export const checked = Config.mapOrFail(config, (all) => {
+  const broken = conflict(all)
+  return broken === undefined ? Either.right(all) : Either.left(ConfigError.InvalidData([], broken))
+})
 
 export class GatewayConfig extends Context.Tag("lingma-gateway/Config")<GatewayConfig, Settings>() {
   static readonly layerFromEnv: Layer.Layer<GatewayConfig, ConfigError.ConfigError> = Layer.effect(

@@ -1,36 +1,79 @@
 /**
- * The instances the settings ask for, each in a scope of its own.
+ * The instances the settings ask for, each in a scope, a work directory and on ports of its own.
  */
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { type Array as Arr, Effect, Option, type Scope } from "effect"
+import { Array as Arr, Clock, Effect, Option, type Scope } from "effect"
 import type { Backend } from "../Backend.ts"
 import type { Settings } from "../Config.ts"
 import { version } from "../Version.ts"
+import * as Discovery from "./Discovery.ts"
+import * as Endpoint from "./Endpoint.ts"
 import * as LingmaBackend from "./LingmaBackend.ts"
+import * as Port from "./Port.ts"
 
 /** Where Lingma's own HTTP server listens by default. */
 const defaultHttpPort = 37510
+/** Least time between two starts, so that a fleet does not come up all at once. */
+const startsApart = 200
 
 const emulator = fileURLToPath(new URL("../../bin/lingma-emulator.js", import.meta.url))
 
-/** One instance for now, in the plain work directory and on the plain port; the emulator keeps a directory beside it. */
+interface Plan {
+  readonly find: Endpoint.Find
+  readonly workDir: string
+  readonly emulated: boolean
+}
+
+/** One instance keeps the plain directory and port; several get a directory each and any free ports. */
+const launches = (settings: Settings): ReadonlyArray<Plan> => {
+  const ports = Port.make()
+  const emulated = Option.isNone(settings.lingmaBin)
+  const base = emulated ? `${settings.lingmaWorkDir}-emulator` : settings.lingmaWorkDir
+  const count = Option.getOrElse(settings.instanceCount, () => Math.max(1, settings.accounts.length))
+  return Arr.makeBy(count, (i) => {
+    const workDir = count === 1 ? base : join(base, `inst-${i}`)
+    const find = Endpoint.launched({
+      command: Option.getOrElse(settings.lingmaBin, () => process.execPath),
+      prefix: emulated ? [emulator] : [],
+      workDir,
+      ports,
+      socketPort: count === 1 ? settings.lingmaSocketPort : 0,
+      httpPort: count === 1 ? defaultHttpPort : 0,
+      childEnv: settings.childEnv
+    })
+    return { find, workDir, emulated }
+  })
+}
+
+const plans = (settings: Settings): ReadonlyArray<Plan> => {
+  if (settings.attach === "no") return launches(settings)
+  const finds = settings.attach === "auto" ? [Endpoint.found(Discovery.search)] : settings.attach.map(Endpoint.at)
+  return finds.map((find, i) => ({ find, workDir: join(settings.lingmaWorkDir, `attached-${i}`), emulated: false }))
+}
+
+/** Lets one start through at a time, and the next a little later. */
+const makeGate = Effect.sync(() => {
+  let next = 0
+  return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const at = Math.max(now, next)
+    next = at + startsApart
+    return Effect.sleep(at - now)
+  })
+})
+
 export const make = (settings: Settings): Effect.Effect<Arr.NonEmptyReadonlyArray<Backend>, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const emulated = Option.isNone(settings.lingmaBin)
-    const backend = yield* LingmaBackend.make({
-      id: "inst-0",
-      emulated,
-      startupTimeout: settings.startupTimeout,
-      rpcTimeout: settings.rpcTimeout,
-      version,
-      launch: {
-        command: Option.getOrElse(settings.lingmaBin, () => process.execPath),
-        prefix: emulated ? [emulator] : [],
-        workDir: emulated ? `${settings.lingmaWorkDir}-emulator` : settings.lingmaWorkDir,
-        socketPort: settings.lingmaSocketPort,
-        httpPort: defaultHttpPort,
-        childEnv: settings.childEnv
-      }
-    })
-    return [backend]
+    const gate = yield* makeGate
+    const backends = yield* Effect.forEach(plans(settings), (plan, i) =>
+      LingmaBackend.make({
+        ...plan,
+        id: `inst-${i}`,
+        gate,
+        version,
+        startupTimeout: settings.startupTimeout,
+        rpcTimeout: settings.rpcTimeout
+      })
+    )
+    return backends as Arr.NonEmptyArray<Backend>
   })

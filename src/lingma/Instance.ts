@@ -5,18 +5,21 @@ import { type Duration, Effect, Either, Schedule, type Scope, Stream, Subscripti
 import type { BackendState, BackendStatus } from "../Backend.ts"
 import { BackendUnavailable, NotLoggedIn } from "../domain/ChatError.ts"
 import type { Model } from "../domain/Model.ts"
+import type * as Endpoint from "./Endpoint.ts"
 import * as LingmaProcess from "./LingmaProcess.ts"
 import { LingmaRpc } from "./LingmaRpc.ts"
 import * as Models from "./Models.ts"
-import * as Port from "./Port.ts"
 import * as Protocol from "./Protocol.ts"
 import * as Pushes from "./Pushes.ts"
 import { describe, type RpcError } from "./RpcError.ts"
 
 export interface InstanceOptions {
   readonly id: string
-  /** The ports are wishes: a taken one is replaced by a free one. */
-  readonly launch: LingmaProcess.LaunchOptions
+  readonly find: Endpoint.Find
+  /** Named in the handshake. */
+  readonly workDir: string
+  /** Spreads the starts of a fleet. */
+  readonly gate: Effect.Effect<void>
   readonly startupTimeout: Duration.Duration
   readonly rpcTimeout: Duration.Duration
   readonly version: string
@@ -101,18 +104,12 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
     const life = Effect.gen(function* () {
       starts++
       startedAt = now()
-      const socketPort = yield* Port.claim(options.launch.socketPort)
-      const httpPort = yield* Port.claim(options.launch.httpPort)
-      if (socketPort !== options.launch.socketPort) {
-        yield* Effect.logWarning("port taken, using another").pipe(
-          Effect.annotateLogs({ wanted: options.launch.socketPort, socketPort })
-        )
-      }
-      const process = yield* LingmaProcess.make({ ...options.launch, socketPort, httpPort })
+      const endpoint = yield* options.find
       const rpc = yield* LingmaRpc.make({
-        url: `ws://127.0.0.1:${socketPort}/`,
+        url: endpoint.url,
+        isOurs: endpoint.isOurs,
         timeout: options.rpcTimeout,
-        initialize: Protocol.initializeParams(options.launch.workDir, options.version),
+        initialize: Protocol.initializeParams(options.workDir, options.version),
         onPush: (method) => {
           if (Pushes.concernsAccount(method)) refreshNow.unsafeOpen()
         }
@@ -139,7 +136,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
         yield* to("ready")
         return yield* Effect.zipRight(Effect.all([follow, keepFresh], { concurrency: 2, discard: true }), Effect.never)
       })
-      return yield* Effect.raceFirst(process.exited, serve)
+      return yield* Effect.raceFirst(endpoint.gone, serve)
     })
 
     const ended = (error: LingmaProcess.ProcessExited) =>
@@ -153,6 +150,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
 
     const schedule = yield* Schedule.driver(restart)
     yield* to("starting").pipe(
+      Effect.zipRight(options.gate),
       Effect.zipRight(Effect.scoped(life)),
       Effect.either,
       Effect.flatMap((end) => (Either.isLeft(end) ? ended(end.left) : Effect.void)),

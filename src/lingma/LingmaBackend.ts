@@ -37,7 +37,7 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
     const failure = (error: RpcError, started: boolean) =>
       new BackendFailure({ instance: id, started, detail: describe(error) })
 
-    const turns = resolve(options.launch.workDir, "turns")
+    const turns = resolve(options.workDir, "turns")
     const idle = join(turns, "idle")
     const noDirectory = (cause: unknown) =>
       new BackendFailure({ instance: id, started: false, detail: `no directory for the turn: ${String(cause)}` })

@@ -4,7 +4,7 @@
  * It also goes when the gateway is killed: a watcher in its group waits for the end of a pipe that only we hold.
  */
 import { type ChildProcess, spawn } from "node:child_process"
-import { accessSync, constants, mkdirSync, statSync } from "node:fs"
+import { accessSync, chmodSync, constants, lstatSync, mkdirSync, statSync } from "node:fs"
 import { delimiter, isAbsolute, join, resolve } from "node:path"
 import type { Readable } from "node:stream"
 import { Deferred, Effect, Fiber, FiberId, Runtime, Schema, type Scope } from "effect"
@@ -113,8 +113,17 @@ const drain = (output: Readable | null, onLine: (line: string) => void) => {
   })
 }
 
+/** The work directory holds a session: it must be a directory of ours, and is for nobody else to read. */
+const prepare = (workDir: string): string | undefined => {
+  mkdirSync(workDir, { recursive: true, mode: 0o700 })
+  const stats = lstatSync(workDir)
+  if (stats.isSymbolicLink()) return "LINGMA_WORK_DIR: must not be a symbolic link"
+  if (process.getuid !== undefined && stats.uid !== process.getuid()) return "LINGMA_WORK_DIR: belongs to another user"
+  if ((stats.mode & 0o077) !== 0) chmodSync(workDir, 0o700)
+  return undefined
+}
+
 const start = (options: LaunchOptions): ChildProcess => {
-  mkdirSync(options.workDir, { recursive: true, mode: 0o700 })
   const posix = process.platform !== "win32"
   return spawn(
     posix ? "/bin/sh" : options.command,
@@ -130,7 +139,12 @@ const start = (options: LaunchOptions): ChildProcess => {
 
 export const make = (options: LaunchOptions): Effect.Effect<LingmaProcess, ProcessExited, Scope.Scope> =>
   Effect.gen(function* () {
-    const problem = unusable(options.command)
+    const problem =
+      unusable(options.command) ??
+      (yield* Effect.try({
+        try: () => prepare(options.workDir),
+        catch: (cause) => new ProcessExited({ detail: `LINGMA_WORK_DIR: ${String(cause)}` })
+      }))
     if (problem !== undefined) return yield* new ProcessExited({ detail: problem })
     const runFork = Runtime.runFork(yield* Effect.runtime())
     const ended = Deferred.unsafeMake<never, ProcessExited>(FiberId.none)

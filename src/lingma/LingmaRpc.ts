@@ -34,6 +34,8 @@ export interface LingmaRpcOptions {
   readonly url: string
   /** How long a call waits for its reply. */
   readonly timeout: Duration.DurationInput
+  /** Asked before each connection; without a yes none is made. */
+  readonly isOurs?: Effect.Effect<boolean>
   /** Parameters of the handshake. */
   readonly initialize: Readonly<Record<string, unknown>>
   /** Hears pushes that name no turn. */
@@ -181,7 +183,12 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
         Effect.catchAll((error) => new RpcDisconnected({ reason: `handshake failed: ${error._tag}` }))
       )
 
-    yield* Connection.run({ url: options.url, now, onBody }, talk).pipe(
+    const ours = Effect.filterOrFail(
+      options.isOurs ?? Effect.succeed(true),
+      (yes) => yes,
+      () => new RpcDisconnected({ reason: "nobody of ours listens there" })
+    )
+    yield* Effect.zipRight(ours, Connection.run({ url: options.url, now, onBody }, talk)).pipe(
       Effect.tapError((error) => Effect.zipRight(lose(error), noticed(error))),
       Effect.retry(reconnect),
       Effect.ensuring(lose(new RpcDisconnected({ reason: "closed" }))),

@@ -8,7 +8,6 @@ import { BackendFailure } from "../../src/domain/ChatError.ts"
 import type { Turn } from "../../src/domain/Turn.ts"
 import { Guard } from "../../src/Guard.ts"
 import { Drain } from "../../src/http/Drain.ts"
-import * as RequestId from "../../src/http/RequestId.ts"
 import * as Server from "../../src/http/Server.ts"
 import * as RawHttp from "../support/RawHttp.ts"
 import * as TestBackend from "../support/TestBackend.ts"
@@ -65,7 +64,7 @@ const onFetch = (script: TestBackend.Script, play: Play, settings: Partial<Setti
         Layer.provide(NodeHttpServer.layerContext),
         Layer.provide(Logger.remove(Logger.defaultLogger))
       ),
-      { disableLogger: true, middleware: RequestId.middleware }
+      { disableLogger: true }
     )
     yield* Effect.addFinalizer(() => Effect.promise(dispose))
     yield* Effect.fork(Effect.flatMap(Queue.take(scripted.turns), play))

@@ -42,8 +42,13 @@ const ToolCall = Schema.Union(
 )
 export type ToolCall = typeof ToolCall.Type
 
+// One role each: a union is searched by single literals.
+const Said = <R extends string>(role: R) => Schema.Struct({ role: Schema.Literal(role), content: Content })
+
 const Message = Schema.Union(
-  Schema.Struct({ role: Schema.Literal("system", "developer", "user"), content: Content }),
+  Said("system"),
+  Said("developer"),
+  Said("user"),
   Schema.Struct({
     role: Schema.Literal("assistant"),
     content: Schema.optional(Content),

@@ -1,0 +1,65 @@
+/**
+ * A Lingma that an IDE already runs, by the note it leaves in its cache directory.
+ */
+import { readFile } from "node:fs/promises"
+import { homedir } from "node:os"
+import { join } from "node:path"
+import { Effect, Option, Schema } from "effect"
+
+const Info = Schema.parseJson(Schema.Struct({ websocketPort: Schema.Int, pid: Schema.optional(Schema.Int) }))
+type Info = typeof Info.Type
+
+const caches = ["SharedClientCache", "sharedClientCache"]
+const products = ["QoderCN", "Qoder", "Lingma"]
+
+/** Where such notes are looked for, in order. */
+export const places = (env: NodeJS.ProcessEnv, home: string): ReadonlyArray<string> => {
+  const roots = [
+    env["XDG_CONFIG_HOME"] ?? join(home, ".config"),
+    join(home, "Library", "Application Support"),
+    env["APPDATA"],
+    env["LOCALAPPDATA"],
+    env["ProgramData"]
+  ].filter((root) => root !== undefined)
+  const dotted = [".qodercn", ".qodercn/vscode", ".lingma", ".lingma/vscode"].map((name) => join(home, name))
+  const owners = [...products.flatMap((product) => roots.map((root) => join(root, product))), ...dotted]
+  return owners.flatMap((owner) => caches.map((cache) => join(owner, cache)))
+}
+
+const decode = Schema.decodeUnknownOption(Info)
+
+/** The older note: port, pid and pipe, a line each. */
+const fromLines = (text: string): Option.Option<Info> => {
+  const [port = "", pid = ""] = text.split(/\r?\n/)
+  return /^\d+$/.test(port.trim())
+    ? decode(JSON.stringify({ websocketPort: Number(port), ...(/^\d+$/.test(pid.trim()) ? { pid: Number(pid) } : {}) }))
+    : Option.none()
+}
+
+/** Signal 0 asks without touching; a process of another user answers with a refusal and lives. */
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM"
+  }
+}
+
+const read = (path: string) => Effect.option(Effect.tryPromise(() => readFile(path, "utf8")))
+
+const look = (place: string): Effect.Effect<Option.Option<Info>> =>
+  Effect.all([read(join(place, ".info.json")), read(join(place, ".info"))]).pipe(
+    Effect.map(([json, lines]) =>
+      Option.orElse(Option.flatMap(json, decode), () => Option.flatMap(lines, fromLines)).pipe(
+        Option.filter(({ pid }) => pid === undefined || isAlive(pid))
+      )
+    )
+  )
+
+/** The address of the first one that lives. */
+export const search: Effect.Effect<string | undefined> = Effect.suspend(() =>
+  Effect.firstSuccessOf(places(process.env, homedir()).map((place) => Effect.flatten(look(place))))
+).pipe(
+  Effect.map(({ websocketPort }) => `ws://127.0.0.1:${websocketPort}/`),
+  Effect.orElseSucceed(() => undefined)
+)
