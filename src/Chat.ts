@@ -1,17 +1,19 @@
 /**
  * One chat request, start to finish. Every HTTP dialect goes through here.
  */
-import { Context, Effect, Either, Layer, Option, type Scope, type Stream } from "effect"
+import { Context, Effect, Either, ExecutionStrategy, Exit, Layer, Option, Scope, type Stream } from "effect"
 import type { Backend } from "./Backend.ts"
 import { GatewayConfig } from "./Config.ts"
 import type { AskMode, ChatEvent, ChatRequest } from "./domain/Chat.ts"
 import { type ChatError, ModelNotFound, type TurnError } from "./domain/ChatError.ts"
+import type * as Health from "./domain/Health.ts"
 import * as Model from "./domain/Model.ts"
 import * as Prompt from "./domain/Prompt.ts"
+import * as RetryBudget from "./domain/RetryBudget.ts"
 import * as Turn from "./domain/Turn.ts"
 import * as Usage from "./domain/Usage.ts"
-import { Guard, type Slot } from "./Guard.ts"
-import { Pool } from "./Pool.ts"
+import { Guard } from "./Guard.ts"
+import { type Lease, Pool } from "./Pool.ts"
 import * as Watchdog from "./Watchdog.ts"
 
 export interface ChatRun {
@@ -33,21 +35,42 @@ export interface ChatOptions extends Model.ResolveOptions, Watchdog.Limits {
   readonly defaultAskMode: AskMode
 }
 
-/** A turn that still runs when its scope closes was cancelled, which is what a slot assumes by itself. */
-const settle = (turn: Turn.Turn, slot: Slot) =>
-  Effect.suspend(() => {
-    const failure = turn.failure()
-    if (failure !== undefined) return failed(failure, slot)
-    if (turn.state() === "finished") slot.settle("completed")
-    return Effect.void
-  })
+/** What a failure says about the instance it happened on. */
+const blame = (error: ChatError): Exclude<Health.Outcome, "cancelled"> | undefined => {
+  switch (error._tag) {
+    case "BackendFailure":
+    case "BackendUnavailable":
+    case "UpstreamTimeout":
+      return "failed"
+    case "QuotaExhausted":
+      return "exhausted"
+    default:
+      return undefined
+  }
+}
 
-const failed = (error: ChatError, slot: Slot) =>
+/** Whether another instance may be asked instead. In agent mode a turn that has begun may have done something. */
+const mayRetry = (error: ChatError, mode: AskMode): boolean => {
+  switch (error._tag) {
+    case "BackendFailure":
+      return mode === "chat" || !error.started
+    case "UpstreamTimeout":
+      return mode === "chat"
+    case "BackendUnavailable":
+    case "NotLoggedIn":
+    case "LoginFailed":
+    case "QuotaExhausted":
+      return true
+    default:
+      return false
+  }
+}
+
+const logFailure = (error: ChatError, how: string) =>
   Effect.suspend(() => {
-    slot.settle("failed")
     const { _tag, ...fields } = error
     const reason = Object.fromEntries(Object.entries(fields).filter(([, value]) => typeof value !== "object"))
-    return Effect.annotateLogs(Effect.logWarning("chat failed"), { error: _tag, ...reason })
+    return Effect.annotateLogs(Effect.logWarning(how), { error: _tag, ...reason })
   })
 
 export class Chat extends Context.Tag("lingma-gateway/Chat")<
@@ -63,6 +86,9 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
     const guard = yield* Guard
     const pool = yield* Pool
     const watchdog = yield* Watchdog.make(options)
+    const clock = yield* Effect.clock
+    const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+    const budget = RetryBudget.make()
 
     const resolve = (backend: Backend, asked: string) =>
       Effect.flatMap(backend.models, (models) =>
@@ -72,8 +98,9 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         )
       )
 
-    const begin = Effect.fnUntraced(function* (request: ChatRequest) {
-      const backend = yield* pool.lease(request.affinity)
+    /** One try on one instance. What it held is given back when it fails, and with the scope otherwise. */
+    const attempt = Effect.fnUntraced(function* (request: ChatRequest, lease: Lease) {
+      const { backend } = lease
       yield* backend.ensureReady
       const { key, mode = options.defaultAskMode } = yield* resolve(backend, request.model)
       const prompt = Prompt.render(request.messages)
@@ -83,19 +110,61 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       yield* turn.started
       return { backend, key, prompt, turn }
     })
+    const tried = (request: ChatRequest, lease: Lease) =>
+      Effect.tapError(attempt(request, lease), (error) =>
+        Effect.sync(() => {
+          const outcome = blame(error)
+          if (outcome !== undefined) lease.settle(outcome)
+        })
+      )
+
+    const modeOf = (request: ChatRequest) => Model.modeOf(request.model, options) ?? options.defaultAskMode
+
+    /** The first instance's answer, or another ready one's when nothing was sent yet and the budget allows it. */
+    const begin = Effect.fnUntraced(function* (request: ChatRequest) {
+      const scope = yield* Effect.scope
+      const inner = yield* Scope.fork(scope, ExecutionStrategy.sequential)
+      const lease = yield* Scope.extend(pool.lease(request.affinity), inner)
+      const first = yield* Effect.either(Scope.extend(tried(request, lease), inner))
+      if (Either.isRight(first)) return { ...first.right, lease }
+      const error = first.left
+      yield* Scope.close(inner, Exit.void)
+      if (!mayRetry(error, modeOf(request))) return yield* error
+      const again = yield* pool.another(request.affinity, new Set([lease.backend.id]))
+      if (Option.isNone(again) || !budget.take(now())) return yield* error
+      yield* logFailure(error, "chat tried again on another instance")
+      return { ...(yield* tried(request, again.value)), lease: again.value }
+    })
 
     const open = Effect.fn("Chat.open")(function* (request: ChatRequest) {
-      const clock = yield* Effect.clock
-      const opened = clock.unsafeCurrentTimeNanos()
+      const opened = now()
+      budget.request(opened)
       const slot = yield* guard.slot
-      const { backend, key, prompt, turn } = yield* Effect.tapError(begin(request), (error) => failed(error, slot))
-      yield* Effect.addFinalizer(() => settle(turn, slot))
+      const { backend, key, lease, prompt, turn } = yield* Effect.tapError(begin(request), (error) => {
+        slot.settle("failed")
+        return logFailure(error, "chat failed")
+      })
+      // A turn that still runs when its scope closes was cancelled, which slot and lease assume by themselves.
+      yield* Effect.addFinalizer(() =>
+        Effect.suspend(() => {
+          const failure = turn.failure()
+          if (failure === undefined) {
+            if (turn.state() !== "finished") return Effect.void
+            slot.settle("completed")
+            lease.settle("completed")
+            return Effect.void
+          }
+          slot.settle("failed")
+          lease.settle(blame(failure) ?? "failed")
+          return logFailure(failure, "chat failed")
+        })
+      )
       return {
         servedBy: backend.id,
         emulated: backend.emulated,
         model: key,
         promptTokens: Usage.estimate(prompt) + Usage.perMessage * request.messages.length,
-        firstTokenMillis: Number(clock.unsafeCurrentTimeNanos() - opened) / 1e6,
+        firstTokenMillis: now() - opened,
         turn,
         events: Turn.toStream(turn)
       }
@@ -106,7 +175,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         const instances = yield* pool.snapshot
         const ready = instances.filter((instance) => instance.ready).map((instance) => instance.backend)
         // None ready: ask the one whose turn it is, which wakes it.
-        const asked = ready.length > 0 ? ready : [yield* pool.lease(Option.none())]
+        const asked = ready.length > 0 ? ready : [(yield* pool.lease(Option.none())).backend]
         yield* Effect.forEach(asked, (backend) => backend.ensureReady, { discard: true })
         const lists = yield* Effect.forEach(asked, (backend) => backend.models)
         return Model.listed(lists.flat())

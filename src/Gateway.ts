@@ -13,7 +13,9 @@ import { Pool } from "./Pool.ts"
 const GuardFromConfig = Layer.unwrapEffect(Effect.map(GatewayConfig, Guard.layer))
 
 const Lingmas = Layer.unwrapScoped(
-  Effect.flatMap(GatewayConfig, (settings) => Effect.map(Fleet.make(settings), Pool.layer))
+  Effect.flatMap(GatewayConfig, (settings) =>
+    Effect.map(Fleet.make(settings), (backends) => Pool.layer(backends, settings))
+  )
 )
 
 /** The API over whatever `Pool` is given. */

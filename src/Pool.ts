@@ -1,57 +1,119 @@
 /**
- * The running instances, and how many chats each one carries.
+ * The running instances: how many chats each one carries, and whether its turns go well.
  */
-import { type Array as Arr, Context, Effect, Layer, type Option, type Scope } from "effect"
+import { Array as Arr, Context, Effect, Layer, Option, type Scope } from "effect"
 import type { Backend, BackendStatus } from "./Backend.ts"
+import * as Health from "./domain/Health.ts"
 import * as Routing from "./domain/Routing.ts"
 
 export interface Instance extends BackendStatus, Routing.Candidate {
   readonly backend: Backend
+  readonly health: Health.Health
+  readonly ejected: boolean
+}
+
+export interface Lease {
+  readonly backend: Backend
+  /** How the chat ended; the first word counts, and none at all means cancelled. */
+  readonly settle: (outcome: Exclude<Health.Outcome, "cancelled">) => void
+}
+
+export interface PoolOptions {
+  /** Most chats at once on one instance; 0 means no limit of its own. */
+  readonly maxInFlightPerInstance: number
 }
 
 export class Pool extends Context.Tag("lingma-gateway/Pool")<
   Pool,
   {
     /** Chooses an instance and counts the chat against it until the scope closes. */
-    readonly lease: (key: Option.Option<string>) => Effect.Effect<Backend, never, Scope.Scope>
+    readonly lease: (key: Option.Option<string>) => Effect.Effect<Lease, never, Scope.Scope>
+    /** Another ready instance than the ones tried, if there is one. */
+    readonly another: (
+      key: Option.Option<string>,
+      tried: ReadonlySet<string>
+    ) => Effect.Effect<Option.Option<Lease>, never, Scope.Scope>
     readonly snapshot: Effect.Effect<Arr.NonEmptyReadonlyArray<Instance>>
   }
 >() {
-  static readonly make = Effect.fnUntraced(function* (backends: Arr.NonEmptyReadonlyArray<Backend>) {
+  static readonly make = Effect.fnUntraced(function* (
+    backends: Arr.NonEmptyReadonlyArray<Backend>,
+    options: PoolOptions = { maxInFlightPerInstance: 0 }
+  ) {
+    const clock = yield* Effect.clock
+    const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
     const load = new Map<string, number>()
+    const health = new Map<string, Health.Health>()
     let turn = 0
 
+    const healthOf = (id: string) => health.get(id) ?? Health.well
     const inspect = (backend: Backend) =>
-      Effect.map(
-        backend.status,
-        (status): Instance => ({
+      Effect.map(backend.status, (status): Instance => {
+        const { id } = backend
+        const mine = healthOf(id)
+        const at = now()
+        return {
           ...status,
-          id: backend.id,
-          ready: status.state === "ready" && status.loggedIn !== false,
-          inFlight: load.get(backend.id) ?? 0,
+          id,
+          ready: status.state === "ready" && status.loggedIn !== false && Health.mayServe(mine, at),
+          inFlight: load.get(id) ?? 0,
+          limit: options.maxInFlightPerInstance,
+          health: mine,
+          ejected: Health.isEjected(mine, at),
           backend
-        })
-      )
+        }
+      })
     const snapshot = Effect.forEach(backends, inspect) as Effect.Effect<Arr.NonEmptyReadonlyArray<Instance>>
+
+    /** At most all but one are out at a time. */
+    const isSpare = (id: string, at: number) =>
+      backends.some((other) => other.id !== id && !Health.isEjected(healthOf(other.id), at))
 
     const add = (id: string, n: number) => load.set(id, (load.get(id) ?? 0) + n)
 
-    const lease = Effect.fnUntraced(function* (key: Option.Option<string>) {
-      // Chosen and counted in one step, so that the next pick sees it.
-      const { backend } = yield* Effect.acquireRelease(
-        Effect.map(snapshot, (instances) => {
-          const picked = Routing.pick(instances, { key, turn: turn++ })
-          add(picked.id, 1)
-          return picked
-        }),
-        ({ id }) => Effect.sync(() => add(id, -1))
-      )
-      return backend
-    })
+    /** Chosen and counted in one step, so that the next pick sees it. */
+    const take = (pick: (instances: Arr.NonEmptyReadonlyArray<Instance>) => Option.Option<Instance>) =>
+      Effect.acquireRelease(
+        Effect.map(snapshot, (instances) =>
+          Option.map(pick(instances), ({ backend }) => {
+            const { id } = backend
+            let outcome: Health.Outcome | undefined
+            add(id, 1)
+            health.set(id, Health.begun(healthOf(id), now()))
+            const lease: Lease = {
+              backend,
+              settle: (how) => {
+                outcome ??= how
+              }
+            }
+            const giveBack = () => {
+              const at = now()
+              add(id, -1)
+              health.set(id, Health.ended(healthOf(id), outcome ?? "cancelled", at, isSpare(id, at)))
+            }
+            return { lease, giveBack }
+          })
+        ),
+        (taken) => Effect.sync(() => Option.isSome(taken) && taken.value.giveBack())
+      ).pipe(Effect.map(Option.map(({ lease }) => lease)))
 
-    return Pool.of({ lease, snapshot })
+    return Pool.of({
+      snapshot,
+      lease: (key) =>
+        Effect.map(
+          take((instances) => Option.some(Routing.pick(instances, { key, turn: turn++ }))),
+          Option.getOrThrow // a pick among some is always some
+        ),
+      another: (key, tried) =>
+        take((instances) => {
+          const others = instances.filter((instance) => instance.ready && !tried.has(instance.id))
+          return Arr.isNonEmptyReadonlyArray(others)
+            ? Option.some(Routing.pick(others, { key, turn: turn++ }))
+            : Option.none()
+        })
+    })
   })
 
-  static readonly layer = (backends: Arr.NonEmptyReadonlyArray<Backend>): Layer.Layer<Pool> =>
-    Layer.effect(Pool, Pool.make(backends))
+  static readonly layer = (backends: Arr.NonEmptyReadonlyArray<Backend>, options?: PoolOptions): Layer.Layer<Pool> =>
+    Layer.effect(Pool, Pool.make(backends, options))
 }

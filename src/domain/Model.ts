@@ -120,6 +120,13 @@ const near = (models: ReadonlyArray<Model>, asked: string): ReadonlyArray<string
     .map(({ label }) => cut(label))
 }
 
+/** The mode a name or its alias asks for, whatever the instance. */
+export const modeOf = (asked: string, { aliases }: Pick<ResolveOptions, "aliases">): "agent" | undefined => {
+  const name = asked.trim()
+  const target = aliases.find((alias) => matches(alias, name))?.target
+  return [name, target].some((word) => word !== undefined && AGENT_WORDS.has(fold(word))) ? "agent" : undefined
+}
+
 /**
  * By key, then key in another case when only one fits, display name, alias, and at last the words for the default
  * model. Left holds names that look alike. With no models told nothing can be judged, so names are passed on.

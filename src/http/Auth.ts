@@ -4,12 +4,13 @@
  * Every configured key is compared, by digest and in constant time, whatever was sent.
  */
 import { createHash, timingSafeEqual } from "node:crypto"
-import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { GatewayConfig } from "../Config.ts"
 import { CallerRefused, KeyRefused } from "./Refusal.ts"
 
-type Check<E> = Effect.Effect<void, E, HttpServerRequest.HttpServerRequest>
+type Request = HttpServerRequest.HttpServerRequest
+type Check<E> = (request: Request) => Effect.Effect<void, E>
 
 export interface AuthOptions {
   /** None: everybody may call. */
@@ -22,12 +23,12 @@ export interface AuthOptions {
 const digest = (text: string) => createHash("sha256").update(text).digest()
 
 /** From `Authorization: Bearer` or `x-api-key`. */
-export const keyOf = ({ headers }: HttpServerRequest.HttpServerRequest): string | undefined =>
+export const keyOf = ({ headers }: Request): string | undefined =>
   /^bearer +(\S+) *$/i.exec(headers["authorization"] ?? "")?.[1] ?? headers["x-api-key"]
 
 const among = (keys: ReadonlyArray<Redacted.Redacted>): Check<KeyRefused> => {
   const digests = keys.map((key) => digest(Redacted.value(key)))
-  return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request): Effect.Effect<void, KeyRefused> => {
+  return (request) => {
     if (digests.length === 0) return Effect.void
     const key = keyOf(request)
     if (key === undefined || key === "") return new KeyRefused({ reason: "missing" })
@@ -35,7 +36,7 @@ const among = (keys: ReadonlyArray<Redacted.Redacted>): Check<KeyRefused> => {
     let same = 0
     for (const known of digests) same |= timingSafeEqual(known, given) ? 1 : 0
     return same === 1 ? Effect.void : new KeyRefused({ reason: "wrong" })
-  })
+  }
 }
 
 export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
@@ -47,16 +48,11 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
   }
 >() {
   static readonly make = ({ adminKeys, apiKeys, origins }: AuthOptions): typeof Auth.Service => {
-    const fromHere = Effect.flatMap(
-      HttpServerRequest.HttpServerRequest,
-      ({ headers }): Effect.Effect<void, CallerRefused> =>
-        headers["origin"] === undefined || origins.includes(headers["origin"])
-          ? Effect.void
-          : new CallerRefused({ reason: "origin" })
-    )
+    const byAdmin = among(adminKeys.length > 0 ? adminKeys : apiKeys)
+    const isForeign = ({ headers: { origin } }: Request) => origin !== undefined && !origins.includes(origin)
     return {
       api: among(apiKeys),
-      admin: Effect.zipRight(fromHere, among(adminKeys.length > 0 ? adminKeys : apiKeys))
+      admin: (request) => (isForeign(request) ? new CallerRefused({ reason: "origin" }) : byAdmin(request))
     }
   }
 

@@ -12,7 +12,7 @@ import type { Drain } from "./Drain.ts"
 import * as Gate from "./Gate.ts"
 import { oneSegment } from "./openai/Api.ts"
 import * as Errors from "./openai/Errors.ts"
-import { Broken, CallerRefused, type Refusal, RouteRefused } from "./Refusal.ts"
+import { Broken, CallerRefused, type Refusal, RouteRefused, Unparsed } from "./Refusal.ts"
 import * as Send from "./Send.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
@@ -47,6 +47,9 @@ export const make = (options: EdgeOptions) => {
 
   const gate = <E>(request: Request, app: App<E>): App<E> => {
     if (!Gate.isHostAllowed(options, request)) return Effect.succeed(refuse(new CallerRefused({ reason: "host" })))
+    if (request.headers["upgrade"]?.toLowerCase() === "websocket") {
+      return Effect.succeed(refuse(new Unparsed({ reason: "upgrade" })))
+    }
     if (Gate.isPreflight(request) && Gate.listedOrigin(options, request) !== undefined) {
       return Effect.succeed(Gate.preflight(request))
     }

@@ -2,7 +2,7 @@
  * Node's HTTP server with limits on what a connection may cost, and with listeners that keep a peer from ending
  * the process.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http"
+import { createServer, type Server, type ServerResponse, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
 import type * as HttpServerError from "@effect/platform/HttpServerError"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -65,13 +65,11 @@ export const make = (): Server => {
     if (!socket.writable || isBusy || error.code === "ECONNRESET") socket.destroy()
     else last(socket, reasons[error.code ?? ""] ?? "malformed", RequestId.make())
   })
+  // Platform would serve an upgrade over the bare socket. With no listener Node serves it as the plain request it also
+  // is, which some clients expect (`Upgrade: h2c`); the edge refuses those that insist.
   server.on("newListener", (event, listener) => {
-    // Platform installs a handler that would serve the request over a bare socket; upgrades are refused instead.
-    if (event === "upgrade" && listener !== refuse) process.nextTick(() => server.off("upgrade", listener))
+    if (event === "upgrade") process.nextTick(() => server.off("upgrade", listener))
   })
-  const refuse = (request: IncomingMessage, socket: Duplex) =>
-    last(socket, "upgrade", RequestId.from(request.headers["x-request-id"]))
-  server.on("upgrade", refuse)
   return server
 }
 

@@ -26,7 +26,7 @@ export class BodyRefused extends Schema.TaggedError<BodyRefused>()("BodyRefused"
 /** A bug; what it was is in the log only. */
 export class Broken extends Schema.TaggedError<Broken>()("Broken", {}) {}
 
-/** What Node's parser could not make a request of. */
+/** What cannot be served as a plain request: the parser's complaints, and upgrades. */
 export class Unparsed extends Schema.TaggedError<Unparsed>()("Unparsed", {
   reason: Schema.Literal("malformed", "timeout", "headers_too_large", "upgrade")
 }) {}

@@ -6,15 +6,15 @@ import { Effect } from "effect"
 import { CAPACITY, type Source } from "./Sse.ts"
 
 /** A reader that takes nothing for so long is cut. */
-export const STALL_MILLIS = 30_000
+const PATIENCE = 30_000
 
 /** Once ended, the socket alone holds what is left, and not for ever. Node sets its own time when all is sent. */
-export const linger = (response: ServerResponse): void => {
-  if (!response.writableFinished) response.socket?.setTimeout(STALL_MILLIS)
+export const linger = (response: ServerResponse, patience = PATIENCE): void => {
+  if (!response.writableFinished) response.socket?.setTimeout(patience)
 }
 
 /** Ends when the last byte was handed over; the head must be written already. */
-export const write = (response: ServerResponse, source: Source): Effect.Effect<void> =>
+export const write = (response: ServerResponse, source: Source, patience = PATIENCE): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
     let buffer = ""
     let over = false
@@ -37,7 +37,7 @@ export const write = (response: ServerResponse, source: Source): Effect.Effect<v
       buffer = ""
       if (response.write(text)) return
       stalled = true
-      response.socket?.setTimeout(STALL_MILLIS)
+      response.socket?.setTimeout(patience)
     }
     const onDrain = () => {
       stalled = false
@@ -63,7 +63,7 @@ export const write = (response: ServerResponse, source: Source): Effect.Effect<v
         over = true
         response.off("drain", onDrain)
         response.end(response.destroyed ? undefined : buffer)
-        linger(response)
+        linger(response, patience)
         resume(Effect.void)
       },
       crash: (defect) => {

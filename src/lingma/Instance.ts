@@ -169,11 +169,9 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
     const rpc: Instance["rpc"] = Effect.gen(function* () {
       const now_ = yield* SubscriptionRef.get(state)
       if (now_ === "ready" && current !== undefined) return current
-      if (!hopeful) {
-        // Told at once, but the instance gets another chance for the next request.
-        if (now_ === "failed" && now() - startedAt > wakeAfterMillis) yield* wake.open
-        return yield* unavailable()
-      }
+      // Somebody wants it: no longer wait for the schedule, but start at most once a second.
+      if (now() - startedAt > wakeAfterMillis) yield* wake.open
+      if (!hopeful) return yield* unavailable()
       yield* Effect.timeoutOption(settled, options.startupTimeout)
       return current === undefined ? yield* unavailable() : current
     })

@@ -38,7 +38,7 @@ describe("the Node server", () => {
     Effect.gen(function* () {
       const { port, request } = yield* TestGateway.serve(TestBackend.make())
       const upgrade =
-        "GET /v1/models HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\nx-request-id: mine\r\n\r\n"
+        "GET /v1/models HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade, close\r\nupgrade: websocket\r\nx-request-id: mine\r\n\r\n"
       const answer = yield* exchange(port, upgrade)
       assert.match(answer, /^HTTP\/1.1 400 /)
       assert.include(answer, "x-request-id: mine\r\n")
@@ -48,6 +48,14 @@ describe("the Node server", () => {
         yield* Effect.sync(() => peer.socket.resetAndDestroy())
       }
       assert.strictEqual((yield* request("/healthz")).status, 200)
+    })
+  )
+
+  it.scopedLive("serves a client that would also speak HTTP/2", () =>
+    Effect.gen(function* () {
+      const { port } = yield* TestGateway.serve(TestBackend.make())
+      const headers = { connection: "upgrade, http2-settings, close", upgrade: "h2c", "http2-settings": "AAMAAABk" }
+      assert.match(yield* exchange(port, RawHttp.post(hello, headers)), /^HTTP\/1.1 200 /)
     })
   )
 

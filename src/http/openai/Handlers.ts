@@ -17,6 +17,7 @@ import { Drain } from "../Drain.ts"
 import * as Issues from "../Issues.ts"
 import { OpenAiKey } from "./Api.ts"
 import * as Codec from "./Codec.ts"
+import * as Completion from "./Completion.ts"
 import * as Errors from "./Errors.ts"
 import { ChatCompletionRequest } from "./Payload.ts"
 
@@ -30,6 +31,11 @@ const read = (limit: number) =>
       Effect.map((payload) => ({ payload, headers: request.headers }))
     )
   )
+
+const stamped = Effect.map(Clock.currentTimeMillis, (millis) => ({
+  id: `chatcmpl-${randomBytes(16).toString("hex")}`,
+  created: Math.floor(millis / 1000)
+}))
 
 const runHeaders = (run: ChatRun) => ({
   "x-lingma-instance": run.servedBy,
@@ -52,19 +58,18 @@ const handlers = HttpApiBuilder.group(
     const chatCompletions = Effect.fn("OpenAi.chatCompletions")(function* () {
       const { headers, payload } = yield* read(limit)
       const request = yield* Codec.toRequest(payload, headers["x-session-id"] ?? headers["session-id"])
-      const id = `chatcmpl-${randomBytes(16).toString("hex")}`
-      const created = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+      const stamp = yield* stamped
       const open = chat.open(request)
       if (payload.stream === true) {
         const includeUsage = payload.stream_options?.include_usage === true
         return yield* answer.stream({
           open,
           headers: runHeaders,
-          encode: (run) => Codec.chunks({ id, created, includeUsage, ...run }),
+          encode: (run) => Completion.chunks({ ...stamp, includeUsage, ...run }),
           failure: (error) => Errors.frame(Errors.fromChatError(error))
         })
       }
-      const { fold, millis, run } = yield* answer.whole(open, (run) => Codec.completion({ id, created, ...run }))
+      const { fold, millis, run } = yield* answer.whole(open, (run) => Completion.fold({ ...stamp, ...run }))
       return HttpServerResponse.unsafeJson(fold.result(millis), { headers: runHeaders(run) })
     })
 
@@ -87,7 +92,10 @@ const keys = Layer.effect(
   OpenAiKey,
   Effect.map(Auth, (auth) => {
     // Both schemes ask the same question: which header held a key is the gate's matter.
-    const check = () => Effect.mapError(auth.api, Errors.fromRefusal)
+    const check = () =>
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+        Effect.mapError(auth.api(request), Errors.fromRefusal)
+      )
     return OpenAiKey.of({ bearer: check, apiKey: check })
   })
 )

@@ -9,7 +9,13 @@ import * as TestGateway from "../../support/TestGateway.ts"
 const messages = [{ role: "user" as const, content: "hi" }]
 const client = (base: string, apiKey = "any") => new OpenAI({ baseURL: `${base}/v1`, apiKey, maxRetries: 0 })
 
-const rejected = (run: () => Promise<unknown>) => Effect.flip(Effect.tryPromise({ try: run, catch: (error) => error }))
+const rejected = (run: () => Promise<unknown>) =>
+  Effect.promise(() =>
+    run().then(
+      () => assert.fail("it was not rejected"),
+      (error: unknown) => error
+    )
+  )
 
 describe("the openai package", () => {
   it.scopedLive("chats", () =>

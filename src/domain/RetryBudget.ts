@@ -1,0 +1,42 @@
+/**
+ * How many second tries are allowed: a fifth of the recent requests, and a few more so that quiet times have some.
+ */
+
+export interface RetryBudget {
+  readonly request: (now: number) => void
+  /** Takes one retry, if there is one left. */
+  readonly take: (now: number) => boolean
+}
+
+/** Requests and retries count for this long. */
+const windowMillis = 10_000
+const share = 0.2
+const reserve = 10
+
+export const make = (): RetryBudget => {
+  const retries: Array<number> = []
+  let recent = 0
+  const buckets = new Map<number, number>()
+  const forget = (now: number) => {
+    for (const [second, count] of buckets) {
+      if (second * 1000 >= now - windowMillis) break
+      buckets.delete(second)
+      recent -= count
+    }
+    while (retries[0] !== undefined && retries[0] < now - windowMillis) retries.shift()
+  }
+  return {
+    request: (now) => {
+      const second = Math.floor(now / 1000)
+      buckets.set(second, (buckets.get(second) ?? 0) + 1)
+      recent++
+      forget(now)
+    },
+    take: (now) => {
+      forget(now)
+      if (retries.length >= reserve + share * recent) return false
+      retries.push(now)
+      return true
+    }
+  }
+}

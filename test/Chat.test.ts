@@ -1,0 +1,169 @@
+import { assert, describe, it } from "@effect/vitest"
+import { type Array as Arr, Duration, Effect, Fiber, Layer, Option, TestClock } from "effect"
+import type { Backend } from "../src/Backend.ts"
+import { Chat } from "../src/Chat.ts"
+import { type ChatRequest, finish, textDelta } from "../src/domain/Chat.ts"
+import { BackendFailure, BackendUnavailable, QuotaExhausted } from "../src/domain/ChatError.ts"
+import { Guard } from "../src/Guard.ts"
+import { Pool } from "../src/Pool.ts"
+import * as TestBackend from "./support/TestBackend.ts"
+
+const request: ChatRequest = {
+  model: "auto",
+  messages: [{ role: "user", text: "hi", images: [], toolCalls: [], toolCallId: undefined }],
+  affinity: Option.none()
+}
+const asAgent = { ...request, model: "agent" }
+
+const gateway = (...backends: Arr.NonEmptyArray<Backend>) =>
+  Chat.layer({
+    aliases: [],
+    defaultModel: "auto",
+    fallback: "none",
+    defaultAskMode: "chat",
+    firstTokenTimeout: Duration.seconds(10),
+    idleTimeout: Duration.seconds(5),
+    totalTimeout: Duration.seconds(60)
+  }).pipe(
+    Layer.provideMerge(Guard.layer({ maxInFlight: 4, queueMax: 4, queueTimeout: "1 second" })),
+    Layer.provideMerge(Pool.layer(backends))
+  )
+
+const crash = (started: boolean) => new BackendFailure({ instance: "a", started, detail: "crash" })
+const scripted = (id: string, script?: TestBackend.Script) => TestBackend.make(script, { id })
+
+const idle = Effect.gen(function* () {
+  const { accepted, cancelled, completed, failed, inFlight } = yield* (yield* Guard).stats
+  assert.strictEqual(inFlight, 0)
+  assert.isTrue((yield* (yield* Pool).snapshot).every((instance) => instance.inFlight === 0))
+  assert.strictEqual(accepted, completed + failed + cancelled)
+  return { completed, failed, cancelled }
+})
+
+const open = (asked = request) => Effect.flatMap(Chat, (chat) => chat.open(asked))
+/** Opens, reads to the end, closes. */
+const whole = (asked = request) =>
+  Effect.scoped(
+    Effect.map(open(asked), (run) => {
+      run.turn.read({ onEvent: () => {}, onFailure: () => {} })
+      return run.servedBy
+    })
+  )
+
+describe("Chat", () => {
+  it.effect("resolves at the first event, and gives everything back with the scope", () => {
+    const a = scripted("a")
+    return Effect.gen(function* () {
+      assert.strictEqual(yield* whole(), "a")
+      assert.deepStrictEqual(yield* idle, { completed: 1, failed: 0, cancelled: 0 })
+      assert.deepStrictEqual(a.counts.closed, 1)
+      assert.strictEqual(a.asks[0]?.prompt, "hi")
+    }).pipe(Effect.provide(gateway(a.backend)))
+  })
+
+  it.effect("tells an unknown model from a failing instance", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(whole({ ...request, model: "qwen3-codr" }))
+      assert.isTrue(error._tag === "ModelNotFound" && error.near.includes("Qwen3 Coder"))
+      assert.isTrue((yield* (yield* Pool).snapshot).every(({ health }) => health.failures === 0))
+    }).pipe(Effect.provide(gateway(scripted("a").backend)))
+  )
+
+  it.effect("asks another ready instance once when nothing was sent yet", () => {
+    const bad = scripted("a", TestBackend.refuse(crash(true)))
+    const good = scripted("b")
+    return Effect.gen(function* () {
+      for (let i = 0; i < 4; i++) assert.strictEqual(yield* whole(), "b")
+      assert.deepStrictEqual(yield* idle, { completed: 4, failed: 0, cancelled: 0 })
+      assert.isAbove(bad.asks.length, 0)
+    }).pipe(Effect.provide(gateway(bad.backend, good.backend)))
+  })
+
+  it.effect("gives up after the second instance, and tells the second failure", () => {
+    const a = scripted("a", TestBackend.refuse(crash(true)))
+    const b = scripted("b", TestBackend.refuse(new QuotaExhausted({ instance: "b" })))
+    const c = scripted("c", TestBackend.refuse(crash(true)))
+    return Effect.gen(function* () {
+      yield* Effect.flip(whole())
+      assert.strictEqual(a.asks.length + b.asks.length + c.asks.length, 2)
+      assert.deepStrictEqual(yield* idle, { completed: 0, failed: 1, cancelled: 0 })
+    }).pipe(Effect.provide(gateway(a.backend, b.backend, c.backend)))
+  })
+
+  it.effect("does not repeat an agent's turn that may have begun", () => {
+    const begun = [
+      scripted("a", TestBackend.refuse(crash(true))),
+      scripted("b", TestBackend.refuse(crash(true)))
+    ] as const
+    const never = [
+      scripted("a", TestBackend.refuse(crash(false))),
+      scripted("b", TestBackend.refuse(crash(false)))
+    ] as const
+    const asks = (pair: typeof begun) => pair[0].asks.length + pair[1].asks.length
+    return Effect.gen(function* () {
+      yield* Effect.provide(Effect.flip(whole(asAgent)), gateway(begun[0].backend, begun[1].backend))
+      assert.strictEqual(asks(begun), 1)
+      yield* Effect.provide(Effect.flip(whole(asAgent)), gateway(never[0].backend, never[1].backend))
+      assert.strictEqual(asks(never), 2)
+    })
+  })
+
+  it.effect("never repeats what has begun to answer", () => {
+    const half: TestBackend.Script = (turn) =>
+      Effect.sync(() => {
+        turn.emit(textDelta("half"))
+        turn.fail(crash(true))
+      })
+    const a = scripted("a", half)
+    const b = scripted("b", half)
+    return Effect.gen(function* () {
+      const run = yield* open()
+      assert.strictEqual(run.turn.state(), "failed")
+      assert.strictEqual(a.asks.length + b.asks.length, 1)
+    }).pipe(Effect.scoped, Effect.zipRight(idle), Effect.provide(gateway(a.backend, b.backend)))
+  })
+
+  it.effect("gives up on an instance that says nothing, and on the one asked next", () => {
+    const a = scripted("a", TestBackend.silent)
+    const b = scripted("b", TestBackend.silent)
+    return Effect.gen(function* () {
+      const waiting = yield* Effect.fork(Effect.flip(whole()))
+      yield* TestClock.adjust("10200 millis")
+      assert.strictEqual(a.asks.length + b.asks.length, 2)
+      yield* TestClock.adjust("10200 millis")
+      const error = yield* Fiber.join(waiting)
+      assert.isTrue(error._tag === "UpstreamTimeout" && error.phase === "first_token")
+      assert.deepStrictEqual(yield* idle, { completed: 0, failed: 1, cancelled: 0 })
+    }).pipe(Effect.provide(gateway(a.backend, b.backend)))
+  })
+
+  it.effect("counts a client that leaves as cancelled, wherever it leaves", () => {
+    const a = scripted("a", TestBackend.silent)
+    return Effect.gen(function* () {
+      const early = yield* Effect.fork(Effect.scoped(open()))
+      yield* a.turns.take
+      yield* Fiber.interrupt(early)
+      const late = yield* Effect.fork(Effect.scoped(Effect.zipRight(open(), Effect.never)))
+      const turn = yield* a.turns.take
+      turn.emit(textDelta("half"))
+      yield* Effect.yieldNow()
+      yield* Fiber.interrupt(late)
+      turn.emit(finish("stop"))
+      assert.deepStrictEqual(yield* idle, { completed: 0, failed: 0, cancelled: 2 })
+      assert.strictEqual(a.counts.closed, 2)
+      assert.isTrue((yield* (yield* Pool).snapshot).every(({ health }) => health.failures === 0))
+    }).pipe(Effect.provide(gateway(a.backend)))
+  })
+
+  it.effect("fails at once when all are down", () => {
+    const down = TestBackend.make(undefined, {
+      id: "a",
+      status: Effect.succeed({ state: "failed", loggedIn: undefined, restarts: 3, lastError: "gone" }),
+      ensureReady: Effect.fail(new BackendUnavailable({ instance: "a", detail: "gone" }))
+    })
+    return Effect.gen(function* () {
+      assert.strictEqual((yield* Effect.flip(whole()))._tag, "BackendUnavailable")
+      assert.strictEqual((yield* Effect.flip(Effect.flatMap(Chat, (chat) => chat.models)))._tag, "BackendUnavailable")
+    }).pipe(Effect.provide(gateway(down.backend)))
+  })
+})

@@ -1,0 +1,54 @@
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
+import { Auth, keyOf } from "../../src/http/Auth.ts"
+
+const request = (headers: Record<string, string>) =>
+  HttpServerRequest.fromWeb(new Request("http://localhost/internal/stats", { headers }))
+
+const apiKeys = [Redacted.make("api-one"), Redacted.make("api-two")]
+const adminKeys = [Redacted.make("admin")]
+const origins = ["https://app.example.com"]
+
+const outcome = (check: typeof Auth.Service.admin, headers: Record<string, string>) =>
+  Effect.map(Effect.either(check(request(headers))), (result) =>
+    result._tag === "Left" ? result.left.reason : "let in"
+  )
+
+describe("Auth", () => {
+  it("takes a key from either header", () => {
+    assert.strictEqual(keyOf(request({ authorization: "BEARER  k " })), "k")
+    assert.strictEqual(keyOf(request({ "x-api-key": "k" })), "k")
+    assert.isUndefined(keyOf(request({ authorization: "Basic k" })))
+  })
+
+  it.effect("lets everybody in when there are no keys", () =>
+    Effect.gen(function* () {
+      const { admin, api } = Auth.make({ apiKeys: [], adminKeys: [], origins })
+      assert.strictEqual(yield* outcome(api, {}), "let in")
+      assert.strictEqual(yield* outcome(admin, {}), "let in")
+    })
+  )
+
+  it.effect("keeps the administration to its own keys, else to the API keys", () =>
+    Effect.gen(function* () {
+      const own = Auth.make({ apiKeys, adminKeys, origins })
+      assert.strictEqual(yield* outcome(own.admin, { authorization: "Bearer admin" }), "let in")
+      assert.strictEqual(yield* outcome(own.admin, { authorization: "Bearer api-one" }), "wrong")
+      assert.strictEqual(yield* outcome(own.api, { authorization: "Bearer admin" }), "wrong")
+      const shared = Auth.make({ apiKeys, adminKeys: [], origins })
+      assert.strictEqual(yield* outcome(shared.admin, { "x-api-key": "api-two" }), "let in")
+      assert.strictEqual(yield* outcome(shared.admin, {}), "missing")
+    })
+  )
+
+  it.effect("keeps foreign web pages out of the administration", () =>
+    Effect.gen(function* () {
+      const { admin } = Auth.make({ apiKeys, adminKeys, origins })
+      const key = { authorization: "Bearer admin" }
+      assert.strictEqual(yield* outcome(admin, { ...key, origin: "https://evil.example" }), "origin")
+      assert.strictEqual(yield* outcome(admin, { ...key, origin: "null" }), "origin")
+      assert.strictEqual(yield* outcome(admin, { ...key, origin: "https://app.example.com" }), "let in")
+    })
+  )
+})
