@@ -39,7 +39,9 @@ export interface ChatOptions extends Model.ResolveOptions, Watchdog.Limits {
 const blame = (error: ChatError): Exclude<Health.Outcome, "cancelled"> | undefined => {
   switch (error._tag) {
     case "BackendFailure":
+      return error.lost === true ? "lost" : "failed"
     case "BackendUnavailable":
+      return "lost"
     case "UpstreamTimeout":
       return "failed"
     case "QuotaExhausted":

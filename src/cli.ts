@@ -83,7 +83,17 @@ const verdict = (cause: Cause.Cause<unknown>): { readonly code: number; readonly
   return { code: 1, lines: [`lingma-gateway failed: ${Cause.pretty(cause)}`] }
 }
 
-const program = cli(process.argv).pipe(Effect.provide(NodeContext.layer))
+/** A bug outside of any fiber: drain like at a signal, then exit 1. */
+const uncaught = Effect.async<never, Error>((resume) => {
+  const fail = (reason: unknown) => resume(Effect.fail(new Error("uncaught", { cause: reason })))
+  process.on("uncaughtException", fail)
+  process.on("unhandledRejection", fail)
+})
+
+// A reader of the log that has gone must not end the service.
+for (const output of [process.stdout, process.stderr]) output.on("error", () => {})
+
+const program = Effect.raceFirst(cli(process.argv).pipe(Effect.provide(NodeContext.layer)), uncaught)
 
 NodeRuntime.runMain(program, {
   disableErrorReporting: true,

@@ -40,6 +40,8 @@ export class BackendUnavailable extends Schema.TaggedError<BackendUnavailable>()
 export class BackendFailure extends Schema.TaggedError<BackendFailure>()("BackendFailure", {
   instance: Schema.String,
   started: Schema.Boolean,
+  /** The connection broke: every turn on it failed of the one cause. */
+  lost: Schema.optional(Schema.Boolean),
   detail: Schema.String
 }) {}
 

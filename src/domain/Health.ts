@@ -5,6 +5,8 @@
 export interface Health {
   /** Turns that failed since the last good one. */
   readonly failures: number
+  /** When a connection was lost last. */
+  readonly lostAt: number
   /** Times it was left out since it last proved well. */
   readonly ejections: number
   /** Left out until then. */
@@ -13,7 +15,8 @@ export interface Health {
   readonly probing: boolean
 }
 
-export type Outcome = "completed" | "failed" | "exhausted" | "cancelled"
+/** `lost`: failed because the connection broke, with all others that were on it. */
+export type Outcome = "completed" | "failed" | "lost" | "exhausted" | "cancelled"
 
 /** Failures in a row that put an instance out. */
 export const tolerated = 5
@@ -23,7 +26,10 @@ const longest = 10 * ejectionMillis
 /** How long an account whose quota is used up rests. */
 export const restMillis = 60_000
 
-export const well: Health = { failures: 0, ejections: 0, until: 0, probing: false }
+/** Losses this close together are one. */
+const sameLossMillis = 500
+
+export const well: Health = { failures: 0, lostAt: Number.NEGATIVE_INFINITY, ejections: 0, until: 0, probing: false }
 
 export const isEjected = (health: Health, now: number): boolean => health.until > now
 
@@ -39,6 +45,7 @@ export const begun = (health: Health, now: number): Health =>
 
 const eject = (health: Health, now: number, millis: number): Health => ({
   failures: 0,
+  lostAt: now,
   ejections: health.ejections + 1,
   until: now + millis,
   probing: false
@@ -53,8 +60,13 @@ export const ended = (health: Health, outcome: Outcome, now: number, spare: bool
       return health.probing ? { ...health, probing: false } : health
     case "exhausted":
       return spare && !isEjected(health, now) ? eject(health, now, restMillis) : { ...health, probing: false }
+    case "lost":
     case "failed": {
       if (isEjected(health, now)) return health
+      if (outcome === "lost") {
+        if (now - health.lostAt < sameLossMillis) return health
+        return ended({ ...health, lostAt: now }, "failed", now, spare)
+      }
       const failures = health.failures + 1
       const out = health.probing || failures >= tolerated
       if (!out || !spare) return { ...health, failures, probing: false }

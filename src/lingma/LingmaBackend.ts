@@ -35,7 +35,7 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
       return failure(error, turn.count() > 0)
     }
     const failure = (error: RpcError, started: boolean) =>
-      new BackendFailure({ instance: id, started, detail: describe(error) })
+      new BackendFailure({ instance: id, started, lost: error._tag === "RpcDisconnected", detail: describe(error) })
 
     const turns = resolve(options.workDir, "turns")
     const idle = join(turns, "idle")

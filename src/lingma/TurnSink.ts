@@ -58,5 +58,8 @@ export const make = (turn: Turn, { instance, onSession }: TurnSinkOptions): Sink
         broken(push.detail.slice(0, 500))
     }
   }
-  return { onPush, onLost: (error) => broken(error.reason) }
+  return {
+    onPush,
+    onLost: ({ reason }) => turn.fail(new BackendFailure({ instance, started: true, lost: true, detail: reason }))
+  }
 }

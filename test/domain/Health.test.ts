@@ -29,6 +29,14 @@ describe("Health", () => {
     assert.deepStrictEqual(Health.ended(probing, "completed", at, true), Health.well)
   })
 
+  it("takes all that one broken connection ended for one failure", () => {
+    let health = Health.well
+    for (let i = 0; i < 50; i++) health = Health.ended(health, "lost", 0, true)
+    assert.strictEqual(health.failures, 1)
+    for (let at = 1000; at < 5000; at += 1000) health = Health.ended(health, "lost", at, true)
+    assert.isTrue(Health.isEjected(health, 4000))
+  })
+
   it("never puts the last one out", () => {
     assert.isTrue(Health.mayServe(failed(Health.well, 100, 0, false), 0))
   })
@@ -50,7 +58,13 @@ describe("Health", () => {
     [
       FastCheck.array(
         FastCheck.tuple(
-          FastCheck.constantFrom("completed" as const, "failed" as const, "exhausted" as const, "cancelled" as const),
+          FastCheck.constantFrom(
+            "completed" as const,
+            "failed" as const,
+            "lost" as const,
+            "exhausted" as const,
+            "cancelled" as const
+          ),
           FastCheck.nat(60_000),
           FastCheck.boolean()
         )
