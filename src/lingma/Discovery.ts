@@ -57,9 +57,10 @@ const look = (place: string): Effect.Effect<Option.Option<Info>> =>
   )
 
 /** The address of the first one that lives. */
-export const search: Effect.Effect<string | undefined> = Effect.suspend(() =>
-  Effect.firstSuccessOf(places(process.env, homedir()).map((place) => Effect.flatten(look(place))))
-).pipe(
-  Effect.map(({ websocketPort }) => `ws://127.0.0.1:${websocketPort}/`),
-  Effect.orElseSucceed(() => undefined)
-)
+export const searchIn = (where: ReadonlyArray<string>): Effect.Effect<string | undefined> =>
+  Effect.firstSuccessOf(where.map((place) => Effect.flatten(look(place)))).pipe(
+    Effect.map(({ websocketPort }) => `ws://127.0.0.1:${websocketPort}/`),
+    Effect.orElseSucceed(() => undefined)
+  )
+
+export const search: Effect.Effect<string | undefined> = Effect.suspend(() => searchIn(places(process.env, homedir())))
