@@ -29,7 +29,6 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
 
     const refused = (error: RpcError, turn: Turn.Turn): TurnError => {
       if (error._tag === "RpcRejected" && saysLoggedOut.test(error.detail)) {
-        instance.refreshSoon()
         return new NotLoggedIn({ instance: id, retriable: false })
       }
       return failure(error, turn.count() > 0)
@@ -59,6 +58,11 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
     const chat = Effect.fn("LingmaBackend.chat")(function* (ask: Ask) {
       const rpc = yield* instance.rpc
       const turn = Turn.make({ instance: id })
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          if (turn.failure()?._tag === "NotLoggedIn") instance.refreshSoon()
+        })
+      )
       const cwd = yield* directory(ask)
       const dialect = { rpc, instance: id, cwd, refused, lifetime }
       const older = AskDialect.begin(dialect, ask, turn)
