@@ -46,7 +46,7 @@ export const refuse =
 export const make = (script: Script = say("Hel", "lo"), overrides: Partial<Backend> = {}): Scripted => {
   const counts = { opened: 0, closed: 0, cancelled: 0 }
   const asks: Array<Ask> = []
-  const turns = Effect.runSync(Queue.unbounded<Turn.Turn>())
+  const turns = Effect.runSync(Queue.sliding<Turn.Turn>(16))
   const id = overrides.id ?? "inst-0"
   const backend: Backend = {
     id,
