@@ -6,7 +6,7 @@ import * as Options from "@effect/cli/Options"
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Cause, ConfigError, Console, Effect, Exit, Option } from "effect"
+import { Cause, ConfigError, Console, Data, Effect, Exit, Option } from "effect"
 import * as Config from "./Config.ts"
 import { serve } from "./main.ts"
 import * as Settings from "./Settings.ts"
@@ -83,9 +83,11 @@ const verdict = (cause: Cause.Cause<unknown>): { readonly code: number; readonly
   return { code: 1, lines: [`lingma-gateway failed: ${Cause.pretty(cause)}`] }
 }
 
+class Uncaught extends Data.TaggedError("Uncaught")<{ readonly cause: unknown }> {}
+
 /** A bug outside of any fiber: drain like at a signal, then exit 1. */
-const uncaught = Effect.async<never, Error>((resume) => {
-  const fail = (reason: unknown) => resume(Effect.fail(new Error("uncaught", { cause: reason })))
+const uncaught = Effect.async<never, Uncaught>((resume) => {
+  const fail = (reason: unknown) => resume(Effect.fail(new Uncaught({ cause: reason })))
   process.on("uncaughtException", fail)
   process.on("unhandledRejection", fail)
 })

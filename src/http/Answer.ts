@@ -34,6 +34,8 @@ export interface Fold {
 
 const COMMENT = ": keep-alive\n\n"
 
+type Opening = Fiber.RuntimeFiber<ChatRun, ChatError>
+
 /**
  * Runs beside the request, in a scope of its own within the request's; interrupted before that scope closes.
  * `Scope.addFinalizer` because it costs a third of what `acquireRelease` does.

@@ -69,7 +69,8 @@ const size = (value: unknown): number =>
 
 const broken = (ast: AST.Refinement, actual: unknown, path: Path): Issue => {
   const all = limits(ast)
-  const kind = kindOf(actual)
+  // A whole number where any number goes is told as what was asked for.
+  const kind = kindOf(actual) === "integer" && !kinds(ast).includes("integer") ? "number" : kindOf(actual)
   for (const rule of ["minimum", "minLength", "minItems"] as const) {
     const limit = all[rule]
     if (typeof limit === "number" && size(actual) < limit) return { _tag: "Limit", path, rule, limit, kind }

@@ -113,7 +113,12 @@ export interface Client {
   readonly frameErrors: Array<string>
   /** Sends a request and gives its reply. */
   readonly call: (method: string, params?: unknown, id?: number | string) => Promise<Message>
+  readonly notify: (method: string, params: unknown) => void
   readonly sendRaw: (text: string | Buffer) => void
+  /** Bytes of an unfinished frame have come. */
+  readonly partial: () => boolean
+  /** Looks again at every WebSocket message until it holds or the socket is closed. */
+  readonly closedOr: (holds: () => boolean) => Promise<void>
   /** The first message, come or to come, that fits. */
   readonly until: (fits: (message: Message) => boolean) => Promise<Message>
 }
@@ -151,7 +156,8 @@ const open = (port: number, path: string, acks: boolean): Promise<Client> =>
             const message = messages[seen++]!
             if (fits(message)) {
               watchers.delete(look)
-              return found(message)
+              found(message)
+              return
             }
           }
         }
@@ -170,7 +176,20 @@ const open = (port: number, path: string, acks: boolean): Promise<Client> =>
       send({ jsonrpc: "2.0", id, method, params })
       return until((message) => message.method === undefined && message.id === id)
     }
-    const client = { messages, socket, closed, raw, frameErrors, call, sendRaw, until }
+    const closedOr = (holds: () => boolean): Promise<void> =>
+      new Promise((done) => {
+        const look = (): void => {
+          if (!holds() && socket.readyState === WebSocket.OPEN) return
+          watchers.delete(look)
+          done()
+        }
+        watchers.add(look)
+        socket.on("close", look)
+        look()
+      })
+    const notify = (method: string, params: unknown): void => send({ jsonrpc: "2.0", method, params })
+    const partial = (): boolean => decoder.partial
+    const client = { notify, partial, closedOr, messages, socket, closed, raw, frameErrors, call, sendRaw, until }
     socket.on("open", () => resolve(client))
   })
 
@@ -250,16 +269,19 @@ export const isFinish =
 
 export const finishOf = (message: Message): Json | undefined => updateOf(message)?.["data"] ?? message.params
 
+const deltaOf = (message: Message, requestId: string, kind: "message" | "thought"): string => {
+  if (requestOf(message) !== requestId) return ""
+  if (message.method === (kind === "message" ? "chat/answer" : "chat/think")) return String(message.params?.["text"])
+  const update = updateOf(message)
+  return String(update?.["sessionUpdate"]) === `agent_${kind}_chunk` ? String(update?.["content"]?.["text"]) : ""
+}
+
+/** What this message adds to the turn's answer. */
+export const textOfOne = (message: Message, requestId: string): string => deltaOf(message, requestId, "message")
+
 /** The text of a turn in either dialect. */
 export const textOf = (client: Client, requestId: string, kind: "message" | "thought" = "message"): string =>
-  client.messages
-    .filter((message) => requestOf(message) === requestId)
-    .map((message) => {
-      if (message.method === (kind === "message" ? "chat/answer" : "chat/think")) return message.params?.["text"]
-      const update = updateOf(message)
-      return String(update?.["sessionUpdate"]) === `agent_${kind}_chunk` ? update?.["content"]?.["text"] : ""
-    })
-    .join("")
+  client.messages.map((message) => deltaOf(message, requestId, kind)).join("")
 
 /** The names of a turn's events, equal neighbours once. */
 export const eventsOf = (client: Client, requestId: string): ReadonlyArray<string> =>

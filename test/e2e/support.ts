@@ -1,0 +1,164 @@
+/**
+ * The real program as a child process, with a directory of its own; nothing of it outlives its scope.
+ */
+import { type ChildProcess, spawn } from "node:child_process"
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { Effect, Schedule } from "effect"
+
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
+export const bin = path("../../bin/lingma-gateway.js")
+export const emulator = path("../../bin/lingma-emulator.js")
+
+export interface Program {
+  readonly base: string
+  readonly child: ChildProcess
+  readonly dir: string
+  /** What it wrote so far. */
+  readonly stdout: () => string
+  readonly stderr: () => string
+  readonly exited: Promise<number | null>
+}
+
+/** Runs until it ends by itself; for what should not serve. */
+export const runToEnd = (args: ReadonlyArray<string>, env: Record<string, string> = {}) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const program = yield* spawned(args, env)
+      const code = yield* Effect.promise(() => program.exited).pipe(Effect.timeout("20 seconds"))
+      return { code, stdout: program.stdout(), stderr: program.stderr() }
+    })
+  )
+
+const spawned = (args: ReadonlyArray<string>, env: Record<string, string>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const dir = mkdtempSync(join(tmpdir(), "lingma-e2e-"))
+      const child = spawn(process.execPath, [bin, ...args], {
+        cwd: dir,
+        env: { PATH: process.env["PATH"], HOME: dir, ...env },
+        stdio: ["ignore", "pipe", "pipe"]
+      })
+      const written = { stdout: "", stderr: "" }
+      for (const name of ["stdout", "stderr"] as const) {
+        child[name].setEncoding("utf8").on("data", (text: string) => {
+          written[name] += text
+        })
+      }
+      const exited = new Promise<number | null>((resolve) => child.on("exit", (code) => resolve(code)))
+      return { child, dir, exited, stdout: () => written.stdout, stderr: () => written.stderr }
+    }),
+    ({ child, dir, exited }) =>
+      Effect.promise(async () => {
+        child.kill("SIGTERM")
+        const late = setTimeout(() => child.kill("SIGKILL"), 8_000)
+        await exited
+        clearTimeout(late)
+        rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
+      })
+  )
+
+/** Polls until `read` gives something. */
+export const eventually = <A>(read: () => A | undefined, what: string, within = "15 seconds" as const) =>
+  Effect.suspend(() => {
+    const value = read()
+    return value === undefined || value === false ? Effect.fail(what) : Effect.succeed(value)
+  }).pipe(
+    Effect.retry(Schedule.spaced("20 millis")),
+    Effect.timeoutFail({ duration: within, onTimeout: () => new Error(`never: ${what}`) })
+  )
+
+/** A serving gateway over the emulator, as a binary (the default) or built in. */
+export const start = (env: Record<string, string> = {}, options: { readonly ready?: boolean } = {}) =>
+  Effect.gen(function* () {
+    const emulated = Object.keys(env).filter((name) => name.startsWith("LINGMA_EMULATOR_"))
+    const program = yield* spawned(["start"], {
+      GATEWAY_PORT: "0",
+      LINGMA_BIN: emulator,
+      ...(emulated.length === 0 ? {} : { LINGMA_CHILD_ENV: emulated.join(",") }),
+      ...env
+    })
+    const base = yield* eventually(
+      () => /"baseUrl":"(http:\/\/[^"]+)\/v1"/.exec(program.stdout())?.[1],
+      `a base URL; ${program.stderr()}`
+    )
+    if (options.ready !== false)
+      yield* eventually(() => program.stdout().includes('"state":"ready"') || undefined, "ready")
+    return { ...program, base } satisfies Program
+  })
+
+export const chat = (program: Program, prompt: string, more: Record<string, unknown> = {}, init: RequestInit = {}) =>
+  Effect.promise(() =>
+    fetch(`${program.base}/v1/chat/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ model: "auto", messages: [{ role: "user", content: prompt }], ...more }),
+      ...init
+    })
+  )
+
+interface Answer {
+  readonly error?: {
+    readonly message: string
+    readonly type: string
+    readonly code: string | null
+    readonly param: string | null
+  }
+  readonly choices?: ReadonlyArray<{
+    readonly message: { readonly content: string; readonly reasoning_content?: string }
+  }>
+  readonly [key: string]: unknown
+}
+export const json = (response: Response) => Effect.promise(() => response.json() as Promise<Answer>)
+export const text = (response: Response) => Effect.promise(() => response.text())
+
+/** The pieces of text in a stream, joined. */
+export const content = (stream: string, field: "content" | "reasoning_content" = "content"): string =>
+  stream
+    .split("\n")
+    .filter((line) => line.startsWith("data: {"))
+    .map(
+      (line) =>
+        JSON.parse(line.slice(6)) as { readonly choices?: ReadonlyArray<{ readonly delta: Record<string, string> }> }
+    )
+    .map((chunk) => chunk.choices?.[0]?.delta[field] ?? "")
+    .join("")
+
+/** Chats running on any instance, by the gateway's own account. */
+export const inFlight = (program: Program) =>
+  Effect.promise(async () => {
+    const health = (await (await fetch(`${program.base}/healthz`)).json()) as {
+      readonly instances: ReadonlyArray<{ readonly in_flight: number }>
+    }
+    return health.instances.reduce((sum, one) => sum + one.in_flight, 0)
+  })
+
+/** Command lines of the processes that mention this program's directory, its own left out. */
+export const children = (program: Program): ReadonlyArray<number> =>
+  readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(`--workDir=${program.dir}`)
+      } catch {
+        return false
+      }
+    })
+
+const isLingma = (pid: number) => !readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith("/bin/sh")
+/** The Lingma process itself. */
+export const lingma = (program: Program): number => children(program).filter(isLingma)[0] ?? 0
+
+interface Stats {
+  readonly turnsRunning: number
+  readonly sessions: number
+}
+/** What the emulator says of itself. */
+export const stats = (program: Program): Effect.Effect<Stats> =>
+  Effect.promise(async () => {
+    const port = /--httpPort=(\d+)/.exec(readFileSync(`/proc/${lingma(program)}/cmdline`, "utf8"))?.[1]
+    return (await (await fetch(`http://127.0.0.1:${port}/__control`)).json()) as Stats
+  })
