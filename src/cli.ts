@@ -4,6 +4,7 @@
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as ValidationError from "@effect/cli/ValidationError"
+import * as HttpServerError from "@effect/platform/HttpServerError"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, ConfigError, Console, Data, Effect, Exit, Option } from "effect"
@@ -78,7 +79,7 @@ const verdict = (cause: Cause.Cause<unknown>): { readonly code: number; readonly
   if (Cause.isInterruptedOnly(cause)) return { code: 0, lines: [] }
   if (ValidationError.isValidationError(error)) return { code: 2, lines: [] } // told by the parser
   if (ConfigError.isConfigError(error)) return { code: 78, lines: Config.explain(error) }
-  const taken = Cause.pretty(cause).includes("EADDRINUSE")
+  const taken = error instanceof HttpServerError.ServeError && String(error.cause).includes("EADDRINUSE")
   if (taken) return { code: 1, lines: ["GATEWAY_PORT is taken by another program: stop that, or choose another port"] }
   return { code: 1, lines: [`lingma-gateway failed: ${Cause.pretty(cause)}`] }
 }

@@ -19,14 +19,14 @@ export interface Turn {
   readonly state: () => TurnState
   /** Why it failed, once it has. */
   readonly failure: () => TurnError | undefined
-  /** How many events came so far; a watchdog compares two readings. */
+  /** How many events came so far, figures left out; a watchdog compares two readings. */
   readonly count: () => number
   /** Takes an event; false once the turn is over. */
   readonly emit: (event: ChatEvent) => boolean
   readonly fail: (error: TurnError) => void
   /** Hands over what is buffered, then everything as it comes, synchronously. */
   readonly read: (reader: Reader) => void
-  /** Resolves at the first event, fails when the turn failed before it. */
+  /** Resolves at the first event of the answer, fails when the turn failed before it. */
   readonly started: Effect.Effect<void, TurnError>
 }
 
@@ -60,7 +60,8 @@ export const make = (options: TurnOptions): Turn => {
   const emit = (event: ChatEvent): boolean => {
     if (state !== "running") return false
     if (event._tag === "Finish") state = "finished"
-    if (count++ === 0) begin(Effect.void)
+    // Figures alone are no answer: an error may still follow, and then be told as such.
+    if (event._tag !== "Usage" && count++ === 0) begin(Effect.void)
     if (reader !== undefined) {
       reader.onEvent(event)
       return true

@@ -43,18 +43,18 @@ const modelKey = (extra: Readonly<Record<string, unknown>>): string => {
 }
 
 const answerTail = (requestId: string, sessionId: string): string =>
-  `"method":"chat/answer","params":{"requestId":${JSON.stringify(requestId)},"sessionId":${JSON.stringify(sessionId)},"text":`
+  `{"requestId":${JSON.stringify(requestId)},"sessionId":${JSON.stringify(sessionId)},"text":`
 
 const voice = (link: Link, ids: Ids, plan: Plan.Plan, title: string, sessionType: string): Turns.Voice => {
   const { requestId, sessionId } = ids
   const answer = answerTail(requestId, sessionId)
   const others = [answerTail(`old-${requestId}`, sessionId), answerTail(randomUUID(), randomUUID())]
   const rest = (overwrite: boolean): string =>
-    `,"overwrite":${overwrite},"isFiltered":false,"timestamp":${Date.now()},"extra":{"sessionType":${JSON.stringify(sessionType)}}}}`
+    `,"overwrite":${overwrite},"isFiltered":false,"timestamp":${Date.now()},"extra":{"sessionType":${JSON.stringify(sessionType)}}}`
   const step = { requestId, sessionId, description: "", result: null, message: "" }
   const shared = sessionVoice(link, requestId, sessionId, title)
   let thinking = false
-  const text = (delta: string): void => link.push(answer + JSON.stringify(delta) + rest(false))
+  const text = (delta: string): void => link.push("chat/answer", answer + JSON.stringify(delta) + rest(false))
   return {
     open: () => {
       link.request("chat/process_step_callback", { ...step, step: "step_start", status: "doing" })
@@ -75,11 +75,11 @@ const voice = (link: Link, ids: Ids, plan: Plan.Plan, title: string, sessionType
     text,
     blank: () => text(""),
     stale: () => {
-      for (const other of others) link.push(`${other}"STALE"${rest(false)}`)
+      for (const other of others) link.push("chat/answer", `${other}"STALE"${rest(false)}`)
       const finish = { reason: "success", statusCode: 200, fullAnswer: "STALE" }
       link.request("chat/finish", { requestId: `old-${requestId}`, sessionId, ...finish })
     },
-    overwrite: (whole) => link.push(answer + JSON.stringify(whole) + rest(true)),
+    overwrite: (whole) => link.push("chat/answer", answer + JSON.stringify(whole) + rest(true)),
     tool: (onReply) => {
       const call = { sessionId, requestId, projectPath: "", toolCallId: randomUUID(), parameters: { command: "id" } }
       const sync = { ...call, results: [], errorCode: "", errorMsg: "" }

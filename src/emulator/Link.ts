@@ -30,8 +30,8 @@ export interface Link {
   readonly notify: (method: string, params: unknown) => void
   /** A request of ours; the answer, or undefined when none came in time. */
   readonly request: (method: string, params: unknown, onReply?: (reply: Message | undefined) => void) => void
-  /** The same for text already at hand: `tail` goes on after the id. */
-  readonly push: (tail: string) => void
+  /** The same with params already written. */
+  readonly push: (method: string, params: string) => void
   readonly setFraming: (framing: Framing) => void
   /** Holds writes back until the next `uncork`, to send them as one. */
   readonly cork: () => void
@@ -154,7 +154,8 @@ export const open = (
     notify: (method, params) => send(JSON.stringify({ jsonrpc: "2.0", method, params })),
     request: (method, params, onReply) =>
       send(JSON.stringify({ jsonrpc: "2.0", id: expect(method, onReply), method, params })),
-    push: (tail) => send(`{"jsonrpc":"2.0","id":${expect("push", undefined)},${tail}`),
+    push: (method, params) =>
+      send(`{"jsonrpc":"2.0","id":${expect(method, undefined)},"method":"${method}","params":${params}}`),
     setFraming: (next) => {
       flush()
       framing = next

@@ -57,7 +57,9 @@ export const play = (
   const stale = Faults.has(faults, "stale_updates")
   let nextThought = 0
   let next = 0
+  /** The last token whose faults fell due, and those of them still to come. */
   let met = -1
+  const due: Array<Faults.Fault> = []
   let ended = false
   let timer: NodeJS.Timeout | undefined
   let parked = false
@@ -148,12 +150,12 @@ export const play = (
       }
       return thoughts[nextThought]!.delay ?? plan.interval
     }
-    if (points !== undefined && met < next) {
-      met = next
-      for (const fault of points.get(next) ?? []) {
-        if (!parked) injections[fault.name]?.(fault.value)
+    if (points !== undefined) {
+      if (met < next) due.push(...(points.get((met = next)) ?? []))
+      for (let fault = due.shift(); fault !== undefined; fault = due.shift()) {
+        injections[fault.name]?.(fault.value)
+        if (parked) return undefined
       }
-      if (parked) return undefined
     }
     if (next === pieces.length) {
       const fault = Faults.find(faults, "finish_error")

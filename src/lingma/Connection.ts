@@ -48,7 +48,11 @@ export const run = <E>(
       let wholeAt = now()
 
       const gone = Effect.async<never, RpcDisconnected>((resume) => {
-        const end = (reason: string) => resume(Effect.fail(lost(reason)))
+        // What comes after the break is not heard any more.
+        const end = (reason: string) => {
+          socket.removeAllListeners("message")
+          resume(Effect.fail(lost(reason)))
+        }
         socket.on("pong", () => {
           heardAt = now()
         })

@@ -63,6 +63,9 @@ const decode = <R, I>(
     )
   )
 
+/** Most errands kept for the next connection. */
+const mostLater = 1023
+
 const notConnected = Effect.fail(new RpcDisconnected({ reason: "not connected" }))
 
 export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
@@ -89,6 +92,8 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
       params: P,
       onReply: OnReply<R>
     ) => Effect.Effect<void, RpcDisconnected, Scope.Scope>
+    /** Runs once the connection is there again: what could not be tidied up before. The oldest give way to the newest. */
+    readonly whenReady: (run: () => void) => void
     /** Routes the pushes that carry `requestId`, or carry none but `sessionId`, until the scope closes. */
     readonly subscribe: (
       turn: { readonly requestId: string; readonly sessionId?: string },
@@ -105,6 +110,7 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
     const byRequest = new Map<string, Sink>()
     const bySession = new Map<string, Sink>()
     let write: Connection.Send = () => false
+    let later: Array<() => void> = []
     let strayReplies = 0
     let strayPushes = 0
 
@@ -179,6 +185,13 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
         return call(Protocol.initialize, options.initialize)
       }).pipe(
         Effect.zipRight(SubscriptionRef.set(state, "ready")),
+        Effect.zipRight(
+          Effect.sync(() => {
+            const runs = later
+            later = []
+            for (const run of runs) run()
+          })
+        ),
         Effect.zipRight(Effect.never),
         Effect.catchAll((error) => new RpcDisconnected({ reason: `handshake failed: ${error._tag}` }))
       )
@@ -208,6 +221,9 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
       call,
       send: (method, params, { onReply, timeout }) =>
         request(method.name, params, Duration.toMillis(timeout), (raw) => onReply(decode(method, raw))) !== undefined,
+      whenReady: (run) => {
+        later = [...later.slice(-mostLater), run]
+      },
       post: (method, params, onReply) =>
         Effect.asVoid(
           Effect.acquireRelease(

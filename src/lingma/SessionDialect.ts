@@ -25,19 +25,22 @@ export interface DialectOptions {
 const setUp = "15 seconds"
 const cleanUp = "10 seconds"
 
-/** Removes a session that is no longer needed; nobody waits for it. */
+/** Removes a session that is no longer needed; nobody waits for it. Without a connection, when there is one again. */
 export const remove = (rpc: Rpc, sessionId: string): void => {
-  rpc.send(
+  const again = () => rpc.whenReady(() => remove(rpc, sessionId))
+  const sent = rpc.send(
     Protocol.deleteSession,
     { sessionId },
     {
       timeout: cleanUp,
       onReply: (reply) => {
-        if (Either.isLeft(reply))
-          rpc.send(Protocol.deleteSession, { id: sessionId }, { timeout: cleanUp, onReply: () => {} })
+        if (Either.isRight(reply)) return
+        if (reply.left._tag === "RpcDisconnected") again()
+        else rpc.send(Protocol.deleteSession, { id: sessionId }, { timeout: cleanUp, onReply: () => {} })
       }
     }
   )
+  if (!sent) again()
 }
 
 const metaOf = (ask: Ask) => ({

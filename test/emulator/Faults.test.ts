@@ -40,7 +40,7 @@ describe("emulator: faults", () => {
     withFault("drop_socket@3", async (client, emulator, turn) => {
       await client.closed
       assert.strictEqual(S.textOf(client, turn.requestId), "t0 t1 t2 ")
-      assert.deepInclude(await S.control(emulator, "stats"), { turnsRunning: 0, turnsDropped: 1 } as never)
+      assert.deepInclude(await S.control(emulator, "stats"), { turnsRunning: 0, turnsDropped: 1 })
     })
   )
 
@@ -55,7 +55,7 @@ describe("emulator: faults", () => {
         await client.until((message) => String(S.updateOf(message)?.["type"]) === "context_usage")
         const silent = await S.prompt(client, "[[emu never_answer]]")
         await client.call("ping")
-        assert.deepInclude(await S.control(emulator, "stats"), { turnsRunning: 3, prompts: 3 } as never)
+        assert.deepInclude(await S.control(emulator, "stats"), { turnsRunning: 3, prompts: 3 })
         assert.deepStrictEqual(
           S.eventsOf(client, silent.requestId).filter((name) => name !== "session/title/update"),
           []
@@ -85,7 +85,7 @@ describe("emulator: faults", () => {
     withFault("bad_length@2", async (client, emulator, turn) => {
       await client.closedOr(() => client.partial())
       assert.strictEqual(S.textOf(client, turn.requestId), "t0 t1 ")
-      assert.deepInclude(await S.control(emulator, "stats"), { turnsRunning: 1 } as never)
+      assert.deepInclude(await S.control(emulator, "stats"), { turnsRunning: 1 })
     })
   )
 
@@ -103,13 +103,11 @@ describe("emulator: faults", () => {
         await client.until((message) => S.textOfOne(message, turn.requestId) === "LATE")
         assert.strictEqual(client.messages.filter(S.isFinish(turn.requestId)).length, 2)
         assert.isTrue(client.messages.some((message) => message.id === 987654321 && message.method === undefined))
-        const stale = client.messages.filter(
-          (message) => S.updateOf(message)?.["content"]?.["text"] === ("STALE" as never)
-        )
+        const stale = client.messages.filter((message) => S.at(S.updateOf(message), "content", "text") === "STALE")
         assert.strictEqual(stale.length, 16)
         assert.isFalse(stale.some((message) => S.textOfOne(message, turn.requestId) !== ""))
         assert.strictEqual(S.textOf(client, turn.requestId), "t0 t1 t2 t3 t4 t5 t6 t7 😀LATE")
-        assert.deepInclude(await S.control(emulator, "stats"), { turnsRunning: 0, turnsFinished: 1 } as never)
+        assert.deepInclude(await S.control(emulator, "stats"), { turnsRunning: 0, turnsFinished: 1 })
       }
     )
   )
@@ -121,25 +119,25 @@ describe("emulator: faults", () => {
       yield* Effect.promise(async () => {
         const finish = async (requestId: string) => S.finishOf(await client.until(S.isFinish(requestId)))
         const failed = await S.prompt(client, "[[emu tokens=3 finish_error=429@0]]")
-        assert.deepInclude(await finish(failed.requestId), { statusCode: 429 } as never)
+        assert.deepInclude(await finish(failed.requestId), { statusCode: 429 })
         assert.strictEqual(S.textOf(client, failed.requestId), "")
         const late = await S.prompt(client, "[[emu tokens=3 finish_error=500]]")
-        assert.deepInclude(await finish(late.requestId), { statusCode: 500 } as never)
+        assert.deepInclude(await finish(late.requestId), { statusCode: 500 })
         assert.strictEqual(S.textOf(client, late.requestId), "t0 t1 t2 ")
         const rejected = await S.prompt(client, "[[emu reject_prompt]]")
         assert.strictEqual((await rejected.reply).error?.code, -32603)
-        assert.strictEqual((await S.ask(client, "[[emu reject_prompt]]").reply).result?.["success"], false as never)
+        assert.strictEqual((await S.ask(client, "[[emu reject_prompt]]").reply).result?.["success"], false)
         const over = S.ask(client, "[[emu tokens=3 empty=0 overwrite_answer@2]]")
         await client.until(S.isFinish(over.requestId))
-        const written = client.messages.find((message) => message.params?.["overwrite"] === (true as never))
-        assert.strictEqual(written?.params?.["text"], "t0 t1 " as never)
+        const written = client.messages.find((message) => message.params?.["overwrite"] === true)
+        assert.strictEqual(written?.params?.["text"], "t0 t1 ")
         const started = performance.now()
         const slow = await S.prompt(client, "[[emu tokens=3 slow=60]]")
         await finish(slow.requestId)
         assert.isAbove(performance.now() - started, 110)
         const lost = await S.prompt(client, "[[emu tokens=3 logout_mid@1]]")
-        assert.deepInclude(await finish(lost.requestId), { statusCode: 401 } as never)
-        assert.strictEqual((await client.call("auth/status")).result?.["status"], 1 as never)
+        assert.deepInclude(await finish(lost.requestId), { statusCode: 401 })
+        assert.strictEqual((await client.call("auth/status")).result?.["status"], 1)
       })
     })
   )
@@ -154,9 +152,9 @@ describe("emulator: faults", () => {
           await client.until(S.isFinish(turn.requestId))
           assert.strictEqual(S.textOf(client, turn.requestId), "t0 t1 ")
         }
-        const answers = (await S.control(emulator, "stats"))["toolAnswers"] as never as ReadonlyArray<S.Json>
+        const answers = (await S.control(emulator, "stats"))["toolAnswers"] as ReadonlyArray<S.Fields>
         assert.deepStrictEqual(
-          answers.map((answer) => [answer["kind"], answer["answer"]?.["result"]]) as never,
+          answers.map((answer) => [answer["kind"], S.at(answer, "answer", "result")]),
           [0, 1].flatMap(() => [
             ["tool/invoke", { success: false }],
             ["session/request_permission", { success: false }]
@@ -195,7 +193,7 @@ describe("emulator: faults", () => {
         void client.call("session/new", { cwd: "/" }, "hung")
         await client.call("ping")
         assert.isFalse(client.messages.some((message) => message.id === "hung"))
-        const made = (await client.call("login/generateUrl")).result as never as Record<string, string>
+        const made = (await client.call("login/generateUrl")).result as Record<string, string>
         const form = { method: "POST", body: new URLSearchParams({ username: "a", password: "b" }) }
         assert.strictEqual((await fetch(made["loginUrl"]!, form)).status, 401)
         await S.control(emulator, "fault", { fault: "" })
@@ -265,7 +263,7 @@ describe("emulator: control port", () => {
       const client = yield* S.connect(emulator)
       yield* Effect.promise(async () => {
         const asked = await S.control(emulator, "request", { method: "tool/call/approve", params: { x: 1 } })
-        assert.deepInclude(asked["answers"]?.["0"], { result: { success: false } } as never)
+        assert.deepInclude(S.at(asked, "answers", "0"), { result: { success: false } })
         await S.control(emulator, "raw?times=2", "aaaa")
         await client.closedOr(() => client.raw.filter((message) => message === "aaaa").length === 2)
         await S.control(emulator, "drop", {})

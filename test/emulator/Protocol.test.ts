@@ -16,7 +16,7 @@ describe("emulator: handshake and framing", () => {
         assert.strictEqual(register.id, 1)
         assert.strictEqual((await client.call("auth/status")).error?.code, -32002)
         const hello = await client.call("initialize", { protocolVersion: 1, clientCapabilities: {}, timestamp: 1 })
-        assert.deepStrictEqual(hello.result?.["serverInfo"], { name: "lingma", version: "2.11.1" } as never)
+        assert.deepStrictEqual(hello.result?.["serverInfo"], { name: "lingma", version: "2.11.1" })
         assert.deepStrictEqual((await client.call("no/such")).error, {
           code: -32601,
           message: "unknown method: no/such"
@@ -25,9 +25,9 @@ describe("emulator: handshake and framing", () => {
         client.sendRaw('Content-Length: 54\r\n\r\n{"jsonrpc":"2.0","method":"initialized","params":null}')
         client.sendRaw(Buffer.from('Content-Length: 42\r\n\r\n{"jsonrpc":"2.0","id":700,"method":"ping"}'))
         assert.isDefined((await client.until((message) => message.id === 700)).error)
-        assert.deepStrictEqual((await client.call("ping", {}, "seven")).result, { success: true } as never)
+        assert.deepStrictEqual((await client.call("ping", {}, "seven")).result, { success: true })
         for (const name of ["extension/query", "config/getGlobal", "kb/list", "task/list", "dataPolicy/query"]) {
-          assert.deepStrictEqual((await client.call(name)).result, {} as never)
+          assert.deepStrictEqual((await client.call(name)).result, {})
         }
         assert.match(emulator.output(), /unknown method: initialized/)
       })
@@ -148,7 +148,7 @@ describe("emulator: models and login state", () => {
       const emulator = yield* S.startEmulator()
       const client = yield* S.connect(emulator)
       yield* Effect.promise(async () => {
-        const scenes = (await client.call("config/queryModels")).result as never as Record<
+        const scenes = (await client.call("config/queryModels")).result as Record<
           string,
           ReadonlyArray<Record<string, unknown>>
         >
@@ -159,13 +159,13 @@ describe("emulator: models and login state", () => {
         assert.hasAllKeys(scenes["chat"]![0]!, [
           ...["key", "displayName", "format", "source", "isReasoning", "isVl", "isDefault", "model", "url", "apiKey"]
         ])
-        assert.strictEqual((await client.call("auth/status")).result?.["status"], 2 as never)
+        assert.strictEqual((await client.call("auth/status")).result?.["status"], 2)
         await client.call("auth/logout")
-        assert.deepStrictEqual((await client.call("config/queryModels")).result, {} as never)
+        assert.deepStrictEqual((await client.call("config/queryModels")).result, {})
         const status = (await client.call("auth/status")).result
-        assert.deepInclude(status, { status: 1, id: "" } as never)
+        assert.deepInclude(status, { status: 1, id: "" })
         assert.strictEqual((await client.call("session/new", { cwd: "/" })).error?.message, "not logged in")
-        assert.strictEqual((await S.ask(client, "hi").reply).result?.["success"], false as never)
+        assert.strictEqual((await S.ask(client, "hi").reply).result?.["success"], false)
       })
     })
   )
@@ -178,16 +178,16 @@ describe("emulator: models and login state", () => {
           Effect.flatMap(S.connect(emulator), (client) => Effect.promise(() => client.call("auth/status")))
         ).pipe(Effect.map((reply) => reply.result))
       const first = yield* S.startEmulator({ LINGMA_EMULATOR_LOGIN: "required" }, { workDir })
-      assert.deepInclude(yield* status(first), { status: 1 } as never)
+      assert.deepInclude(yield* status(first), { status: 1 })
       yield* Effect.promise(() => S.control(first, "login", { name: "somebody" }))
       const before = yield* status(first)
-      assert.deepInclude(before, { status: 2, name: "somebody" } as never)
+      assert.deepInclude(before, { status: 2, name: "somebody" })
       first.child.kill("SIGKILL")
       yield* Effect.promise(() => first.exit)
 
       const second = yield* S.startEmulator({ LINGMA_EMULATOR_LOGIN: "required" }, { workDir })
       assert.deepStrictEqual(yield* status(second), before)
-      assert.strictEqual((yield* Effect.promise(() => S.control(second, "stats")))["starts"], 2 as never)
+      assert.strictEqual((yield* Effect.promise(() => S.control(second, "stats")))["starts"], 2)
       const copy = yield* S.startEmulator({ LINGMA_EMULATOR_LOGIN: "required" }, { args: ["--copyDataDir", workDir] })
       assert.deepStrictEqual(yield* status(copy), before)
       const told = S.launch(["status", "-o", "json", "--workDir", workDir])
@@ -198,7 +198,7 @@ describe("emulator: models and login state", () => {
       second.child.kill("SIGTERM")
       yield* Effect.promise(() => second.exit)
       const third = yield* S.startEmulator({}, { workDir })
-      assert.deepInclude(yield* status(third), { status: 1 } as never)
+      assert.deepInclude(yield* status(third), { status: 1 })
     })
   )
 
@@ -210,7 +210,7 @@ describe("emulator: models and login state", () => {
       })
       const client = yield* S.connect(emulator)
       yield* Effect.promise(async () => {
-        const made = (await client.call("login/generateUrl", { loginDedicatedType: "" })).result as never as Record<
+        const made = (await client.call("login/generateUrl", { loginDedicatedType: "" })).result as Record<
           string,
           string
         >
@@ -235,20 +235,20 @@ describe("emulator: models and login state", () => {
         assert.deepStrictEqual([...query.keys()], ["state", "auth", "token"])
         assert.strictEqual((await fetch(callback)).status, 200)
         await client.until((message) => message.method === "config/refreshModels")
-        assert.deepInclude((await client.call("auth/status")).result, { status: 2, name: "ann" } as never)
+        assert.deepInclude((await client.call("auth/status")).result, { status: 2, name: "ann" })
         assert.strictEqual((await fetch(callback)).status, 400)
         assert.match(emulator.output(), /Invalid login nonce or consumed, ignore/)
 
-        const again = (await client.call("login/generateUrl")).result as never as Record<string, string>
+        const again = (await client.call("login/generateUrl")).result as Record<string, string>
         const given = { auth: query.get("auth"), tokenString: query.get("token") }
         const done = await client.call("login/auth_callback", { nonce: again["nonce"], ...given })
-        assert.strictEqual(done.result?.["success"], true as never)
-        const older = (await client.call("auth/login")).result as never as Record<string, string>
+        assert.strictEqual(done.result?.["success"], true)
+        const older = (await client.call("auth/login")).result as Record<string, string>
         const state = new URL(older["url"]!).searchParams.get("state")
         const clear = new URLSearchParams({ state: state!, aid: "9", uid: "9", name: "old" })
         assert.strictEqual((await fetch(`http://127.0.0.1:${emulator.httpPort}/auth/callback?${clear}`)).status, 200)
-        assert.deepInclude((await client.call("auth/status")).result, { id: "9", name: "old" } as never)
-        assert.deepInclude(await S.control(emulator, "stats"), { logins: 3, loginSubmissions: 2 } as never)
+        assert.deepInclude((await client.call("auth/status")).result, { id: "9", name: "old" })
+        assert.deepInclude(await S.control(emulator, "stats"), { logins: 3, loginSubmissions: 2 })
       })
     })
   )
@@ -263,23 +263,23 @@ describe("emulator: models and login state", () => {
       yield* Effect.promise(async () => {
         const login = { token: "pt-1", refreshToken: "rt-1", expiresIn: "", expireTime: String(Date.now() + 1e7) }
         await client.call("auth/device_login", { ...login, userId: "77", username: "dev" })
-        assert.deepInclude((await client.call("auth/status")).result, { id: "77", token: "pt-1" } as never)
+        assert.deepInclude((await client.call("auth/status")).result, { id: "77", token: "pt-1" })
         const renewed = await client.call("auth/refreshToken", {
           securityOauthToken: "pt-1",
           refreshToken: "rt-1",
           tokenExpireTime: login.expireTime
         })
-        assert.deepInclude(renewed.result, { success: true, uid: "77" } as never)
+        assert.deepInclude(renewed.result, { success: true, uid: "77" })
         const pushed = await client.until((message) => message.method === "auth/syncTokenUpdate")
-        assert.notStrictEqual(pushed.params?.["token"], "pt-1" as never)
+        assert.notStrictEqual(pushed.params?.["token"], "pt-1")
         assert.deepStrictEqual((await client.call("config/getEndpoint")).result, {
           endpoint: "https://a.example"
-        } as never)
+        })
         await client.call("config/updateEndpoint", { endpoint: "https://b.example" })
         assert.deepStrictEqual((await client.call("config/getEndpoint")).result, {
           endpoint: "https://b.example"
-        } as never)
-        const profile = (await client.call("auth/profile/getUrl")).result as never as Record<string, string>
+        })
+        const profile = (await client.call("auth/profile/getUrl")).result as Record<string, string>
         assert.match(profile["url"]!, /^http:\/\/127\.0\.0\.1:\d+\/profile\?.*state=[0-9a-f]{32}$/)
         assert.strictEqual((await fetch(profile["url"]!)).status, 200)
       })

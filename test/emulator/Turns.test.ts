@@ -11,9 +11,7 @@ describe("emulator: turns of the session dialect", () => {
       const client = yield* S.connect(emulator)
       yield* Effect.promise(async () => {
         const turn = await S.prompt(client, '[[emu text="Hello 灵码 😀👩‍👩‍👧!" thoughts="hm"]]')
-        await client.until(
-          (message) => S.updateOf(message)?.["sessionUpdate"] === ("available_commands_update" as never)
-        )
+        await client.until((message) => S.updateOf(message)?.["sessionUpdate"] === "available_commands_update")
         const reply = await turn.reply
         assert.notProperty(reply, "result")
         assert.notProperty(reply, "error")
@@ -31,7 +29,7 @@ describe("emulator: turns of the session dialect", () => {
           client.messages.indexOf(reply),
           client.messages.findIndex((m) => m.method === "snapshot/syncAll")
         )
-        assert.deepInclude(S.finishOf(finish), { reason: "success", statusCode: 200, fullAnswer: "" } as never)
+        assert.deepInclude(S.finishOf(finish), { reason: "success", statusCode: 200, fullAnswer: "" })
         assert.strictEqual(S.textOf(client, turn.requestId), "Hello 灵码 😀👩‍👩‍👧!")
         assert.strictEqual(S.textOf(client, turn.requestId, "thought"), "hm")
         const ours = new Set(client.messages.filter((m) => m.method === undefined).map((m) => m.id))
@@ -46,8 +44,8 @@ describe("emulator: turns of the session dialect", () => {
           prompts: 1,
           sessions: 1,
           missedAcks: 0
-        } as never)
-        assert.strictEqual(stats["lastPrompt"]?.["requestId"], turn.requestId as never)
+        })
+        assert.strictEqual(S.at(stats, "lastPrompt", "requestId"), turn.requestId)
       })
     })
   )
@@ -122,7 +120,7 @@ describe("emulator: turns of the session dialect", () => {
         await client.until((message) => S.textOfOne(message, first.requestId) !== "")
         await client.call("session/cancel", { sessionId: first.sessionId, _meta: {} })
         const finish = S.finishOf(await client.until(S.isFinish(first.requestId)))
-        assert.strictEqual(finish?.["reason"], "cancelled" as never)
+        assert.strictEqual(finish?.["reason"], "cancelled")
         assert.strictEqual(S.textOfOne(client.messages.at(-1)!, first.requestId), "")
         const count = S.textOf(client, first.requestId).split(" ").length - 1
         assert.isBelow(count, 1_000_000)
@@ -134,12 +132,12 @@ describe("emulator: turns of the session dialect", () => {
         const third = await S.prompt(client, "[[emu stall@2]]")
         await third.reply
         const byId = await client.call("chat/deleteSessionById", { id: third.sessionId })
-        assert.deepStrictEqual(byId.result, { success: true } as never)
+        assert.deepStrictEqual(byId.result, { success: true })
         assert.isDefined((await client.call("chat/deleteSessionById", { sessionId: third.sessionId })).error)
         await client.call("chat/deleteSessionById", { sessionId: second.sessionId })
         const stats = await S.control(emulator, "stats")
         const counts = { turnsRunning: 0, turnsCancelled: 3, cancels: 2, deletes: 2, sessions: 1, prompts: 3 }
-        assert.deepInclude(stats, counts as never)
+        assert.deepInclude(stats, counts)
       })
     })
   )
@@ -150,11 +148,11 @@ describe("emulator: turns of the session dialect", () => {
       const client = yield* S.connect(emulator)
       yield* Effect.promise(async () => {
         await (await S.prompt(client, "[[emu stall@0]]")).reply
-        assert.deepInclude(await S.control(emulator, "stats"), { turnsRunning: 1, connections: 1 } as never)
+        assert.deepInclude(await S.control(emulator, "stats"), { turnsRunning: 1, connections: 1 })
         client.socket.terminate()
         await S.statsWhen(emulator, (stats) => Number(stats["connections"]) === 0)
         const after = { turnsRunning: 0, turnsDropped: 1, pendingAcks: 0 }
-        assert.deepInclude(await S.control(emulator, "stats"), after as never)
+        assert.deepInclude(await S.control(emulator, "stats"), after)
       })
     })
   )
@@ -169,7 +167,7 @@ describe("emulator: turns of chat/ask", () => {
         const unknown = await client.call("session/new", { cwd: "/" })
         assert.deepStrictEqual(unknown.error, { code: -32601, message: "unknown method: session/new" })
         const turn = S.ask(client, '[[emu chunks=["pon","g 😀"] thoughts="hm"]]')
-        assert.deepInclude((await turn.reply).result, { success: true, requestId: turn.requestId } as never)
+        assert.deepInclude((await turn.reply).result, { success: true, requestId: turn.requestId })
         const finish = await client.until(S.isFinish(turn.requestId))
         assert.deepStrictEqual(S.eventsOf(client, turn.requestId), [
           "chat/process_step_callback",
@@ -181,11 +179,17 @@ describe("emulator: turns of chat/ask", () => {
           "chat/finish"
         ])
         const deltas = client.messages.filter((message) => message.method === "chat/answer")
-        assert.deepStrictEqual(deltas.map((message) => message.params?.["text"]) as never, ["pon", "", "g 😀", ""])
+        assert.deepStrictEqual(
+          deltas.map((message) => message.params?.["text"]),
+          ["pon", "", "g 😀", ""]
+        )
         assert.isTrue(deltas.every((message) => typeof message.id === "number"))
-        assert.deepInclude(S.finishOf(finish), { statusCode: 200, reason: "success" } as never)
+        assert.deepInclude(S.finishOf(finish), { statusCode: 200, reason: "success" })
         const steps = client.messages.filter((message) => message.method === "chat/think")
-        assert.deepStrictEqual(steps.map((message) => message.params?.["step"]) as never, ["start", "done"])
+        assert.deepStrictEqual(
+          steps.map((message) => message.params?.["step"]),
+          ["start", "done"]
+        )
       })
     })
   )
@@ -201,7 +205,7 @@ describe("emulator: turns of chat/ask", () => {
       yield* Effect.promise(async () => {
         const first = S.ask(client, "a", { extra: { modelConfig: { key: "kmodel" } }, sessionId: "mine" })
         await first.reply
-        assert.strictEqual((await S.control(emulator, "stats"))["lastPrompt"]?.["model"], "kmodel" as never)
+        assert.strictEqual(S.at(await S.control(emulator, "stats"), "lastPrompt", "model"), "kmodel")
         await client.call("chat/stop", { requestId: first.requestId })
         await client.until(S.isFinish(first.requestId))
         const second = S.ask(client, "b", { sessionId: "mine" })
@@ -209,8 +213,8 @@ describe("emulator: turns of chat/ask", () => {
         await client.call("chat/stopSession", { sessionId: "mine" })
         await client.until(S.isFinish(second.requestId))
         const wrong = await S.ask(client, "c", { extra: { modelConfig: { key: "no" } } }).reply
-        assert.strictEqual(wrong.result?.["success"], false as never)
-        assert.deepInclude(await S.control(emulator, "stats"), { turnsRunning: 0, sessions: 1, cancels: 2 } as never)
+        assert.strictEqual(wrong.result?.["success"], false)
+        assert.deepInclude(await S.control(emulator, "stats"), { turnsRunning: 0, sessions: 1, cancels: 2 })
       })
     })
   )
@@ -224,7 +228,7 @@ describe("emulator: turns of chat/ask", () => {
         await silent.until(S.isFinish(turn.requestId))
         const stats = await S.statsWhen(emulator, (now) => Number(now["pendingAcks"]) === 0)
         // register, two steps, title, two deltas, usage, finish
-        assert.deepInclude(stats, { missedAcks: 8, acks: 0 } as never)
+        assert.deepInclude(stats, { missedAcks: 8, acks: 0 })
         assert.match(
           emulator.output(),
           /\|Outbound\| request \d+ chat\/answer failed: no response from client, timeout reached/

@@ -91,16 +91,21 @@ export const startEmulator = (
     )
   })
 
-/** JSON as it comes: every field may be asked for. */
-export interface Json {
-  readonly [key: string]: Json
-}
+/** A JSON object as it comes. */
+export type Fields = Readonly<Record<string, unknown>>
+
+/** What lies at a path, undefined where there is nothing. */
+export const at = (value: unknown, ...path: ReadonlyArray<string>): unknown =>
+  path.reduce<unknown>(
+    (found, key) => (typeof found === "object" && found !== null ? Reflect.get(found, key) : undefined),
+    value
+  )
 
 export interface Message {
   readonly id?: number | string
   readonly method?: string
-  readonly params?: Json
-  readonly result?: Json
+  readonly params?: Fields
+  readonly result?: Fields
   readonly error?: { readonly code: number; readonly message: string }
 }
 
@@ -210,19 +215,19 @@ export const control = async (
   emulator: { readonly httpPort: number },
   action: string,
   body?: unknown
-): Promise<Json> => {
+): Promise<Fields> => {
   const response = await fetch(`http://127.0.0.1:${emulator.httpPort}/__control/${action}`, {
     method: body === undefined ? "GET" : "POST",
     ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) })
   })
-  return (await response.json()) as Json
+  return (await response.json()) as Fields
 }
 
 /** Asks for stats until they fit; for what happens a moment after the message that tells of it. */
 export const statsWhen = async (
   emulator: { readonly httpPort: number },
-  fits: (stats: Json) => boolean
-): Promise<Json> => {
+  fits: (stats: Fields) => boolean
+): Promise<Fields> => {
   for (;;) {
     const stats = await control(emulator, "stats")
     if (fits(stats)) return stats
@@ -255,11 +260,11 @@ export const ask = (client: Client, text: string, more: Readonly<Record<string, 
   return { requestId, reply }
 }
 
-export const updateOf = (message: Message): Json | undefined =>
-  message.method === "session/update" ? message.params?.["update"] : undefined
+export const updateOf = (message: Message): Fields | undefined =>
+  message.method === "session/update" ? (message.params?.["update"] as Fields) : undefined
 
 const requestOf = (message: Message): unknown =>
-  message.params?.["requestId"] ?? message.params?.["_meta"]?.["ai-coding/request-id"]
+  message.params?.["requestId"] ?? at(message.params, "_meta", "ai-coding/request-id")
 
 export const isFinish =
   (requestId: string) =>
@@ -267,13 +272,14 @@ export const isFinish =
     requestOf(message) === requestId &&
     (message.method === "chat/finish" || String(updateOf(message)?.["type"]) === "chat_finish")
 
-export const finishOf = (message: Message): Json | undefined => updateOf(message)?.["data"] ?? message.params
+export const finishOf = (message: Message): Fields | undefined =>
+  (updateOf(message)?.["data"] as Fields | undefined) ?? message.params
 
 const deltaOf = (message: Message, requestId: string, kind: "message" | "thought"): string => {
   if (requestOf(message) !== requestId) return ""
   if (message.method === (kind === "message" ? "chat/answer" : "chat/think")) return String(message.params?.["text"])
   const update = updateOf(message)
-  return String(update?.["sessionUpdate"]) === `agent_${kind}_chunk` ? String(update?.["content"]?.["text"]) : ""
+  return String(update?.["sessionUpdate"]) === `agent_${kind}_chunk` ? String(at(update, "content", "text")) : ""
 }
 
 /** What this message adds to the turn's answer. */

@@ -172,7 +172,7 @@ describe("status and headers", () => {
       const peer = yield* RawHttp.connect(port)
       yield* peer.send(RawHttp.post(streamed, { connection: "close" }))
       const turn = yield* Queue.take(scripted.turns)
-      const head = yield* peer.until(/(: keep-alive\n\n[\s\S]*){2}/)
+      const head = yield* peer.until(/(: keep-alive\n\n[\s\S]*){3}/)
       assert.match(head, /^HTTP\/1.1 200 /)
       turn.fail(failure)
       const text = yield* peer.closed

@@ -1,0 +1,155 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { chat, children, content, eventually, inFlight, json, runToEnd, start, stats, text } from "./support.ts"
+
+const gone = (pids: ReadonlyArray<number>) =>
+  eventually(() => {
+    const left = pids.filter((pid) => {
+      try {
+        return process.kill(pid, 0)
+      } catch {
+        return false
+      }
+    })
+    return left.length === 0 || undefined
+  }, "the children gone")
+
+describe("the program", () => {
+  it.scopedLive("lets running streams end whole at SIGTERM, exits 0 and leaves no child", () =>
+    Effect.gen(function* () {
+      const program = yield* start()
+      const pids = children(program)
+      const running = yield* Effect.forEach(
+        Array.from({ length: 20 }),
+        () => chat(program, "[[emu tokens=40 interval=25]]", { stream: true }),
+        { concurrency: "unbounded" }
+      )
+      program.child.kill("SIGTERM")
+      const bodies = yield* Effect.forEach(running, text, { concurrency: "unbounded" })
+      assert.isTrue(bodies.every((body) => body.includes("[DONE]") && content(body).endsWith("t39 ")))
+      assert.strictEqual(yield* Effect.promise(() => program.exited), 0)
+      assert.isAbove(pids.length, 0)
+      yield* gone(pids)
+    })
+  )
+
+  it.scopedLive("leaves no child when it is killed itself", () =>
+    Effect.gen(function* () {
+      const program = yield* start()
+      const pids = children(program)
+      program.child.kill("SIGKILL")
+      yield* Effect.timeout(gone(pids), "2 seconds")
+    })
+  )
+
+  it.scopedLive("serves without a Lingma that starts, says why, and is not ready", () =>
+    Effect.gen(function* () {
+      for (const [bin, why] of [
+        ["/no/such/file", "LINGMA_BIN"],
+        ["/bin/false", "code 1"]
+      ] as const) {
+        const program = yield* start({ LINGMA_BIN: bin }, { ready: false })
+        yield* eventually(() => program.stdout().includes('"state":"failed"') || undefined, "failed")
+        const before = performance.now()
+        const response = yield* chat(program, "hi")
+        assert.isBelow(performance.now() - before, 500)
+        assert.strictEqual(response.status, 503)
+        assert.isNotNull(response.headers.get("retry-after"))
+        assert.strictEqual((yield* json(response)).error?.code, "upstream_not_ready")
+        assert.include(program.stdout(), why)
+        assert.strictEqual((yield* Effect.promise(() => fetch(`${program.base}/readyz`))).status, 503)
+        assert.strictEqual((yield* Effect.promise(() => fetch(`${program.base}/healthz`))).status, 200)
+      }
+    })
+  )
+
+  it.scopedLive("tells an account that is not signed in from a wrong key", () =>
+    Effect.gen(function* () {
+      const program = yield* start({ LINGMA_EMULATOR_LOGIN: "required" })
+      const response = yield* chat(program, "hi")
+      assert.strictEqual(response.status, 503)
+      assert.strictEqual((yield* json(response)).error?.code, "not_logged_in")
+      assert.strictEqual(response.headers.get("x-should-retry"), "false")
+    })
+  )
+
+  it.live("names what is wrong with its settings, and not the value", () =>
+    Effect.gen(function* () {
+      const wrong = yield* runToEnd(["start"], { GATEWAY_PORT: "zebra" })
+      assert.strictEqual(wrong.code, 78)
+      assert.match(wrong.stderr, /^GATEWAY_PORT must be an integer from 0 to 65535\n$/)
+      const open = yield* runToEnd(["start"], { GATEWAY_HOST: "0.0.0.0" })
+      assert.strictEqual(open.code, 78)
+      assert.strictEqual((yield* runToEnd(["start", "--nonsense"])).code, 2)
+      const shown = yield* runToEnd(["config", "--json"], { API_KEYS: "sk-hidden" })
+      assert.strictEqual(shown.code, 0)
+      assert.notInclude(shown.stdout, "sk-hidden")
+      assert.match((yield* runToEnd(["--version"])).stdout, /^\d+\.\d+\.\d+/)
+    })
+  )
+
+  it.scopedLive("says that its port is taken", () =>
+    Effect.gen(function* () {
+      const { base } = yield* start()
+      const second = yield* runToEnd(["start"], { GATEWAY_PORT: new URL(base).port })
+      assert.strictEqual(second.code, 1)
+      assert.include(second.stderr, "GATEWAY_PORT is taken")
+    })
+  )
+})
+
+/** Numbers that are the same in every run. */
+const random = (seed: number) => () => {
+  seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0
+  return seed / 2 ** 32
+}
+
+describe("clients that leave", () => {
+  it.scopedLive(
+    "leave nothing behind: 2,000 streams, half of them aborted anywhere",
+    () =>
+      Effect.gen(function* () {
+        const program = yield* start({ GATEWAY_MAX_IN_FLIGHT: "48" })
+        const next = random(20_261_123)
+        const plans = Array.from({ length: 2000 }, (_, i) => ({ leaves: i % 2 === 0, after: next() * 60 }))
+        const one = ({ after, leaves }: (typeof plans)[number]) =>
+          Effect.promise(async () => {
+            const aborter = new AbortController()
+            const timer = leaves ? setTimeout(() => aborter.abort(), after) : undefined
+            try {
+              const response = await fetch(`${program.base}/v1/chat/completions`, {
+                method: "POST",
+                signal: aborter.signal,
+                headers: { "content-type": "application/json" },
+                body: JSON.stringify({
+                  model: "auto",
+                  stream: true,
+                  messages: [{ role: "user", content: "[[emu tokens=10 interval=2]]" }]
+                })
+              })
+              const body = await response.text()
+              return leaves || (response.status === 200 && body.includes("[DONE]") && content(body).endsWith("t9 "))
+            } catch {
+              return leaves
+            } finally {
+              clearTimeout(timer)
+            }
+          })
+        const good = yield* Effect.forEach(plans, one, { concurrency: 64 })
+        assert.strictEqual(good.filter((whole) => !whole).length, 0)
+        const left = Effect.gen(function* () {
+          const { sessions, turnsRunning } = yield* stats(program)
+          return { slots: yield* inFlight(program), sessions, turnsRunning }
+        })
+        yield* Effect.sleep("1 second").pipe(
+          Effect.zipRight(left),
+          Effect.repeat({
+            times: 4,
+            until: ({ sessions, slots, turnsRunning }) => sessions + slots + turnsRunning === 0
+          })
+        )
+        assert.deepStrictEqual(yield* left, { slots: 0, sessions: 0, turnsRunning: 0 })
+      }),
+    { timeout: 120_000 }
+  )
+})
