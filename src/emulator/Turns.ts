@@ -151,7 +151,10 @@ export const play = (
       return thoughts[nextThought]!.delay ?? plan.interval
     }
     if (points !== undefined) {
-      if (met < next) due.push(...(points.get((met = next)) ?? []))
+      if (met < next) {
+        met = next
+        due.push(...(points.get(next) ?? []))
+      }
       for (let fault = due.shift(); fault !== undefined; fault = due.shift()) {
         injections[fault.name]?.(fault.value)
         if (parked) return undefined

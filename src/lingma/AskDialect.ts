@@ -39,8 +39,8 @@ export const begin = (
     yield* Effect.addFinalizer(() =>
       Effect.suspend(() => {
         if (turn.state() === "finished") return Effect.sync(clear)
-        const stop = { timeout: stopWithin, onReply: clear }
-        if (!rpc.send(Protocol.chatStop, { requestId: ask.requestId }, stop)) clear()
+        const told = rpc.send(Protocol.chatStop, { requestId: ask.requestId }, { timeout: stopWithin, onReply: clear })
+        if (!told) clear()
         if (sessionId !== undefined) return Effect.void
         const late: Sink = {
           onPush: (_, params) => {
