@@ -116,7 +116,7 @@ export const ChatCompletionRequest = Schema.Struct({
   max_completion_tokens: opt(integer(1, Number.MAX_SAFE_INTEGER)),
   logprobs: opt(Schema.Boolean),
   top_logprobs: opt(integer(0, 20)),
-  logit_bias: opt(Schema.Record({ key: Schema.String, value: between(-100, 100) })),
+  logit_bias: opt(Schema.Record({ key: Schema.String, value: integer(-100, 100) })),
   seed: opt(Schema.Int),
   user: opt(Schema.String),
   safety_identifier: opt(atMost(64)),
