@@ -48,8 +48,7 @@ const fromNode = (node: NodeRequest.NodeRequest, limit: number): Effect.Effect<U
       if (size <= limit) parts.push(part)
       else {
         stop()
-        // What still comes is dropped: a socket that is closed under the sender loses the answer.
-        incoming.resume()
+        incoming.pause()
         resume(tooLarge)
       }
     }
@@ -103,9 +102,6 @@ export const json = (
   if ((headers["content-encoding"] ?? "identity") !== "identity") return new BodyRefused({ reason: "encoding" })
   if (!isJson(headers["content-type"])) return new BodyRefused({ reason: "media_type" })
   const node = NodeRequest.fromRequest(request)
-  if (Number(headers["content-length"] ?? 0) > limit) {
-    node?.incoming.resume()
-    return tooLarge
-  }
+  if (Number(headers["content-length"] ?? 0) > limit) return tooLarge
   return Effect.flatMap(node === undefined ? fromStream(request, limit) : fromNode(node, limit), parse)
 }

@@ -4,6 +4,7 @@
 import { IncomingMessage, type ServerResponse } from "node:http"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import { Effect } from "effect"
 
 export interface NodeRequest {
   readonly incoming: IncomingMessage
@@ -27,3 +28,27 @@ export const holdBack = (incoming: IncomingMessage): void => {
 export const proceed = ({ incoming, outgoing }: NodeRequest): void => {
   if (waiting.delete(incoming)) outgoing.writeContinue()
 }
+
+/** How long a refused body is read on. A socket that is closed under the sender loses the answer. */
+const LINGER = 2_000
+
+/** Drops what still comes of a body; once it is over, the connection may close. */
+export const discarded = ({ incoming }: NodeRequest): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    if (incoming.complete || incoming.destroyed || waiting.has(incoming)) return resume(Effect.void)
+    const over = () => {
+      stop()
+      resume(Effect.void)
+    }
+    const timer = setTimeout(over, LINGER)
+    const stop = () => {
+      clearTimeout(timer)
+      incoming.off("end", over).off("close", over)
+    }
+    incoming
+      .on("error", () => {})
+      .on("end", over)
+      .on("close", over)
+      .resume()
+    return Effect.sync(stop)
+  })

@@ -25,8 +25,9 @@ const portable = (response: HttpServerResponse.HttpServerResponse, source: Sse.S
 export const handler: PreResponseHandler = (request, response) =>
   Effect.suspend(() => {
     const source = sourceOf(response)
-    const outgoing = NodeRequest.fromRequest(request)?.outgoing
-    if (outgoing === undefined) return Effect.succeed(source === undefined ? response : portable(response, source))
+    const node = NodeRequest.fromRequest(request)
+    if (node === undefined) return Effect.succeed(source === undefined ? response : portable(response, source))
+    const { outgoing } = node
     // A second call, after a defect in the first: nothing more can be said.
     if (outgoing.headersSent || outgoing.writableEnded || outgoing.destroyed) return Effect.succeed(response)
     if (source !== undefined) {
@@ -36,7 +37,13 @@ export const handler: PreResponseHandler = (request, response) =>
     const { body } = response
     if (body._tag !== "Uint8Array" && body._tag !== "Empty") return Effect.succeed(response)
     outgoing.writeHead(response.status, response.headers)
-    outgoing.end(body._tag === "Empty" || request.method === "HEAD" ? undefined : body.body)
-    SseWriter.linger(outgoing)
-    return Effect.succeed(response)
+    const bytes = body._tag === "Empty" || request.method === "HEAD" ? "" : body.body
+    const end = (last?: Uint8Array | string) => {
+      outgoing.end(last)
+      SseWriter.linger(outgoing)
+      return response
+    }
+    if (response.headers["connection"] !== "close") return Effect.succeed(end(bytes))
+    outgoing.write(bytes)
+    return Effect.map(NodeRequest.discarded(node), () => end())
   })
