@@ -7,12 +7,14 @@ import { GatewayConfig } from "./Config.ts"
 import type { AskMode, ChatEvent, ChatRequest } from "./domain/Chat.ts"
 import { type ChatError, ModelNotFound, type TurnError } from "./domain/ChatError.ts"
 import type * as Health from "./domain/Health.ts"
+import * as Meter from "./domain/Meter.ts"
 import * as Model from "./domain/Model.ts"
 import * as Prompt from "./domain/Prompt.ts"
 import * as RetryBudget from "./domain/RetryBudget.ts"
 import * as Turn from "./domain/Turn.ts"
 import * as Usage from "./domain/Usage.ts"
 import { Guard } from "./Guard.ts"
+import { type Answered, type ChatOutcome, Metrics } from "./Metrics.ts"
 import { type Lease, Pool } from "./Pool.ts"
 import * as Watchdog from "./Watchdog.ts"
 
@@ -22,8 +24,8 @@ export interface ChatRun {
   readonly emulated: boolean
   /** The key of the model that answers. */
   readonly model: string
-  /** Estimated from the rendered prompt. */
-  readonly promptTokens: number
+  /** Tokens so far: the upstream's figures where it gives them, else estimates. */
+  readonly tokens: () => Meter.Tokens
   /** Milliseconds from `open` to the first event. */
   readonly firstTokenMillis: number
   /** For readers that take events by callback; read it or `events`, once. */
@@ -68,6 +70,9 @@ const mayRetry = (error: ChatError, mode: AskMode): boolean => {
   }
 }
 
+const finallyDo = (run: () => void) =>
+  Effect.flatMap(Effect.scope, (scope) => Scope.addFinalizer(scope, Effect.sync(run)))
+
 const logFailure = (error: ChatError, how: string) =>
   Effect.suspend(() => {
     const { _tag, ...fields } = error
@@ -87,6 +92,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
   static readonly make = Effect.fnUntraced(function* (options: ChatOptions) {
     const guard = yield* Guard
     const pool = yield* Pool
+    const metrics = yield* Metrics
     const watchdog = yield* Watchdog.make(options)
     const clock = yield* Effect.clock
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
@@ -110,7 +116,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       const turn = yield* backend.chat({ requestId: crypto.randomUUID(), model: key, mode, prompt, images })
       yield* watchdog.watch(turn, backend.id)
       yield* turn.started
-      return { backend, key, prompt, turn }
+      return { backend, key, mode, prompt, turn }
     })
     const tried = (request: ChatRequest, lease: Lease) =>
       Effect.tapError(attempt(request, lease), (error) =>
@@ -140,40 +146,50 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
 
     const open = Effect.fn("Chat.open")(function* (request: ChatRequest) {
       const opened = now()
+      let outcome: ChatOutcome = "cancelled"
+      let answer: (() => Answered) | undefined
+      yield* finallyDo(() =>
+        metrics.chatEnded({ ...request.origin, outcome, answer: answer?.(), millis: now() - opened })
+      )
       budget.request(opened)
-      const slot = yield* guard.slot
-      const { backend, key, lease, prompt, turn } = yield* Effect.tapError(begin(request), (error) => {
-        slot.settle("failed")
+      const slot = yield* Effect.tapError(guard.slot, () => Effect.sync(() => (outcome = "rejected")))
+      const end = (how: "completed" | "failed") => {
+        outcome = how
+        slot.settle(how)
+      }
+      const { backend, key, lease, mode, prompt, turn } = yield* Effect.tapError(begin(request), (error) => {
+        end("failed")
         return logFailure(error, "chat failed")
       })
+      const firstTokenMillis = now() - opened
+      const promptTokens = Usage.estimate(prompt) + Usage.perMessage * request.messages.length
+      const tokens = () => Meter.tokens(turn.totals(), promptTokens)
+      answer = () => {
+        const { completion, prompt } = tokens()
+        const used = { promptTokens: prompt, completionTokens: completion }
+        return { instance: backend.id, model: key, mode, firstTokenMillis, ...used }
+      }
       // A turn that still runs when its scope closes was cancelled, which slot and lease assume by themselves.
-      yield* Effect.addFinalizer(() =>
-        Effect.suspend(() => {
-          const failure = turn.failure()
-          if (failure === undefined) {
-            if (turn.state() !== "finished") return Effect.void
-            slot.settle("completed")
-            lease.settle("completed")
-            return Effect.void
-          }
-          slot.settle("failed")
+      yield* Effect.addFinalizer(() => {
+        const failure = turn.failure()
+        if (failure !== undefined) {
+          end("failed")
           lease.settle(blame(failure) ?? "failed")
           return logFailure(failure, "chat failed")
-        })
-      )
-      return {
-        servedBy: backend.id,
-        emulated: backend.emulated,
-        model: key,
-        promptTokens: Usage.estimate(prompt) + Usage.perMessage * request.messages.length,
-        firstTokenMillis: now() - opened,
-        turn,
-        events: Turn.toStream(turn)
-      }
+        }
+        if (turn.state() === "finished") {
+          end("completed")
+          lease.settle("completed")
+        }
+        return Effect.void
+      })
+      const { emulated, id: servedBy } = backend
+      return { servedBy, emulated, model: key, tokens, firstTokenMillis, turn, events: Turn.toStream(turn) }
     })
 
     const models = Effect.scoped(
       Effect.gen(function* () {
+        yield* metrics.modelsListed
         const instances = yield* pool.snapshot
         const ready = instances.filter((instance) => instance.ready).map((instance) => instance.backend)
         // None ready: ask the one whose turn it is, which wakes it.
@@ -187,12 +203,13 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
     return Chat.of({ open, models })
   })
 
-  static readonly layer = (options: ChatOptions): Layer.Layer<Chat, never, Guard | Pool> =>
+  static readonly layer = (options: ChatOptions): Layer.Layer<Chat, never, Guard | Metrics | Pool> =>
     Layer.scoped(Chat, Chat.make(options))
 
-  static readonly layerFromConfig: Layer.Layer<Chat, never, GatewayConfig | Guard | Pool> = Layer.unwrapEffect(
-    Effect.map(GatewayConfig, (config) =>
-      Chat.layer({ ...config, aliases: config.modelAliases, fallback: config.modelFallback })
+  static readonly layerFromConfig: Layer.Layer<Chat, never, GatewayConfig | Guard | Metrics | Pool> =
+    Layer.unwrapEffect(
+      Effect.map(GatewayConfig, (config) =>
+        Chat.layer({ ...config, aliases: config.modelAliases, fallback: config.modelFallback })
+      )
     )
-  )
 }

@@ -8,6 +8,7 @@ import { GatewayConfig, type Settings } from "./Config.ts"
 import { Guard } from "./Guard.ts"
 import * as Server from "./http/Server.ts"
 import * as Fleet from "./lingma/Fleet.ts"
+import { Metrics } from "./Metrics.ts"
 import { Pool } from "./Pool.ts"
 
 const GuardFromConfig = Layer.unwrapEffect(Effect.map(GatewayConfig, Guard.layer))
@@ -19,7 +20,7 @@ const Lingmas = Layer.unwrapScoped(
 )
 
 /** The API over whatever `Pool` is given. */
-const served = Server.layer.pipe(Layer.provide(Chat.layerFromConfig), Layer.provide(GuardFromConfig))
+const served = Server.layer.pipe(Layer.provide(Chat.layerFromConfig), Layer.provide([GuardFromConfig, Metrics.layer]))
 
 /** The whole gateway, to be mounted on an `HttpServer`. */
 export const layer = served.pipe(Layer.provide(Lingmas))

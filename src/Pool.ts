@@ -10,6 +10,8 @@ export interface Instance extends BackendStatus, Routing.Candidate {
   readonly backend: Backend
   readonly health: Health.Health
   readonly ejected: boolean
+  /** Times it was left out since the start. */
+  readonly ejections: number
 }
 
 export interface Lease {
@@ -44,6 +46,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
     const load = new Map<string, number>()
     const health = new Map<string, Health.Health>()
+    const ejections = new Map<string, number>()
     let turn = 0
 
     const healthOf = (id: string) => health.get(id) ?? Health.well
@@ -60,6 +63,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
           limit: options.maxInFlightPerInstance,
           health: mine,
           ejected: Health.isEjected(mine, at),
+          ejections: ejections.get(id) ?? 0,
           backend
         }
       })
@@ -89,7 +93,10 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
             const giveBack = () => {
               const at = now()
               add(id, -1)
-              health.set(id, Health.ended(healthOf(id), outcome ?? "cancelled", at, isSpare(id, at)))
+              const before = healthOf(id)
+              const after = Health.ended(before, outcome ?? "cancelled", at, isSpare(id, at))
+              health.set(id, after)
+              if (after.ejections > before.ejections) ejections.set(id, (ejections.get(id) ?? 0) + 1)
             }
             return { lease, giveBack }
           })

@@ -24,10 +24,11 @@ const allowed: Record<string, ReadonlyArray<string>> = {
   "Logging.ts": ["Config.ts"],
   "Guard.ts": ["domain", "Config.ts"],
   "Pool.ts": ["domain", "Backend.ts", "Config.ts"],
+  "Metrics.ts": ["domain"],
   "Watchdog.ts": ["domain"],
-  "Chat.ts": ["domain", "Backend.ts", "Config.ts", "Guard.ts", "Pool.ts", "Watchdog.ts"],
+  "Chat.ts": ["domain", "Backend.ts", "Config.ts", "Guard.ts", "Metrics.ts", "Pool.ts", "Watchdog.ts"],
   lingma: ["domain", "Backend.ts", "Config.ts", "Version.ts"],
-  http: ["domain", "Backend.ts", "Chat.ts", "Config.ts", "Guard.ts", "Pool.ts", "Version.ts"]
+  http: ["domain", "Backend.ts", "Chat.ts", "Config.ts", "Guard.ts", "Metrics.ts", "Pool.ts", "Version.ts"]
 }
 const wiring = new Set(["Gateway.ts", "main.ts", "cli.ts", "index.ts"])
 const dialects = ["openai", "responses", "anthropic"]

@@ -5,13 +5,15 @@ import { Chat } from "../src/Chat.ts"
 import { type ChatRequest, finish, textDelta } from "../src/domain/Chat.ts"
 import { BackendFailure, BackendUnavailable, QuotaExhausted } from "../src/domain/ChatError.ts"
 import { Guard } from "../src/Guard.ts"
+import { Metrics } from "../src/Metrics.ts"
 import { Pool } from "../src/Pool.ts"
 import * as TestBackend from "./support/TestBackend.ts"
 
 const request: ChatRequest = {
   model: "auto",
   messages: [{ role: "user", text: "hi", images: [], toolCalls: [], toolCallId: undefined }],
-  affinity: Option.none()
+  affinity: Option.none(),
+  origin: { dialect: "chat_completions", stream: true }
 }
 const asAgent = { ...request, model: "agent" }
 
@@ -25,7 +27,9 @@ const gateway = (...backends: Arr.NonEmptyArray<Backend>) =>
     idleTimeout: Duration.seconds(5),
     totalTimeout: Duration.seconds(60)
   }).pipe(
-    Layer.provideMerge(Guard.layer({ maxInFlight: 4, queueMax: 4, queueTimeout: "1 second" })),
+    Layer.provideMerge(
+      Layer.merge(Guard.layer({ maxInFlight: 4, queueMax: 4, queueTimeout: "1 second" }), Metrics.layer)
+    ),
     Layer.provideMerge(Pool.layer(backends))
   )
 
@@ -37,6 +41,9 @@ const idle = Effect.gen(function* () {
   assert.strictEqual(inFlight, 0)
   assert.isTrue((yield* (yield* Pool).snapshot).every((instance) => instance.inFlight === 0))
   assert.strictEqual(accepted, completed + failed + cancelled)
+  const { chats, outcomes } = yield* (yield* Metrics).counters
+  assert.deepStrictEqual(outcomes, { completed, failed, cancelled, rejected: 0 })
+  assert.strictEqual(chats, accepted)
   return { completed, failed, cancelled }
 })
 

@@ -36,6 +36,13 @@ export interface ChatRequest {
   readonly messages: Arr.NonEmptyReadonlyArray<Message>
   /** What ties the requests of one conversation to one instance. */
   readonly affinity: Option.Option<string>
+  /** How it was asked; for the figures only. */
+  readonly origin: Origin
+}
+
+export interface Origin {
+  readonly dialect: "chat_completions" | "responses" | "messages" | "embedded"
+  readonly stream: boolean
 }
 
 /** What a backend is asked, once instance and model are settled. */

@@ -10,6 +10,7 @@ import { Api } from "./Api.ts"
 import { Auth } from "./Auth.ts"
 import { Drain, onClose } from "./Drain.ts"
 import * as Edge from "./Edge.ts"
+import { InternalHandlers } from "./internal/Handlers.ts"
 import { OpenAiHandlers } from "./openai/Handlers.ts"
 import { OpsHandlers } from "./ops/Handlers.ts"
 import * as RequestId from "./RequestId.ts"
@@ -19,7 +20,7 @@ const OPENAPI = "/openapi.json"
 const DOCS = "/docs"
 
 const ApiRoutes = HttpLayerRouter.addHttpApi(Api, { openapiPath: OPENAPI }).pipe(
-  Layer.provide([OpenAiHandlers, OpsHandlers]),
+  Layer.provide([OpenAiHandlers, OpsHandlers, InternalHandlers]),
   Layer.provide(Auth.layer)
 )
 

@@ -160,7 +160,7 @@ describe("the two readings of a stream", () => {
       play: (turn) =>
         Effect.zipRight(
           Effect.sleep("30 millis"),
-          Effect.sync(() => turn.emit({ _tag: "TextDelta", text: undefined } as never))
+          Effect.sync(() => turn.emit({ _tag: "TextDelta", text: { length: 0 } } as never))
         )
     },
     {

@@ -8,6 +8,7 @@ import { GatewayConfig, type Settings } from "../../src/Config.ts"
 import { Guard } from "../../src/Guard.ts"
 import * as NodeServer from "../../src/http/NodeServer.ts"
 import * as Server from "../../src/http/Server.ts"
+import { Metrics } from "../../src/Metrics.ts"
 import { Pool } from "../../src/Pool.ts"
 import type { Scripted } from "./TestBackend.ts"
 
@@ -15,7 +16,7 @@ const GuardFromConfig = Layer.unwrapEffect(Effect.map(GatewayConfig, (config) =>
 
 export const core = (scripted: Scripted, settings: Partial<Settings> = {}) =>
   Chat.layerFromConfig.pipe(
-    Layer.provideMerge(GuardFromConfig),
+    Layer.provideMerge(Layer.merge(GuardFromConfig, Metrics.layer)),
     Layer.provideMerge(Pool.layer([scripted.backend])),
     Layer.provideMerge(GatewayConfig.layer({ host: "127.0.0.1", port: 0, ...settings }))
   )

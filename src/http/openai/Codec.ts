@@ -113,7 +113,8 @@ export const toRequest = (payload: ChatCompletionRequest, sessionId: string | un
       user: payload.user ?? payload.safety_identifier ?? undefined,
       messages
     })
-    return { model: payload.model, messages, affinity }
+    const origin = { dialect: "chat_completions", stream: payload.stream === true } as const
+    return { model: payload.model, messages, affinity, origin }
   })
 
 // Stable between calls: nothing tells when a model came to be.

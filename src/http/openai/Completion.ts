@@ -2,7 +2,7 @@
  * Pure translation of events into OpenAI's two answers: a stream of chunks, and a whole completion.
  */
 import type { ChatEvent, FinishReason, ToolCall } from "../../domain/Chat.ts"
-import * as Usage from "../../domain/Usage.ts"
+import type { Tokens } from "../../domain/Meter.ts"
 import * as WellFormed from "../WellFormed.ts"
 import type { ChatCompletion } from "./Api.ts"
 
@@ -11,38 +11,15 @@ export interface AnswerOptions {
   /** Seconds since 1970. */
   readonly created: number
   readonly model: string
-  /** Used when the upstream gives no figure. */
-  readonly promptTokens: number
+  readonly tokens: () => Tokens
 }
 
-/** The figures of an answer: the upstream's where it gave them, else our estimates; the same for both shapes. */
-const meter = (promptTokens: number) => {
-  const counter = Usage.counter()
-  const thoughts = Usage.counter()
-  let input = promptTokens
-  let output: number | undefined
-  return {
-    add: (event: ChatEvent) => {
-      if (event._tag === "TextDelta") counter.add(event.text)
-      else if (event._tag === "ThoughtDelta") thoughts.add(event.text)
-      else if (event._tag === "ToolCall") counter.add(event.call.name + event.call.arguments)
-      else if (event._tag === "Usage") {
-        input = event.usage.inputTokens ?? input
-        output = event.usage.outputTokens ?? output
-      }
-    },
-    usage: () => {
-      const completion = output ?? counter.total() + thoughts.total()
-      const reasoning = Math.min(thoughts.total(), completion)
-      return {
-        prompt_tokens: input,
-        completion_tokens: completion,
-        total_tokens: input + completion,
-        ...(reasoning > 0 ? { completion_tokens_details: { reasoning_tokens: reasoning } } : {})
-      }
-    }
-  }
-}
+const usageObject = ({ completion, prompt, reasoning }: Tokens) => ({
+  prompt_tokens: prompt,
+  completion_tokens: completion,
+  total_tokens: prompt + completion,
+  ...(reasoning > 0 ? { completion_tokens_details: { reasoning_tokens: reasoning } } : {})
+})
 
 const toolCallObject = ({ id, name, arguments: args }: ToolCall) => ({
   id,
@@ -56,7 +33,6 @@ export interface ChunkOptions extends AnswerOptions {
 
 /** Each event as the frames it becomes, often none. The last event's frames end in `[DONE]`. */
 export const chunks = (options: ChunkOptions): ((event: ChatEvent) => string) => {
-  const { add, usage } = meter(options.promptTokens)
   const join = WellFormed.joiner<"content" | "reasoning_content">()
   const { created, id, model } = options
   const base = JSON.stringify({ id, object: "chat.completion.chunk", created, model }).slice(0, -1)
@@ -80,7 +56,9 @@ export const chunks = (options: ChunkOptions): ((event: ChatEvent) => string) =>
   }
   const last = (reason: FinishReason) =>
     `${head}{},"logprobs":null,"finish_reason":"${reason}"}]${unused}}\n\n${
-      options.includeUsage ? `data: ${base},"choices":[],"usage":${JSON.stringify(usage())}}\n\n` : ""
+      options.includeUsage
+        ? `data: ${base},"choices":[],"usage":${JSON.stringify(usageObject(options.tokens()))}}\n\n`
+        : ""
     }data: [DONE]\n\n`
   const text = (kind: "content" | "reasoning_content", piece: string) => {
     const joined = join.add(kind, piece)
@@ -92,7 +70,6 @@ export const chunks = (options: ChunkOptions): ((event: ChatEvent) => string) =>
   }
 
   return (event) => {
-    add(event)
     switch (event._tag) {
       case "TextDelta":
         return text("content", event.text)
@@ -122,14 +99,12 @@ export interface Fold {
 
 /** Folds the events as they come; holds the text once. */
 export const fold = (options: FoldOptions): Fold => {
-  const { add, usage } = meter(options.promptTokens)
   const calls: Array<ReturnType<typeof toolCallObject>> = []
   let content = ""
   let thought = ""
   let reason: FinishReason = "stop"
   return {
     add: (event) => {
-      add(event)
       if (event._tag === "TextDelta") content += event.text
       else if (event._tag === "ThoughtDelta") thought += event.text
       else if (event._tag === "ToolCall") calls.push(toolCallObject(event.call))
@@ -154,7 +129,7 @@ export const fold = (options: FoldOptions): Fold => {
           finish_reason: reason
         }
       ],
-      usage: usage(),
+      usage: usageObject(options.tokens()),
       latency: { first_token_ms: Math.round(options.firstTokenMillis), total_ms: Math.round(totalMillis) },
       served_by: options.servedBy
     })

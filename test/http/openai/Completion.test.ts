@@ -1,10 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc, Schema } from "effect"
 import { type ChatEvent, finish, textDelta, thoughtDelta, toolCall, usage } from "../../../src/domain/Chat.ts"
+import * as Meter from "../../../src/domain/Meter.ts"
 import { ChatCompletion, ChatCompletionChunk } from "../../../src/http/openai/Api.ts"
 import * as Completion from "../../../src/http/openai/Completion.ts"
 
-const options = { id: "chatcmpl-1", created: 1, model: "auto", promptTokens: 9 }
+const options = { id: "chatcmpl-1", created: 1, model: "auto" }
+const metered = () => {
+  const meter = Meter.make()
+  return { add: meter.add, tokens: () => Meter.tokens(meter.totals(), 9) }
+}
 const repaired = (text: string) =>
   text.replace(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, "\uFFFD")
 
@@ -28,8 +33,14 @@ const anyEvents = fc
 const decodeChunk = Schema.decodeUnknownSync(ChatCompletionChunk, { onExcessProperty: "error" })
 
 const stream = (events: ReadonlyArray<ChatEvent>, includeUsage: boolean) => {
-  const encode = Completion.chunks({ ...options, includeUsage })
-  const text = events.map(encode).join("")
+  const { add, tokens } = metered()
+  const encode = Completion.chunks({ ...options, tokens, includeUsage })
+  const text = events
+    .map((event) => {
+      add(event)
+      return encode(event)
+    })
+    .join("")
   assert.isTrue(text.endsWith("data: [DONE]\n\n"))
   const frames = text.split("\n\n").slice(0, -2)
   return frames.map((frame) => {
@@ -39,8 +50,12 @@ const stream = (events: ReadonlyArray<ChatEvent>, includeUsage: boolean) => {
 }
 
 const whole = (events: ReadonlyArray<ChatEvent>) => {
-  const fold = Completion.fold({ ...options, servedBy: "inst-0", firstTokenMillis: 1.4 })
-  for (const event of events) fold.add(event)
+  const { add, tokens } = metered()
+  const fold = Completion.fold({ ...options, tokens, servedBy: "inst-0", firstTokenMillis: 1.4 })
+  for (const event of events) {
+    add(event)
+    fold.add(event)
+  }
   return Schema.decodeUnknownSync(ChatCompletion, { onExcessProperty: "error" })(fold.result(2.6))
 }
 

@@ -1,0 +1,93 @@
+/**
+ * The figures of the moment, for administrators.
+ */
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import { Effect, Layer } from "effect"
+import { Guard, type GuardStats } from "../../Guard.ts"
+import { type Counters, Metrics } from "../../Metrics.ts"
+import { type Instance, Pool } from "../../Pool.ts"
+import { Api } from "../Api.ts"
+import { Auth } from "../Auth.ts"
+import * as Errors from "../openai/Errors.ts"
+import { AdminKey } from "./Api.ts"
+
+/** Long enough to tell the cause. */
+const LONGEST_ERROR = 300
+
+const toCounters = ({ outcomes, ...sums }: Counters) => ({
+  uptime_seconds: sums.uptimeSeconds,
+  chats_total: sums.chats,
+  chats_stream_total: sums.streamed,
+  chats_completed_total: outcomes.completed,
+  chats_failed_total: outcomes.failed,
+  chats_cancelled_total: outcomes.cancelled,
+  chats_rejected_total: outcomes.rejected,
+  prompt_tokens_total: sums.promptTokens,
+  completion_tokens_total: sums.completionTokens,
+  models_requests_total: sums.modelLists
+})
+
+const toConcurrency = (stats: GuardStats) => ({
+  max_in_flight: stats.maxInFlight,
+  in_flight: stats.inFlight,
+  queued: stats.queued,
+  accepted_total: stats.accepted,
+  rejected_total: stats.rejected,
+  abandoned_total: stats.abandoned,
+  completed_total: stats.completed,
+  failed_total: stats.failed,
+  cancelled_total: stats.cancelled
+})
+
+const toInstance = (instance: Instance) => ({
+  name: instance.id,
+  state: instance.state,
+  ready: instance.ready,
+  in_flight: instance.inFlight,
+  logged_in: instance.loggedIn ?? null,
+  restarts: instance.restarts,
+  ejected: instance.ejected,
+  ejections_total: instance.ejections,
+  consecutive_failures: instance.health.failures,
+  last_error: instance.lastError?.slice(0, LONGEST_ERROR) ?? null
+})
+
+const handlers = HttpApiBuilder.group(
+  Api,
+  "internal",
+  Effect.fnUntraced(function* (handlers) {
+    const guard = yield* Guard
+    const metrics = yield* Metrics
+    const pool = yield* Pool
+
+    const stats = Effect.fnUntraced(function* () {
+      const instances = yield* pool.snapshot
+      return {
+        ok: true as const,
+        stats: toCounters(yield* metrics.counters),
+        concurrency: toConcurrency(yield* guard.stats),
+        pool: {
+          size: instances.length,
+          ready: instances.filter((instance) => instance.ready).length,
+          instances: instances.map(toInstance)
+        }
+      }
+    })
+
+    return handlers.handle("stats", stats)
+  })
+)
+
+const keys = Layer.effect(
+  AdminKey,
+  Effect.map(Auth, (auth) => {
+    const check = () =>
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+        Effect.mapError(auth.admin(request), Errors.fromRefusal)
+      )
+    return AdminKey.of({ bearer: check, apiKey: check })
+  })
+)
+
+export const InternalHandlers = Layer.provide(handlers, keys)
