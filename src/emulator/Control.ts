@@ -6,21 +6,26 @@
  * | `GET /__control/stats` | | running and open things, totals, the last prompt word for word |
  * | `POST /__control/script` | keys of Script.ts, `turns?` | with `turns` queued for that many turns, else standing until the next such call |
  * | `POST /__control/fault` | the same, meant for `{"fault": "…", "turns": 1}` | `{"fault": ""}` takes a standing fault back |
- * | `POST /__control/reset` | | drops standing and queued scripts back to the environment's |
+ * | `POST /__control/reset` | | drops scripts, login page and passwords back to the environment's |
  * | `POST /__control/crash` | | SIGKILL to itself |
  * | `POST /__control/exit` | `{"code"?}` | leaves with this code |
  * | `POST /__control/drop` | | cuts every WebSocket |
  * | `POST /__control/login` | `{"name"?}` | logs in without a page |
- * | `POST /__control/logout` | | logs out |
+ * | `POST /__control/logout` | | the login expires, running turns finish with 401 |
+ * | `GET /__control/page` | | `{"page", "pages": […]}` |
+ * | `POST /__control/page` | `{"page"}` | the login page from now on |
+ * | `POST /__control/users` | `{"users": {user: password} or null}` | the right passwords from now on, null = any |
+ * | `GET /__control/submissions` | | `{"total", "wrong", "users": {user: n}, "organisations": {user: name}}` |
+ * | `GET /__control/lookalike` | | `{"origin", "pages", "typed", "submissions"}` of the other origin |
  * | `POST /__control/raw` | any bytes, `?times=N`, `?binary=1` | as they are, one WebSocket message each, to every connection |
  * | `POST /__control/request` | `{"method", "params"?}` | a request to every connection; answers `{"answers": […]}` |
  * | `POST /__control/notify` | `{"method", "params"?}` | a notification to every connection |
  *
  * A request with an `Origin` header is refused: no web page may drive it.
  */
-import * as Account from "./Account.ts"
 import type { Message } from "./Link.ts"
-import * as Login from "./Login.ts"
+import * as LoginControl from "./LoginControl.ts"
+import * as LoginState from "./LoginState.ts"
 import * as Script from "./Script.ts"
 import * as World from "./World.ts"
 
@@ -78,8 +83,8 @@ export const handle = async (
 ): Promise<Answer> => {
   if (verb === "GET") {
     return action === "" || action === "stats"
-      ? { status: 200, body: World.stats(world) }
-      : { status: 404, body: { error: `unknown: ${action}` } }
+      ? { status: 200, body: { ...World.stats(world), ...LoginState.stats(world) } }
+      : ((await LoginControl.read(world, action)) ?? { status: 404, body: { error: `unknown: ${action}` } })
   }
   if (action === "raw") return raw(world, query, body)
   const given = readJson(body)
@@ -91,6 +96,7 @@ export const handle = async (
     case "reset":
       world.standing = world.options.script
       world.queue.length = 0
+      LoginControl.reset(world)
       return ok
     case "crash":
       setTimeout(() => process.kill(process.pid, "SIGKILL"), 10)
@@ -101,18 +107,12 @@ export const handle = async (
     case "drop":
       for (const link of world.links) link.cut()
       return ok
-    case "login":
-      Login.login(world, Account.make(String(given["name"] ?? world.options.account)))
-      return ok
-    case "logout":
-      Login.logout(world)
-      return ok
     case "request":
       return ask(world, String(given["method"]), given["params"] ?? {})
     case "notify":
       for (const link of world.links) link.notify(String(given["method"]), given["params"] ?? {})
       return ok
     default:
-      return { status: 404, body: { error: `unknown: ${action}` } }
+      return LoginControl.write(world, action, given) ?? { status: 404, body: { error: `unknown: ${action}` } }
   }
 }

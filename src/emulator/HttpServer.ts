@@ -3,7 +3,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import * as Control from "./Control.ts"
-import type { Page } from "./LoginPage.ts"
+import type { Page } from "./LoginHtml.ts"
 import * as LoginRoutes from "./LoginRoutes.ts"
 import type { World } from "./World.ts"
 
@@ -52,12 +52,7 @@ const serve = async (world: World, request: IncomingMessage, response: ServerRes
     return sendText(response, answer.status, "application/json", JSON.stringify(answer.body))
   }
   const form = new URLSearchParams(body.toString("utf8"))
-  sendPage(
-    response,
-    verb === "GET"
-      ? LoginRoutes.get(world, url.pathname, url.searchParams)
-      : LoginRoutes.post(world, url.pathname, url.searchParams, form)
-  )
+  sendPage(response, await LoginRoutes.answer(world, verb, url.pathname, url.searchParams, form))
 }
 
 export const make = (world: World): Server => {

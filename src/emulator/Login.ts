@@ -3,6 +3,7 @@
  */
 import { createHash, randomBytes, randomUUID } from "node:crypto"
 import * as Account from "./Account.ts"
+import * as LoginState from "./LoginState.ts"
 import * as World from "./World.ts"
 
 /** Reads the login of the work dir; a new work dir gets the demo account unless a login is required. */
@@ -57,11 +58,19 @@ export interface LoginUrl {
   readonly challenge: string
 }
 
+/** Nothing of ours is there. */
+const foreignBase = "https://login.example.com/lingma/login"
+
+const loginBase = (world: World.World): string =>
+  LoginState.of(world).page === "foreign"
+    ? foreignBase
+    : (world.options.loginBase ?? `http://127.0.0.1:${world.httpPort}/login`)
+
 export const generateUrl = (world: World.World): LoginUrl => {
   const nonce = randomUUID().replaceAll("-", "")
   const verifier = randomBytes(32).toString("base64url")
   const challenge = createHash("sha256").update(verifier).digest("base64url")
-  const url = new URL(world.options.loginBase ?? `http://127.0.0.1:${world.httpPort}/login`)
+  const url = new URL(loginBase(world))
   url.searchParams.set("state", nonce)
   url.searchParams.set("port", String(world.httpPort))
   url.searchParams.set("challenge", challenge)
@@ -88,9 +97,11 @@ export const consume = (
 
 /** The account of a user name and password, undefined when they are wrong. */
 export const check = (world: World.World, user: string, password: string): Account.Account | undefined => {
+  const state = LoginState.of(world)
   world.totals.loginSubmissions++
-  if (user === "" || password === "" || World.standingFault(world, "login_refused")) return undefined
-  const users = world.options.users
-  if (users !== undefined && users.get(user) !== password) return undefined
-  return Account.make(user)
+  LoginState.put(state.submissions, user, (state.submissions.get(user) ?? 0) + 1)
+  const known = state.users === undefined || state.users.get(user) === password
+  if (known && user !== "" && password !== "" && !World.standingFault(world, "login_refused")) return Account.make(user)
+  state.wrong++
+  return undefined
 }

@@ -3,7 +3,9 @@
  */
 import * as Account from "./Account.ts"
 import * as Login from "./Login.ts"
-import { html, type Page, variants } from "./LoginPage.ts"
+import { html, notFound, type Page } from "./LoginHtml.ts"
+import { variants } from "./LoginPage.ts"
+import * as LoginState from "./LoginState.ts"
 import type { World } from "./World.ts"
 
 /** The account of a callback's query, in the present form or the older one in clear. */
@@ -22,13 +24,22 @@ const callback = (world: World, query: URLSearchParams): Page => {
     : html("Login failed", `<p>${wrong}</p>`, 400)
 }
 
-const notFound = html("Not found", "", 404)
+const login = (world: World, route: string, query: URLSearchParams, form: URLSearchParams): Page | Promise<Page> => {
+  if (route === "GET /login") world.totals.loginPages++
+  const page = variants[LoginState.of(world).page]
+  return page !== undefined && Object.hasOwn(page, route) ? page[route]!(world, query, form) : notFound
+}
 
-export const get = (world: World, path: string, query: URLSearchParams): Page => {
+export const answer = (
+  world: World,
+  verb: string,
+  path: string,
+  query: URLSearchParams,
+  form: URLSearchParams
+): Page | Promise<Page> => {
+  if (path === "/login" || path.startsWith("/login/")) return login(world, `${verb} ${path}`, query, form)
+  if (verb !== "GET") return notFound
   switch (path) {
-    case "/login":
-      world.totals.loginPages++
-      return variants[world.options.loginPage]?.show(world, query) ?? notFound
     case "/auth/start":
       return { _tag: "Redirect", location: Login.generateUrl(world).loginUrl }
     case "/auth/callback":
@@ -41,6 +52,3 @@ export const get = (world: World, path: string, query: URLSearchParams): Page =>
       return notFound
   }
 }
-
-export const post = (world: World, path: string, query: URLSearchParams, form: URLSearchParams): Page =>
-  path === "/login" ? (variants[world.options.loginPage]?.submit(world, query, form) ?? notFound) : notFound

@@ -8,7 +8,7 @@
  * | `LINGMA_EMULATOR_ACCOUNT` | demo | name of the demo account |
  * | `LINGMA_EMULATOR_USERS` | any | `user:password,…` that the login page takes |
  * | `LINGMA_EMULATOR_LOGIN_BASE` | its own page | where login URLs point |
- * | `LINGMA_EMULATOR_LOGIN_PAGE` | plain | which login page is served |
+ * | `LINGMA_EMULATOR_LOGIN_PAGE` | plain | which login page is served, a name of LoginPage.ts |
  * | `LINGMA_EMULATOR_MODELS_DELAY_MS` | 0 | how long the model list stays empty after a login |
  * | `LINGMA_EMULATOR_ACK_LIMIT_MS` | 5000 | after this an unanswered push counts as missed |
  *

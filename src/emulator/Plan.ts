@@ -62,6 +62,13 @@ const countedPieces = (tokens: number): ReadonlyArray<Piece> => {
   return made
 }
 
+/** Read only as it is sent. */
+const stamped: Piece = {
+  get text() {
+    return `${process.hrtime.bigint() / 1000n} `
+  }
+}
+
 const toPieces = (given: string | ReadonlyArray<string | Piece>): ReadonlyArray<Piece> =>
   typeof given === "string" ? cut(given) : given.map((piece) => (typeof piece === "string" ? { text: piece } : piece))
 
@@ -89,7 +96,9 @@ export const make = (base: Script.Script, queued: Script.Script | undefined, que
       : script.text !== undefined
         ? cut(script.text)
         : script.tokens !== undefined
-          ? countedPieces(script.tokens)
+          ? script.stamp === 1
+            ? Array.from({ length: script.tokens }, () => stamped)
+            : countedPieces(script.tokens)
           : cut(greeting({ ...question, text: found.rest }))
   return {
     pieces,

@@ -5,6 +5,7 @@
  * | --- | --- | --- | --- |
  * | `text` | `LINGMA_EMULATOR_TEXT` | a greeting that repeats the question | the answer, cut into small chunks |
  * | `tokens` | `_TOKENS` | | N made-up chunks `t0 `, `t1 `, …, in place of `text` |
+ * | `stamp` | `_STAMP` | 0 | 1 = each of `tokens` is the microsecond of its sending, by the monotonic clock |
  * | `chunks` | `_CHUNKS` | | exact chunks, JSON: `["a", {"text": "b", "delay": 50}]`; `delay` = ms before it |
  * | `thoughts` | `_THOUGHTS` | some, for reasoning models | a text, or JSON like `chunks`; `""` for none |
  * | `interval` | `_INTERVAL_MS` | 30 | ms between chunks; 0 = as fast as the socket takes them |
@@ -45,6 +46,7 @@ const FaultList = Schema.transformOrFail(Schema.String, Schema.Any as Schema.Sch
 const Keys = Schema.Struct({
   text: Schema.optional(Text),
   tokens: Schema.optional(Whole),
+  stamp: Schema.optional(Whole),
   chunks: Schema.optional(Schema.Array(Chunk)),
   thoughts: Schema.optional(Schema.Union(Text, Schema.Array(Chunk))),
   interval: Schema.optional(Whole),
@@ -67,6 +69,7 @@ const decode = Schema.decodeUnknownEither(Keys, { onExcessProperty: "error" })
 const environment: ReadonlyArray<readonly [string, keyof Script]> = [
   ["TEXT", "text"],
   ["TOKENS", "tokens"],
+  ["STAMP", "stamp"],
   ["CHUNKS", "chunks"],
   ["THOUGHTS", "thoughts"],
   ["INTERVAL_MS", "interval"],
