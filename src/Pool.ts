@@ -2,7 +2,7 @@
  * The running instances: how many chats each one carries, and whether its turns go well.
  */
 import { Array as Arr, Context, Effect, Layer, Option, type Scope } from "effect"
-import type { Backend, BackendStatus } from "./Backend.ts"
+import type { Backend, BackendState, BackendStatus } from "./Backend.ts"
 import * as Health from "./domain/Health.ts"
 import * as Routing from "./domain/Routing.ts"
 
@@ -25,12 +25,15 @@ export interface PoolOptions {
   readonly maxInFlightPerInstance: number
 }
 
+/** States that lead to ready without anybody's doing. */
+const coming: ReadonlySet<BackendState> = new Set(["starting", "reconnecting"])
+
 export class Pool extends Context.Tag("lingma-gateway/Pool")<
   Pool,
   {
     /** Chooses an instance and counts the chat against it until the scope closes. */
     readonly lease: (key: Option.Option<string>) => Effect.Effect<Lease, never, Scope.Scope>
-    /** Another ready instance than the ones tried, if there is one. */
+    /** Another instance than the ones tried: a ready one, else one that is on its way back, else none. */
     readonly another: (
       key: Option.Option<string>,
       tried: ReadonlySet<string>
@@ -113,7 +116,9 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
         ),
       another: (key, tried) =>
         take((instances) => {
-          const others = instances.filter((instance) => instance.ready && !tried.has(instance.id))
+          const untried = instances.filter(({ id }) => !tried.has(id))
+          const ready = untried.filter((instance) => instance.ready)
+          const others = ready.length > 0 ? ready : untried.filter(({ state }) => coming.has(state))
           return Arr.isNonEmptyReadonlyArray(others)
             ? Option.some(Routing.pick(others, { key, turn: turn++ }))
             : Option.none()

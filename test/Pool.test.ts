@@ -78,16 +78,23 @@ describe("Pool", () => {
     })
   )
 
-  it.scoped("names another instance for a second try, if there is a ready one", () =>
+  it.scoped("names another instance for a second try: a ready one, else one on its way back", () =>
     Effect.gen(function* () {
-      let state: BackendState = "ready"
-      const pool = yield* Pool.make([backend("a"), backend("b", () => state)])
-      const other = yield* pool.another(none, new Set(["a"]))
-      assert.strictEqual(Option.getOrThrow(other).backend.id, "b")
-      state = "reconnecting"
-      assert.isTrue(Option.isNone(yield* pool.another(none, new Set(["a"]))))
-      assert.isTrue(Option.isNone(yield* pool.another(none, new Set(["a", "b"]))))
-      assert.deepStrictEqual(yield* loads(pool), [0, 1])
+      const state: { b: BackendState; c: BackendState } = { b: "ready", c: "starting" }
+      const pool = yield* Pool.make([backend("a"), backend("b", () => state.b), backend("c", () => state.c)])
+      const another = Effect.map(
+        pool.another(none, new Set(["a"])),
+        Option.map(({ backend }) => backend.id)
+      )
+      assert.deepStrictEqual(yield* another, Option.some("b"))
+      state.b = "failed"
+      assert.deepStrictEqual(yield* another, Option.some("c"))
+      state.c = "failed"
+      assert.deepStrictEqual(yield* another, Option.none())
+      state.b = "reconnecting"
+      assert.deepStrictEqual(yield* another, Option.some("b"))
+      assert.isTrue(Option.isNone(yield* pool.another(none, new Set(["a", "b", "c"]))))
+      assert.deepStrictEqual(yield* loads(pool), [0, 2, 1])
     })
   )
 

@@ -88,6 +88,8 @@ export const onClose = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, never, Drain | Scope.Scope> {
   const drain = yield* Drain
   yield* Effect.addFinalizer(() =>
-    Effect.flatMap(drain.run(limit), (how) => Effect.annotateLogs(Effect.logInfo("server drained"), { how }))
+    Effect.flatMap(Effect.zipRight(Effect.logInfo("server draining"), drain.run(limit)), (how) =>
+      Effect.annotateLogs(Effect.logInfo("server drained"), { how })
+    )
   )
 })

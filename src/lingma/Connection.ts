@@ -10,8 +10,8 @@ export interface ConnectionOptions {
   readonly url: string
   /** Milliseconds by a monotonic clock. */
   readonly now: () => number
-  /** Hears each message, synchronously; what it throws ends the connection. */
-  readonly onBody: (body: string) => void
+  /** Hears each message, synchronously, and may answer it; what it throws ends the connection. */
+  readonly onBody: (body: string, send: Send) => void
 }
 
 /** Sends one message; false when the socket is not open or takes no more. */
@@ -47,6 +47,14 @@ export const run = <E>(
       let heardAt = now()
       let wholeAt = now()
 
+      const send: Send = (message) => {
+        if (socket.readyState !== WebSocket.OPEN || socket.bufferedAmount > maxBacklog) return false
+        socket.send(Frame.encode(JSON.stringify(message)))
+        return true
+      }
+
+      const onBody = (body: string) => options.onBody(body, send)
+
       const gone = Effect.async<never, RpcDisconnected>((resume) => {
         // What comes after the break is not heard any more.
         const end = (reason: string) => {
@@ -59,7 +67,7 @@ export const run = <E>(
         socket.on("message", (data: Buffer) => {
           heardAt = now()
           try {
-            const broken = decoder.push(data, options.onBody)
+            const broken = decoder.push(data, onBody)
             if (broken !== undefined) end(broken.message)
           } catch {
             end("a message was not readable")
@@ -72,12 +80,6 @@ export const run = <E>(
       const opened = Effect.async<void>((resume) => {
         socket.once("open", () => resume(Effect.void))
       })
-      const send: Send = (message) => {
-        if (socket.readyState !== WebSocket.OPEN || socket.bufferedAmount > maxBacklog) return false
-        socket.send(Frame.encode(JSON.stringify(message)))
-        return true
-      }
-
       const look = Effect.suspend(() => {
         const at = now()
         if (!decoder.partial) wholeAt = at

@@ -3,7 +3,7 @@
  */
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { Array as Arr, Clock, Effect, Option, type Scope } from "effect"
+import { Array as Arr, Effect, Option, type Scope } from "effect"
 import type { Backend } from "../Backend.ts"
 import type { Settings } from "../Config.ts"
 import { version } from "../Version.ts"
@@ -53,13 +53,19 @@ const plans = (settings: Settings): ReadonlyArray<Plan> => {
 }
 
 /** Lets one start through at a time, and the next a little later. */
-const makeGate = Effect.sync(() => {
+const makeGate = Effect.map(Effect.clock, (clock) => {
+  const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
   let next = 0
-  return Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    const at = Math.max(now, next)
-    next = at + startsApart
-    return Effect.sleep(at - now)
+  const enter: Effect.Effect<void> = Effect.suspend(() => {
+    const wait = next - now()
+    if (wait > 0) return Effect.zipRight(Effect.sleep(wait), enter)
+    next = now() + startsApart
+    return Effect.void
   })
+  const left = Effect.sync(() => {
+    next = now() + startsApart
+  })
+  return <A, E, R>(start: Effect.Effect<A, E, R>) => Effect.zipRight(enter, Effect.ensuring(start, left))
 })
 
 export const make = (settings: Settings): Effect.Effect<Arr.NonEmptyReadonlyArray<Backend>, never, Scope.Scope> =>

@@ -19,7 +19,7 @@ export interface InstanceOptions {
   /** Named in the handshake. */
   readonly workDir: string
   /** Spreads the starts of a fleet. */
-  readonly gate: Effect.Effect<void>
+  readonly gate: <A, E, R>(start: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   readonly startupTimeout: Duration.Duration
   readonly rpcTimeout: Duration.Duration
   readonly version: string
@@ -32,11 +32,13 @@ export interface Instance {
   readonly rpc: Effect.Effect<LingmaRpc["Type"], BackendUnavailable>
   readonly loggedIn: Effect.Effect<void, NotLoggedIn | BackendUnavailable>
   readonly models: Effect.Effect<ReadonlyArray<Model>, BackendUnavailable>
+  /** A turn came to its end: should this process die, the next one starts without the delay of earlier failures. */
+  readonly proved: () => void
   /** Asks for account and models again, soon, because an answer said that they changed. */
   readonly refreshSoon: () => void
 }
 
-/** Doubles from half a second up to 30 s, jittered; starts over after a quiet minute. */
+/** Doubles from half a second up to 30 s, jittered; starts over after a quiet minute, or a process that answered. */
 export const restart = Schedule.exponential("500 millis").pipe(
   Schedule.union(Schedule.spaced("30 seconds")),
   Schedule.jittered,
@@ -63,6 +65,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
     let startedAt = 0
     /** Whether the last attempt to start got as far as ready. */
     let hopeful = true
+    let useful = false
     let lastError: string | undefined
 
     const unavailable = () => new BackendUnavailable({ instance: id, detail: lastError ?? "not ready" })
@@ -103,8 +106,9 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
     /** From spawn to exit; never succeeds. */
     const life = Effect.gen(function* () {
       starts++
+      useful = false
       startedAt = now()
-      const endpoint = yield* options.find
+      const endpoint = yield* options.gate(options.find)
       const rpc = yield* LingmaRpc.make({
         url: endpoint.url,
         isOurs: endpoint.isOurs,
@@ -150,10 +154,10 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
 
     const schedule = yield* Schedule.driver(restart)
     yield* to("starting").pipe(
-      Effect.zipRight(options.gate),
       Effect.zipRight(Effect.scoped(life)),
       Effect.either,
       Effect.flatMap((end) => (Either.isLeft(end) ? ended(end.left) : Effect.void)),
+      Effect.zipRight(Effect.suspend(() => (useful ? schedule.reset : Effect.void))),
       Effect.zipRight(wake.close),
       Effect.zipRight(Effect.raceFirst(schedule.next(undefined), wake.await)),
       Effect.forever,
@@ -179,6 +183,9 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
     return {
       state,
       rpc,
+      proved: () => {
+        useful = true
+      },
       refreshSoon: () => {
         auth = false
         refreshNow.unsafeOpen()

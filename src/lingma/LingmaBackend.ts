@@ -61,6 +61,7 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
       yield* Effect.addFinalizer(() =>
         Effect.sync(() => {
           if (turn.failure()?._tag === "NotLoggedIn") instance.refreshSoon()
+          else if (turn.state() === "finished") instance.proved()
         })
       )
       const cwd = yield* directory(ask)

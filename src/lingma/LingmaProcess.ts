@@ -172,7 +172,10 @@ export const make = (options: LaunchOptions): Effect.Effect<LingmaProcess, Proce
       })
     }
     const exited = Deferred.await(ended)
-    return child.pid === undefined ? yield* exited : { pid: child.pid, exited }
+    if (child.pid === undefined) return yield* exited
+    const { httpPort, socketPort, workDir } = options
+    yield* Effect.annotateLogs(Effect.logInfo("Lingma started"), { pid: child.pid, socketPort, httpPort, workDir })
+    return { pid: child.pid, exited }
   })
 
 /** SIGINT to Lingma, as its own clients do; SIGKILL to the group when it has not gone in time. */

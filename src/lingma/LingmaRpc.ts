@@ -114,10 +114,11 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
     let strayReplies = 0
     let strayPushes = 0
 
-    const onRequest = (method: string, message: Pushes.Json) => {
+    const onRequest = (method: string, message: Pushes.Json, send: Connection.Send) => {
       const params = Pushes.isRecord(message["params"]) ? message["params"] : {}
       const id = message["id"]
-      if (id !== undefined && id !== null) write({ jsonrpc: "2.0", id, ...Pushes.answer(method, params) })
+      // On the socket it came by: Lingma asks before the handshake, too.
+      if (id !== undefined && id !== null) send({ jsonrpc: "2.0", id, ...Pushes.answer(method, params) })
       const { requestId, sessionId } = Pushes.addressOf(params)
       const sink = requestId === undefined ? bySession.get(sessionId ?? "") : byRequest.get(requestId)
       if (sink !== undefined) sink.onPush(method, params)
@@ -125,11 +126,11 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
       else options.onPush?.(method, params)
     }
 
-    const onBody = (body: string) => {
+    const onBody = (body: string, send: Connection.Send) => {
       const message: unknown = JSON.parse(body)
       if (!Pushes.isRecord(message)) throw new Error("not an object")
       const method = message["method"]
-      if (typeof method === "string") onRequest(method, message)
+      if (typeof method === "string") onRequest(method, message, send)
       else if (!calls.reply(message)) strayReplies++
     }
 

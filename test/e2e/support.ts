@@ -61,7 +61,11 @@ const spawned = (args: ReadonlyArray<string>, env: Record<string, string>) =>
   )
 
 /** Polls until `read` gives something. */
-export const eventually = <A>(read: () => A | undefined, what: string, within = "15 seconds" as const) =>
+export const eventually = <A>(
+  read: () => A | undefined,
+  what: string,
+  within: "5 seconds" | "15 seconds" = "15 seconds"
+) =>
   Effect.suspend(() => {
     const value = read()
     return value === undefined || value === false ? Effect.fail(what) : Effect.succeed(value)
@@ -148,17 +152,108 @@ export const children = (program: Program): ReadonlyArray<number> =>
       }
     })
 
-const isLingma = (pid: number) => !readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith("/bin/sh")
-/** The Lingma process itself. */
-export const lingma = (program: Program): number => children(program).filter(isLingma)[0] ?? 0
+interface Lingma {
+  readonly pid: number
+  /** As in `inst-2`; `lingma` when there is one only. */
+  readonly name: string
+  readonly httpPort: number
+}
+
+const toLingma = (pid: number): ReadonlyArray<Lingma> => {
+  try {
+    const line = readFileSync(`/proc/${pid}/cmdline`, "utf8")
+    // The shell that watches over it has the same arguments.
+    if (line.startsWith("/bin/sh") || !line.includes("--httpPort=")) return []
+    const name = /--workDir=([^\0]+)/.exec(line)?.[1]?.split("/").at(-1) ?? ""
+    return [{ pid, name, httpPort: Number(/--httpPort=(\d+)/.exec(line)?.[1]) }]
+  } catch {
+    return []
+  }
+}
+
+/** The Lingma processes that live now, by name. */
+export const lingmas = (program: Program): ReadonlyArray<Lingma> =>
+  children(program)
+    .flatMap(toLingma)
+    .sort((a, b) => a.name.localeCompare(b.name))
+
+/** The only Lingma process. */
+export const lingma = (program: Program): number => lingmas(program)[0]?.pid ?? 0
+
+/** A word to an emulator behind the gateway's back. */
+export const control = ({ httpPort }: Lingma, action: string, body: unknown = {}) =>
+  Effect.promise(() =>
+    fetch(`http://127.0.0.1:${httpPort}/__control/${action}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: typeof body === "string" ? body : JSON.stringify(body)
+    })
+  )
 
 interface Stats {
   readonly turnsRunning: number
   readonly sessions: number
+  readonly missedAcks: number
 }
-/** What the emulator says of itself. */
+/** What the emulators say of themselves, summed. */
 export const stats = (program: Program): Effect.Effect<Stats> =>
   Effect.promise(async () => {
-    const port = /--httpPort=(\d+)/.exec(readFileSync(`/proc/${lingma(program)}/cmdline`, "utf8"))?.[1]
-    return (await (await fetch(`http://127.0.0.1:${port}/__control`)).json()) as Stats
+    const all = await Promise.all(
+      lingmas(program).map(
+        async ({ httpPort }) => (await (await fetch(`http://127.0.0.1:${httpPort}/__control`)).json()) as Stats
+      )
+    )
+    const sum = (field: keyof Stats) => all.reduce((total, one) => total + one[field], 0)
+    return { turnsRunning: sum("turnsRunning"), sessions: sum("sessions"), missedAcks: sum("missedAcks") }
   })
+
+export interface Concurrency {
+  readonly in_flight: number
+  readonly queued: number
+  readonly accepted_total: number
+  readonly rejected_total: number
+  readonly abandoned_total: number
+  readonly completed_total: number
+  readonly failed_total: number
+  readonly cancelled_total: number
+}
+interface Internal {
+  readonly stats: Readonly<Record<string, number>>
+  readonly concurrency: Concurrency
+  readonly pool: {
+    readonly ready: number
+    readonly instances: ReadonlyArray<{
+      readonly name: string
+      readonly state: string
+      readonly in_flight: number
+      readonly restarts: number
+      readonly ejected: boolean
+      readonly ejections_total: number
+      readonly last_error: string | null
+    }>
+  }
+}
+export const internalStats = async (program: Program): Promise<Internal> =>
+  (await (await fetch(`${program.base}/internal/stats`)).json()) as Internal
+
+/** Waits until nothing is held anywhere, and says what still is when that takes too long. */
+export const settled = (program: Program, within: "2 seconds" | "10 seconds" = "10 seconds") =>
+  Effect.gen(function* () {
+    const { concurrency, pool } = yield* Effect.promise(() => internalStats(program))
+    const { sessions, turnsRunning } = yield* stats(program)
+    const held = {
+      slots: concurrency.in_flight,
+      queued: concurrency.queued,
+      leases: pool.instances.reduce((sum, one) => sum + one.in_flight, 0),
+      sessions,
+      turnsRunning
+    }
+    return yield* Object.values(held).every((n) => n === 0) ? Effect.succeed(concurrency) : Effect.fail(held)
+  }).pipe(
+    Effect.retry(Schedule.spaced("50 millis").pipe(Schedule.upTo(within))),
+    Effect.mapError((held) => new Error(`still held: ${JSON.stringify(held)}`))
+  )
+
+/** Whether every chat that was let in has come to one end. */
+export const isBalanced = (c: Concurrency) =>
+  c.accepted_total === c.completed_total + c.failed_total + c.cancelled_total + c.in_flight

@@ -26,7 +26,7 @@ const instance = (dir: string, before = "") =>
     rpcTimeout: Duration.seconds(5),
     version: "0",
     workDir: join(dir, "work"),
-    gate: Effect.void,
+    gate: (start) => start,
     find: Endpoint.launched({
       command: "/bin/sh",
       prefix: ["-c", `${before}exec "${process.execPath}" "${emulator}" "$@"`, "sh"],

@@ -153,6 +153,19 @@ describe("LingmaRpc", () => {
     })
   )
 
+  it.scopedLive("answers what the other side asks before the handshake", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeLingma.make(
+        () => {},
+        (peer) => peer.send({ jsonrpc: "2.0", id: "first", method: "extension/register", params: {} })
+      )
+      yield* connect(fake.url)
+      const answer = yield* fake.heard(({ id }) => id === "first").pipe(Effect.timeout("2 seconds"))
+      assert.notStrictEqual(answer.result, undefined)
+      assert.strictEqual(fake.received.length, 2)
+    })
+  )
+
   it.scopedLive("answers every request of the other side at once, and refuses tools", () =>
     Effect.gen(function* () {
       const others: Array<string> = []

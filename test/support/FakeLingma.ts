@@ -29,8 +29,8 @@ export interface FakeLingma {
   readonly peers: ReadonlyArray<Peer>
 }
 
-/** `initialize` is answered; everything else goes to `on`. */
-export const make = (on: (message: Message, peer: Peer) => void = () => {}) =>
+/** `initialize` is answered; everything else goes to `on`. `greet` speaks first. */
+export const make = (on: (message: Message, peer: Peer) => void = () => {}, greet: (peer: Peer) => void = () => {}) =>
   Effect.gen(function* () {
     const received: Array<Message> = []
     const peers: Array<Peer> = []
@@ -46,6 +46,7 @@ export const make = (on: (message: Message, peer: Peer) => void = () => {}) =>
         drop: () => socket.terminate()
       }
       peers.push(peer)
+      greet(peer)
       socket.on("error", () => {})
       socket.on("message", (data: Buffer) =>
         decoder.push(data, (body) => {
