@@ -16,6 +16,7 @@ import * as Usage from "./domain/Usage.ts"
 import { Guard } from "./Guard.ts"
 import { type Answered, type ChatOutcome, Metrics } from "./Metrics.ts"
 import { type Lease, Pool } from "./Pool.ts"
+import * as Scoped from "./Scoped.ts"
 import * as Watchdog from "./Watchdog.ts"
 
 export interface ChatRun {
@@ -69,9 +70,6 @@ const mayRetry = (error: ChatError, mode: AskMode): boolean => {
       return false
   }
 }
-
-const finallyDo = (run: () => void) =>
-  Effect.flatMap(Effect.scope, (scope) => Scope.addFinalizer(scope, Effect.sync(run)))
 
 const logFailure = (error: ChatError, how: string) =>
   Effect.suspend(() => {
@@ -148,8 +146,8 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       const opened = now()
       let outcome: ChatOutcome = "cancelled"
       let answer: (() => Answered) | undefined
-      yield* finallyDo(() =>
-        metrics.chatEnded({ ...request.origin, outcome, answer: answer?.(), millis: now() - opened })
+      yield* Scoped.onClose(
+        Effect.sync(() => metrics.chatEnded({ ...request.origin, outcome, answer: answer?.(), millis: now() - opened }))
       )
       budget.request(opened)
       const slot = yield* Effect.tapError(guard.slot, () => Effect.sync(() => (outcome = "rejected")))
@@ -170,19 +168,21 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         return { instance: backend.id, model: key, mode, firstTokenMillis, ...used }
       }
       // A turn that still runs when its scope closes was cancelled, which slot and lease assume by themselves.
-      yield* Effect.addFinalizer(() => {
-        const failure = turn.failure()
-        if (failure !== undefined) {
-          end("failed")
-          lease.settle(blame(failure) ?? "failed")
-          return logFailure(failure, "chat failed")
-        }
-        if (turn.state() === "finished") {
-          end("completed")
-          lease.settle("completed")
-        }
-        return Effect.void
-      })
+      yield* Scoped.onClose(
+        Effect.suspend(() => {
+          const failure = turn.failure()
+          if (failure !== undefined) {
+            end("failed")
+            lease.settle(blame(failure) ?? "failed")
+            return logFailure(failure, "chat failed")
+          }
+          if (turn.state() === "finished") {
+            end("completed")
+            lease.settle("completed")
+          }
+          return Effect.void
+        })
+      )
       const { emulated, id: servedBy } = backend
       return { servedBy, emulated, model: key, tokens, firstTokenMillis, turn, events: Turn.toStream(turn) }
     })

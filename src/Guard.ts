@@ -6,6 +6,7 @@
  */
 import { Clock, Context, Duration, Effect, Exit, Layer, Random, type Scope } from "effect"
 import { Overloaded } from "./domain/ChatError.ts"
+import * as Scoped from "./Scoped.ts"
 
 export interface GuardOptions {
   readonly maxInFlight: number
@@ -93,10 +94,7 @@ export class Guard extends Context.Tag("lingma-gateway/Guard")<
           outcome ??= how
         }
       }
-      return Effect.as(
-        Effect.addFinalizer(() => Effect.sync(() => leave(outcome ?? "cancelled"))),
-        slot
-      )
+      return Effect.as(Scoped.onClose(Effect.sync(() => leave(outcome ?? "cancelled"))), slot)
     })
 
     const reject = (reason: Overloaded["reason"]) =>

@@ -5,6 +5,7 @@ import { Array as Arr, Context, Effect, Layer, Option, type Scope } from "effect
 import type { Backend, BackendState, BackendStatus } from "./Backend.ts"
 import * as Health from "./domain/Health.ts"
 import * as Routing from "./domain/Routing.ts"
+import * as Scoped from "./Scoped.ts"
 
 export interface Instance extends BackendStatus, Routing.Candidate {
   readonly backend: Backend
@@ -80,7 +81,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
 
     /** Chosen and counted in one step, so that the next pick sees it. */
     const take = (pick: (instances: Arr.NonEmptyReadonlyArray<Instance>) => Option.Option<Instance>) =>
-      Effect.acquireRelease(
+      Scoped.acquire(
         Effect.map(snapshot, (instances) =>
           Option.map(pick(instances), ({ backend }) => {
             const { id } = backend

@@ -4,6 +4,7 @@
 import { Duration, Effect, type Scope } from "effect"
 import { UpstreamTimeout } from "./domain/ChatError.ts"
 import type { Turn } from "./domain/Turn.ts"
+import * as Scoped from "./Scoped.ts"
 
 export interface Limits {
   readonly firstTokenTimeout: Duration.Duration
@@ -61,7 +62,7 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
 
   const watch: Watchdog["watch"] = (turn, instance) =>
     Effect.asVoid(
-      Effect.acquireRelease(
+      Scoped.acquire(
         Effect.suspend(() => {
           const at = now()
           const entry: Watched = { turn, instance, end: at + total, seen: 0, deadline: at + first }

@@ -4,6 +4,7 @@
 import { Effect, Either, type Scope } from "effect"
 import type { Ask } from "../domain/Chat.ts"
 import type { Turn } from "../domain/Turn.ts"
+import * as Scoped from "../Scoped.ts"
 import type { Sink } from "./LingmaRpc.ts"
 import * as Protocol from "./Protocol.ts"
 import { type RpcDisconnected, RpcRejected } from "./RpcError.ts"
@@ -36,7 +37,7 @@ export const begin = (
     })
 
     // Runs after the subscription below has gone with the same scope.
-    yield* Effect.addFinalizer(() =>
+    yield* Scoped.onClose(
       Effect.suspend(() => {
         if (turn.state() === "finished") return Effect.sync(clear)
         const told = rpc.send(Protocol.chatStop, { requestId: ask.requestId }, { timeout: stopWithin, onReply: clear })

@@ -63,8 +63,10 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
     let models: ReadonlyArray<Model> = []
     let starts = 0
     let startedAt = 0
-    /** Whether the last attempt to start got as far as ready. */
+    /** Whether waiting makes sense: it never was up and has not failed yet, or it was up and failed once at most. */
     let hopeful = true
+    /** Starts in a row that did not get as far as ready; undefined before the first that did. */
+    let failures: number | undefined
     let useful = false
     let lastError: string | undefined
 
@@ -145,7 +147,8 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
 
     const ended = (error: LingmaProcess.ProcessExited) =>
       Effect.gen(function* () {
-        hopeful = current !== undefined
+        failures = current !== undefined ? 0 : failures === undefined ? undefined : failures + 1
+        hopeful = failures !== undefined && failures < 2
         current = undefined
         lastError = error.detail
         yield* to(hopeful ? "reconnecting" : "failed")

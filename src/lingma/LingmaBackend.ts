@@ -8,6 +8,7 @@ import type { Backend } from "../Backend.ts"
 import type { Ask } from "../domain/Chat.ts"
 import { BackendFailure, NotLoggedIn, type TurnError } from "../domain/ChatError.ts"
 import * as Turn from "../domain/Turn.ts"
+import * as Scoped from "../Scoped.ts"
 import * as AskDialect from "./AskDialect.ts"
 import * as Instance from "./Instance.ts"
 import { describe, type RpcError } from "./RpcError.ts"
@@ -58,7 +59,7 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
     const chat = Effect.fn("LingmaBackend.chat")(function* (ask: Ask) {
       const rpc = yield* instance.rpc
       const turn = Turn.make({ instance: id })
-      yield* Effect.addFinalizer(() =>
+      yield* Scoped.onClose(
         Effect.sync(() => {
           if (turn.failure()?._tag === "NotLoggedIn") instance.refreshSoon()
           else if (turn.state() === "finished") instance.proved()

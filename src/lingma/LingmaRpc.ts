@@ -5,6 +5,7 @@
  * A lost connection fails what was pending.
  */
 import { Context, Duration, Effect, Either, Layer, Schedule, Schema, type Scope, Stream, SubscriptionRef } from "effect"
+import * as Scoped from "../Scoped.ts"
 import * as Calls from "./Calls.ts"
 import * as Connection from "./Connection.ts"
 import * as Protocol from "./Protocol.ts"
@@ -147,19 +148,26 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
       how: { readonly timeout?: Duration.DurationInput; readonly onReply?: (result: R) => void } = {}
     ): Effect.Effect<R, RpcError> => {
       const millis = Duration.toMillis(how.timeout ?? options.timeout)
-      const reply = Effect.async<R, RpcError>((resume) => {
+      return Effect.async<R, RpcError>((resume) => {
         const wait = how.onReply === undefined ? millis : millis + lateReplies
         const id = request(method.name, params, wait, (raw) => {
           const result = decode(method, raw)
+          clearTimeout(timer)
           if (Either.isRight(result)) how.onReply?.(result.right)
           resume(result)
         })
-        if (id === undefined) resume(notConnected)
-        return Effect.sync(() => {
-          if (id !== undefined && how.onReply === undefined) calls.forget(id)
-        })
+        if (id === undefined) return resume(notConnected)
+        const leave = () => {
+          clearTimeout(timer)
+          if (how.onReply === undefined) calls.forget(id)
+        }
+        // Not `Effect.timeout`, which is two fibers for each call.
+        const timer = setTimeout(() => {
+          leave()
+          resume(new RpcTimeout({ method: method.name }))
+        }, millis)
+        return Effect.sync(leave)
       })
-      return Effect.timeoutFail(reply, { duration: millis, onTimeout: () => new RpcTimeout({ method: method.name }) })
     }
 
     const lose = (error: RpcDisconnected) =>
@@ -227,7 +235,7 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
       },
       post: (method, params, onReply) =>
         Effect.asVoid(
-          Effect.acquireRelease(
+          Scoped.acquire(
             Effect.suspend(() => {
               const id = request(method.name, params, Number.POSITIVE_INFINITY, (raw) => onReply(decode(method, raw)))
               return id === undefined ? notConnected : Effect.succeed(id)
@@ -237,7 +245,7 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
         ),
       subscribe: ({ requestId, sessionId }, sink) =>
         Effect.asVoid(
-          Effect.acquireRelease(
+          Scoped.acquire(
             Effect.flatMap(SubscriptionRef.get(state), (current) => {
               if (current !== "ready") return notConnected
               byRequest.set(requestId, sink)

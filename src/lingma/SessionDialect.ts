@@ -5,6 +5,7 @@ import { Effect, Either, type Scope } from "effect"
 import type { Ask } from "../domain/Chat.ts"
 import type { TurnError } from "../domain/ChatError.ts"
 import type { Turn } from "../domain/Turn.ts"
+import * as Scoped from "../Scoped.ts"
 import type { LingmaRpc } from "./LingmaRpc.ts"
 import * as Protocol from "./Protocol.ts"
 import { type RpcError, RpcMalformed } from "./RpcError.ts"
@@ -70,7 +71,7 @@ const open = (
   Effect.gen(function* () {
     let sessionId: string | undefined
     let closed = false
-    yield* Effect.addFinalizer(() =>
+    yield* Scoped.onClose(
       Effect.sync(() => {
         closed = true
         if (sessionId !== undefined) onClose(sessionId)

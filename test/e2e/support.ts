@@ -195,9 +195,9 @@ interface Stats {
   readonly sessions: number
   readonly missedAcks: number
 }
-/** What the emulators say of themselves, summed. */
+/** What the emulators say of themselves, summed; asked again while one of them is coming up. */
 export const stats = (program: Program): Effect.Effect<Stats> =>
-  Effect.promise(async () => {
+  Effect.tryPromise(async () => {
     const all = await Promise.all(
       lingmas(program).map(
         async ({ httpPort }) => (await (await fetch(`http://127.0.0.1:${httpPort}/__control`)).json()) as Stats
@@ -205,7 +205,7 @@ export const stats = (program: Program): Effect.Effect<Stats> =>
     )
     const sum = (field: keyof Stats) => all.reduce((total, one) => total + one[field], 0)
     return { turnsRunning: sum("turnsRunning"), sessions: sum("sessions"), missedAcks: sum("missedAcks") }
-  })
+  }).pipe(Effect.retry(Schedule.spaced("50 millis").pipe(Schedule.upTo("10 seconds"))), Effect.orDie)
 
 export interface Concurrency {
   readonly in_flight: number
