@@ -3,7 +3,8 @@
  */
 import type { Effect, Scope } from "effect"
 import type { Ask } from "./domain/Chat.ts"
-import type { BackendUnavailable, LoginFailed, NotLoggedIn, TurnError } from "./domain/ChatError.ts"
+import type { BackendUnavailable, LoginFailed, LoginInProgress, NotLoggedIn, TurnError } from "./domain/ChatError.ts"
+import type { LoginState } from "./domain/Login.ts"
 import type { Model } from "./domain/Model.ts"
 import type { Turn } from "./domain/Turn.ts"
 
@@ -13,9 +14,31 @@ export interface BackendStatus {
   readonly state: BackendState
   /** Undefined until the instance has told. */
   readonly loggedIn: boolean | undefined
+  /** One word on the account: `signed_in`, `idle`, `running`, `waiting_for_person`, `login_failed:<reason>`. */
+  readonly login: string
   readonly restarts: number
   /** Why it is not ready, in words fit for an operator. */
   readonly lastError: string | undefined
+}
+
+export interface BackendIdentity {
+  readonly id: string
+  readonly userType: string
+}
+
+/** How an administrator signs an instance in. */
+export interface BackendLogin {
+  /** Whether logins begin by themselves. */
+  readonly automatic: boolean
+  readonly state: Effect.Effect<LoginState>
+  /** Who is signed in, asked of the instance; none when nobody is. */
+  readonly identity: Effect.Effect<BackendIdentity | undefined, BackendUnavailable>
+  /** Begins a login by a browser, also with automatic login off and while the account rests. Does not wait. */
+  readonly start: Effect.Effect<"running" | "already_running", LoginFailed>
+  /** An address at which a person signs in; the gateway notices when they have. */
+  readonly person: Effect.Effect<{ readonly url: string }, LoginFailed | BackendUnavailable>
+  /** Takes the address that a browser on another machine was sent to at the end. */
+  readonly callback: (url: string) => Effect.Effect<void, LoginFailed | BackendUnavailable>
 }
 
 export interface Backend {
@@ -25,7 +48,9 @@ export interface Backend {
   /** Cheap and synchronous: read for every request. */
   readonly status: Effect.Effect<BackendStatus>
   /** Connects and signs in when needed. Cheap once done. */
-  readonly ensureReady: Effect.Effect<void, NotLoggedIn | LoginFailed | BackendUnavailable>
+  readonly ensureReady: Effect.Effect<void, NotLoggedIn | LoginFailed | LoginInProgress | BackendUnavailable>
+  /** Undefined for a provider without accounts. */
+  readonly login?: BackendLogin
   /** The models offered, from memory; asks upstream only when nothing is known. */
   readonly models: Effect.Effect<ReadonlyArray<Model>, BackendUnavailable>
   /** Begins a turn. Closing the scope cancels it upstream if it still runs, and removes what it left there. */

@@ -64,6 +64,7 @@ const mayRetry = (error: ChatError, mode: AskMode): boolean => {
     case "BackendUnavailable":
     case "NotLoggedIn":
     case "LoginFailed":
+    case "LoginInProgress":
     case "QuotaExhausted":
       return true
     default:

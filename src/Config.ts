@@ -3,9 +3,9 @@
  *
  * A wrong value is reported by variable and rule, never by value.
  */
-import { Config, ConfigError, ConfigProvider, Context, Duration, Effect, Either, Layer, Option, Redacted } from "effect"
-import * as Account from "./domain/Account.ts"
+import { Config, ConfigError, ConfigProvider, Context, Effect, Either, Layer, Option } from "effect"
 import * as Model from "./domain/Model.ts"
+import * as Rule from "./SettingRules.ts"
 
 export interface Setting {
   readonly name: string
@@ -18,13 +18,11 @@ export interface Setting {
 /** Read by `.env.example`'s test, by `lingma-gateway config` and by the docs. */
 export const settings: Array<Setting> = []
 
-type Parse<A> = (text: string) => Either.Either<A, string>
-
 const setting = <A>(
   name: string,
   fallback: string,
   note: string,
-  parse: Parse<A>,
+  parse: Rule.Parse<A>,
   options?: { readonly secret?: boolean; readonly emptyIs?: "unset" | "wrong" }
 ): Config.Config<A> => {
   settings.push({ name, default: fallback, note, secret: options?.secret ?? false })
@@ -40,134 +38,76 @@ const setting = <A>(
   )
 }
 
-const text: Parse<string> = Either.right
-const optional: Parse<Option.Option<string>> = (raw) => Either.right(raw === "" ? Option.none() : Option.some(raw))
-const secret: Parse<Option.Option<Redacted.Redacted>> = (raw) =>
-  Either.right(raw === "" ? Option.none() : Option.some(Redacted.make(raw)))
-
-const number =
-  (min: number, max: number, kind: "an integer" | "a number"): Parse<number> =>
-  (raw) => {
-    const value = /^-?\d+(\.\d+)?$/.test(raw) ? Number(raw) : Number.NaN
-    const good = value >= min && value <= max && (kind === "a number" || Number.isInteger(value))
-    return good ? Either.right(value) : Either.left(`must be ${kind} from ${min} to ${max}`)
-  }
-const integer = (min: number, max: number) => number(min, max, "an integer")
-const seconds =
-  (min: number, max: number): Parse<Duration.Duration> =>
-  (raw) =>
-    Either.mapBoth(number(min, max, "a number")(raw), {
-      onLeft: (rule) => `${rule} (seconds)`,
-      onRight: Duration.seconds
-    })
-
-const flag: Parse<boolean> = (raw) =>
-  /^(true|1|yes|on)$/i.test(raw)
-    ? Either.right(true)
-    : /^(false|0|no|off)$/i.test(raw)
-      ? Either.right(false)
-      : Either.left("must be true or false")
-
-const oneOf =
-  <const A extends string>(...words: ReadonlyArray<A>): Parse<A> =>
-  (raw) => {
-    const word = words.find((candidate) => candidate === raw.toLowerCase())
-    return word === undefined ? Either.left(`must be one of ${words.join(", ")}`) : Either.right(word)
-  }
-
-const list: Parse<ReadonlyArray<string>> = (raw) => {
-  if (raw === "") return Either.right([])
-  const items = raw.split(",").map((item) => item.trim())
-  return items.includes("") ? Either.left("must be a comma separated list without empty items") : Either.right(items)
-}
-const keys: Parse<ReadonlyArray<Redacted.Redacted>> = (raw) =>
-  Either.map(list(raw), (items) => items.map((item) => Redacted.make(item)))
-
-const accounts: Parse<ReadonlyArray<Account.Account>> = (raw) => (raw === "" ? Either.right([]) : Account.parse(raw))
-
-export type Attach = "no" | "auto" | ReadonlyArray<string>
-const attach: Parse<Attach> = (raw) => {
-  if (raw === "") return Either.right("no")
-  if (raw.toLowerCase() === "auto") return Either.right("auto")
-  return Either.filterOrLeft(
-    list(raw),
-    (urls) => urls.every((url) => URL.canParse(url) && /^wss?:$/.test(new URL(url).protocol)),
-    () => "must be auto, or a comma separated list of addresses such as ws://127.0.0.1:36510/"
-  )
-}
-
-const count: Parse<Option.Option<number>> = (raw) =>
-  raw === "" ? Either.right(Option.none()) : Either.map(integer(1, 64)(raw), Option.some)
-
-const environmentNames: Parse<ReadonlyArray<string>> = (raw) =>
-  Either.filterOrLeft(
-    list(raw),
-    (names) => names.every((name) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)),
-    () => "must be a comma separated list of variable names"
-  )
-
-const origins: Parse<ReadonlyArray<string>> = (raw) =>
-  Either.filterOrLeft(
-    list(raw),
-    (items) => items.every((item) => URL.canParse(item) && new URL(item).origin === item),
-    () => "must be a comma separated list of origins such as https://app.example.com"
-  )
-
 const key = { secret: true, emptyIs: "wrong" } as const
 
 export const config = Config.all({
-  host: setting("GATEWAY_HOST", "127.0.0.1", "address to listen on; another than loopback needs API_KEYS", text),
-  port: setting("GATEWAY_PORT", "8370", "port to listen on; 0 takes a free one", integer(0, 65535)),
-  allowOpen: setting("GATEWAY_ALLOW_OPEN", "false", "serve other hosts without API_KEYS", flag),
-  apiKeys: setting("API_KEYS", "", "comma separated; none = open on loopback only", keys, key),
-  adminKeys: setting("ADMIN_KEYS", "", "for /internal/*; none = API_KEYS open it", keys, key),
-  metricsToken: setting("METRICS_TOKEN", "", "for /metrics; none = an admin or API key", secret, key),
-  maxInFlight: setting("GATEWAY_MAX_IN_FLIGHT", "64", "chats running at once", integer(1, 100_000)),
-  queueTimeout: setting("GATEWAY_QUEUE_TIMEOUT_SEC", "30", "longest wait for a slot", seconds(0, 3600)),
-  queueMax: setting("GATEWAY_QUEUE_MAX", "256", "chats waiting at once; more are refused", integer(0, 1_000_000)),
-  bodyLimitMb: setting("GATEWAY_BODY_LIMIT_MB", "32", "largest request body", number(0.001, 1024, "a number")),
+  host: setting("GATEWAY_HOST", "127.0.0.1", "address to listen on; another than loopback needs API_KEYS", Rule.text),
+  port: setting("GATEWAY_PORT", "8370", "port to listen on; 0 takes a free one", Rule.integer(0, 65535)),
+  allowOpen: setting("GATEWAY_ALLOW_OPEN", "false", "serve other hosts without API_KEYS", Rule.flag),
+  apiKeys: setting("API_KEYS", "", "comma separated; none = open on loopback only", Rule.keys, key),
+  adminKeys: setting("ADMIN_KEYS", "", "for /internal/*; none = API_KEYS open it", Rule.keys, key),
+  metricsToken: setting("METRICS_TOKEN", "", "for /metrics; none = an admin or API key", Rule.secret, key),
+  maxInFlight: setting("GATEWAY_MAX_IN_FLIGHT", "64", "chats running at once", Rule.integer(1, 100_000)),
+  queueTimeout: setting("GATEWAY_QUEUE_TIMEOUT_SEC", "30", "longest wait for a slot", Rule.seconds(0, 3600)),
+  queueMax: setting("GATEWAY_QUEUE_MAX", "256", "chats waiting at once; more are refused", Rule.integer(0, 1_000_000)),
+  bodyLimitMb: setting("GATEWAY_BODY_LIMIT_MB", "32", "largest request body", Rule.number(0.001, 1024, "a number")),
   firstTokenTimeout: setting(
     "GATEWAY_FIRST_TOKEN_TIMEOUT_SEC",
     "120",
     "longest wait for a first event",
-    seconds(0.01, 86_400)
+    Rule.seconds(0.01, 86_400)
   ),
-  idleTimeout: setting("GATEWAY_IDLE_TIMEOUT_SEC", "60", "longest silence inside an answer", seconds(0.01, 86_400)),
-  totalTimeout: setting("GATEWAY_TOTAL_TIMEOUT_SEC", "1800", "longest answer", seconds(0.01, 604_800)),
-  keepAlive: setting("GATEWAY_KEEPALIVE_SEC", "15", "a comment in a silent stream this often", seconds(0.01, 3600)),
-  drainTimeout: setting("GATEWAY_DRAIN_TIMEOUT_SEC", "30", "time for running chats at shutdown", seconds(0, 3600)),
-  allowedHosts: setting("GATEWAY_ALLOWED_HOSTS", "", "further Host names taken on loopback", list),
-  corsOrigins: setting("GATEWAY_CORS_ORIGINS", "", "web origins that may call; none = no CORS", origins),
-  lingmaBin: setting("LINGMA_BIN", "", "path of the Lingma binary; none = the built-in emulator", optional),
-  lingmaWorkDir: setting("LINGMA_WORK_DIR", "data/lingma", "where Lingma keeps its session", text),
-  lingmaSocketPort: setting("LINGMA_SOCKET_PORT", "37010", "port of Lingma's WebSocket", integer(1, 65535)),
+  idleTimeout: setting(
+    "GATEWAY_IDLE_TIMEOUT_SEC",
+    "60",
+    "longest silence inside an answer",
+    Rule.seconds(0.01, 86_400)
+  ),
+  totalTimeout: setting("GATEWAY_TOTAL_TIMEOUT_SEC", "1800", "longest answer", Rule.seconds(0.01, 604_800)),
+  keepAlive: setting(
+    "GATEWAY_KEEPALIVE_SEC",
+    "15",
+    "a comment in a silent stream this often",
+    Rule.seconds(0.01, 3600)
+  ),
+  drainTimeout: setting("GATEWAY_DRAIN_TIMEOUT_SEC", "30", "time for running chats at shutdown", Rule.seconds(0, 3600)),
+  allowedHosts: setting("GATEWAY_ALLOWED_HOSTS", "", "further Host names taken on loopback", Rule.list),
+  corsOrigins: setting("GATEWAY_CORS_ORIGINS", "", "web origins that may call; none = no CORS", Rule.origins),
+  lingmaBin: setting("LINGMA_BIN", "", "path of the Lingma binary; none = the built-in emulator", Rule.optional),
+  lingmaWorkDir: setting("LINGMA_WORK_DIR", "data/lingma", "where Lingma keeps its session", Rule.text),
+  lingmaSocketPort: setting("LINGMA_SOCKET_PORT", "37010", "port of Lingma's WebSocket", Rule.integer(1, 65535)),
   attach: setting(
     "LINGMA_ATTACH",
     "",
     "auto, or ws://… addresses: use Lingmas that already run, never start or stop them",
-    attach
+    Rule.attach
   ),
-  accounts: setting("LINGMA_ACCOUNTS", "", "u1:p1,u2:p2 or JSON: one instance for each", accounts, key),
-  username: setting("LINGMA_USERNAME", "", "the account, when there is one", optional, key),
-  password: setting("LINGMA_PASSWORD", "", "its password", secret, key),
-  instanceCount: setting("LINGMA_INSTANCE_COUNT", "", "how many Lingmas; none = one for each account, else 1", count),
+  accounts: setting("LINGMA_ACCOUNTS", "", "u1:p1,u2:p2 or JSON: one instance for each", Rule.accounts, key),
+  username: setting("LINGMA_USERNAME", "", "the account, when there is one", Rule.optional, key),
+  password: setting("LINGMA_PASSWORD", "", "its password", Rule.secret, key),
+  instanceCount: setting(
+    "LINGMA_INSTANCE_COUNT",
+    "",
+    "how many Lingmas; none = one for each account, else 1",
+    Rule.count
+  ),
   maxInFlightPerInstance: setting(
     "LINGMA_MAX_IN_FLIGHT_PER_INSTANCE",
     "0",
     "chats at once on one instance; 0 = no limit of its own",
-    integer(0, 100_000)
+    Rule.integer(0, 100_000)
   ),
   agentPermissions: setting(
     "LINGMA_AGENT_PERMISSIONS",
     "refuse",
     "what Lingma may do here in agent mode",
-    oneOf("refuse")
+    Rule.oneOf("refuse")
   ),
-  startupTimeout: setting("LINGMA_STARTUP_TIMEOUT", "30", "time for Lingma to come up", seconds(0.1, 600)),
-  rpcTimeout: setting("LINGMA_RPC_TIMEOUT", "30", "time for one call to Lingma", seconds(0.1, 600)),
-  childEnv: setting("LINGMA_CHILD_ENV", "", "names of further variables Lingma may see", environmentNames),
-  defaultModel: setting("DEFAULT_MODEL", "auto", "what auto, lingma and agent mean", text),
-  defaultAskMode: setting("DEFAULT_ASK_MODE", "chat", "chat or agent", oneOf("chat", "agent")),
+  startupTimeout: setting("LINGMA_STARTUP_TIMEOUT", "30", "time for Lingma to come up", Rule.seconds(0.1, 600)),
+  rpcTimeout: setting("LINGMA_RPC_TIMEOUT", "30", "time for one call to Lingma", Rule.seconds(0.1, 600)),
+  childEnv: setting("LINGMA_CHILD_ENV", "", "names of further variables Lingma may see", Rule.environmentNames),
+  defaultModel: setting("DEFAULT_MODEL", "auto", "what auto, lingma and agent mean", Rule.text),
+  defaultAskMode: setting("DEFAULT_ASK_MODE", "chat", "chat or agent", Rule.oneOf("chat", "agent")),
   modelAliases: setting(
     "MODEL_ALIASES",
     "",
@@ -178,15 +118,54 @@ export const config = Config.all({
     "MODEL_FALLBACK",
     "none",
     "default = an unknown model means DEFAULT_MODEL",
-    oneOf("none", "default")
+    Rule.oneOf("none", "default")
   ),
+  autoLoginEnabled: setting(
+    "AUTO_LOGIN_ENABLED",
+    "",
+    "sign accounts in by a browser; true when there are any",
+    Rule.maybe(Rule.flag)
+  ),
+  autoLoginHeadless: setting("AUTO_LOGIN_HEADLESS", "true", "false shows the browser", Rule.flag),
+  autoLoginTimeout: setting("AUTO_LOGIN_TIMEOUT", "120", "time for one login", Rule.seconds(1, 3600)),
+  autoLoginMaxRetry: setting(
+    "AUTO_LOGIN_MAX_RETRY",
+    "2",
+    "most times a password is handed in before the account rests for 15 minutes",
+    Rule.integer(1, 10)
+  ),
+  autoLoginBrowser: setting("AUTO_LOGIN_BROWSER", "", "path of a Chromium or Chrome; none = looked for", Rule.optional),
+  autoLoginHosts: setting(
+    "AUTO_LOGIN_HOSTS",
+    Rule.LOGIN_HOSTS,
+    "host or host:port where a password may be typed",
+    Rule.hostList
+  ),
+  autoLoginOrganization: setting(
+    "AUTO_LOGIN_ORGANIZATION",
+    "",
+    "which one to choose where the login asks",
+    Rule.optional
+  ),
+  autoLoginScreenshots: setting(
+    "AUTO_LOGIN_SCREENSHOTS",
+    "false",
+    "a picture of a failed login in its work dir, fields masked; at most 5",
+    Rule.flag
+  ),
+  dedicatedDomainUrl: setting("DEDICATED_DOMAIN_URL", "", "enterprise endpoint of Lingma", Rule.endpoint),
   logLevel: setting(
     "LOG_LEVEL",
     "info",
     "trace, debug, info, warn, error or off",
-    oneOf("trace", "debug", "info", "warn", "error", "off")
+    Rule.oneOf("trace", "debug", "info", "warn", "error", "off")
   ),
-  logFormat: setting("LOG_FORMAT", "", "json or pretty; pretty on a terminal, else json", oneOf("json", "pretty", ""))
+  logFormat: setting(
+    "LOG_FORMAT",
+    "",
+    "json or pretty; pretty on a terminal, else json",
+    Rule.oneOf("json", "pretty", "")
+  )
 })
 
 /** A setting as it was written, or its default. */

@@ -1,17 +1,25 @@
 /**
  * The composition root: the only file that knows every layer.
  */
-import { type Array as Arr, Effect, Layer } from "effect"
+import { type Array as Arr, Effect, Layer, Option } from "effect"
 import type { Backend } from "./Backend.ts"
 import { Chat } from "./Chat.ts"
 import { GatewayConfig, type Settings } from "./Config.ts"
 import { Guard } from "./Guard.ts"
 import * as Server from "./http/Server.ts"
+import { AutoLogin } from "./lingma/AutoLogin.ts"
 import * as Fleet from "./lingma/Fleet.ts"
+import * as PlaywrightBrowser from "./lingma/PlaywrightBrowser.ts"
 import { Metrics } from "./Metrics.ts"
 import { Pool } from "./Pool.ts"
 
 const GuardFromConfig = Layer.unwrapEffect(Effect.map(GatewayConfig, Guard.layer))
+
+const Browsers = Layer.unwrapEffect(
+  Effect.map(GatewayConfig, ({ autoLoginBrowser, autoLoginHeadless: headless }) =>
+    PlaywrightBrowser.layer({ executable: Option.getOrUndefined(autoLoginBrowser), headless })
+  )
+)
 
 const Lingmas = Layer.unwrapScoped(
   Effect.flatMap(GatewayConfig, (settings) =>
@@ -23,7 +31,11 @@ const Lingmas = Layer.unwrapScoped(
 const served = Server.layer.pipe(Layer.provide(Chat.layerFromConfig), Layer.provide([GuardFromConfig, Metrics.layer]))
 
 /** The whole gateway, to be mounted on an `HttpServer`. */
-export const layer = served.pipe(Layer.provide(Lingmas))
+export const layer = served.pipe(
+  Layer.provide(Lingmas),
+  Layer.provide(AutoLogin.layerFromConfig),
+  Layer.provide(Browsers)
+)
 
 /** The gateway over given backends and settings, for tests and for embedding. */
 export const layerTest = (backends: Arr.NonEmptyReadonlyArray<Backend>, settings?: Partial<Settings>) =>

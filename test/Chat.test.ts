@@ -165,7 +165,7 @@ describe("Chat", () => {
   it.effect("fails at once when all are down", () => {
     const down = TestBackend.make(undefined, {
       id: "a",
-      status: Effect.succeed({ state: "failed", loggedIn: undefined, restarts: 3, lastError: "gone" }),
+      status: Effect.succeed({ state: "failed", loggedIn: undefined, restarts: 3, login: "idle", lastError: "gone" }),
       ensureReady: Effect.fail(new BackendUnavailable({ instance: "a", detail: "gone" }))
     })
     return Effect.gen(function* () {

@@ -7,7 +7,13 @@ import * as TestBackend from "./support/TestBackend.ts"
 const backend = (id: string, state: () => BackendState = () => "ready") =>
   TestBackend.make(undefined, {
     id,
-    status: Effect.sync(() => ({ state: state(), loggedIn: true, restarts: 0, lastError: undefined }))
+    status: Effect.sync(() => ({
+      state: state(),
+      loggedIn: true,
+      restarts: 0,
+      login: "signed_in",
+      lastError: undefined
+    }))
   }).backend
 
 const none = Option.none<string>()

@@ -5,6 +5,7 @@
  * `detail` and `cause` are for the log; no dialect may show them.
  */
 import { Schema } from "effect"
+import { loginReasons } from "./Login.ts"
 
 /** No slot became free in time, or the queue was full. `retryAfter` in whole seconds, at least 1. */
 export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", {
@@ -24,7 +25,13 @@ export class NotLoggedIn extends Schema.TaggedError<NotLoggedIn>()("NotLoggedIn"
 /** A login was tried and did not lead to a session. */
 export class LoginFailed extends Schema.TaggedError<LoginFailed>()("LoginFailed", {
   instance: Schema.String,
+  reason: Schema.Literal(...loginReasons),
   detail: Schema.String
+}) {}
+
+/** The account is being signed in, and that takes longer than the caller may wait. */
+export class LoginInProgress extends Schema.TaggedError<LoginInProgress>()("LoginInProgress", {
+  instance: Schema.String
 }) {}
 
 /** The instance cannot be reached at the moment: starting, reconnecting or failed. */
@@ -65,4 +72,4 @@ export class ModelNotFound extends Schema.TaggedError<ModelNotFound>()("ModelNot
 /** What may end a turn that a backend has accepted. */
 export type TurnError = BackendFailure | QuotaExhausted | NotLoggedIn | BackendUnavailable | UpstreamTimeout
 
-export type ChatError = TurnError | Overloaded | ShuttingDown | LoginFailed | ModelNotFound
+export type ChatError = TurnError | Overloaded | ShuttingDown | LoginFailed | LoginInProgress | ModelNotFound

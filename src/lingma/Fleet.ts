@@ -6,7 +6,9 @@ import { fileURLToPath } from "node:url"
 import { Array as Arr, Effect, Option, type Scope } from "effect"
 import type { Backend } from "../Backend.ts"
 import type { Settings } from "../Config.ts"
+import type { Account } from "../domain/Account.ts"
 import { version } from "../Version.ts"
+import type { AutoLogin } from "./AutoLogin.ts"
 import * as Discovery from "./Discovery.ts"
 import * as Endpoint from "./Endpoint.ts"
 import * as LingmaBackend from "./LingmaBackend.ts"
@@ -23,7 +25,11 @@ interface Plan {
   readonly find: Endpoint.Find
   readonly workDir: string
   readonly emulated: boolean
+  readonly account: Option.Option<Account>
 }
+
+const accountsOf = ({ accounts, password, username }: Settings): ReadonlyArray<Account> =>
+  accounts.length > 0 ? accounts : Option.toArray(Option.all({ username, password }))
 
 /** One instance keeps the plain directory and port; several get a directory each and any free ports. */
 const launches = (settings: Settings): ReadonlyArray<Plan> => {
@@ -31,6 +37,7 @@ const launches = (settings: Settings): ReadonlyArray<Plan> => {
   const emulated = Option.isNone(settings.lingmaBin)
   const base = emulated ? `${settings.lingmaWorkDir}-emulator` : settings.lingmaWorkDir
   const count = Option.getOrElse(settings.instanceCount, () => Math.max(1, settings.accounts.length))
+  const accounts = accountsOf(settings)
   return Arr.makeBy(count, (i) => {
     const workDir = count === 1 ? base : join(base, `inst-${i}`)
     const find = Endpoint.launched({
@@ -42,14 +49,19 @@ const launches = (settings: Settings): ReadonlyArray<Plan> => {
       httpPort: count === 1 ? defaultHttpPort : 0,
       childEnv: settings.childEnv
     })
-    return { find, workDir, emulated }
+    return { find, workDir, emulated, account: Arr.get(accounts, i) }
   })
 }
 
 const plans = (settings: Settings): ReadonlyArray<Plan> => {
   if (settings.attach === "no") return launches(settings)
   const finds = settings.attach === "auto" ? [Endpoint.found(Discovery.search)] : settings.attach.map(Endpoint.at)
-  return finds.map((find, i) => ({ find, workDir: join(settings.lingmaWorkDir, `attached-${i}`), emulated: false }))
+  return finds.map((find, i) => ({
+    find,
+    workDir: join(settings.lingmaWorkDir, `attached-${i}`),
+    emulated: false,
+    account: Arr.get(accountsOf(settings), i)
+  }))
 }
 
 /** Lets one start through at a time, and the next a little later. */
@@ -68,7 +80,9 @@ const makeGate = Effect.map(Effect.clock, (clock) => {
   return <A, E, R>(start: Effect.Effect<A, E, R>) => Effect.zipRight(enter, Effect.ensuring(start, left))
 })
 
-export const make = (settings: Settings): Effect.Effect<Arr.NonEmptyReadonlyArray<Backend>, never, Scope.Scope> =>
+export const make = (
+  settings: Settings
+): Effect.Effect<Arr.NonEmptyReadonlyArray<Backend>, never, AutoLogin | Scope.Scope> =>
   Effect.gen(function* () {
     const gate = yield* makeGate
     const backends = yield* Effect.forEach(plans(settings), (plan, i) =>

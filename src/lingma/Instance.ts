@@ -2,7 +2,7 @@
  * One Lingma, kept alive: its process, its connection, and what is known of its account and models.
  */
 import { type Duration, Effect, Either, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
-import type { BackendState, BackendStatus } from "../Backend.ts"
+import type { BackendIdentity, BackendState, BackendStatus } from "../Backend.ts"
 import { BackendUnavailable, NotLoggedIn } from "../domain/ChatError.ts"
 import type { Model } from "../domain/Model.ts"
 import type * as Endpoint from "./Endpoint.ts"
@@ -23,14 +23,20 @@ export interface InstanceOptions {
   readonly startupTimeout: Duration.Duration
   readonly rpcTimeout: Duration.Duration
   readonly version: string
+  /** Told whenever Lingma has said whether an account is signed in. */
+  readonly onAuth: (loggedIn: boolean) => void
 }
 
 export interface Instance {
-  readonly status: Effect.Effect<BackendStatus>
+  readonly status: Effect.Effect<Omit<BackendStatus, "login">>
   readonly state: SubscriptionRef.SubscriptionRef<BackendState>
   /** Waits while the instance comes up; fails at once where waiting has proved useless. */
   readonly rpc: Effect.Effect<LingmaRpc["Type"], BackendUnavailable>
   readonly loggedIn: Effect.Effect<void, NotLoggedIn | BackendUnavailable>
+  /** Looks anew, at most once a second, whether an account is signed in. */
+  readonly check: Effect.Effect<boolean>
+  /** Who is signed in, as far as is known. */
+  readonly identity: () => BackendIdentity | undefined
   readonly models: Effect.Effect<ReadonlyArray<Model>, BackendUnavailable>
   /** A turn came to its end: should this process die, the next one starts without the delay of earlier failures. */
   readonly proved: () => void
@@ -60,6 +66,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
     const refreshNow = yield* Effect.makeLatch(false)
     let current: LingmaRpc["Type"] | undefined
     let auth: boolean | undefined
+    let identity: BackendIdentity | undefined
     let models: ReadonlyArray<Model> = []
     let starts = 0
     let startedAt = 0
@@ -83,7 +90,10 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
 
     const ask = (rpc: LingmaRpc["Type"]): Effect.Effect<void, RpcError> =>
       Effect.gen(function* () {
-        auth = Protocol.isLoggedIn(yield* rpc.call(Protocol.authStatus, {}))
+        const status = yield* rpc.call(Protocol.authStatus, {})
+        auth = Protocol.isLoggedIn(status)
+        identity = auth ? { id: status?.id || status?.accountId || "", userType: status?.userType ?? "" } : undefined
+        options.onAuth(auth)
         models = Models.fromScenes(yield* rpc.call(Protocol.queryModels, {}))
       })
 
@@ -204,6 +214,8 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
         if (auth !== true) yield* fresh
         if (auth !== true) return yield* new NotLoggedIn({ instance: id, retriable: false })
       }),
+      check: Effect.map(fresh, () => auth === true),
+      identity: () => identity,
       models: Effect.gen(function* () {
         yield* rpc
         if (models.length === 0) yield* fresh

@@ -3,34 +3,55 @@
  */
 import { mkdir, mkdtemp, rm } from "node:fs/promises"
 import { join, resolve } from "node:path"
-import { Effect, type Scope } from "effect"
+import { Effect, type Option, type Scope } from "effect"
 import type { Backend } from "../Backend.ts"
+import type { Account } from "../domain/Account.ts"
 import type { Ask } from "../domain/Chat.ts"
 import { BackendFailure, NotLoggedIn, type TurnError } from "../domain/ChatError.ts"
+import * as Login from "../domain/Login.ts"
 import * as Turn from "../domain/Turn.ts"
 import * as Scoped from "../Scoped.ts"
 import * as AskDialect from "./AskDialect.ts"
+import { AutoLogin } from "./AutoLogin.ts"
 import * as Instance from "./Instance.ts"
 import { describe, type RpcError } from "./RpcError.ts"
 import * as SessionDialect from "./SessionDialect.ts"
 
-export interface LingmaBackendOptions extends Instance.InstanceOptions {
+export interface LingmaBackendOptions extends Omit<Instance.InstanceOptions, "onAuth"> {
   readonly emulated: boolean
+  readonly account: Option.Option<Account>
 }
 
 const saysLoggedOut = /not logged ?in|not login|please log ?in|login required|未登录|请登录/i
 
-export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, never, Scope.Scope> =>
+export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, never, AutoLogin | Scope.Scope> =>
   Effect.gen(function* () {
     const { id } = options
     const lifetime = yield* Effect.scope
-    const instance = yield* Instance.make(options)
+    const signedOut = yield* Effect.makeLatch(false)
+    let succeeded = () => {}
+    const instance = yield* Instance.make({
+      ...options,
+      onAuth: (loggedIn) => {
+        if (loggedIn) succeeded()
+        else signedOut.unsafeOpen()
+      }
+    })
+    const login = yield* (yield* AutoLogin).of({ ...options, rpc: instance.rpc, check: instance.check })
+    succeeded = login.succeeded
+    yield* signedOut.await.pipe(
+      Effect.zipRight(signedOut.close),
+      Effect.zipRight(login.begin),
+      Effect.forever,
+      Effect.interruptible,
+      Effect.forkScoped
+    )
     /** By connection: another process at the same place may speak another dialect. */
     const speaksAsk = new WeakSet<object>()
 
     const refused = (error: RpcError, turn: Turn.Turn): TurnError => {
       if (error._tag === "RpcRejected" && saysLoggedOut.test(error.detail)) {
-        return new NotLoggedIn({ instance: id, retriable: false })
+        return new NotLoggedIn({ instance: id, retriable: login.automatic })
       }
       return failure(error, turn.count() > 0)
     }
@@ -85,8 +106,17 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
     return {
       id,
       emulated: options.emulated,
-      status: instance.status,
-      ensureReady: instance.loggedIn,
+      status: Effect.zipWith(instance.status, login.state, (status, state) => ({
+        ...status,
+        login: status.loggedIn === true ? "signed_in" : Login.word(state)
+      })),
+      ensureReady: login.automatic
+        ? Effect.catchTag(instance.loggedIn, "NotLoggedIn", () => Effect.zipRight(login.signedIn, instance.loggedIn))
+        : instance.loggedIn,
+      login: {
+        ...login,
+        identity: instance.rpc.pipe(Effect.zipRight(instance.check), Effect.map(instance.identity))
+      },
       models: instance.models,
       chat
     }

@@ -59,6 +59,22 @@ export const authStatus = method("auth/status", Nothing, Schema.NullOr(AuthStatu
 export const isLoggedIn = (auth: AuthStatus | null): boolean =>
   auth !== null && ((auth.id ?? "") !== "" || (auth.accountId ?? "") !== "" || auth.status === 2)
 
+export const getEndpoint = method("config/getEndpoint", Nothing, Schema.NullOr(Schema.Struct({ endpoint: Text })))
+export const updateEndpoint = method(
+  "config/updateEndpoint",
+  Schema.Struct({ endpoint: Schema.String }),
+  Schema.NullOr(Schema.Struct({ success: Flag }))
+)
+
+const LoginUrl = Schema.NullOr(Schema.Struct({ loginUrl: Text, url: Text, success: Flag }))
+export const generateUrl = method("login/generateUrl", Schema.Struct({ loginDedicatedType: Schema.String }), LoginUrl)
+export const authLogin = method("auth/login", Nothing, LoginUrl)
+export const authCallback = method(
+  "login/auth_callback",
+  Schema.Struct({ nonce: Schema.String, auth: Schema.String, tokenString: Schema.String }),
+  Schema.NullOr(Schema.Struct({ success: Flag, errorCode: Text, errorMsg: Text }))
+)
+
 export const LingmaModel = Schema.Struct({
   key: Text,
   id: Text,

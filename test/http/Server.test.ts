@@ -137,7 +137,13 @@ describe("health", () => {
       const down = TestBackend.make(TestBackend.silent, {
         id: "inst-7",
         emulated: true,
-        status: Effect.succeed({ state: "failed", loggedIn: undefined, restarts: 3, lastError: "secret" })
+        status: Effect.succeed({
+          state: "failed",
+          loggedIn: undefined,
+          restarts: 3,
+          login: "idle",
+          lastError: "secret"
+        })
       })
       const { request } = yield* TestGateway.serve(down, { apiKeys: keys })
       const health = yield* request("/healthz")

@@ -4,9 +4,11 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Option, Schedule } from "effect"
+import { Duration, Effect, Layer, Option, Schedule } from "effect"
 import type { Backend } from "../../src/Backend.ts"
 import { GatewayConfig, type Settings } from "../../src/Config.ts"
+import { AutoLogin } from "../../src/lingma/AutoLogin.ts"
+import { Browser } from "../../src/lingma/Browser.ts"
 import * as Fleet from "../../src/lingma/Fleet.ts"
 
 const emulator = fileURLToPath(new URL("../../bin/lingma-emulator.js", import.meta.url))
@@ -18,6 +20,7 @@ const temporary = Effect.acquireRelease(
 
 const fleet = (dir: string, settings: Partial<Settings>) =>
   Effect.flatMap(GatewayConfig, Fleet.make).pipe(
+    Effect.provide(AutoLogin.layerFromConfig.pipe(Layer.provide(Browser.layerNoop))),
     Effect.provide(
       GatewayConfig.layer({
         lingmaBin: Option.some(emulator),

@@ -27,6 +27,7 @@ const instance = (dir: string, before = "") =>
     version: "0",
     workDir: join(dir, "work"),
     gate: (start) => start,
+    onAuth: () => {},
     find: Endpoint.launched({
       command: "/bin/sh",
       prefix: ["-c", `${before}exec "${process.execPath}" "${emulator}" "$@"`, "sh"],

@@ -51,7 +51,7 @@ export const make = (script: Script = say("Hel", "lo"), overrides: Partial<Backe
   const backend: Backend = {
     id,
     emulated: false,
-    status: Effect.succeed({ state: "ready", loggedIn: true, restarts: 0, lastError: undefined }),
+    status: Effect.succeed({ state: "ready", loggedIn: true, restarts: 0, login: "signed_in", lastError: undefined }),
     ensureReady: Effect.void,
     models: Effect.succeed(models),
     chat: Effect.fnUntraced(function* (ask: Ask) {

@@ -51,6 +51,7 @@ export const PoolInstance = Schema.Struct({
   ready: Schema.Boolean.annotations({ description: "Whether a chat may be sent there now" }),
   in_flight: Schema.Int,
   logged_in: Schema.NullOr(Schema.Boolean),
+  login: Schema.String,
   restarts: Schema.Int,
   ejected: Schema.Boolean,
   ejections_total: Schema.Int,
@@ -65,10 +66,95 @@ export const Stats = Schema.Struct({
   pool: Schema.Struct({ size: Schema.Int, ready: Schema.Int, instances: Schema.Array(PoolInstance) })
 }).annotations({ identifier: "Stats" })
 
+export const LoginView = Schema.Struct({
+  enabled: Schema.Boolean.annotations({ description: "Whether logins begin by themselves" }),
+  state: Schema.Literal("idle", "running", "failed"),
+  reason: Schema.NullOr(Schema.String),
+  detail: Schema.NullOr(Schema.String)
+}).annotations({ identifier: "Login" })
+
+const Identity = Schema.Struct({ id: Schema.String, userType: Schema.String })
+
+export const LoginStarted = Schema.Struct({
+  ok: Schema.Literal(true),
+  state: Schema.Literal("already_logged_in", "running", "already_running"),
+  instance: Schema.String,
+  auth: Schema.optional(Identity),
+  auto_login: Schema.optional(LoginView),
+  login_url: Schema.optional(
+    Schema.String.annotations({ description: "For a person to open; the gateway notices when they have signed in" })
+  )
+}).annotations({ identifier: "LoginStarted" })
+
+export const LoginStatus = Schema.Struct({
+  ok: Schema.Literal(true),
+  instances: Schema.Array(
+    Schema.Struct({
+      instance: Schema.String,
+      auto_login: LoginView,
+      auth: Schema.Union(
+        Schema.Struct({
+          logged_in: Schema.Boolean,
+          id: Schema.optional(Schema.String),
+          userType: Schema.optional(Schema.String)
+        }),
+        Schema.Struct({ error: Schema.String })
+      ),
+      state: Schema.String.annotations({
+        description: "signed_in, idle, running, waiting_for_person or login_failed:<reason>"
+      })
+    })
+  )
+}).annotations({ identifier: "LoginStatus" })
+
+export const LoginDone = Schema.Struct({
+  ok: Schema.Literal(true),
+  state: Schema.Literal("logged_in"),
+  instance: Schema.String
+}).annotations({ identifier: "LoginDone" })
+
+const longestUrl = 16_384
+
+export const LoginCallback = Schema.Struct({
+  url: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(longestUrl)),
+  instance: Schema.optional(Schema.NullOr(Schema.String))
+}).annotations({ identifier: "LoginCallback" })
+
 export class InternalApi extends HttpApiGroup.make("internal")
   .add(
     HttpApiEndpoint.get("stats", "/internal/stats")
       .addSuccess(Stats)
       .annotate(OpenApi.Summary, "Counters, the queue, and each instance")
+  )
+  .add(
+    HttpApiEndpoint.post("loginStart", "/internal/auto-login/start")
+      .setUrlParams(
+        Schema.Struct({
+          instance: Schema.optional(Schema.String),
+          browser: Schema.optional(Schema.Literal("true", "false"))
+        })
+      )
+      .addSuccess(LoginStarted)
+      .addError(Errors.withStatus(404))
+      .addError(Errors.withStatus(502))
+      .addError(Errors.withStatus(503))
+      .annotate(OpenApi.Summary, "Signs an instance in: by a browser, or at an address for a person")
+  )
+  .add(
+    HttpApiEndpoint.get("loginStatus", "/internal/auto-login/status")
+      .addSuccess(LoginStatus)
+      .annotate(OpenApi.Summary, "Who is signed in, and how far logins are")
+  )
+  .add(
+    HttpApiEndpoint.post("loginCallback", "/internal/auto-login/callback")
+      .setPayload(LoginCallback)
+      .addSuccess(LoginDone)
+      .addError(Errors.withStatus(400))
+      .addError(Errors.withStatus(404))
+      .addError(Errors.withStatus(413))
+      .addError(Errors.withStatus(415))
+      .addError(Errors.withStatus(502))
+      .addError(Errors.withStatus(503))
+      .annotate(OpenApi.Summary, "Takes the address a browser on another machine ended at")
   )
   .middleware(AdminKey) {}

@@ -3,14 +3,17 @@
  */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
-import { Effect, Layer } from "effect"
+import { Effect, Either, Layer, Schema } from "effect"
 import { Guard, type GuardStats } from "../../Guard.ts"
 import { type Counters, Metrics } from "../../Metrics.ts"
 import { type Instance, Pool } from "../../Pool.ts"
 import { Api } from "../Api.ts"
 import { Auth } from "../Auth.ts"
+import * as Body from "../Body.ts"
+import * as Issues from "../Issues.ts"
 import * as Errors from "../openai/Errors.ts"
-import { AdminKey } from "./Api.ts"
+import { AdminKey, LoginCallback } from "./Api.ts"
+import * as Login from "./LoginHandlers.ts"
 
 /** Long enough to tell the cause. */
 const LONGEST_ERROR = 300
@@ -46,12 +49,15 @@ const toInstance = (instance: Instance) => ({
   ready: instance.ready,
   in_flight: instance.inFlight,
   logged_in: instance.loggedIn ?? null,
+  login: instance.login,
   restarts: instance.restarts,
   ejected: instance.ejected,
   ejections_total: instance.ejections,
   consecutive_failures: instance.health.failures,
   last_error: instance.lastError?.slice(0, LONGEST_ERROR) ?? null
 })
+
+const decodeCallback = Schema.decodeUnknownEither(LoginCallback)
 
 const handlers = HttpApiBuilder.group(
   Api,
@@ -75,7 +81,30 @@ const handlers = HttpApiBuilder.group(
       }
     })
 
-    return handlers.handle("stats", stats)
+    const bodyLimit = 64 * 1024
+    const readCallback = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+      Body.json(request, bodyLimit).pipe(
+        Effect.mapError(Errors.fromRefusal),
+        Effect.flatMap((body) =>
+          Either.mapLeft(decodeCallback(body), ({ issue }) => Errors.fromIssue(Issues.explain(issue)))
+        )
+      )
+    )
+
+    return handlers
+      .handle("stats", stats)
+      .handle("loginStart", ({ urlParams }) =>
+        Login.answered(Effect.flatMap(pool.snapshot, (instances) => Login.start(instances, urlParams)))
+      )
+      .handle("loginStatus", () => Effect.flatMap(pool.snapshot, Login.status))
+      .handleRaw("loginCallback", () =>
+        Login.answered(
+          Effect.gen(function* () {
+            const { instance, url } = yield* readCallback
+            return yield* Login.callback(yield* pool.snapshot, { instance: instance ?? undefined, url })
+          })
+        )
+      )
   })
 )
 

@@ -97,6 +97,7 @@ export const fromChatError = Match.type<ChatError>().pipe(
         ...retryAfter(error.retriable ? 5 : 60),
         ...(error.retriable ? {} : noRetry)
       }),
+    LoginInProgress: () => unavailable("Lingma is being signed in", "login_in_progress", retryAfter(5)),
     LoginFailed: () => unavailable("Lingma auto login failed", "login_failed", retryAfter(30)),
     BackendUnavailable: () => unavailable("Lingma is not ready", "upstream_not_ready", retryAfter(2)),
     BackendFailure: () => failure(502, "upstream lingma error", { type: "upstream_error", code: "upstream_error" }),
@@ -105,6 +106,15 @@ export const fromChatError = Match.type<ChatError>().pipe(
     ModelNotFound: (error) => notFound(error.model, error.near)
   })
 )
+
+export const instanceNotFound = (name: string): Failure =>
+  failure(404, PLAIN.test(name) ? `instance not found: ${name}` : "instance not found", {
+    param: "instance",
+    code: "instance_not_found"
+  })
+
+export const loginNotBegun = (detail: string): Failure =>
+  failure(502, `generate login url failed: ${detail}`, { type: "upstream_error", code: "login_failed" })
 
 export const modelNotFound = (model: string): Failure => notFound(model, [])
 

@@ -78,6 +78,7 @@ describe("/internal/stats", () => {
             ready: true,
             in_flight: 0,
             logged_in: true,
+            login: "signed_in",
             restarts: 0,
             ejected: false,
             ejections_total: 0,

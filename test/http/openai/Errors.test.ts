@@ -5,6 +5,7 @@ import {
   BackendUnavailable,
   type ChatError,
   LoginFailed,
+  LoginInProgress,
   ModelNotFound,
   NotLoggedIn,
   Overloaded,
@@ -43,7 +44,14 @@ describe("the wording of chat errors", () => {
       "not_logged_in",
       "Lingma not logged in"
     ],
-    [new LoginFailed({ instance, detail }), 503, "service_unavailable", "login_failed", "Lingma auto login failed"],
+    [new LoginInProgress({ instance }), 503, "service_unavailable", "login_in_progress", "Lingma is being signed in"],
+    [
+      new LoginFailed({ instance, reason: "timed_out", detail }),
+      503,
+      "service_unavailable",
+      "login_failed",
+      "Lingma auto login failed"
+    ],
     [
       new BackendUnavailable({ instance, detail }),
       503,

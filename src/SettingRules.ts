@@ -1,0 +1,115 @@
+/**
+ * How the text of a setting is read: a value, or the rule that was broken.
+ */
+import { Duration, Either, Option, Redacted } from "effect"
+import * as Account from "./domain/Account.ts"
+
+export type Parse<A> = (text: string) => Either.Either<A, string>
+
+export const text: Parse<string> = Either.right
+export const optional: Parse<Option.Option<string>> = (raw) =>
+  Either.right(raw === "" ? Option.none() : Option.some(raw))
+export const secret: Parse<Option.Option<Redacted.Redacted>> = (raw) =>
+  Either.right(raw === "" ? Option.none() : Option.some(Redacted.make(raw)))
+
+export const number =
+  (min: number, max: number, kind: "an integer" | "a number"): Parse<number> =>
+  (raw) => {
+    const value = /^-?\d+(\.\d+)?$/.test(raw) ? Number(raw) : Number.NaN
+    const good = value >= min && value <= max && (kind === "a number" || Number.isInteger(value))
+    return good ? Either.right(value) : Either.left(`must be ${kind} from ${min} to ${max}`)
+  }
+export const integer = (min: number, max: number) => number(min, max, "an integer")
+export const seconds =
+  (min: number, max: number): Parse<Duration.Duration> =>
+  (raw) =>
+    Either.mapBoth(number(min, max, "a number")(raw), {
+      onLeft: (rule) => `${rule} (seconds)`,
+      onRight: Duration.seconds
+    })
+
+export const flag: Parse<boolean> = (raw) =>
+  /^(true|1|yes|on)$/i.test(raw)
+    ? Either.right(true)
+    : /^(false|0|no|off)$/i.test(raw)
+      ? Either.right(false)
+      : Either.left("must be true or false")
+
+export const oneOf =
+  <const A extends string>(...words: ReadonlyArray<A>): Parse<A> =>
+  (raw) => {
+    const word = words.find((candidate) => candidate === raw.toLowerCase())
+    return word === undefined ? Either.left(`must be one of ${words.join(", ")}`) : Either.right(word)
+  }
+
+export const list: Parse<ReadonlyArray<string>> = (raw) => {
+  if (raw === "") return Either.right([])
+  const items = raw.split(",").map((item) => item.trim())
+  return items.includes("") ? Either.left("must be a comma separated list without empty items") : Either.right(items)
+}
+export const keys: Parse<ReadonlyArray<Redacted.Redacted>> = (raw) =>
+  Either.map(list(raw), (items) => items.map((item) => Redacted.make(item)))
+
+export const accounts: Parse<ReadonlyArray<Account.Account>> = (raw) =>
+  raw === "" ? Either.right([]) : Account.parse(raw)
+
+export type Attach = "no" | "auto" | ReadonlyArray<string>
+export const attach: Parse<Attach> = (raw) => {
+  if (raw === "") return Either.right("no")
+  if (raw.toLowerCase() === "auto") return Either.right("auto")
+  return Either.filterOrLeft(
+    list(raw),
+    (urls) => urls.every((url) => URL.canParse(url) && /^wss?:$/.test(new URL(url).protocol)),
+    () => "must be auto, or a comma separated list of addresses such as ws://127.0.0.1:36510/"
+  )
+}
+
+export const count: Parse<Option.Option<number>> = (raw) =>
+  raw === "" ? Either.right(Option.none()) : Either.map(integer(1, 64)(raw), Option.some)
+
+export const environmentNames: Parse<ReadonlyArray<string>> = (raw) =>
+  Either.filterOrLeft(
+    list(raw),
+    (names) => names.every((name) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)),
+    () => "must be a comma separated list of variable names"
+  )
+
+export const origins: Parse<ReadonlyArray<string>> = (raw) =>
+  Either.filterOrLeft(
+    list(raw),
+    (items) => items.every((item) => URL.canParse(item) && new URL(item).origin === item),
+    () => "must be a comma separated list of origins such as https://app.example.com"
+  )
+
+export const maybe =
+  <A>(parse: Parse<A>): Parse<Option.Option<A>> =>
+  (raw) =>
+    raw === "" ? Either.right(Option.none()) : Either.map(parse(raw), Option.some)
+
+export const hostList: Parse<ReadonlyArray<string>> = (raw) =>
+  Either.filterOrLeft(
+    list(raw),
+    (hosts) => hosts.every((host) => /^(\[[\da-f:]+\]|[\w.-]+)(:\d{1,5})?$/i.test(host)),
+    () => "must be a comma separated list of host or host:port, without a scheme or a path"
+  )
+
+export const endpoint: Parse<Option.Option<string>> = (raw) =>
+  Either.filterOrLeft(
+    optional(raw),
+    (url) => Option.isNone(url) || (URL.canParse(url.value) && /^https?:$/.test(new URL(url.value).protocol)),
+    () => "must be an address such as https://lingma.example.com"
+  )
+
+/** Where Alibaba asks for a password. */
+export const LOGIN_HOSTS = [
+  "account.aliyun.com",
+  "passport.aliyun.com",
+  "signin.aliyun.com",
+  "login.aliyun.com",
+  "devops.aliyun.com",
+  "lingma.aliyun.com",
+  "account.alibabacloud.com",
+  "passport.alibabacloud.com",
+  "signin.alibabacloud.com",
+  "lingma.alibabacloud.com"
+].join(",")

@@ -1,0 +1,115 @@
+/**
+ * Signing instances in by hand: which one, how far it is, and the address a browser elsewhere ended at.
+ */
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Array as Arr, Effect, Option } from "effect"
+import type { BackendLogin } from "../../Backend.ts"
+import type { BackendUnavailable, LoginFailed } from "../../domain/ChatError.ts"
+import type { Instance } from "../../Pool.ts"
+import * as Errors from "../openai/Errors.ts"
+import type { LoginView } from "./Api.ts"
+
+interface Signable {
+  readonly instance: Instance
+  readonly login: BackendLogin
+}
+
+const signable = (instances: ReadonlyArray<Instance>): ReadonlyArray<Signable> =>
+  instances.flatMap((instance) => {
+    const { login } = instance.backend
+    return login === undefined ? [] : [{ instance, login }]
+  })
+
+const view = ({ login: { automatic, state } }: Signable): Effect.Effect<typeof LoginView.Type> =>
+  Effect.map(state, (now) => ({
+    enabled: automatic,
+    state: now._tag.toLowerCase() as Lowercase<typeof now._tag>,
+    reason: now._tag === "Failed" ? now.reason : null,
+    detail: now._tag === "Failed" ? now.detail : null
+  }))
+
+/** The one that is asked for, else the first that needs it. */
+const target = (instances: ReadonlyArray<Instance>, name: string | undefined) => {
+  const all = signable(instances)
+  const found =
+    name === undefined
+      ? Option.orElse(
+          Arr.findFirst(all, ({ instance }) => instance.loggedIn !== true && instance.login !== "running"),
+          () => Arr.head(all)
+        )
+      : Arr.findFirst(all, ({ instance }) => instance.id === name)
+  return Option.match(found, {
+    onNone: () => Errors.instanceNotFound(name ?? ""),
+    onSome: (one) => Effect.succeed(one)
+  })
+}
+
+const failed = (error: LoginFailed | BackendUnavailable) =>
+  error._tag === "LoginFailed" ? Errors.loginNotBegun(error.detail) : Errors.fromChatError(error)
+
+export const start = (
+  instances: ReadonlyArray<Instance>,
+  { browser, instance }: { readonly browser?: "true" | "false" | undefined; readonly instance?: string | undefined }
+) =>
+  Effect.gen(function* () {
+    const one = yield* target(instances, instance)
+    const { login } = one
+    const identity = yield* Effect.mapError(login.identity, Errors.fromChatError)
+    if (identity !== undefined) {
+      return { ok: true as const, state: "already_logged_in" as const, instance: one.instance.id, auth: identity }
+    }
+    // Without a browser, or an account for it, the way is an address for a person.
+    const state = browser === "false" ? undefined : yield* Effect.option(login.start)
+    if (state !== undefined && Option.isSome(state)) {
+      return { ok: true as const, state: state.value, instance: one.instance.id, auto_login: yield* view(one) }
+    }
+    const { url } = yield* Effect.mapError(login.person, failed)
+    return {
+      ok: true as const,
+      state: "running" as const,
+      instance: one.instance.id,
+      auto_login: yield* view(one),
+      login_url: url
+    }
+  })
+
+export const status = (instances: ReadonlyArray<Instance>) =>
+  Effect.map(
+    Effect.forEach(
+      signable(instances),
+      (one) =>
+        Effect.gen(function* () {
+          const auto_login = yield* view(one)
+          const auth = yield* Effect.match(one.login.identity, {
+            onFailure: () => ({ error: "Lingma is not ready" }),
+            onSuccess: (identity) => ({ logged_in: identity !== undefined, ...identity })
+          }).pipe(
+            Effect.timeoutTo({
+              duration: "5 seconds",
+              onSuccess: (auth) => auth,
+              onTimeout: () => ({ error: "no answer" })
+            })
+          )
+          return { instance: one.instance.id, auto_login, auth, state: one.instance.login }
+        }),
+      { concurrency: "unbounded" }
+    ),
+    (all) => ({ ok: true as const, instances: all })
+  )
+
+export const callback = (
+  instances: ReadonlyArray<Instance>,
+  { instance, url }: { readonly instance?: string | undefined; readonly url: string }
+) =>
+  Effect.gen(function* () {
+    const waiting = instances.filter(({ login }) => login === "waiting_for_person")
+    const one = yield* target(waiting.length > 0 && instance === undefined ? waiting : instances, instance)
+    yield* Effect.mapError(one.login.callback(url), failed)
+    return { ok: true as const, state: "logged_in" as const, instance: one.instance.id }
+  })
+
+export const answered = <A, R>(effect: Effect.Effect<A, Errors.Failure, R>) =>
+  effect.pipe(
+    Effect.map((body) => HttpServerResponse.unsafeJson(body)),
+    Effect.catchAll((failure) => Effect.succeed(Errors.respond(failure)))
+  )

@@ -1,0 +1,232 @@
+import { readdirSync, readFileSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Load from "./load.ts"
+import { chat, content, control, eventually, json, lingmas, type Program, settled, start, text } from "./support.ts"
+
+const password = 'pä s&w"ö+/rd,1'
+const account = { username: "ann", password }
+const signedOut = {
+  LINGMA_EMULATOR_LOGIN: "required",
+  LINGMA_ACCOUNTS: JSON.stringify([account]),
+  AUTO_LOGIN_HOSTS: "127.0.0.1",
+  AUTO_LOGIN_TIMEOUT: "20"
+}
+
+const page = (name: string, more: Record<string, string> = {}) =>
+  start({ ...signedOut, LINGMA_EMULATOR_LOGIN_PAGE: name, ...more })
+
+const internal = (program: Program, path: string, init: RequestInit = {}) =>
+  Effect.promise(() => fetch(`${program.base}/internal/${path}`, init))
+
+interface Status {
+  readonly instances: ReadonlyArray<{
+    readonly instance: string
+    readonly state: string
+    readonly auth: { readonly logged_in?: boolean }
+    readonly auto_login: { readonly state: string; readonly reason: string | null; readonly detail: string | null }
+  }>
+}
+const status = (program: Program) =>
+  Effect.map(Effect.flatMap(internal(program, "auto-login/status"), json), (body) => body as unknown as Status)
+
+const stateOf = (program: Program, wanted: RegExp) =>
+  Effect.gen(function* () {
+    for (let i = 0; i < 400; i++) {
+      const [one] = (yield* status(program)).instances
+      if (one !== undefined && wanted.test(one.state)) return one
+      yield* Effect.sleep("100 millis")
+    }
+    return yield* Effect.dieMessage(
+      `never ${wanted}: ${JSON.stringify(yield* status(program))}; ${program.stdout().slice(-2000)}`
+    )
+  })
+
+interface Submissions {
+  readonly total: number
+  readonly users: Readonly<Record<string, number>>
+}
+const read = <A>(program: Program, action: string) =>
+  Effect.promise(async () => {
+    const [one] = lingmas(program)
+    return (await (await fetch(`http://127.0.0.1:${one?.httpPort}/__control/${action}`)).json()) as A
+  })
+const submissions = (program: Program) => read<Submissions>(program, "submissions")
+
+/** How a secret may be written. */
+const written = (secret: string) => [
+  secret,
+  encodeURIComponent(secret),
+  new URLSearchParams({ p: secret }).toString().slice(2),
+  JSON.stringify(secret).slice(1, -1),
+  Buffer.from(secret).toString("base64").slice(0, -4)
+]
+const files = (dir: string): ReadonlyArray<string> =>
+  readdirSync(dir, { recursive: true, encoding: "utf8" })
+    .map((name) => join(dir, name))
+    .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true)
+
+const keepsSecrets = (program: Program) => {
+  const places = [
+    ["stdout", program.stdout()],
+    ["stderr", program.stderr()],
+    ...files(program.dir).map((path) => [path, readFileSync(path, "latin1")] as const)
+  ] as const
+  for (const [place, has] of places) {
+    for (const secret of written(password)) assert.isFalse(has.includes(secret), `${place} holds a password`)
+  }
+}
+
+const serves = (program: Program) =>
+  Effect.gen(function* () {
+    const answer = yield* chat(program, "[[emu interval=0 tokens=3]]", { stream: true })
+    assert.strictEqual(content(yield* text(answer)), "t0 t1 t2 ")
+    yield* settled(program)
+  })
+
+describe("an account is signed in by a browser", () => {
+  const pages = ["plain", "late", "framed", "two-step", "tabs"]
+  for (const name of pages) {
+    it.scopedLive(
+      `on the page ${name}`,
+      () =>
+        Effect.gen(function* () {
+          const program = yield* page(name)
+          yield* serves(program)
+          assert.strictEqual((yield* stateOf(program, /./)).state, "signed_in")
+          assert.deepStrictEqual((yield* submissions(program)).users, { ann: 1 })
+          keepsSecrets(program)
+        }),
+      { timeout: 60_000 }
+    )
+  }
+
+  it.scopedLive(
+    "choosing the organization of the setting",
+    () =>
+      Effect.gen(function* () {
+        const program = yield* page("organisations", { AUTO_LOGIN_ORGANIZATION: "Acme" })
+        yield* serves(program)
+        const { organisations } = yield* read<{ readonly organisations: unknown }>(program, "submissions")
+        assert.deepStrictEqual(organisations, { ann: "Acme" })
+      }),
+    { timeout: 60_000 }
+  )
+
+  it.scopedLive(
+    "once, however many callers wait",
+    () =>
+      Effect.gen(function* () {
+        const program = yield* page("late", { GATEWAY_MAX_IN_FLIGHT: "60" })
+        const all = yield* Effect.promise(() =>
+          Promise.all(
+            Array.from({ length: 60 }, (_, i) => Load.ask(program, { prompt: `[[emu interval=0 tokens=3]] ${i}` }))
+          )
+        )
+        assert.deepStrictEqual([...new Set(all.map(({ end }) => end))], ["whole"])
+        assert.deepStrictEqual((yield* submissions(program)).users, { ann: 1 })
+      }),
+    { timeout: 60_000 }
+  )
+
+  it.scopedLive(
+    "again after a logout in the middle of an answer, which is told",
+    () =>
+      Effect.gen(function* () {
+        const program = yield* page("plain")
+        yield* serves(program)
+        const [one] = lingmas(program)
+        assert.isDefined(one)
+        const answer = yield* chat(program, "[[emu tokens=500 interval=20]]", { stream: true })
+        yield* control(one, "logout")
+        const body = yield* text(answer)
+        assert.include(body, '"error":{')
+        assert.notInclude(body, "[DONE]")
+        yield* serves(program)
+        assert.deepStrictEqual((yield* submissions(program)).users, { ann: 2 })
+      }),
+    { timeout: 60_000 }
+  )
+
+  it.scopedLive(
+    "and stays so when Lingma starts anew",
+    () =>
+      Effect.gen(function* () {
+        const program = yield* page("plain")
+        yield* serves(program)
+        process.kill(lingmas(program)[0]?.pid ?? 0, "SIGKILL")
+        yield* eventually(() => program.stdout().split('"state":"ready"').length > 2 || undefined, "ready again")
+        yield* serves(program)
+        assert.strictEqual((yield* submissions(program)).total, 0)
+      }),
+    { timeout: 60_000 }
+  )
+})
+
+describe("a login that leads nowhere ends in a state, and the account rests", () => {
+  const cases = [
+    ["captcha", {}, "human_needed", 1],
+    ["endless", { AUTO_LOGIN_TIMEOUT: "6" }, "timed_out", 1],
+    ["organisations", {}, "human_needed", 1],
+    ["redirect", {}, "refused_host", 0],
+    ["foreign", {}, "refused_host", 0],
+    ["unknown", {}, "human_needed", 0]
+  ] as const
+  for (const [name, more, reason, handedIn] of cases) {
+    it.scopedLive(
+      `${name}: ${reason}`,
+      () =>
+        Effect.gen(function* () {
+          const program = yield* page(name, more)
+          const one = yield* stateOf(program, /^login_failed/)
+          assert.strictEqual(one.state, `login_failed:${reason}`)
+          assert.isString(one.auto_login.detail)
+          const answer = yield* chat(program, "hello")
+          assert.strictEqual(answer.status, 503)
+          assert.strictEqual((yield* json(answer)).error?.code, "login_failed")
+          assert.isNotNull(answer.headers.get("retry-after"))
+          assert.strictEqual((yield* submissions(program)).total, handedIn)
+          if (name === "redirect") {
+            const seen = yield* read<{ readonly typed: unknown; readonly submissions: unknown }>(program, "lookalike")
+            assert.deepInclude(seen, { typed: 0, submissions: 0 })
+          }
+          keepsSecrets(program)
+        }),
+      { timeout: 60_000 }
+    )
+  }
+
+  it.scopedLive(
+    "a wrong password: bad_credentials, handed in at most twice, and the other accounts serve",
+    () =>
+      Effect.gen(function* () {
+        const program = yield* page("plain", {
+          LINGMA_ACCOUNTS: JSON.stringify([account, { username: "bob", password: "right" }]),
+          LINGMA_EMULATOR_USERS: "bob:right,ann:other"
+        })
+        yield* eventually(() => program.stdout().includes("login_failed:bad_credentials") || undefined, "a state")
+        yield* eventually(() => program.stdout().includes('"login done"') || undefined, "the other one")
+        for (let i = 0; i < 4; i++) assert.strictEqual((yield* chat(program, `[[emu interval=0]] ${i}`)).status, 200)
+        const { instances } = yield* status(program)
+        assert.deepStrictEqual(
+          instances.map(({ state }) => state),
+          ["login_failed:bad_credentials", "signed_in"]
+        )
+        const { total } = yield* submissions(program)
+        assert.isTrue(total >= 1 && total <= 2)
+        keepsSecrets(program)
+      }),
+    { timeout: 60_000 }
+  )
+
+  it.scopedLive("no browser: browser_missing, said once, and who is signed in already serves", () =>
+    Effect.gen(function* () {
+      const missing = yield* page("plain", { AUTO_LOGIN_BROWSER: "/no/such/browser" })
+      assert.strictEqual((yield* stateOf(missing, /^login_failed/)).state, "login_failed:browser_missing")
+      assert.strictEqual(missing.stdout().split("no browser").length, 2)
+      const signedIn = yield* page("plain", { AUTO_LOGIN_BROWSER: "/no/such/browser", LINGMA_EMULATOR_LOGIN: "demo" })
+      yield* serves(signedIn)
+    })
+  )
+})
