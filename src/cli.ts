@@ -1,5 +1,5 @@
 /**
- * The command line: `lingma-gateway [start|emulator|config]`.
+ * The command line: `lingma-gateway [start|login|emulator|config]`.
  */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -7,8 +7,10 @@ import * as ValidationError from "@effect/cli/ValidationError"
 import * as HttpServerError from "@effect/platform/HttpServerError"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Cause, ConfigError, Console, Data, Effect, Exit, Option } from "effect"
+import { Cause, ConfigError, Console, Data, Effect, Exit, Logger, LogLevel, Option } from "effect"
 import * as Config from "./Config.ts"
+import * as Login from "./cli/Login.ts"
+import { LoginRefused } from "./cli/LoginDesk.ts"
 import { serve } from "./main.ts"
 import * as Settings from "./Settings.ts"
 import { version } from "./Version.ts"
@@ -62,6 +64,14 @@ const config = Command.make("config", { file, json }, ({ file, json }) =>
   }).pipe(Effect.provide(Settings.layer(file)))
 ).pipe(Command.withDescription("print the settings in force, secrets masked; * marks what differs from the default"))
 
+const instance = Options.text("instance").pipe(
+  Options.withDescription("which one, as in inst-1; without it the first that needs it"),
+  Options.optional
+)
+const login = Command.make("login", { file, instance }, ({ file, instance }) =>
+  Login.run(instance).pipe(Effect.provide(Logger.minimumLogLevel(LogLevel.None)), Effect.provide(Settings.layer(file)))
+).pipe(Command.withDescription("sign an instance in by hand: prints the address, waits, or takes the pasted end of it"))
+
 // `emulator` never gets here: it has Lingma's own command line, see bin/lingma-gateway.js.
 const emulator = Command.make("emulator", {}, () => Effect.void).pipe(
   Command.withDescription("the built-in stand-in for Lingma: emulator start --workDir=… --socketPort=… --httpPort=…")
@@ -69,7 +79,7 @@ const emulator = Command.make("emulator", {}, () => Effect.void).pipe(
 
 const cli = Command.make("lingma-gateway", where, run).pipe(
   Command.withDescription("Alibaba Lingma as an OpenAI-compatible HTTP API. Settings: see .env.example"),
-  Command.withSubcommands([start, config, emulator]),
+  Command.withSubcommands([start, login, config, emulator]),
   Command.run({ name: "Lingma gateway", version, executable: "lingma-gateway" })
 )
 
@@ -79,6 +89,7 @@ const verdict = (cause: Cause.Cause<unknown>): { readonly code: number; readonly
   if (Cause.isInterruptedOnly(cause)) return { code: 0, lines: [] }
   if (ValidationError.isValidationError(error)) return { code: 2, lines: [] } // told by the parser
   if (ConfigError.isConfigError(error)) return { code: 78, lines: Config.explain(error) }
+  if (error instanceof LoginRefused) return { code: 1, lines: [`Login failed: ${error.message}`] }
   const taken = error instanceof HttpServerError.ServeError && String(error.cause).includes("EADDRINUSE")
   if (taken) return { code: 1, lines: ["GATEWAY_PORT is taken by another program: stop that, or choose another port"] }
   return { code: 1, lines: [`lingma-gateway failed: ${Cause.pretty(cause)}`] }

@@ -34,7 +34,7 @@ const allowed: Record<string, ReadonlyArray<string>> = {
 }
 /** Small tools without knowledge, open to all. */
 const tools = new Set(["Scoped.ts"])
-const wiring = new Set(["Gateway.ts", "main.ts", "cli.ts", "index.ts"])
+const wiring = new Set(["Gateway.ts", "main.ts", "cli.ts", "cli/Login.ts", "cli/LoginDesk.ts", "index.ts"])
 const dialects = ["openai", "responses", "anthropic"]
 
 describe("src", () => {

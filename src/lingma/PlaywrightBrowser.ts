@@ -62,12 +62,25 @@ const close = (browser: Chromium): Effect.Effect<void> =>
     if ((await Promise.race([asked, late])) === "late") await browser.close().catch(() => {})
   })
 
-const unstartable = (cause: unknown) =>
-  new SignInStopped({
+/** Playwright gives a browser up that does not start in time, and leaves its processes running. */
+const killLaunched = (cause: unknown): void => {
+  const pid = Number(/<launched> pid=(\d+)/.exec(String(cause))?.[1])
+  if (!(pid > 1)) return
+  try {
+    process.kill(process.platform === "win32" ? pid : -pid, "SIGKILL")
+  } catch {
+    // gone by itself
+  }
+}
+
+const unstartable = (cause: unknown) => {
+  killLaunched(cause)
+  return new SignInStopped({
     reason: "browser_missing",
     detail: `the browser does not start: ${String(cause).split("\n")[0]?.slice(0, 200)}`,
     again: false
   })
+}
 
 export const make = (options: BrowserOptions) =>
   Effect.gen(function* () {

@@ -1,9 +1,23 @@
-import { readdirSync, readFileSync, statSync } from "node:fs"
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Load from "./load.ts"
-import { chat, content, control, eventually, json, lingmas, type Program, settled, start, text } from "./support.ts"
+import {
+  chat,
+  content,
+  control,
+  emulator,
+  eventually,
+  json,
+  lingmas,
+  type Program,
+  settled,
+  spawned,
+  start,
+  text
+} from "./support.ts"
 
 const password = 'pä s&w"ö+/rd,1'
 const account = { username: "ann", password }
@@ -228,5 +242,165 @@ describe("a login that leads nowhere ends in a state, and the account rests", ()
       const signedIn = yield* page("plain", { AUTO_LOGIN_BROWSER: "/no/such/browser", LINGMA_EMULATOR_LOGIN: "demo" })
       yield* serves(signedIn)
     })
+  )
+})
+
+interface Started {
+  readonly state: string
+  readonly instance: string
+  readonly login_url?: string
+}
+
+/** What a person's browser does at the address: signs in, and is sent to the callback. */
+const asPerson = (url: string) =>
+  Effect.promise(async () => {
+    const body = new URLSearchParams({ username: "ann", password })
+    const response = await fetch(url, { method: "POST", body, redirect: "manual" })
+    return response.headers.get("location") ?? ""
+  })
+
+const begin = (program: Program, query = "") =>
+  Effect.map(
+    Effect.flatMap(internal(program, `auto-login/start${query}`, { method: "POST" }), json),
+    (body) => body as unknown as Started
+  )
+
+const paste = (program: Program, body: unknown) =>
+  internal(program, "auto-login/callback", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body)
+  })
+
+describe("a login by hand", () => {
+  const byHand = { LINGMA_EMULATOR_LOGIN: "required", LINGMA_INSTANCE_COUNT: "2" }
+
+  it.scopedLive("is an address, and the pasted end of it", () =>
+    Effect.gen(function* () {
+      const program = yield* start(byHand)
+      assert.strictEqual((yield* json(yield* chat(program, "hello"))).error?.code, "not_logged_in")
+      yield* eventually(() => program.stdout().split('"state":"ready"').length > 2 || undefined, "both ready")
+      const first = yield* begin(program)
+      assert.strictEqual(first.state, "running")
+      const end = yield* asPerson(first.login_url ?? "")
+      for (const wrong of [
+        "http://127.0.0.1:1/auth/callback?state=x",
+        end.replace("127.0.0.1", "evil.example"),
+        end.replace("state=", "state=0")
+      ]) {
+        const refused = yield* paste(program, { url: wrong, instance: first.instance })
+        assert.strictEqual(refused.status, 502, wrong)
+        assert.notInclude(yield* text(refused), "token")
+      }
+      assert.strictEqual((yield* paste(program, { url: 7 })).status, 400)
+      assert.strictEqual((yield* paste(program, { url: end, instance: "inst-9" })).status, 404)
+      const done = yield* paste(program, { url: end })
+      assert.deepStrictEqual(yield* json(done), { ok: true, state: "logged_in", instance: first.instance })
+      yield* serves(program)
+      assert.strictEqual((yield* begin(program, `?instance=${first.instance}`)).state, "already_logged_in")
+
+      const second = yield* begin(program, "?browser=false")
+      assert.notStrictEqual(second.instance, first.instance)
+      // On this machine the browser itself goes to the callback.
+      const there = yield* asPerson(second.login_url ?? "")
+      yield* Effect.promise(() => fetch(there, { redirect: "manual" }))
+      yield* eventually(() => program.stdout().split('"login done"').length > 2 || undefined, "the login noticed")
+      const { instances } = yield* status(program)
+      assert.deepStrictEqual(
+        instances.map(({ state }) => state),
+        ["signed_in", "signed_in"]
+      )
+      for (const secret of [end, there].flatMap((url) => new URL(url).searchParams.get("token") ?? [])) {
+        assert.isFalse(program.stdout().includes(secret), "the log holds a token")
+      }
+    })
+  )
+
+  it.scopedLive("knows its instances", () =>
+    Effect.gen(function* () {
+      const program = yield* start(byHand)
+      const response = yield* internal(program, "auto-login/start?instance=inst-7", { method: "POST" })
+      assert.strictEqual(response.status, 404)
+      assert.strictEqual((yield* json(response)).error?.message, "instance not found: inst-7")
+      const odd = yield* internal(program, "auto-login/start?instance=a&instance=b&browser=perhaps", { method: "POST" })
+      assert.strictEqual(odd.status, 400)
+      assert.isString((yield* json(odd)).error?.message)
+    })
+  )
+
+  it.scopedLive("works from a terminal, at the gateway that runs", () =>
+    Effect.gen(function* () {
+      const program = yield* start({ ...byHand, API_KEYS: "sk-api-key-of-users", ADMIN_KEYS: "sk-admin-key-of-us" })
+      yield* eventually(() => program.stdout().split('"state":"ready"').length > 2 || undefined, "both ready")
+      const env = { GATEWAY_PORT: new URL(program.base).port, ADMIN_KEYS: "sk-admin-key-of-us" }
+      const terminal = yield* spawned(["login", "--instance", "inst-1"], env, "pipe")
+      const url = yield* eventually(() => /^(http:\S+)$/m.exec(terminal.stdout())?.[1], "an address")
+      const end = yield* asPerson(url)
+      terminal.child.stdin?.write("what is this\n")
+      yield* eventually(() => terminal.stderr().includes("Not taken") || undefined, "a complaint")
+      terminal.child.stdin?.write(`${end}\n`)
+      assert.strictEqual(yield* Effect.promise(() => terminal.exited), 0)
+      assert.include(terminal.stdout(), "inst-1 is signed in.")
+      assert.notInclude(terminal.stderr(), new URL(end).searchParams.get("token") ?? "?")
+    })
+  )
+
+  it.scopedLive("works from a terminal without a gateway, and its session is used later", () =>
+    Effect.gen(function* () {
+      const own = { LINGMA_BIN: emulator, LINGMA_EMULATOR_LOGIN: "required", LINGMA_CHILD_ENV: "LINGMA_EMULATOR_LOGIN" }
+      const terminal = yield* spawned(["login"], { ...own, GATEWAY_PORT: "1" }, "pipe")
+      const url = yield* eventually(() => /^(http:\S+)$/m.exec(terminal.stdout())?.[1], "an address")
+      const end = yield* asPerson(url)
+      terminal.child.stdin?.write(`${end}\n`)
+      assert.strictEqual(yield* Effect.promise(() => terminal.exited), 0)
+      const program = yield* start({
+        ...own,
+        LINGMA_WORK_DIR: join(terminal.dir, "data/lingma")
+      })
+      yield* serves(program)
+    })
+  )
+})
+
+describe("a browser", () => {
+  it.scopedLive("that hangs at its start is ended", () =>
+    Effect.gen(function* () {
+      const dir = mkdtempSync(join(tmpdir(), "lingma-browser-"))
+      yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(dir, { recursive: true, force: true })))
+      const fake = join(dir, "browser")
+      writeFileSync(fake, "#!/bin/sh\nsleep 987\n")
+      chmodSync(fake, 0o700)
+      const program = yield* page("plain", { AUTO_LOGIN_BROWSER: fake, AUTO_LOGIN_TIMEOUT: "2" })
+      assert.strictEqual((yield* stateOf(program, /^login_failed/)).state, "login_failed:browser_missing")
+      const isLeft = (pid: string) => {
+        try {
+          return readFileSync(`/proc/${pid}/cmdline`, "utf8") === "sleep\u0000987\u0000"
+        } catch {
+          return false
+        }
+      }
+      yield* eventually(() => !readdirSync("/proc").some(isLeft) || undefined, "the browser gone", "5 seconds")
+    })
+  )
+
+  it.scopedLive(
+    "leaves a picture of a failure where that is wished, for the owner's eyes, and nothing else",
+    () =>
+      Effect.gen(function* () {
+        const program = yield* page("captcha", { AUTO_LOGIN_SCREENSHOTS: "true" })
+        yield* stateOf(program, /^login_failed/)
+        const pictures = files(program.dir).filter((path) => path.endsWith(".png"))
+        assert.strictEqual(pictures.length, 1)
+        assert.strictEqual(statSync(pictures[0] ?? "").mode & 0o777, 0o600)
+        keepsSecrets(program)
+        const without = yield* page("captcha")
+        yield* stateOf(without, /^login_failed/)
+        assert.deepStrictEqual(
+          files(without.dir).filter((path) => path.endsWith(".png")),
+          []
+        )
+        for (const path of files(without.dir)) assert.strictEqual(statSync(path).mode & 0o077, 0, path)
+      }),
+    { timeout: 60_000 }
   )
 })

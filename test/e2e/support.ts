@@ -32,18 +32,23 @@ export const runToEnd = (args: ReadonlyArray<string>, env: Record<string, string
     })
   )
 
-const spawned = (args: ReadonlyArray<string>, env: Record<string, string>) =>
+/** The command in a directory of its own; ended with the scope. */
+export const spawned = (
+  args: ReadonlyArray<string>,
+  env: Record<string, string>,
+  stdin: "ignore" | "pipe" = "ignore"
+) =>
   Effect.acquireRelease(
     Effect.sync(() => {
       const dir = mkdtempSync(join(tmpdir(), "lingma-e2e-"))
       const child = spawn(process.execPath, [bin, ...args], {
         cwd: dir,
         env: { PATH: process.env["PATH"], HOME: dir, ...env },
-        stdio: ["ignore", "pipe", "pipe"]
+        stdio: [stdin, "pipe", "pipe"]
       })
       const written = { stdout: "", stderr: "" }
       for (const name of ["stdout", "stderr"] as const) {
-        child[name].setEncoding("utf8").on("data", (text: string) => {
+        child[name]?.setEncoding("utf8").on("data", (text: string) => {
           written[name] += text
         })
       }

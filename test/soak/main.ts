@@ -90,7 +90,17 @@ const kills = (count: number) =>
     )
     yield* Effect.all([killing, chats], { concurrency: 2 })
     const concurrency = yield* settled(program)
-    yield* say("kills", { kills: killed, ...tally.ends, before, after: held(program), ...concurrency })
+    yield* say("kills", {
+      kills: killed,
+      ...tally.ends,
+      statuses: tally.statuses,
+      before,
+      after: held(program),
+      ...concurrency
+    })
+    for (const line of program.stdout().split("\n")) {
+      if (line.includes('"chat failed"') && !line.includes('"started":true')) process.stdout.write(`${line}\n`)
+    }
     return isBalanced(concurrency) && tally.ends.cut === 0 && tally.ends.refused <= count / 1000
   })
 

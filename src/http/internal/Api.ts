@@ -120,6 +120,8 @@ export const LoginCallback = Schema.Struct({
   instance: Schema.optional(Schema.NullOr(Schema.String))
 }).annotations({ identifier: "LoginCallback" })
 
+const AnyQuery = Schema.Union(Schema.String, Schema.Array(Schema.String))
+
 export class InternalApi extends HttpApiGroup.make("internal")
   .add(
     HttpApiEndpoint.get("stats", "/internal/stats")
@@ -129,9 +131,10 @@ export class InternalApi extends HttpApiGroup.make("internal")
   .add(
     HttpApiEndpoint.post("loginStart", "/internal/auto-login/start")
       .setUrlParams(
+        // Looked at by the handler: platform's own decode error has another shape than ours.
         Schema.Struct({
-          instance: Schema.optional(Schema.String),
-          browser: Schema.optional(Schema.Literal("true", "false"))
+          instance: Schema.optional(AnyQuery.annotations({ jsonSchema: { type: "string" } })),
+          browser: Schema.optional(AnyQuery.annotations({ jsonSchema: { type: "string", enum: ["true", "false"] } }))
         })
       )
       .addSuccess(LoginStarted)

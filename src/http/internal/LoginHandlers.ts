@@ -2,10 +2,11 @@
  * Signing instances in by hand: which one, how far it is, and the address a browser elsewhere ended at.
  */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Array as Arr, Effect, Option } from "effect"
+import { Array as Arr, Effect, Either, Option, Schema } from "effect"
 import type { BackendLogin } from "../../Backend.ts"
 import type { BackendUnavailable, LoginFailed } from "../../domain/ChatError.ts"
 import type { Instance } from "../../Pool.ts"
+import * as Issues from "../Issues.ts"
 import * as Errors from "../openai/Errors.ts"
 import type { LoginView } from "./Api.ts"
 
@@ -47,11 +48,17 @@ const target = (instances: ReadonlyArray<Instance>, name: string | undefined) =>
 const failed = (error: LoginFailed | BackendUnavailable) =>
   error._tag === "LoginFailed" ? Errors.loginNotBegun(error.detail) : Errors.fromChatError(error)
 
-export const start = (
-  instances: ReadonlyArray<Instance>,
-  { browser, instance }: { readonly browser?: "true" | "false" | undefined; readonly instance?: string | undefined }
-) =>
+const Query = Schema.Struct({
+  instance: Schema.optional(Schema.String),
+  browser: Schema.optional(Schema.Literal("true", "false"))
+})
+const decodeQuery = Schema.decodeUnknownEither(Query)
+
+export const start = (instances: ReadonlyArray<Instance>, query: unknown) =>
   Effect.gen(function* () {
+    const { browser, instance } = yield* Either.mapLeft(decodeQuery(query), ({ issue }) =>
+      Errors.fromIssue(Issues.explain(issue))
+    )
     const one = yield* target(instances, instance)
     const { login } = one
     const identity = yield* Effect.mapError(login.identity, Errors.fromChatError)
