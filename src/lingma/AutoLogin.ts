@@ -18,7 +18,7 @@ import {
 import { GatewayConfig } from "../Config.ts"
 import type { Account } from "../domain/Account.ts"
 import { type BackendUnavailable, LoginFailed, LoginInProgress } from "../domain/ChatError.ts"
-import { idle, type LoginState, word } from "../domain/Login.ts"
+import { idle, type LoginReason, type LoginState, word } from "../domain/Login.ts"
 import * as LoginHosts from "../domain/LoginHosts.ts"
 import { Browser, SignInStopped } from "./Browser.ts"
 import type { LingmaRpc } from "./LingmaRpc.ts"
@@ -71,8 +71,8 @@ export interface Login {
   readonly callback: (url: string) => Effect.Effect<void, LoginFailed | BackendUnavailable>
 }
 
-/** How long an account rests after a login that failed. */
-const rest = Duration.minutes(15)
+/** How long an account rests after a login that failed; shorter when Lingma was not even there to be asked. */
+const restAfter = (reason: LoginReason) => (reason === "no_login_url" ? Duration.seconds(30) : Duration.minutes(15))
 /** How long a person may take. */
 const personPatience = Duration.minutes(15)
 /** How long after the page has ended Lingma may take to know it. */
@@ -173,9 +173,10 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
         )
       }
 
-      /** One login at a time; `by` is what it does. */
+      /** One login at a time: looked up and begun in one step. */
       const fly = (by: "browser" | "person", login: Effect.Effect<void, SignInStopped>) =>
         Effect.sync(() => {
+          if (flight !== undefined) return flight
           const mine = Deferred.unsafeMake<void, LoginFailed>(FiberId.none)
           flight = mine
           state = { _tag: "Running", by }
@@ -191,7 +192,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
             }
             const error = Option.getOrElse(Cause.failureOption(exit.cause), () => broken)
             // A person who took too long is no reason for a rest.
-            const until = now() + (by === "person" ? 0 : Duration.toMillis(rest))
+            const until = now() + (by === "person" ? 0 : Duration.toMillis(restAfter(error.reason)))
             state = by === "person" ? idle : { _tag: "Failed", reason: error.reason, detail: error.detail, until }
             yield* Effect.annotateLogs(Effect.logWarning("login failed"), {
               instance: id,
@@ -220,7 +221,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
       const signedIn = Effect.suspend((): Effect.Effect<void, LoginFailed | LoginInProgress> => {
         const tired = resting()
         if (tired !== undefined && flight === undefined) return failed(tired.reason, tired.detail)
-        const joined = flight === undefined ? byBrowser : Effect.succeed(flight)
+        const joined = Effect.suspend(() => (flight === undefined ? byBrowser : Effect.succeed(flight)))
         return Effect.flatMap(joined, Deferred.await).pipe(
           Effect.timeoutFail({ duration: options.patience, onTimeout: () => new LoginInProgress({ instance: id }) })
         )
