@@ -7,7 +7,7 @@ const user = { mark: "u", kind: "user" as const, filled: false }
 const password = { mark: "p", kind: "password" as const, filled: false }
 const button = (text: string, submits = true) => ({ mark: text, text, submits })
 const whole: LoginPage.Look = { ...empty, fields: [user, password], presses: [button("登录 / Sign in")] }
-const after = (more: Partial<LoginPage.Progress>): LoginPage.Progress => ({ ...LoginPage.begun, ...more })
+const having = (more: Partial<LoginPage.Progress>): LoginPage.Progress => ({ ...LoginPage.begun, ...more })
 const next = (look: LoginPage.Look, progress = LoginPage.begun, organization?: string) =>
   LoginPage.next(look, progress, organization)
 
@@ -30,9 +30,9 @@ describe("a login page", () => {
   it("that asks for the name first gets it, then the password", () => {
     const first = { ...empty, fields: [user], presses: [button("下一步 / Next")] }
     assert.deepStrictEqual(next(first), { _tag: "Fill", user: "u", ticks: [], press: "下一步 / Next" })
-    assert.strictEqual(next(first, after({ userTyped: true, idleMillis: 100 }))._tag, "Wait")
+    assert.strictEqual(next(first, having({ userTyped: true, idleMillis: 100 }))._tag, "Wait")
     const second = { ...empty, fields: [password], presses: [button("登录")] }
-    assert.deepStrictEqual(next(second, after({ userTyped: true })), {
+    assert.deepStrictEqual(next(second, having({ userTyped: true })), {
       _tag: "Fill",
       password: "p",
       ticks: [],
@@ -46,16 +46,16 @@ describe("a login page", () => {
       presses: [button("扫码登录", false), button("短信登录", false), button("账号密码登录", false)]
     }
     assert.deepStrictEqual(next(tabs), { _tag: "Press", what: "tab", mark: "账号密码登录" })
-    assert.strictEqual(next(tabs, after({ tabPressed: true }))._tag, "Wait")
+    assert.strictEqual(next(tabs, having({ tabPressed: true }))._tag, "Wait")
   })
 
   it("that has only begun is waited for, and given up when nothing comes", () => {
     assert.strictEqual(next(empty)._tag, "Wait")
-    assert.deepInclude(next(empty, after({ idleMillis: 20_000 })), { _tag: "Stop", reason: "human_needed" })
+    assert.deepInclude(next(empty, having({ idleMillis: 20_000 })), { _tag: "Stop", reason: "human_needed" })
   })
 
   it("is not handed in twice while the first is still on its way", () => {
-    assert.strictEqual(next(whole, after({ submissions: 1, idleMillis: 200 }))._tag, "Wait")
+    assert.strictEqual(next(whole, having({ submissions: 1, idleMillis: 200 }))._tag, "Wait")
   })
 
   it("says that user or password are wrong", () => {
@@ -69,7 +69,7 @@ describe("a login page", () => {
     ]
     for (const alert of said) {
       assert.deepInclude(
-        next({ ...whole, alert }, after({ submissions: 1 })),
+        next({ ...whole, alert }, having({ submissions: 1 })),
         { _tag: "Stop", reason: "bad_credentials" },
         alert
       )
@@ -79,7 +79,7 @@ describe("a login page", () => {
 
   it("with a puzzle needs a person", () => {
     for (const submissions of [0, 1]) {
-      assert.deepInclude(next({ ...whole, captcha: true }, after({ submissions })), {
+      assert.deepInclude(next({ ...whole, captcha: true }, having({ submissions })), {
         _tag: "Stop",
         reason: "human_needed"
       })
@@ -92,16 +92,16 @@ describe("a login page", () => {
       text: "选择组织 / Choose an organization",
       presses: ["Personal", "Acme", "Acme Labs"].map((name) => button(name, false))
     }
-    const at = after({ submissions: 1, idleMillis: 1_000 })
+    const at = having({ submissions: 1, idleMillis: 1_000 })
     assert.deepStrictEqual(next(list, at, "acme"), { _tag: "Press", what: "organization", mark: "Acme" })
     assert.deepStrictEqual(next(list, at, "Labs"), { _tag: "Press", what: "organization", mark: "Acme Labs" })
     assert.deepInclude(next(list, at), { _tag: "Stop", reason: "human_needed" })
-    assert.deepInclude(next(list, after({ submissions: 1, idleMillis: 9_000 }), "Nobody"), {
+    assert.deepInclude(next(list, having({ submissions: 1, idleMillis: 9_000 }), "Nobody"), {
       _tag: "Stop",
       reason: "human_needed"
     })
     const chosen = { ...list, presses: [...list.presses, button("确定", false)] }
-    assert.deepStrictEqual(next(chosen, after({ submissions: 1, chosen: true, idleMillis: 1_000 }), "Acme"), {
+    assert.deepStrictEqual(next(chosen, having({ submissions: 1, chosen: true, idleMillis: 1_000 }), "Acme"), {
       _tag: "Press",
       what: "confirm",
       mark: "确定"
