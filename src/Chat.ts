@@ -127,20 +127,32 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
 
     const modeOf = (request: ChatRequest) => Model.modeOf(request.model, options) ?? options.defaultAskMode
 
-    /** The first instance's answer, or another ready one's when nothing was sent yet and the budget allows it. */
+    /**
+     * The answer of the first instance; when nothing was sent yet and the budget allows it, that of one other. An
+     * instance that turned out not to be there was none: each is looked at once at most. What a try that failed held
+     * is given back before the next one begins.
+     */
     const begin = Effect.fnUntraced(function* (request: ChatRequest) {
       const scope = yield* Effect.scope
-      const inner = yield* Scope.fork(scope, ExecutionStrategy.sequential)
-      const lease = yield* Scope.extend(pool.lease(request.affinity), inner)
-      const first = yield* Effect.either(Scope.extend(tried(request, lease), inner))
-      if (Either.isRight(first)) return { ...first.right, lease }
-      const error = first.left
-      yield* Scope.close(inner, Exit.void)
-      if (!mayRetry(error, modeOf(request))) return yield* error
-      const again = yield* pool.another(request.affinity, new Set([lease.backend.id]))
-      if (Option.isNone(again) || !budget.take(now())) return yield* error
-      yield* logFailure(error, "chat tried again on another instance")
-      return { ...(yield* tried(request, again.value)), lease: again.value }
+      const seen = new Set<string>()
+      let retried = false
+      let inner = yield* Scope.fork(scope, ExecutionStrategy.sequential)
+      let lease = yield* Scope.extend(pool.lease(request.affinity), inner)
+      while (true) {
+        const result = yield* Effect.either(Scope.extend(tried(request, lease), inner))
+        if (Either.isRight(result)) return { ...result.right, lease }
+        const error = result.left
+        seen.add(lease.backend.id)
+        yield* Scope.close(inner, Exit.void)
+        const isAbsent = error._tag === "BackendUnavailable"
+        if (!isAbsent && (retried || !mayRetry(error, modeOf(request)))) return yield* error
+        inner = yield* Scope.fork(scope, ExecutionStrategy.sequential)
+        const another = yield* Scope.extend(pool.another(request.affinity, seen), inner)
+        if (Option.isNone(another) || !(isAbsent || budget.take(now()))) return yield* error
+        lease = another.value
+        retried ||= !isAbsent
+        yield* logFailure(error, "chat tried again on another instance")
+      }
     })
 
     const open = Effect.fn("Chat.open")(function* (request: ChatRequest) {

@@ -97,6 +97,21 @@ describe("Chat", () => {
     }).pipe(Effect.provide(gateway(a.backend, b.backend, c.backend)))
   })
 
+  it.effect("looks at each instance once while none is there, beside the one second try", () => {
+    const absent = (id: string) =>
+      scripted(id, TestBackend.refuse(new BackendUnavailable({ instance: id, detail: "" })))
+    const [a, b] = [absent("a"), absent("b")]
+    const c = scripted("c", TestBackend.refuse(crash(true)))
+    const d = scripted("d")
+    return Effect.gen(function* () {
+      for (let i = 0; i < 8; i++) assert.strictEqual(yield* whole(), "d")
+      assert.deepStrictEqual(yield* idle, { completed: 8, failed: 0, cancelled: 0 })
+      const all = scripted("e", TestBackend.refuse(crash(true)))
+      const error = yield* Effect.flip(Effect.provide(whole(), gateway(absent("f").backend, all.backend, c.backend)))
+      assert.strictEqual(error._tag, "BackendFailure")
+    }).pipe(Effect.provide(gateway(a.backend, b.backend, c.backend, d.backend)))
+  })
+
   it.effect("does not repeat an agent's turn that may have begun", () => {
     const begun = [
       scripted("a", TestBackend.refuse(crash(true))),
