@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { chat, children, content, eventually, inFlight, json, runToEnd, start, stats, text } from "./support.ts"
+import * as Load from "./load.ts"
+import { chat, children, content, eventually, isBalanced, json, runToEnd, settled, start, text } from "./support.ts"
 
 const gone = (pids: ReadonlyArray<number>) =>
   eventually(() => {
@@ -98,57 +99,31 @@ describe("the program", () => {
   )
 })
 
-/** Numbers that are the same in every run. */
-const random = (seed: number) => () => {
-  seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0
-  return seed / 2 ** 32
-}
-
 describe("clients that leave", () => {
   it.scopedLive(
     "leave nothing behind: 2,000 streams, half of them aborted anywhere",
     () =>
       Effect.gen(function* () {
         const program = yield* start({ GATEWAY_MAX_IN_FLIGHT: "48" })
-        const next = random(20_261_123)
-        const plans = Array.from({ length: 2000 }, (_, i) => ({ leaves: i % 2 === 0, after: next() * 60 }))
-        const one = ({ after, leaves }: (typeof plans)[number]) =>
-          Effect.promise(async () => {
-            const aborter = new AbortController()
-            const timer = leaves ? setTimeout(() => aborter.abort(), after) : undefined
-            try {
-              const response = await fetch(`${program.base}/v1/chat/completions`, {
-                method: "POST",
-                signal: aborter.signal,
-                headers: { "content-type": "application/json" },
-                body: JSON.stringify({
-                  model: "auto",
-                  stream: true,
-                  messages: [{ role: "user", content: "[[emu tokens=10 interval=2]]" }]
-                })
-              })
-              const body = await response.text()
-              return leaves || (response.status === 200 && body.includes("[DONE]") && content(body).endsWith("t9 "))
-            } catch {
-              return leaves
-            } finally {
-              clearTimeout(timer)
-            }
-          })
-        const good = yield* Effect.forEach(plans, one, { concurrency: 64 })
-        assert.strictEqual(good.filter((whole) => !whole).length, 0)
-        const left = Effect.gen(function* () {
-          const { sessions, turnsRunning } = yield* stats(program)
-          return { slots: yield* inFlight(program), sessions, turnsRunning }
-        })
-        yield* Effect.sleep("1 second").pipe(
-          Effect.zipRight(left),
-          Effect.repeat({
-            times: 4,
-            until: ({ sessions, slots, turnsRunning }) => sessions + slots + turnsRunning === 0
+        const next = Load.random(20_261_123)
+        const tally = Load.tally()
+        const odd: Array<Load.Outcome> = []
+        let asked = 0
+        const one = (): Load.Ask | undefined => {
+          if (asked++ >= 2000) return undefined
+          const leaves = asked % 2 === 0 ? { leaveAfter: next() * 60 } : {}
+          return { prompt: "[[emu tokens=10 interval=2]]", ...leaves }
+        }
+        yield* Effect.promise(() =>
+          Load.run(program, 64, one, (outcome) => {
+            tally.add(outcome)
+            if (outcome.end === "whole" ? !outcome.text.endsWith("t9 ") : outcome.end !== "left") odd.push(outcome)
           })
         )
-        assert.deepStrictEqual(yield* left, { slots: 0, sessions: 0, turnsRunning: 0 })
+        assert.deepStrictEqual(odd.slice(0, 3), [], program.stdout().slice(-3000))
+        assert.isAbove(tally.ends.left, 500)
+        assert.isAtLeast(tally.ends.whole, 1000)
+        assert.isTrue(isBalanced(yield* settled(program)))
       }),
     { timeout: 120_000 }
   )
