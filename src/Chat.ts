@@ -159,11 +159,15 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       const opened = now()
       let outcome: ChatOutcome = "cancelled"
       let answer: (() => Answered) | undefined
+      let queueMillis: number | undefined
       yield* Scoped.onClose(
-        Effect.sync(() => metrics.chatEnded({ ...request.origin, outcome, answer: answer?.(), millis: now() - opened }))
+        Effect.sync(() =>
+          metrics.chatEnded({ ...request.origin, outcome, answer: answer?.(), queueMillis, millis: now() - opened })
+        )
       )
       budget.request(opened)
       const slot = yield* Effect.tapError(guard.slot, () => Effect.sync(() => (outcome = "rejected")))
+      queueMillis = now() - opened
       const end = (how: "completed" | "failed") => {
         outcome = how
         slot.settle(how)
@@ -178,7 +182,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       answer = () => {
         const { completion, prompt } = tokens()
         const used = { promptTokens: prompt, completionTokens: completion }
-        return { instance: backend.id, model: key, mode, firstTokenMillis, ...used }
+        return { instance: backend.id, model: key, mode, firstTokenMillis, pieces: turn.count(), ...used }
       }
       // A turn that still runs when its scope closes was cancelled, which slot and lease assume by themselves.
       yield* Scoped.onClose(

@@ -5,6 +5,7 @@ import { type Array as Arr, Effect, Layer, Option } from "effect"
 import type { Backend } from "./Backend.ts"
 import { Chat } from "./Chat.ts"
 import { GatewayConfig, type Settings } from "./Config.ts"
+import { Gauges } from "./Gauges.ts"
 import { Guard } from "./Guard.ts"
 import * as Server from "./http/Server.ts"
 import { AutoLogin } from "./lingma/AutoLogin.ts"
@@ -28,7 +29,10 @@ const Lingmas = Layer.unwrapScoped(
 )
 
 /** The API over whatever `Pool` is given. */
-const served = Server.layer.pipe(Layer.provide(Chat.layerFromConfig), Layer.provide([GuardFromConfig, Metrics.layer]))
+const served = Server.layer.pipe(
+  Layer.provide(Layer.merge(Chat.layerFromConfig, Gauges.layer)),
+  Layer.provide([GuardFromConfig, Metrics.layer])
+)
 
 /** The whole gateway, to be mounted on an `HttpServer`. */
 export const layer = served.pipe(

@@ -1,19 +1,21 @@
 /**
- * What the gateway counts of itself.
+ * Every metric of the gateway, by name; and what the gateway counts of itself.
+ *
+ * They live in Effect's registry, so that `/metrics` and OTLP tell the same. Labels come from closed sets only.
  */
-import { Context, Effect, Layer } from "effect"
-import type { AskMode } from "./domain/Chat.ts"
+import { Context, Effect, Layer, Metric, MetricBoundaries, MetricLabel } from "effect"
+import type { AskMode, Origin } from "./domain/Chat.ts"
 
 export type ChatOutcome = "completed" | "failed" | "cancelled" | "rejected"
 
 /** One chat, at its end. */
-export interface ChatRecord {
-  readonly dialect: string
-  readonly stream: boolean
+export interface ChatRecord extends Origin {
   /** How it ended; `rejected` means that it never got a slot. */
   readonly outcome: ChatOutcome
   /** Undefined when it got no answer to begin with. */
   readonly answer: Answered | undefined
+  /** Time in the queue; undefined when it left or was refused there. */
+  readonly queueMillis: number | undefined
   /** From the request's decoding to its end. */
   readonly millis: number
 }
@@ -25,6 +27,8 @@ export interface Answered {
   readonly firstTokenMillis: number
   readonly promptTokens: number
   readonly completionTokens: number
+  /** Pieces of the answer. */
+  readonly pieces: number
 }
 
 /** Since the start of the process. */
@@ -36,6 +40,102 @@ export interface Counters {
   readonly completionTokens: number
   readonly modelLists: number
   readonly uptimeSeconds: number
+}
+
+const seconds = MetricBoundaries.fromIterable([
+  0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600
+])
+const shortSeconds = MetricBoundaries.fromIterable([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30])
+
+const total = (name: string, description: string) => Metric.counter(name, { description, incremental: true })
+const gauge = (name: string, description: string) => Metric.gauge(name, { description })
+
+export const inFlight = gauge("gateway_in_flight", "Chats that hold a slot")
+export const queued = gauge("gateway_queued", "Chats that wait for a slot")
+export const maxInFlight = gauge("gateway_max_in_flight", "Most chats at once")
+export const accepted = total("gateway_accepted_total", "Chats that got a slot")
+export const rejected = total("gateway_rejected_total", "Chats refused: the queue was full, or the wait too long")
+export const abandoned = total("gateway_abandoned_total", "Chats whose client left the queue")
+
+export const instanceInFlight = gauge("gateway_pool_instance_in_flight", "Chats on an instance")
+export const instanceReady = gauge("gateway_pool_instance_ready", "Whether an instance may be sent a chat")
+export const instanceState = gauge("gateway_pool_instance_state", "1 for the state an instance is in")
+export const instanceEjected = gauge(
+  "gateway_pool_instance_ejected",
+  "Whether an instance is left out for its failures"
+)
+export const instanceRestarts = total("gateway_pool_instance_restarts_total", "Starts of an instance after its first")
+export const instanceEjections = total("gateway_pool_instance_ejections_total", "Times an instance was left out")
+export const logins = total("gateway_logins_total", "Logins by instance and how they ended")
+
+export const chats = total("gateway_chats_total", "Chats by dialect, mode, model and outcome")
+export const tokens = total(
+  "gateway_tokens_total",
+  "Tokens by kind (prompt, completion) and model; estimates where Lingma gives none"
+)
+export const modelLists = total("gateway_models_requests_total", "Requests for the list of models")
+export const queueWait = Metric.histogram(
+  "gateway_queue_wait_seconds",
+  seconds,
+  "Time from a chat's arrival to its slot"
+)
+export const firstToken = Metric.histogram(
+  "gateway_first_token_seconds",
+  seconds,
+  "Time from a chat's arrival to its first event"
+)
+export const duration = Metric.histogram(
+  "gateway_chat_duration_seconds",
+  seconds,
+  "Time from a chat's arrival to its end"
+)
+export const tokenGap = Metric.histogram(
+  "gateway_token_gap_seconds",
+  shortSeconds,
+  "Mean time between the pieces of an answer, once per chat"
+)
+export const rpcDuration = Metric.histogram(
+  "gateway_rpc_duration_seconds",
+  seconds,
+  "Calls to Lingma by method, until their reply"
+)
+
+export const httpRequests = total("gateway_http_requests_total", "Requests by route, method and status")
+export const eventLoopLag = gauge(
+  "gateway_event_loop_lag_seconds",
+  "99th percentile of the event loop's delay since the last look"
+)
+
+/** Adds to a counter or a histogram, or sets a gauge, from synchronous code. */
+export const mark = <Type, In, Out>(
+  metric: Metric.Metric<Type, In, Out>,
+  value: In,
+  labels: Readonly<Record<string, string>> = {}
+): void =>
+  metric.unsafeUpdate(
+    value,
+    Object.entries(labels).map(([key, label]) => MetricLabel.make(key, label))
+  )
+
+/** Models come from upstream: a list that never ends must not become series. */
+const mostModels = 100
+const knownModels = new Set<string>()
+const modelLabel = (model: string | undefined): string => {
+  if (model === undefined) return "none"
+  if (knownModels.size < mostModels) knownModels.add(model)
+  return knownModels.has(model) ? model : "other"
+}
+
+const measure = ({ answer, dialect, millis, outcome, queueMillis }: ChatRecord): void => {
+  const model = modelLabel(answer?.model)
+  mark(chats, 1, { dialect, mode: answer?.mode ?? "none", model, outcome })
+  mark(duration, millis / 1000, { dialect, outcome })
+  if (queueMillis !== undefined) mark(queueWait, queueMillis / 1000)
+  if (answer === undefined) return
+  mark(firstToken, answer.firstTokenMillis / 1000, { dialect })
+  mark(tokens, answer.promptTokens, { kind: "prompt", model })
+  mark(tokens, answer.completionTokens, { kind: "completion", model })
+  if (answer.pieces > 1) mark(tokenGap, (millis - answer.firstTokenMillis) / 1000 / (answer.pieces - 1))
 }
 
 export class Metrics extends Context.Tag("lingma-gateway/Metrics")<
@@ -53,15 +153,17 @@ export class Metrics extends Context.Tag("lingma-gateway/Metrics")<
     const outcomes = { completed: 0, failed: 0, cancelled: 0, rejected: 0 }
     const sums = { chats: 0, streamed: 0, promptTokens: 0, completionTokens: 0, modelLists: 0 }
     return Metrics.of({
-      chatEnded: ({ answer, outcome, stream }) => {
+      chatEnded: (chat) => {
         sums.chats++
-        if (stream) sums.streamed++
-        outcomes[outcome]++
-        sums.promptTokens += answer?.promptTokens ?? 0
-        sums.completionTokens += answer?.completionTokens ?? 0
+        if (chat.stream) sums.streamed++
+        outcomes[chat.outcome]++
+        sums.promptTokens += chat.answer?.promptTokens ?? 0
+        sums.completionTokens += chat.answer?.completionTokens ?? 0
+        measure(chat)
       },
       modelsListed: Effect.sync(() => {
         sums.modelLists++
+        mark(modelLists, 1)
       }),
       counters: Effect.sync(() => ({ ...sums, outcomes: { ...outcomes }, uptimeSeconds: Math.floor(now() - started) }))
     })

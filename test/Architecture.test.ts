@@ -27,10 +27,11 @@ const allowed: Record<string, ReadonlyArray<string>> = {
   "Guard.ts": ["domain", "Config.ts"],
   "Pool.ts": ["domain", "Backend.ts", "Config.ts"],
   "Metrics.ts": ["domain"],
+  "Gauges.ts": ["Backend.ts", "Guard.ts", "Metrics.ts", "Pool.ts"],
   "Watchdog.ts": ["domain"],
   "Chat.ts": ["domain", "Backend.ts", "Config.ts", "Guard.ts", "Metrics.ts", "Pool.ts", "Watchdog.ts"],
-  lingma: ["domain", "Backend.ts", "Config.ts", "Version.ts"],
-  http: ["domain", "Backend.ts", "Chat.ts", "Config.ts", "Guard.ts", "Metrics.ts", "Pool.ts", "Version.ts"]
+  lingma: ["domain", "Backend.ts", "Config.ts", "Metrics.ts", "Version.ts"],
+  http: ["domain", "Backend.ts", "Chat.ts", "Config.ts", "Gauges.ts", "Guard.ts", "Metrics.ts", "Pool.ts", "Version.ts"]
 }
 /** Small tools without knowledge, open to all. */
 const tools = new Set(["Scoped.ts"])

@@ -4,9 +4,12 @@
 import * as HttpServerError from "@effect/platform/HttpServerError"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Cause, Clock, Effect, Exit, LogLevel } from "effect"
+import { Cause, Effect, Exit, LogLevel } from "effect"
+import * as Metrics from "../Metrics.ts"
+import { oneSegment } from "./openai/Api.ts"
+import * as RequestNotes from "./RequestNotes.ts"
 
-const probes = new Set(["/", "/healthz", "/readyz"])
+const probes = new Set(["/", "/healthz", "/readyz", "/metrics"])
 
 /** Without the query: keys end up there. */
 export const pathOf = (url: string): string => url.replace(/[?#].*$/s, "").slice(0, 200)
@@ -14,22 +17,56 @@ export const pathOf = (url: string): string => url.replace(/[?#].*$/s, "").slice
 const statusOf = (exit: Exit.Exit<HttpServerResponse.HttpServerResponse, unknown>): number =>
   Exit.isSuccess(exit) ? exit.value.status : HttpServerError.exitResponse(exit).status
 
-export const middleware = <E, R>(
-  app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
-): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest> =>
-  Effect.gen(function* () {
-    const { method, url } = yield* HttpServerRequest.HttpServerRequest
-    const began = yield* Clock.currentTimeMillis
-    return yield* Effect.onExit(
-      app,
-      Effect.fnUntraced(function* (exit) {
-        const path = pathOf(url)
-        const isBroken = Exit.isFailure(exit) && !Cause.isInterrupted(exit.cause)
-        if (isBroken) yield* Effect.logError("request broken", exit.cause)
-        const ms = (yield* Clock.currentTimeMillis) - began
-        yield* Effect.logWithLevel(probes.has(path) ? LogLevel.Debug : LogLevel.Info, "request").pipe(
-          Effect.annotateLogs({ method, path, status: statusOf(exit), ms })
+/** Closed set: a method may be any word. */
+const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+
+/** Figures of the chat that answered. */
+const chatFields = ({ run }: RequestNotes.RequestNotes) => {
+  if (run === undefined) return {}
+  const { completion, prompt } = run.tokens()
+  return {
+    instance: run.servedBy,
+    model: run.model,
+    ttft_ms: Math.round(run.firstTokenMillis),
+    prompt_tokens: prompt,
+    completion_tokens: completion
+  }
+}
+
+export const middleware =
+  (patternOf: (url: string) => string) =>
+  <E, R>(
+    app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+  ): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest> =>
+    Effect.gen(function* () {
+      const { method, url } = yield* HttpServerRequest.HttpServerRequest
+      const clock = yield* Effect.clock
+      const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+      const began = now()
+      const notes: RequestNotes.RequestNotes = { route: patternOf(oneSegment(pathOf(url))), run: undefined }
+      return yield* app.pipe(
+        RequestNotes.provide(notes),
+        Effect.onExit(
+          Effect.fnUntraced(function* (exit) {
+            const path = pathOf(url)
+            const status = statusOf(exit)
+            const isBroken = Exit.isFailure(exit) && !Cause.isInterrupted(exit.cause)
+            if (isBroken) yield* Effect.logError("request broken", exit.cause)
+            const verb = METHODS.has(method) ? method : "other"
+            Metrics.mark(Metrics.httpRequests, 1, { route: notes.route, method: verb, status: String(status) })
+            const chat = notes.route.startsWith("/v1/") && method === "POST"
+            yield* Effect.logWithLevel(probes.has(path) ? LogLevel.Debug : LogLevel.Info, "request").pipe(
+              Effect.annotateLogs({
+                method,
+                path,
+                route: notes.route,
+                status,
+                ms: Math.round(now() - began),
+                ...(chat ? { outcome: RequestNotes.outcomeOf(notes, status) } : {}),
+                ...chatFields(notes)
+              })
+            )
+          })
         )
-      })
-    )
-  })
+      )
+    })

@@ -9,6 +9,7 @@ import type { ChatRun } from "../Chat.ts"
 import type { ChatEvent } from "../domain/Chat.ts"
 import { type ChatError, ShuttingDown } from "../domain/ChatError.ts"
 import type { Drain } from "./Drain.ts"
+import * as RequestNotes from "./RequestNotes.ts"
 import * as Sse from "./Sse.ts"
 
 type Open = Effect.Effect<ChatRun, ChatError, Scope.Scope>
@@ -45,7 +46,9 @@ const fork = (open: Open) =>
     Effect.gen(function* () {
       const outer = yield* Effect.scope
       const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
-      const opening = yield* Effect.forkDaemon(Effect.interruptible(Scope.extend(open, scope)))
+      const opening = yield* Effect.forkDaemon(
+        Effect.interruptible(Scope.extend(Effect.tap(open, RequestNotes.answeredBy), scope))
+      )
       yield* Scope.addFinalizer(outer, Fiber.interrupt(opening))
       return opening
     })

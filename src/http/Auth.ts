@@ -5,7 +5,7 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
-import { Context, Effect, Layer, Redacted } from "effect"
+import { Context, Effect, Layer, Option, Redacted } from "effect"
 import { GatewayConfig } from "../Config.ts"
 import { CallerRefused, KeyRefused } from "./Refusal.ts"
 
@@ -17,6 +17,8 @@ export interface AuthOptions {
   readonly apiKeys: ReadonlyArray<Redacted.Redacted>
   /** None: the API keys open the administration too. */
   readonly adminKeys: ReadonlyArray<Redacted.Redacted>
+  /** Some: nothing else opens `/metrics`. */
+  readonly metricsToken?: Option.Option<Redacted.Redacted>
   readonly origins: ReadonlyArray<string>
 }
 
@@ -43,15 +45,25 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
   Auth,
   {
     readonly api: Check<KeyRefused>
+    /** For `/metrics`: its own token, else an admin or API key. */
+    readonly metrics: Check<KeyRefused>
     /** Also refuses every page of a web site that is not listed. */
     readonly admin: Check<KeyRefused | CallerRefused>
   }
 >() {
-  static readonly make = ({ adminKeys, apiKeys, origins }: AuthOptions): typeof Auth.Service => {
+  static readonly make = ({
+    adminKeys,
+    apiKeys,
+    metricsToken = Option.none(),
+    origins
+  }: AuthOptions): typeof Auth.Service => {
     const byAdmin = among(adminKeys.length > 0 ? adminKeys : apiKeys)
     const isForeign = ({ headers: { origin } }: Request) => origin !== undefined && !origins.includes(origin)
     return {
       api: among(apiKeys),
+      metrics: among(
+        Option.match(metricsToken, { onNone: () => [...adminKeys, ...apiKeys], onSome: (token) => [token] })
+      ),
       admin: (request) => (isForeign(request) ? new CallerRefused({ reason: "origin" }) : byAdmin(request))
     }
   }

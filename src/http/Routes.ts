@@ -1,5 +1,5 @@
 /**
- * Which methods a path takes, told by the API itself.
+ * Which methods a path takes, and which pattern it fits, told by the API itself.
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import type * as HttpApiGroup from "@effect/platform/HttpApiGroup"
@@ -13,22 +13,37 @@ export const routerConfig = {
   maxParamLength: 512
 }
 
-/** The methods of a path, none when there is no such path. */
-export const methods = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup.Any, E, R>(
+export interface Table {
+  /** The methods of a path, none when there is no such path. */
+  readonly methodsOf: (url: string) => ReadonlyArray<string>
+  /** The pattern a path fits, one of a closed set. */
+  readonly patternOf: (url: string) => string
+}
+
+export const table = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup.Any, E, R>(
   api: HttpApi.HttpApi<Id, Groups, E, R>,
   others: ReadonlyArray<HttpLayerRouter.PathInput>
-): ((url: string) => ReadonlyArray<string>) => {
-  const table = HttpLayerRouter.FindMyWay.make<true>(routerConfig)
+): Table => {
+  const table = HttpLayerRouter.FindMyWay.make<string>(routerConfig)
   const known = new Set<string>()
   const add = (method: string, path: HttpLayerRouter.PathInput) => {
     known.add(method)
-    table.on(method, path, true)
+    table.on(method, path, path)
   }
   HttpApi.reflect(api, { onGroup: () => {}, onEndpoint: ({ endpoint }) => add(endpoint.method, endpoint.path) })
   for (const path of others) add("GET", path)
-  return (url) => {
-    const found = [...known].filter((method) => table.find(method, url) !== undefined)
-    if (found.length === 0) return []
-    return [...found, ...(found.includes("GET") ? ["HEAD"] : []), "OPTIONS"]
+  return {
+    methodsOf: (url) => {
+      const found = [...known].filter((method) => table.find(method, url) !== undefined)
+      if (found.length === 0) return []
+      return [...found, ...(found.includes("GET") ? ["HEAD"] : []), "OPTIONS"]
+    },
+    patternOf: (url) => {
+      for (const method of known) {
+        const found = table.find(method, url)
+        if (found !== undefined) return found.handler
+      }
+      return "(none)"
+    }
   }
 }

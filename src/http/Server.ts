@@ -26,11 +26,13 @@ const ApiRoutes = HttpLayerRouter.addHttpApi(Api, { openapiPath: OPENAPI }).pipe
 
 const DocsRoute = HttpApiSwagger.layerHttpLayerRouter({ api: Api, path: DOCS })
 
+const table = Routes.table(Api, [OPENAPI, DOCS])
+
 const EdgeMiddleware = HttpLayerRouter.middleware(
   Effect.gen(function* () {
     const config = yield* GatewayConfig
     const drain = yield* Drain
-    return Edge.make({ ...config, drain, methodsOf: Routes.methods(Api, [OPENAPI, DOCS]) })
+    return Edge.make({ ...config, drain, methodsOf: table.methodsOf })
   }),
   { global: true }
 )
@@ -44,7 +46,7 @@ const served = Layer.unwrapEffect(
       disableLogger: true,
       disableListenLog: true,
       routerConfig: Routes.routerConfig,
-      middleware: (app) => RequestId.middleware(AccessLog.middleware(drain.track(app)))
+      middleware: (app) => RequestId.middleware(AccessLog.middleware(table.patternOf)(drain.track(app)))
     })
   )
 )

@@ -20,6 +20,7 @@ import type { Account } from "../domain/Account.ts"
 import { type BackendUnavailable, LoginFailed, LoginInProgress } from "../domain/ChatError.ts"
 import { idle, type LoginReason, type LoginState, word } from "../domain/Login.ts"
 import * as LoginHosts from "../domain/LoginHosts.ts"
+import * as Metrics from "../Metrics.ts"
 import { Browser, SignInStopped } from "./Browser.ts"
 import type { LingmaRpc } from "./LingmaRpc.ts"
 import * as LoginCalls from "./LoginCalls.ts"
@@ -187,6 +188,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
             asked = undefined
             if (Exit.isSuccess(exit)) {
               state = idle
+              Metrics.mark(Metrics.logins, 1, { name: id, outcome: "succeeded" })
               yield* told("login done", { by })
               return yield* Deferred.succeed(mine, undefined)
             }
@@ -194,6 +196,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
             // A person who took too long is no reason for a rest.
             const until = now() + (by === "person" ? 0 : Duration.toMillis(restAfter(error.reason)))
             state = by === "person" ? idle : { _tag: "Failed", reason: error.reason, detail: error.detail, until }
+            Metrics.mark(Metrics.logins, 1, { name: id, outcome: error.reason })
             yield* Effect.annotateLogs(Effect.logWarning("login failed"), {
               instance: id,
               by,

@@ -5,6 +5,7 @@
  * A lost connection fails what was pending.
  */
 import { Context, Duration, Effect, Either, Layer, Schedule, Schema, type Scope, Stream, SubscriptionRef } from "effect"
+import * as Metrics from "../Metrics.ts"
 import * as Scoped from "../Scoped.ts"
 import * as Calls from "./Calls.ts"
 import * as Connection from "./Connection.ts"
@@ -136,7 +137,11 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
     }
 
     const request = (method: string, params: unknown, millis: number, settle: Calls.Settle): number | undefined => {
-      const id = calls.enter(method, millis, settle)
+      const began = now()
+      const id = calls.enter(method, millis, (reply) => {
+        Metrics.mark(Metrics.rpcDuration, (now() - began) / 1000, { method })
+        settle(reply)
+      })
       if (write({ jsonrpc: "2.0", id, method, params })) return id
       calls.forget(id)
       return undefined

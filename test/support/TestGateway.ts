@@ -5,6 +5,7 @@ import * as HttpServer from "@effect/platform/HttpServer"
 import { Context, Effect, Exit, HashMap, Layer, Logger, Scope } from "effect"
 import { Chat } from "../../src/Chat.ts"
 import { GatewayConfig, type Settings } from "../../src/Config.ts"
+import { Gauges } from "../../src/Gauges.ts"
 import { Guard } from "../../src/Guard.ts"
 import * as NodeServer from "../../src/http/NodeServer.ts"
 import * as Server from "../../src/http/Server.ts"
@@ -15,7 +16,7 @@ import type { Scripted } from "./TestBackend.ts"
 const GuardFromConfig = Layer.unwrapEffect(Effect.map(GatewayConfig, (config) => Guard.layer(config)))
 
 export const core = (scripted: Scripted, settings: Partial<Settings> = {}) =>
-  Chat.layerFromConfig.pipe(
+  Layer.merge(Chat.layerFromConfig, Gauges.layer).pipe(
     Layer.provideMerge(Layer.merge(GuardFromConfig, Metrics.layer)),
     Layer.provideMerge(Pool.layer([scripted.backend])),
     Layer.provideMerge(GatewayConfig.layer({ host: "127.0.0.1", port: 0, ...settings }))

@@ -6,6 +6,7 @@ import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
+import * as Errors from "../openai/Errors.ts"
 
 export const Health = Schema.Struct({
   /** Whether some instance is ready. */
@@ -37,5 +38,13 @@ export class OpsApi extends HttpApiGroup.make("ops")
       .addSuccess(Readiness)
       .addError(Readiness.annotations(HttpApiSchema.annotations({ status: 503 })))
       .annotate(OpenApi.Summary, "Whether a chat would be served now")
+  )
+  .add(
+    HttpApiEndpoint.get("metrics", "/metrics")
+      .addSuccess(
+        Schema.String.pipe(HttpApiSchema.withEncoding({ kind: "Text", contentType: "text/plain; version=0.0.4" }))
+      )
+      .addError(Errors.withStatus(401))
+      .annotate(OpenApi.Summary, "Prometheus text; for METRICS_TOKEN, else an admin or API key")
   )
   .add(HttpApiEndpoint.get("welcome", "/").addSuccess(Welcome).annotate(OpenApi.Summary, "Where things are")) {}

@@ -1,0 +1,34 @@
+/**
+ * What becomes known of a request while it is served, for its line in the log, its span and its metric.
+ */
+import { Effect, FiberRef, GlobalValue } from "effect"
+import type { ChatRun } from "../Chat.ts"
+
+export interface RequestNotes {
+  /** The pattern of its path; one of a closed set. */
+  readonly route: string
+  /** The chat that answers, once one does. */
+  run: ChatRun | undefined
+}
+
+const current = GlobalValue.globalValue("lingma-gateway/http/RequestNotes", () =>
+  FiberRef.unsafeMake<RequestNotes | undefined>(undefined)
+)
+
+export const provide =
+  (notes: RequestNotes) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.locally(effect, current, notes)
+
+/** Notes which chat answers. */
+export const answeredBy = (run: ChatRun): Effect.Effect<void> =>
+  Effect.map(FiberRef.get(current), (notes) => {
+    if (notes !== undefined) notes.run = run
+  })
+
+/** How the chat of a request ended, as far as it got. */
+export const outcomeOf = ({ run }: RequestNotes, status: number): string => {
+  if (run === undefined) return status === 429 ? "rejected" : status >= 400 ? "failed" : "completed"
+  const state = run.turn.state()
+  return state === "running" ? "cancelled" : state === "finished" ? "completed" : "failed"
+}
