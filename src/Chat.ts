@@ -1,8 +1,20 @@
 /**
  * One chat request, start to finish. Every HTTP dialect goes through here.
  */
-import { Context, Effect, Either, ExecutionStrategy, Exit, Layer, Option, Scope, type Stream } from "effect"
+import {
+  Context,
+  Effect,
+  Either,
+  ExecutionStrategy,
+  Exit,
+  Layer,
+  Option,
+  Scope,
+  type Stream,
+  type Tracer
+} from "effect"
 import type { Backend } from "./Backend.ts"
+import * as ChatSpan from "./ChatSpan.ts"
 import { GatewayConfig } from "./Config.ts"
 import type { AskMode, ChatEvent, ChatRequest } from "./domain/Chat.ts"
 import { type ChatError, ModelNotFound, type TurnError } from "./domain/ChatError.ts"
@@ -17,6 +29,7 @@ import { Guard } from "./Guard.ts"
 import { type Answered, type ChatOutcome, Metrics } from "./Metrics.ts"
 import { type Lease, Pool } from "./Pool.ts"
 import * as Scoped from "./Scoped.ts"
+import * as Span from "./Span.ts"
 import * as Watchdog from "./Watchdog.ts"
 
 export interface ChatRun {
@@ -36,6 +49,8 @@ export interface ChatRun {
 
 export interface ChatOptions extends Model.ResolveOptions, Watchdog.Limits {
   readonly defaultAskMode: AskMode
+  /** Puts prompts and answers into spans. */
+  readonly captureContent?: boolean
 }
 
 /** What a failure says about the instance it happened on. */
@@ -137,7 +152,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       const seen = new Set<string>()
       let retried = false
       let inner = yield* Scope.fork(scope, ExecutionStrategy.sequential)
-      let lease = yield* Scope.extend(pool.lease(request.affinity), inner)
+      let lease = yield* Span.within("lease")(Scope.extend(pool.lease(request.affinity), inner))
       while (true) {
         const result = yield* Effect.either(Scope.extend(tried(request, lease), inner))
         if (Either.isRight(result)) return { ...result.right, lease }
@@ -155,19 +170,28 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       }
     })
 
-    const open = Effect.fn("Chat.open")(function* (request: ChatRequest) {
-      const opened = now()
+    const open = (request: ChatRequest) =>
+      Effect.flatMap(Span.scoped("chat", { kind: "internal", attributes: ChatSpan.asked(request) }), (span) =>
+        Span.inside(span)(opened(request, span))
+      )
+
+    const opened = Effect.fnUntraced(function* (request: ChatRequest, span: Tracer.Span | undefined) {
+      const arrived = now()
       let outcome: ChatOutcome = "cancelled"
       let answer: (() => Answered) | undefined
       let queueMillis: number | undefined
       yield* Scoped.onClose(
-        Effect.sync(() =>
-          metrics.chatEnded({ ...request.origin, outcome, answer: answer?.(), queueMillis, millis: now() - opened })
-        )
+        Effect.sync(() => {
+          const record = { ...request.origin, outcome, answer: answer?.(), queueMillis, millis: now() - arrived }
+          metrics.chatEnded(record)
+          if (span !== undefined) ChatSpan.ended(span, record)
+        })
       )
-      budget.request(opened)
-      const slot = yield* Effect.tapError(guard.slot, () => Effect.sync(() => (outcome = "rejected")))
-      queueMillis = now() - opened
+      budget.request(arrived)
+      const slot = yield* Effect.tapError(Span.within("queue")(guard.slot), () =>
+        Effect.sync(() => (outcome = "rejected"))
+      )
+      queueMillis = now() - arrived
       const end = (how: "completed" | "failed") => {
         outcome = how
         slot.settle(how)
@@ -176,7 +200,8 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         end("failed")
         return logFailure(error, "chat failed")
       })
-      const firstTokenMillis = now() - opened
+      const firstTokenMillis = now() - arrived
+      if (span !== undefined) ChatSpan.begun(span, clock.unsafeCurrentTimeNanos())
       const promptTokens = Usage.estimate(prompt) + Usage.perMessage * request.messages.length
       const tokens = () => Meter.tokens(turn.totals(), promptTokens)
       answer = () => {
@@ -200,8 +225,10 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
           return Effect.void
         })
       )
+      const seen =
+        span !== undefined && options.captureContent === true ? ChatSpan.withContent(span, request, turn) : turn
       const { emulated, id: servedBy } = backend
-      return { servedBy, emulated, model: key, tokens, firstTokenMillis, turn, events: Turn.toStream(turn) }
+      return { servedBy, emulated, model: key, tokens, firstTokenMillis, turn: seen, events: Turn.toStream(seen) }
     })
 
     const models = Effect.scoped(
@@ -215,7 +242,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         const lists = yield* Effect.forEach(asked, (backend) => backend.models)
         return Model.listed(lists.flat())
       })
-    ).pipe(Effect.withSpan("Chat.models"))
+    ).pipe(Span.within("models"))
 
     return Chat.of({ open, models })
   })
@@ -226,7 +253,12 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
   static readonly layerFromConfig: Layer.Layer<Chat, never, GatewayConfig | Guard | Metrics | Pool> =
     Layer.unwrapEffect(
       Effect.map(GatewayConfig, (config) =>
-        Chat.layer({ ...config, aliases: config.modelAliases, fallback: config.modelFallback })
+        Chat.layer({
+          ...config,
+          captureContent: config.otelContent,
+          aliases: config.modelAliases,
+          fallback: config.modelFallback
+        })
       )
     )
 }

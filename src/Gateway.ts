@@ -30,6 +30,7 @@ const Lingmas = Layer.unwrapScoped(
 
 /** The API over whatever `Pool` is given. */
 const served = Server.layer.pipe(
+  Layer.merge(Gauges.keepFresh),
   Layer.provide(Layer.merge(Chat.layerFromConfig, Gauges.layer)),
   Layer.provide([GuardFromConfig, Metrics.layer])
 )

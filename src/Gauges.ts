@@ -3,8 +3,9 @@
  */
 import { readdirSync } from "node:fs"
 import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks"
-import { Context, Effect, Layer, Metric } from "effect"
+import { Context, Effect, Layer, Metric, Option, Schedule } from "effect"
 import type { BackendState } from "./Backend.ts"
+import { GatewayConfig } from "./Config.ts"
 import { Guard } from "./Guard.ts"
 import * as Metrics from "./Metrics.ts"
 import { Pool } from "./Pool.ts"
@@ -92,6 +93,16 @@ export class Gauges extends Context.Tag("lingma-gateway/Gauges")<
     })
     return Gauges.of({ collect })
   })
+
+  /** Keeps them fresh for a reader that does not ask, such as an exporter. */
+  static readonly keepFresh: Layer.Layer<never, never, Gauges | GatewayConfig> = Layer.scopedDiscard(
+    Effect.gen(function* () {
+      const { otelEndpoint, otelMetricInterval, otelMetricsEndpoint } = yield* GatewayConfig
+      const { collect } = yield* Gauges
+      if (Option.isNone(otelEndpoint) && Option.isNone(otelMetricsEndpoint)) return
+      yield* Effect.forkScoped(Effect.interruptible(Effect.repeat(collect, Schedule.spaced(otelMetricInterval))))
+    })
+  )
 
   static readonly layer: Layer.Layer<Gauges, never, Guard | Pool> = Layer.scoped(Gauges, Gauges.make)
 }

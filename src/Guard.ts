@@ -114,7 +114,6 @@ export class Guard extends Context.Tag("lingma-gateway/Guard")<
       })
       return granted.pipe(
         Effect.timeoutOption(queueTimeout),
-        Effect.withSpan("Guard.wait"),
         restore,
         Effect.exit,
         Effect.flatMap((exit): Effect.Effect<Slot, Overloaded, Scope.Scope> => {

@@ -1,8 +1,9 @@
 /**
- * Where log lines go: JSON lines, or readable ones on a terminal.
+ * Where log lines go: JSON lines with the ids of their trace, or readable ones on a terminal.
  */
-import { Effect, Layer, Logger, LogLevel } from "effect"
+import { Context, Effect, FiberRef, FiberRefs, Layer, Logger, LogLevel, Tracer } from "effect"
 import { GatewayConfig, type Settings } from "./Config.ts"
+import * as LogOutput from "./LogOutput.ts"
 
 const levels: Record<Settings["logLevel"], LogLevel.LogLevel> = {
   trace: LogLevel.Trace,
@@ -13,9 +14,25 @@ const levels: Record<Settings["logLevel"], LogLevel.LogLevel> = {
   off: LogLevel.None
 }
 
+/** One object per line, control characters escaped. */
+const toJson = Logger.make<unknown, string>((options) => {
+  const line = Logger.structuredLogger.log(options)
+  const span = Context.getOption(FiberRefs.getOrDefault(options.context, FiberRef.currentContext), Tracer.ParentSpan)
+  const trace = span._tag === "Some" ? { trace_id: span.value.traceId, span_id: span.value.spanId } : {}
+  return `${JSON.stringify({ ...line, ...trace })}\n`
+})
+
+const Json = Logger.replaceScoped(
+  Logger.defaultLogger,
+  Effect.map(
+    Effect.acquireRelease(Effect.sync(LogOutput.make), (output) => Effect.sync(output.close)),
+    (output) => Logger.map(toJson, output.write)
+  )
+)
+
 export const layer: Layer.Layer<never, never, GatewayConfig> = Layer.unwrapEffect(
   Effect.map(GatewayConfig, ({ logFormat, logLevel }) => {
     const pretty = logFormat === "pretty" || (logFormat === "" && process.stdout.isTTY === true)
-    return Layer.merge(pretty ? Logger.pretty : Logger.json, Logger.minimumLogLevel(levels[logLevel]))
+    return Layer.merge(pretty ? Logger.pretty : Json, Logger.minimumLogLevel(levels[logLevel]))
   })
 )

@@ -100,6 +100,10 @@ export const rpcDuration = Metric.histogram(
   "Calls to Lingma by method, until their reply"
 )
 
+export const failedExports = total(
+  "gateway_telemetry_failed_exports_total",
+  "Exports to the OTLP collector that failed"
+)
 export const httpRequests = total("gateway_http_requests_total", "Requests by route, method and status")
 export const eventLoopLag = gauge(
   "gateway_event_loop_lag_seconds",

@@ -113,3 +113,33 @@ export const LOGIN_HOSTS = [
   "signin.alibabacloud.com",
   "lingma.alibabacloud.com"
 ].join(",")
+
+export const millis =
+  (min: number, max: number): Parse<Duration.Duration> =>
+  (raw) =>
+    Either.mapBoth(integer(min, max)(raw), {
+      onLeft: (rule) => `${rule} (milliseconds)`,
+      onRight: Duration.millis
+    })
+
+/** As in the standard variables: `name=value`, percent-encoded, comma separated. */
+export const pairs: Parse<ReadonlyArray<readonly [string, string]>> = (raw) =>
+  Either.flatMap(list(raw), (items) =>
+    Either.all(
+      items.map((item): Either.Either<readonly [string, string], string> => {
+        const at = item.indexOf("=")
+        const name = item.slice(0, at).trim()
+        try {
+          if (at > 0 && /^[\w.!#$%&'*+^`|~-]+$/.test(name)) {
+            return Either.right([name, decodeURIComponent(item.slice(at + 1).trim())])
+          }
+        } catch {
+          // not percent-encoded as it should be
+        }
+        return Either.left("must be a comma separated list of name=value, percent-encoded")
+      })
+    )
+  )
+
+export const secretPairs: Parse<ReadonlyArray<readonly [string, Redacted.Redacted]>> = (raw) =>
+  Either.map(pairs(raw), (all) => all.map(([name, value]) => [name, Redacted.make(value)] as const))

@@ -7,6 +7,7 @@ import { GatewayConfig, type Settings, settings } from "./Config.ts"
 import * as Gateway from "./Gateway.ts"
 import * as NodeServer from "./http/NodeServer.ts"
 import * as Logging from "./Logging.ts"
+import * as Telemetry from "./Telemetry.ts"
 
 /** For people, so it goes to stderr; stdout is the log. */
 const greeting = (base: string, config: Settings): string => {
@@ -69,6 +70,7 @@ const Forget = Layer.effectDiscard(
 export const serve = Layer.launch(
   Layer.mergeAll(Gateway.layer, Greeting, Forget).pipe(
     Layer.provide(NodeServer.layerFromConfig),
+    Layer.provide(Telemetry.layerFromConfig),
     Layer.provide(Logging.layer),
     Layer.provide(GatewayConfig.layerFromEnv)
   )

@@ -23,18 +23,21 @@ const allowed: Record<string, ReadonlyArray<string>> = {
   "Config.ts": ["domain", "SettingRules.ts"],
   "SettingRules.ts": ["domain"],
   "Settings.ts": [],
-  "Logging.ts": ["Config.ts"],
+  "Logging.ts": ["Config.ts", "LogOutput.ts"],
   "Guard.ts": ["domain", "Config.ts"],
   "Pool.ts": ["domain", "Backend.ts", "Config.ts"],
   "Metrics.ts": ["domain"],
-  "Gauges.ts": ["Backend.ts", "Guard.ts", "Metrics.ts", "Pool.ts"],
+  "ChatSpan.ts": ["domain", "Metrics.ts"],
+  "Telemetry.ts": ["Config.ts", "Metrics.ts", "Version.ts"],
+  "LogOutput.ts": [],
+  "Gauges.ts": ["Backend.ts", "Config.ts", "Guard.ts", "Metrics.ts", "Pool.ts"],
   "Watchdog.ts": ["domain"],
-  "Chat.ts": ["domain", "Backend.ts", "Config.ts", "Guard.ts", "Metrics.ts", "Pool.ts", "Watchdog.ts"],
+  "Chat.ts": ["domain", "Backend.ts", "ChatSpan.ts", "Config.ts", "Guard.ts", "Metrics.ts", "Pool.ts", "Watchdog.ts"],
   lingma: ["domain", "Backend.ts", "Config.ts", "Metrics.ts", "Version.ts"],
   http: ["domain", "Backend.ts", "Chat.ts", "Config.ts", "Gauges.ts", "Guard.ts", "Metrics.ts", "Pool.ts", "Version.ts"]
 }
 /** Small tools without knowledge, open to all. */
-const tools = new Set(["Scoped.ts"])
+const tools = new Set(["Scoped.ts", "Span.ts"])
 const wiring = new Set(["Gateway.ts", "main.ts", "cli.ts", "cli/Login.ts", "cli/LoginDesk.ts", "index.ts"])
 const dialects = ["openai", "responses", "anthropic"]
 

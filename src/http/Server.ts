@@ -3,6 +3,7 @@
  */
 import * as HttpApiSwagger from "@effect/platform/HttpApiSwagger"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
+import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import { Effect, Layer } from "effect"
 import { GatewayConfig } from "../Config.ts"
 import * as AccessLog from "./AccessLog.ts"
@@ -14,6 +15,7 @@ import { InternalHandlers } from "./internal/Handlers.ts"
 import { OpenAiHandlers } from "./openai/Handlers.ts"
 import { OpsHandlers } from "./ops/Handlers.ts"
 import * as RequestId from "./RequestId.ts"
+import * as RequestSpan from "./RequestSpan.ts"
 import * as Routes from "./Routes.ts"
 
 const OPENAPI = "/openapi.json"
@@ -46,12 +48,18 @@ const served = Layer.unwrapEffect(
       disableLogger: true,
       disableListenLog: true,
       routerConfig: Routes.routerConfig,
-      middleware: (app) => RequestId.middleware(AccessLog.middleware(table.patternOf)(drain.track(app)))
+      middleware: (app) =>
+        RequestSpan.middleware(table.patternOf)(
+          RequestId.middleware(AccessLog.middleware(table.patternOf)(drain.track(app)))
+        )
     })
   )
 )
 
+/** Platform's own span holds every header. */
+const untraced = HttpMiddleware.withTracerDisabledWhen(served, () => true)
+
 const drained = Layer.scopedDiscard(Effect.flatMap(GatewayConfig, ({ drainTimeout }) => onClose(drainTimeout)))
 
 /** Mount it on `NodeServer.layerFromConfig`, or on any `HttpServer`. Drains before the server it is mounted on stops. */
-export const layer = drained.pipe(Layer.provide(served), Layer.provide(Drain.layer))
+export const layer = drained.pipe(Layer.provide(untraced), Layer.provide(Drain.layer))

@@ -21,6 +21,7 @@ import { type BackendUnavailable, LoginFailed, LoginInProgress } from "../domain
 import { idle, type LoginReason, type LoginState, word } from "../domain/Login.ts"
 import * as LoginHosts from "../domain/LoginHosts.ts"
 import * as Metrics from "../Metrics.ts"
+import * as Span from "../Span.ts"
 import { Browser, SignInStopped } from "./Browser.ts"
 import type { LingmaRpc } from "./LingmaRpc.ts"
 import * as LoginCalls from "./LoginCalls.ts"
@@ -228,7 +229,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
         return Effect.flatMap(joined, Deferred.await).pipe(
           Effect.timeoutFail({ duration: options.patience, onTimeout: () => new LoginInProgress({ instance: id }) })
         )
-      })
+      }).pipe(Span.within("login", { attributes: { "lingma.instance": id } }))
 
       const person = Effect.gen(function* () {
         const url = yield* Effect.mapError(address, (error) => failed(error.reason, error.detail))

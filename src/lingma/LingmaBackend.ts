@@ -77,7 +77,7 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
             (path) => Effect.ignore(inTurns(() => rm(path, { recursive: true, force: true })))
           )
 
-    const chat = Effect.fn("LingmaBackend.chat")(function* (ask: Ask) {
+    const chat = Effect.fnUntraced(function* (ask: Ask) {
       const rpc = yield* instance.rpc
       const turn = Turn.make({ instance: id })
       yield* Scoped.onClose(

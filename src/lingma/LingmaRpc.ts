@@ -7,6 +7,7 @@
 import { Context, Duration, Effect, Either, Layer, Schedule, Schema, type Scope, Stream, SubscriptionRef } from "effect"
 import * as Metrics from "../Metrics.ts"
 import * as Scoped from "../Scoped.ts"
+import * as Span from "../Span.ts"
 import * as Calls from "./Calls.ts"
 import * as Connection from "./Connection.ts"
 import * as Protocol from "./Protocol.ts"
@@ -64,6 +65,11 @@ const decode = <R, I>(
       (error) => new RpcMalformed({ method: name, detail: error.message.slice(0, 500) })
     )
   )
+
+const spanOf = (method: string) => ({
+  kind: "client" as const,
+  attributes: { "rpc.system": "jsonrpc", "rpc.method": method }
+})
 
 /** Most errands kept for the next connection. */
 const mostLater = 1023
@@ -153,7 +159,7 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
       how: { readonly timeout?: Duration.DurationInput; readonly onReply?: (result: R) => void } = {}
     ): Effect.Effect<R, RpcError> => {
       const millis = Duration.toMillis(how.timeout ?? options.timeout)
-      return Effect.async<R, RpcError>((resume) => {
+      const reply = Effect.async<R, RpcError>((resume) => {
         const wait = how.onReply === undefined ? millis : millis + lateReplies
         const id = request(method.name, params, wait, (raw) => {
           const result = decode(method, raw)
@@ -173,6 +179,7 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
         }, millis)
         return Effect.sync(leave)
       })
+      return Span.within(method.name, spanOf(method.name))(reply)
     }
 
     const lose = (error: RpcDisconnected) =>
@@ -239,7 +246,8 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
         later = [...later.slice(-mostLater), run]
       },
       post: (method, params, onReply) =>
-        Effect.asVoid(
+        Effect.zipRight(
+          Span.scoped(method.name, spanOf(method.name)),
           Scoped.acquire(
             Effect.suspend(() => {
               const id = request(method.name, params, Number.POSITIVE_INFINITY, (raw) => onReply(decode(method, raw)))
@@ -247,7 +255,7 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
             }),
             (id) => Effect.sync(() => calls.forget(id))
           )
-        ),
+        ).pipe(Effect.asVoid),
       subscribe: ({ requestId, sessionId }, sink) =>
         Effect.asVoid(
           Scoped.acquire(

@@ -55,7 +55,7 @@ const handlers = HttpApiBuilder.group(
     const answer = Answer.make({ drain, keepAlive })
     const limit = Math.floor(bodyLimitMb * 1024 * 1024)
 
-    const chatCompletions = Effect.fn("OpenAi.chatCompletions")(function* () {
+    const chatCompletions = Effect.fnUntraced(function* () {
       const { headers, payload } = yield* read(limit)
       const request = yield* Codec.toRequest(payload, headers["x-session-id"] ?? headers["session-id"])
       const stamp = yield* stamped
