@@ -29,7 +29,7 @@ describe("emulator: handshake and framing", () => {
         for (const name of ["extension/query", "config/getGlobal", "kb/list", "task/list", "dataPolicy/query"]) {
           assert.deepStrictEqual((await client.call(name)).result, {})
         }
-        assert.match(emulator.output(), /unknown method: initialized/)
+        await S.said(emulator, /unknown method: initialized/)
       })
     })
   )
@@ -51,7 +51,7 @@ describe("emulator: handshake and framing", () => {
           client.messages.filter((message) => Number(message.id) >= 50).map((message) => message.id),
           [51, 52, 53]
         )
-        assert.match(emulator.output(), /Unknown message header/)
+        await S.said(emulator, /Unknown message header/)
       })
     })
   )
@@ -237,7 +237,7 @@ describe("emulator: models and login state", () => {
         await client.until((message) => message.method === "config/refreshModels")
         assert.deepInclude((await client.call("auth/status")).result, { status: 2, name: "ann" })
         assert.strictEqual((await fetch(callback)).status, 400)
-        assert.match(emulator.output(), /Invalid login nonce or consumed, ignore/)
+        await S.said(emulator, /Invalid login nonce or consumed, ignore/)
 
         const again = (await client.call("login/generateUrl")).result as Record<string, string>
         const given = { auth: query.get("auth"), tokenString: query.get("token") }

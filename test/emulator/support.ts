@@ -234,6 +234,12 @@ export const statsWhen = async (
   }
 }
 
+/** Waits for a line of its output, which comes by another way than its answers. */
+export const said = async (emulator: { readonly output: () => string }, line: RegExp): Promise<void> => {
+  for (let i = 0; i < 500 && !line.test(emulator.output()); i++) await new Promise((resolve) => setTimeout(resolve, 10))
+  if (!line.test(emulator.output())) throw new Error(`never said ${line}: ${emulator.output().slice(-2000)}`)
+}
+
 let requests = 0
 
 /** Opens a session and prompts in it. */
