@@ -5,7 +5,8 @@
 /** Something visible that may be typed into or pressed; `mark` finds it again. */
 export interface Field {
   readonly mark: string
-  readonly kind: "user" | "password" | "other"
+  /** `code`: what a person reads off a picture or a phone. */
+  readonly kind: "user" | "password" | "code" | "other"
   readonly filled: boolean
 }
 export interface Press {
@@ -71,7 +72,9 @@ const OTHER_WAY =
   /扫码|二维码|短信|验证码|忘记|注册|qr|sms|forg[oe]t|regist|sign\s?up|create|passkey|google|github|apple|dingtalk|钉钉|支付宝|alipay|淘宝|taobao|微博|help|帮助/i
 const PASSWORD_TAB = /密码登录|账号登录|帐号登录|账密|密码|password|account login/i
 const WRONG =
-  /(密码|账号|帐号|用户名|账户).{0,8}(错误|不正确|有误|不存在|不匹配|锁定|冻结)|(incorrect|invalid|wrong|unknown).{0,20}(user|account|e-?mail|password|credential|login)|(user ?name|account|e-?mail|password|credentials?).{0,20}(incorrect|invalid|wrong|not (match|exist|found|correct)|locked|do(es)? not)|login failed|登录失败/i
+  /(密码|账号|帐号|用户名|账户).{0,8}(错误|不正确|有误|不存在|不匹配|锁定|冻结)|(incorrect|invalid|wrong|unknown).{0,20}(user|account|e-?mail|password|credential|login)|(user ?name|account|e-?mail|password|credentials?).{0,20}(incorrect|invalid|wrong|not (match|exist|found|correct)|locked|do(es)? not)|(login|sign.?in|authentication) failed|(登录|认证|验证)失败/i
+const PUZZLE =
+  /captcha|安全验证|人机验证|滑块|滑动.{0,6}验证|图形验证码|security (check|verification)|verify (that )?(you|it)('re| are|'s)? |(two|2).?(factor|step) |身份验证器|短信验证码|one.?time (code|password)/i
 const TERMS = /(请|must|please|需).{0,12}(同意|勾选|agree|accept)/i
 const ORGANIZATIONS =
   /organi[sz]ation|组织|企业|租户|tenant|workspace|选择.{0,4}(账号|帐号|身份)|(choose|select|pick).{0,12}(account|identity|profile)/i
@@ -98,6 +101,10 @@ const choose = (look: Look, progress: Progress, organization: string | undefined
       : { _tag: "Press", what: "confirm", mark: confirm.mark }
   }
   if (organization === undefined) {
+    const [only] = items
+    if (items.length === 1 && only !== undefined && progress.idleMillis >= SETTLE) {
+      return { _tag: "Press", what: "organization", mark: only.mark }
+    }
     return items.length > 1 && progress.idleMillis >= SETTLE
       ? stop("human_needed", "several organizations: set AUTO_LOGIN_ORGANIZATION to the one to use")
       : wait
@@ -114,17 +121,24 @@ const choose = (look: Look, progress: Progress, organization: string | undefined
 /** `organization`: whose name to choose when the page asks. */
 export const next = (look: Look, progress: Progress, organization: string | undefined): Step => {
   const { submissions } = progress
-  if (look.captcha) return stop("human_needed", "the page shows a captcha")
+  const isCoded = look.fields.some(({ kind }) => kind === "code")
+  const hasPassword = look.fields.some(({ kind }) => kind === "password")
+  if (look.captcha || (isCoded && hasPassword)) return stop("human_needed", "the page shows a captcha")
   const said = look.alert || (submissions > 0 ? look.text : "")
   if (submissions > 0 && WRONG.test(said) && !TERMS.test(look.alert))
     return stop("bad_credentials", "the page refused user or password")
+
+  if (submissions > 0 && !hasPassword && (isCoded || PUZZLE.test(look.text))) {
+    return stop("human_needed", "the page asks for more than a password")
+  }
 
   const user = look.fields.find(({ kind }) => kind === "user")
   const password = look.fields.find(({ kind }) => kind === "password")
   if (password !== undefined) {
     // Handed in already: the same form may stand there until the next page has come.
     if (submissions > 0 && progress.idleMillis < STUCK) return wait
-    if (submissions > 0 && password.filled && unticked(look).length === 0) return wait
+    // The same form as it was handed in: only a complaint says that it came back.
+    if (submissions > 0 && password.filled && unticked(look).length === 0 && look.alert.trim() === "") return wait
     return {
       _tag: "Fill",
       ...(user === undefined ? {} : { user: user.mark }),

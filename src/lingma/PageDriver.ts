@@ -8,7 +8,7 @@ import type { BrowserContext, Frame, Page, Request } from "playwright"
 import * as LoginHosts from "../domain/LoginHosts.ts"
 import * as LoginPage from "../domain/LoginPage.ts"
 import { type SignIn, SignInStopped } from "./Browser.ts"
-import { look, MARK } from "./PageLook.ts"
+import { choose, look, MARK } from "./PageLook.ts"
 
 const late = new SignInStopped({ reason: "timed_out", detail: "the page did not come to an end", again: false })
 
@@ -108,7 +108,10 @@ export const run = (context: BrowserContext, page: Page, ask: SignIn): Effect.Ef
     if (elsewhere !== undefined) throw refused(elsewhere)
     await found(frame, mark).fill(text, { timeout: stepMillis })
   }
-  const press = (frame: Frame, mark: string) => found(frame, mark).click({ timeout: stepMillis, noWaitAfter: true })
+  const press = async (frame: Frame, mark: string) => {
+    const isChosen = await found(frame, mark).evaluate(choose, undefined, { timeout: stepMillis })
+    if (!isChosen) await found(frame, mark).click({ timeout: stepMillis, noWaitAfter: true })
+  }
 
   const take = async ({ frame }: Sight, step: LoginPage.Step): Promise<void> => {
     switch (step._tag) {

@@ -70,7 +70,13 @@ export const look = (mark: string): Look => {
   const user = beside.find(isUser) ?? (passwords.length > 0 || words.length === 1 ? beside[0] : words.find(isUser))
   const fields = inputs.map((input) => ({
     mark: marked(input),
-    kind: isPassword(input) ? ("password" as const) : input === user ? ("user" as const) : ("other" as const),
+    kind: isPassword(input)
+      ? ("password" as const)
+      : input === user
+        ? ("user" as const)
+        : isCode(input)
+          ? ("code" as const)
+          : ("other" as const),
     filled: input.value !== ""
   }))
 
@@ -80,7 +86,10 @@ export const look = (mark: string): Look => {
   )
     .filter((element) => !(element instanceof HTMLButtonElement && element.disabled))
     // What holds another thing to press is its frame only.
-    .filter((element) => element.querySelector("button, a, input, [role=button], [role=tab]") === null)
+    .filter(
+      (element) =>
+        element.querySelector("button, a, input:not([type=radio]), select, [role=button], [role=tab]") === null
+    )
     .filter(
       (element) =>
         !(
@@ -89,6 +98,7 @@ export const look = (mark: string): Look => {
           /text|password|email|tel/.test((element.control as HTMLInputElement).type)
         )
     )
+    .concat(all<HTMLSelectElement>("select").flatMap(({ options }) => [...options].filter(({ value }) => value !== "")))
     .slice(0, 200)
     .map((element) => ({
       mark: marked(element),
@@ -131,4 +141,12 @@ export const look = (mark: string): Look => {
       .slice(0, 500),
     text
   }
+}
+
+/** An entry of a drop-down list cannot be clicked; it is chosen. False for everything else. */
+export const choose = (element: Element): boolean => {
+  if (!(element instanceof HTMLOptionElement)) return false
+  element.selected = true
+  for (const name of ["input", "change"]) element.closest("select")?.dispatchEvent(new Event(name, { bubbles: true }))
+  return true
 }

@@ -108,6 +108,31 @@ describe("a login page", () => {
     })
   })
 
+  it("that asks for a code needs a person", () => {
+    const code = { mark: "c", kind: "code" as const, filled: false }
+    assert.deepInclude(next({ ...whole, fields: [user, password, code] }), { _tag: "Stop", reason: "human_needed" })
+    const later = { ...empty, fields: [code], text: "Enter the code we sent to your phone" }
+    assert.deepInclude(next(later, having({ submissions: 1 })), { _tag: "Stop", reason: "human_needed" })
+    const check = { ...empty, text: "Security check: are you a robot?" }
+    assert.deepInclude(next(check, having({ submissions: 1 })), { _tag: "Stop", reason: "human_needed" })
+  })
+
+  it("that came back with a complaint nobody knows is handed in once more, and waited for without one", () => {
+    const filled = { ...whole, fields: [user, { ...password, filled: true }] }
+    const at = having({ submissions: 1, idleMillis: 9_000 })
+    assert.strictEqual(next({ ...filled, alert: "Hoppla" }, at)._tag, "Fill")
+    assert.strictEqual(next(filled, at)._tag, "Wait")
+  })
+
+  it("with a single organization needs no setting", () => {
+    const only = { ...empty, text: "Your organization", presses: [button("Personal", false)] }
+    assert.deepStrictEqual(next(only, having({ submissions: 1, idleMillis: 1_000 })), {
+      _tag: "Press",
+      what: "organization",
+      mark: "Personal"
+    })
+  })
+
   it("never gets a password typed into another field than one for passwords", () => {
     const kind = fc.constantFrom("user" as const, "password" as const, "other" as const)
     const look = fc.record({
