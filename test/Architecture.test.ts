@@ -30,6 +30,7 @@ const allowed: Record<string, ReadonlyArray<string>> = {
   "ChatSpan.ts": ["domain", "Metrics.ts"],
   "Telemetry.ts": ["Config.ts", "Metrics.ts", "Version.ts"],
   "LogOutput.ts": [],
+  "Client.ts": ["http"],
   "Gauges.ts": ["Backend.ts", "Config.ts", "Guard.ts", "Metrics.ts", "Pool.ts"],
   "Watchdog.ts": ["domain"],
   "Chat.ts": ["domain", "Backend.ts", "ChatSpan.ts", "Config.ts", "Guard.ts", "Metrics.ts", "Pool.ts", "Watchdog.ts"],

@@ -1,0 +1,75 @@
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Option, Redacted, Stream } from "effect"
+import * as Client from "../src/Client.ts"
+import { textDelta } from "../src/domain/Chat.ts"
+import { BackendFailure } from "../src/domain/ChatError.ts"
+import * as TestBackend from "./support/TestBackend.ts"
+import * as TestGateway from "./support/TestGateway.ts"
+
+const hello = { model: "auto", messages: [{ role: "user" as const, content: "hi" }] }
+const connect = (base: string, key?: string) =>
+  Effect.provide(
+    Client.make({ baseUrl: base, ...(key === undefined ? {} : { apiKey: Redacted.make(key) }) }),
+    FetchHttpClient.layer
+  )
+
+describe("Client", () => {
+  it.scopedLive("asks what the API offers, by type", () =>
+    Effect.gen(function* () {
+      const { base } = yield* TestGateway.serve(TestBackend.make(), { apiKeys: [Redacted.make("sk-1")] })
+      const client = yield* connect(base, "sk-1")
+      const { data } = yield* client.openai.models()
+      assert.deepStrictEqual(
+        data.map(({ id }) => id),
+        ["auto", "org/qwen3 coder"]
+      )
+      assert.isTrue((yield* client.ops.health()).ok)
+      const answer = yield* client.openai.chatCompletions({ payload: hello })
+      assert.strictEqual(answer.choices[0]?.message.content, "Hello")
+      const refused = yield* Effect.flip((yield* connect(base, "sk-2")).openai.models())
+      assert.strictEqual(refused._tag, "OpenAiFailure")
+    })
+  )
+
+  it.scopedLive("takes an answer as it comes", () =>
+    Effect.gen(function* () {
+      const { base } = yield* TestGateway.serve(TestBackend.make(TestBackend.say("Hel", "lo")))
+      const { chatStream } = yield* connect(base)
+      const chunks = yield* Stream.runCollect(chatStream(hello))
+      assert.strictEqual([...chunks].map(({ choices }) => choices[0]?.delta.content ?? "").join(""), "Hello")
+      const last = Option.fromNullable([...chunks].at(-1)?.choices[0]?.finish_reason)
+      assert.deepStrictEqual(last, Option.some("stop"))
+    })
+  )
+
+  it.scopedLive("tells a refusal from a break", () =>
+    Effect.gen(function* () {
+      const failure = new BackendFailure({ instance: "inst-0", started: true, detail: "boom" })
+      const half = TestBackend.make((turn) =>
+        Effect.sync(() => {
+          turn.emit(textDelta("half"))
+          setTimeout(() => turn.fail(failure), 20)
+        })
+      )
+      const { base } = yield* TestGateway.serve(half)
+      const { chatStream } = yield* connect(base)
+      const broke = yield* Effect.flip(Stream.runDrain(chatStream(hello)))
+      assert.deepInclude(broke, { _tag: "ChatStreamFailed", status: 200, code: "upstream_error" })
+      const unknown = yield* Effect.flip(Stream.runDrain(chatStream({ ...hello, model: "no-such" })))
+      assert.deepInclude(unknown, { _tag: "ChatStreamFailed", status: 404, code: "model_not_found" })
+    })
+  )
+
+  it.scopedLive("cancels the chat when its reader leaves", () =>
+    Effect.gen(function* () {
+      const endless = TestBackend.make(TestBackend.emit(textDelta("half")))
+      const { base, drained } = yield* TestGateway.serve(endless)
+      const { chatStream } = yield* connect(base)
+      const first = yield* Stream.runHead(chatStream(hello))
+      assert.strictEqual(Option.getOrThrow(first).choices[0]?.delta.role, "assistant")
+      yield* drained
+      assert.deepStrictEqual(endless.counts, { opened: 1, closed: 1, cancelled: 1 })
+    })
+  )
+})
