@@ -30,26 +30,16 @@ export class Gauges extends Context.Tag("lingma-gateway/Gauges")<
     const guard = yield* Guard
     const pool = yield* Pool
     /** What was last added to a counter whose truth is kept elsewhere. */
-    const last = new Map<string, number>()
+    const last = new Map<object, Map<string, number>>()
     const raise = (
       metric: Metric.Metric.Counter<number>,
       value: number,
-      labels: Readonly<Record<string, string>> = {},
-      key = `${JSON.stringify(labels)}`
+      labels: Readonly<Record<string, string>> = {}
     ) => {
-      const id = `${metricName(metric)} ${key}`
-      const before = last.get(id) ?? 0
-      last.set(id, value)
-      Metrics.mark(metric, Math.max(0, value - before), labels)
-    }
-    const names = new WeakMap<object, string>()
-    let next = 0
-    const metricName = (metric: object) => {
-      const known = names.get(metric)
-      if (known !== undefined) return known
-      const name = String(next++)
-      names.set(metric, name)
-      return name
+      const series = last.get(metric) ?? new Map<string, number>()
+      const key = JSON.stringify(labels)
+      Metrics.mark(metric, Math.max(0, value - (series.get(key) ?? 0)), labels)
+      last.set(metric, series.set(key, value))
     }
 
     const lag = yield* Effect.acquireRelease(

@@ -27,6 +27,7 @@ export const make = (): LogOutput => {
   /** The rest of a line of which a part is out already. */
   let rest: Buffer = Buffer.alloc(0)
   let dropped = 0
+  let isClosed = false
   /** False when not all could be written. */
   const push = (bytes: Buffer): boolean => {
     try {
@@ -38,6 +39,7 @@ export const make = (): LogOutput => {
   }
   return {
     write: (line) => {
+      if (isClosed) return
       if (rest.length > 0 && !push(rest)) {
         dropped++
         return
@@ -52,6 +54,9 @@ export const make = (): LogOutput => {
       }
       push(Buffer.from(line))
     },
-    close: () => closeSync(fd)
+    close: () => {
+      isClosed = true
+      closeSync(fd)
+    }
   }
 }

@@ -6,7 +6,6 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Cause, Effect, Exit, LogLevel } from "effect"
 import * as Metrics from "../Metrics.ts"
-import { oneSegment } from "./openai/Api.ts"
 import * as RequestNotes from "./RequestNotes.ts"
 
 const probes = new Set(["/", "/healthz", "/readyz", "/metrics"])
@@ -43,7 +42,7 @@ export const middleware =
       const clock = yield* Effect.clock
       const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
       const began = now()
-      const notes: RequestNotes.RequestNotes = { route: patternOf(oneSegment(pathOf(url))), run: undefined }
+      const notes: RequestNotes.RequestNotes = { route: patternOf(url), run: undefined }
       return yield* app.pipe(
         RequestNotes.provide(notes),
         Effect.onExit(

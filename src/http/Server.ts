@@ -12,6 +12,7 @@ import { Auth } from "./Auth.ts"
 import { Drain, onClose } from "./Drain.ts"
 import * as Edge from "./Edge.ts"
 import { InternalHandlers } from "./internal/Handlers.ts"
+import { oneSegment } from "./openai/Api.ts"
 import { OpenAiHandlers } from "./openai/Handlers.ts"
 import { OpsHandlers } from "./ops/Handlers.ts"
 import * as RequestId from "./RequestId.ts"
@@ -29,6 +30,8 @@ const ApiRoutes = HttpLayerRouter.addHttpApi(Api, { openapiPath: OPENAPI }).pipe
 const DocsRoute = HttpApiSwagger.layerHttpLayerRouter({ api: Api, path: DOCS })
 
 const table = Routes.table(Api, [OPENAPI, DOCS])
+
+const patternOf = (url: string) => table.patternOf(oneSegment(AccessLog.pathOf(url)))
 
 const EdgeMiddleware = HttpLayerRouter.middleware(
   Effect.gen(function* () {
@@ -49,9 +52,7 @@ const served = Layer.unwrapEffect(
       disableListenLog: true,
       routerConfig: Routes.routerConfig,
       middleware: (app) =>
-        RequestSpan.middleware(table.patternOf)(
-          RequestId.middleware(AccessLog.middleware(table.patternOf)(drain.track(app)))
-        )
+        RequestSpan.middleware(patternOf)(RequestId.middleware(AccessLog.middleware(patternOf)(drain.track(app))))
     })
   )
 )

@@ -160,7 +160,8 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
         failures = current !== undefined ? 0 : failures === undefined ? undefined : failures + 1
         hopeful = failures !== undefined && failures < 2
         current = undefined
-        lastError = error.detail
+        // The rest is what Lingma wrote at its end: for the log, not for whoever asks.
+        lastError = error.detail.split("; ")[0]
         yield* to(hopeful ? "reconnecting" : "failed")
         yield* Effect.logError("Lingma ended").pipe(Effect.annotateLogs({ reason: error.detail }))
       })
