@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { type Array as Arr, Duration, Effect, Fiber, Layer, Option, TestClock } from "effect"
 import type { Backend } from "../src/Backend.ts"
 import { Chat } from "../src/Chat.ts"
-import { type ChatRequest, finish, textDelta } from "../src/domain/Chat.ts"
+import { type ChatRequest, finish, plain, textDelta } from "../src/domain/Chat.ts"
 import { BackendFailure, BackendUnavailable, QuotaExhausted } from "../src/domain/ChatError.ts"
 import { Guard } from "../src/Guard.ts"
 import { Metrics } from "../src/Metrics.ts"
@@ -10,6 +10,7 @@ import { Pool } from "../src/Pool.ts"
 import * as TestBackend from "./support/TestBackend.ts"
 
 const request: ChatRequest = {
+  ...plain,
   model: "auto",
   messages: [{ role: "user", text: "hi", images: [], toolCalls: [], toolCallId: undefined }],
   affinity: Option.none(),

@@ -5,8 +5,9 @@ import type { Array as Arr, Option } from "effect"
 
 export type Role = "system" | "user" | "assistant" | "tool"
 
-/** A call the assistant made; `arguments` is the JSON text as the model wrote it. */
+/** A call the assistant made; `arguments` is JSON text, or the free text of a custom tool. */
 export interface ToolCall {
+  /** `call_` and 24 random letters and digits where it is of our making; as the client wrote it in a history. */
   readonly id: string
   readonly name: string
   readonly arguments: string
@@ -27,6 +28,44 @@ export interface Message {
   readonly toolCallId: string | undefined
 }
 
+/** A JSON Schema, as the client wrote it. */
+export type JsonSchema = Readonly<Record<string, unknown>>
+
+/** What the client can run. `custom` takes one free text instead of JSON arguments. */
+export interface Tool {
+  readonly kind: "function" | "custom"
+  readonly name: string
+  readonly description: string | undefined
+  /** Of the arguments, which are an object. */
+  readonly parameters: JsonSchema
+  /** Arguments that break the schema are no call. */
+  readonly strict: boolean
+}
+
+export type ToolChoice = "none" | "auto" | "required" | { readonly name: string }
+
+/** The tools of a request, narrowed to those that may be called. */
+export interface Toolset {
+  readonly tools: ReadonlyArray<Tool>
+  readonly choice: ToolChoice
+  /** False: at most one call per answer. */
+  readonly parallel: boolean
+}
+
+/** How the text of an answer must look. */
+export type OutputFormat =
+  | { readonly type: "text" }
+  | { readonly type: "json_object" }
+  | {
+      readonly type: "json_schema"
+      readonly name: string
+      readonly schema: JsonSchema
+      /** Text that breaks the schema is a failure. */
+      readonly strict: boolean
+    }
+
+export type ReasoningEffort = "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max"
+
 /** `agent` lets the assistant's own tools plan; whatever it asks to run here is refused. */
 export type AskMode = "chat" | "agent"
 
@@ -34,6 +73,14 @@ export interface ChatRequest {
   /** As the client wrote it: a key, a display name, an alias or a word such as `auto`. */
   readonly model: string
   readonly messages: Arr.NonEmptyReadonlyArray<Message>
+  readonly toolset: Toolset
+  readonly format: OutputFormat
+  /** Texts that end the answer and are not part of it. */
+  readonly stop: ReadonlyArray<string>
+  /** Most tokens of the answer, thoughts included. */
+  readonly maxTokens: number | undefined
+  /** Chooses a model where an alias says so, and nothing else. */
+  readonly effort: ReasoningEffort | undefined
   /** What ties the requests of one conversation to one instance. */
   readonly affinity: Option.Option<string>
   /** How it was asked; for the figures only. */
@@ -57,6 +104,17 @@ export interface Ask {
 
 export type FinishReason = "stop" | "length" | "tool_calls"
 
+export const noTools: Toolset = { tools: [], choice: "none", parallel: true }
+
+/** What a request asks for when it says no more than its messages. */
+export const plain = {
+  toolset: noTools,
+  format: { type: "text" },
+  stop: [],
+  maxTokens: undefined,
+  effort: undefined
+} as const satisfies Partial<ChatRequest>
+
 /** Figures the upstream gave; each may be missing. */
 export interface Usage {
   readonly inputTokens?: number
@@ -70,7 +128,12 @@ export type ChatEvent =
   | { readonly _tag: "ThoughtDelta"; readonly text: string }
   | { readonly _tag: "ToolCall"; readonly call: ToolCall }
   | { readonly _tag: "Usage"; readonly usage: Usage }
-  | { readonly _tag: "Finish"; readonly reason: FinishReason }
+  | {
+      readonly _tag: "Finish"
+      readonly reason: FinishReason
+      /** The one of `stop` that was met. */
+      readonly stopSequence?: string
+    }
 
 // Plain records on purpose: one is made per token.
 export const textDelta = (text: string): ChatEvent => ({ _tag: "TextDelta", text })

@@ -3,7 +3,7 @@
  */
 import { Array as Arr, Either, type Option } from "effect"
 import * as Affinity from "../../domain/Affinity.ts"
-import type { ChatRequest, Image, Message, Role, ToolCall } from "../../domain/Chat.ts"
+import { type ChatRequest, type Image, type Message, plain, type Role, type ToolCall } from "../../domain/Chat.ts"
 import type { Model } from "../../domain/Model.ts"
 import * as Prompt from "../../domain/Prompt.ts"
 import { format, type Path } from "../Issues.ts"
@@ -114,7 +114,7 @@ export const toRequest = (payload: ChatCompletionRequest, sessionId: string | un
       messages
     })
     const origin = { dialect: "chat_completions", stream: payload.stream === true } as const
-    return { model: payload.model, messages, affinity, origin }
+    return { ...plain, model: payload.model, messages, affinity, origin }
   })
 
 // Stable between calls: nothing tells when a model came to be.
