@@ -9,7 +9,7 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Context, Effect, Layer } from "effect"
 import { GatewayConfig } from "../Config.ts"
 import * as NodeRequest from "./NodeRequest.ts"
-import * as Errors from "./openai/Errors.ts"
+import * as Errors from "./OpenAiErrors.ts"
 import { Unparsed } from "./Refusal.ts"
 import * as RequestId from "./RequestId.ts"
 

@@ -7,7 +7,7 @@ import * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
 import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
-import * as Errors from "../openai/Errors.ts"
+import * as Errors from "../OpenAiErrors.ts"
 
 /** An admin key; an API key where no admin keys are set. */
 export class AdminKey extends HttpApiMiddleware.Tag<AdminKey>()("lingma-gateway/http/internal/AdminKey", {

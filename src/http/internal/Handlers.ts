@@ -11,7 +11,7 @@ import { Api } from "../Api.ts"
 import { Auth } from "../Auth.ts"
 import * as Body from "../Body.ts"
 import * as Issues from "../Issues.ts"
-import * as Errors from "../openai/Errors.ts"
+import * as Errors from "../OpenAiErrors.ts"
 import { AdminKey, LoginCallback } from "./Api.ts"
 import * as Login from "./LoginHandlers.ts"
 

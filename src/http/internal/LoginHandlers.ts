@@ -7,7 +7,7 @@ import type { BackendLogin } from "../../Backend.ts"
 import type { BackendUnavailable, LoginFailed } from "../../domain/ChatError.ts"
 import type { Instance } from "../../Pool.ts"
 import * as Issues from "../Issues.ts"
-import * as Errors from "../openai/Errors.ts"
+import * as Errors from "../OpenAiErrors.ts"
 import type { LoginView } from "./Api.ts"
 
 interface Signable {

@@ -3,12 +3,11 @@
  */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
-import * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
-import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
-import * as Errors from "./Errors.ts"
+import * as Errors from "../OpenAiErrors.ts"
+import { OpenAiKey } from "../OpenAiKey.ts"
 import { ChatCompletionRequest } from "./Payload.ts"
 
 const ToolCall = Schema.Struct({
@@ -90,15 +89,6 @@ export const ModelList = Schema.Struct({
   object: Schema.Literal("list"),
   data: Schema.Array(ModelObject)
 }).annotations({ identifier: "ModelList" })
-
-/** An API key, by `Authorization: Bearer` or `x-api-key`. */
-export class OpenAiKey extends HttpApiMiddleware.Tag<OpenAiKey>()("lingma-gateway/http/openai/OpenAiKey", {
-  failure: Errors.withStatus(401),
-  security: {
-    bearer: HttpApiSecurity.bearer,
-    apiKey: HttpApiSecurity.apiKey({ key: "x-api-key", in: "header" })
-  }
-}) {}
 
 type Spec = { responses?: Record<string, { content?: Record<string, unknown> }> }
 

@@ -7,8 +7,8 @@ import { type ChatRequest, type Image, type Message, plain, type Role, type Tool
 import type { Model } from "../../domain/Model.ts"
 import * as Prompt from "../../domain/Prompt.ts"
 import { format, type Path } from "../Issues.ts"
+import * as Errors from "../OpenAiErrors.ts"
 import type { ModelList, ModelObject } from "./Api.ts"
-import * as Errors from "./Errors.ts"
 import type { ChatCompletionRequest, Part, Message as PayloadMessage, ToolCall as PayloadToolCall } from "./Payload.ts"
 
 type Checked<A> = Either.Either<A, Errors.Failure>

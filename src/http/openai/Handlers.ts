@@ -11,14 +11,13 @@ import { GatewayConfig } from "../../Config.ts"
 import type { ChatError } from "../../domain/ChatError.ts"
 import * as Answer from "../Answer.ts"
 import { Api } from "../Api.ts"
-import { Auth } from "../Auth.ts"
 import * as Body from "../Body.ts"
 import { Drain } from "../Drain.ts"
 import * as Issues from "../Issues.ts"
-import { OpenAiKey } from "./Api.ts"
+import * as Errors from "../OpenAiErrors.ts"
+import { OpenAiKey } from "../OpenAiKey.ts"
 import * as Codec from "./Codec.ts"
 import * as Completion from "./Completion.ts"
-import * as Errors from "./Errors.ts"
 import { ChatCompletionRequest } from "./Payload.ts"
 
 const decode = Schema.decodeUnknownEither(ChatCompletionRequest)
@@ -88,16 +87,4 @@ const handlers = HttpApiBuilder.group(
   })
 )
 
-const keys = Layer.effect(
-  OpenAiKey,
-  Effect.map(Auth, (auth) => {
-    // Both schemes ask the same question: which header held a key is the gate's matter.
-    const check = () =>
-      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-        Effect.mapError(auth.api(request), Errors.fromRefusal)
-      )
-    return OpenAiKey.of({ bearer: check, apiKey: check })
-  })
-)
-
-export const OpenAiHandlers = Layer.provide(handlers, keys)
+export const OpenAiHandlers = Layer.provide(handlers, OpenAiKey.layer)

@@ -6,7 +6,7 @@ import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
-import * as Errors from "../openai/Errors.ts"
+import * as Errors from "../OpenAiErrors.ts"
 
 export const Health = Schema.Struct({
   /** Whether some instance is ready. */

@@ -10,7 +10,7 @@ import { Pool } from "../../Pool.ts"
 import { Api } from "../Api.ts"
 import { Auth } from "../Auth.ts"
 import { Drain } from "../Drain.ts"
-import * as Errors from "../openai/Errors.ts"
+import * as Errors from "../OpenAiErrors.ts"
 import * as Prometheus from "./Prometheus.ts"
 
 export const OpsHandlers = HttpApiBuilder.group(

@@ -12,10 +12,10 @@ import {
   QuotaExhausted,
   ShuttingDown,
   UpstreamTimeout
-} from "../../../src/domain/ChatError.ts"
-import * as Errors from "../../../src/http/openai/Errors.ts"
-import * as TestBackend from "../../support/TestBackend.ts"
-import * as TestGateway from "../../support/TestGateway.ts"
+} from "../../src/domain/ChatError.ts"
+import * as Errors from "../../src/http/OpenAiErrors.ts"
+import * as TestBackend from "../support/TestBackend.ts"
+import * as TestGateway from "../support/TestGateway.ts"
 
 const instance = "inst-secret"
 const detail = "secret detail"

@@ -1,12 +1,12 @@
 /**
- * How OpenAI clients hear about failures.
+ * How OpenAI clients hear about failures, and everybody else where no dialect is known.
  */
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Data, Match, Schema } from "effect"
-import type { ChatError } from "../../domain/ChatError.ts"
-import { format, type Issue, type Kind, type Rule } from "../Issues.ts"
-import type { Refusal } from "../Refusal.ts"
+import type { ChatError } from "../domain/ChatError.ts"
+import { format, type Issue, type Kind, type Rule } from "./Issues.ts"
+import type { Refusal } from "./Refusal.ts"
 
 export const ErrorBody = Schema.Struct({
   error: Schema.Struct({
