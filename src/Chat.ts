@@ -22,6 +22,7 @@ import type * as Health from "./domain/Health.ts"
 import * as Meter from "./domain/Meter.ts"
 import * as Model from "./domain/Model.ts"
 import * as Prompt from "./domain/Prompt.ts"
+import * as Reply from "./domain/Reply.ts"
 import * as RetryBudget from "./domain/RetryBudget.ts"
 import * as Turn from "./domain/Turn.ts"
 import * as Usage from "./domain/Usage.ts"
@@ -64,6 +65,9 @@ const blame = (error: ChatError): Exclude<Health.Outcome, "cancelled"> | undefin
       return "failed"
     case "QuotaExhausted":
       return "exhausted"
+    case "ToolCallNotProduced":
+    case "InvalidJsonOutput":
+      return "completed"
     default:
       return undefined
   }
@@ -121,19 +125,23 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       )
 
     /** One try on one instance. What it held is given back when it fails, and with the scope otherwise. */
-    const attempt = Effect.fnUntraced(function* (request: ChatRequest, lease: Lease) {
+    const attempt = Effect.fnUntraced(function* (request: ChatRequest, lease: Lease, arrived: number) {
       const { backend } = lease
       yield* backend.ensureReady
       const { key, mode = options.defaultAskMode } = yield* resolve(backend, request.model)
       const prompt = Prompt.render(request.messages)
       const images = request.messages.flatMap((message) => message.images)
-      const turn = yield* backend.chat({ requestId: crypto.randomUUID(), model: key, mode, prompt, images })
-      yield* watchdog.watch(turn, backend.id)
-      yield* turn.started
-      return { backend, key, mode, prompt, turn }
+      const upstream = yield* backend.chat({ requestId: crypto.randomUUID(), model: key, mode, prompt, images })
+      yield* watchdog.watch(upstream, backend.id)
+      yield* upstream.started
+      const firstTokenMillis = now() - arrived
+      const reply = Reply.make({ instance: backend.id })
+      reply.hear(upstream)
+      yield* reply.turn.started
+      return { backend, key, mode, prompt, reply, firstTokenMillis }
     })
-    const tried = (request: ChatRequest, lease: Lease) =>
-      Effect.tapError(attempt(request, lease), (error) =>
+    const tried = (request: ChatRequest, lease: Lease, arrived: number) =>
+      Effect.tapError(attempt(request, lease, arrived), (error) =>
         Effect.sync(() => {
           const outcome = blame(error)
           if (outcome !== undefined) lease.settle(outcome)
@@ -147,14 +155,14 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
      * instance that turned out not to be there was none: each is looked at once at most. What a try that failed held
      * is given back before the next one begins.
      */
-    const begin = Effect.fnUntraced(function* (request: ChatRequest) {
+    const begin = Effect.fnUntraced(function* (request: ChatRequest, arrived: number) {
       const scope = yield* Effect.scope
       const seen = new Set<string>()
       let retried = false
       let inner = yield* Scope.fork(scope, ExecutionStrategy.sequential)
       let lease = yield* Span.within("lease")(Scope.extend(pool.lease(request.affinity), inner))
       while (true) {
-        const result = yield* Effect.either(Scope.extend(tried(request, lease), inner))
+        const result = yield* Effect.either(Scope.extend(tried(request, lease, arrived), inner))
         if (Either.isRight(result)) return { ...result.right, lease }
         const error = result.left
         seen.add(lease.backend.id)
@@ -196,14 +204,17 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         outcome = how
         slot.settle(how)
       }
-      const { backend, key, lease, mode, prompt, turn } = yield* Effect.tapError(begin(request), (error) => {
-        end("failed")
-        return logFailure(error, "chat failed")
-      })
-      const firstTokenMillis = now() - arrived
+      const { backend, firstTokenMillis, key, lease, mode, prompt, reply } = yield* Effect.tapError(
+        begin(request, arrived),
+        (error) => {
+          end("failed")
+          return logFailure(error, "chat failed")
+        }
+      )
+      const { turn } = reply
       if (span !== undefined) ChatSpan.begun(span, clock.unsafeCurrentTimeNanos())
       const promptTokens = Usage.estimate(prompt) + Usage.perMessage * request.messages.length
-      const tokens = () => Meter.tokens(turn.totals(), promptTokens)
+      const tokens = () => Meter.tokens(reply.totals(), promptTokens)
       answer = () => {
         const { completion, prompt } = tokens()
         const used = { promptTokens: prompt, completionTokens: completion }

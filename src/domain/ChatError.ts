@@ -69,7 +69,35 @@ export class ModelNotFound extends Schema.TaggedError<ModelNotFound>()("ModelNot
   near: Schema.Array(Schema.String)
 }) {}
 
-/** What may end a turn that a backend has accepted. */
-export type TurnError = BackendFailure | QuotaExhausted | NotLoggedIn | BackendUnavailable | UpstreamTimeout
+/** A tool had to be called, and the model called none, also when it was told so. */
+export class ToolCallNotProduced extends Schema.TaggedError<ToolCallNotProduced>()("ToolCallNotProduced", {}) {}
 
-export type ChatError = TurnError | Overloaded | ShuttingDown | LoginFailed | LoginInProgress | ModelNotFound
+/** The model's text breaks the schema that was asked for, also when it was told so. */
+export class InvalidJsonOutput extends Schema.TaggedError<InvalidJsonOutput>()("InvalidJsonOutput", {
+  detail: Schema.String
+}) {}
+
+/** The conversation is longer than what the model takes; both figures in tokens, the first an estimate. */
+export class ContextLengthExceeded extends Schema.TaggedError<ContextLengthExceeded>()("ContextLengthExceeded", {
+  promptTokens: Schema.Int,
+  limit: Schema.Int
+}) {}
+
+/** What may end a turn that a backend has accepted. */
+export type TurnError =
+  | BackendFailure
+  | QuotaExhausted
+  | NotLoggedIn
+  | BackendUnavailable
+  | UpstreamTimeout
+  | ToolCallNotProduced
+  | InvalidJsonOutput
+
+export type ChatError =
+  | TurnError
+  | Overloaded
+  | ShuttingDown
+  | LoginFailed
+  | LoginInProgress
+  | ModelNotFound
+  | ContextLengthExceeded

@@ -30,9 +30,9 @@ export interface Meter {
   readonly totals: () => Totals
 }
 
-export const make = (): Meter => {
-  const counter = Usage.counter()
-  const thoughts = Usage.counter()
+export const make = (newCounter: () => Usage.Counter = Usage.counter): Meter => {
+  const counter = newCounter()
+  const thoughts = newCounter()
   let input: number | undefined
   let told: number | undefined
   return {

@@ -7,7 +7,6 @@
 import { Chunk, Deferred, Effect, Either, FiberId, Option, type Scope, Stream } from "effect"
 import type { ChatEvent } from "./Chat.ts"
 import { BackendFailure, type TurnError } from "./ChatError.ts"
-import * as Meter from "./Meter.ts"
 
 export interface Reader {
   readonly onEvent: (event: ChatEvent) => void
@@ -22,8 +21,6 @@ export interface Turn {
   readonly failure: () => TurnError | undefined
   /** How many events came so far, figures left out; a watchdog compares two readings. */
   readonly count: () => number
-  /** Tokens so far. */
-  readonly totals: () => Meter.Totals
   /** Takes an event; false once the turn is over. */
   readonly emit: (event: ChatEvent) => boolean
   readonly fail: (error: TurnError) => void
@@ -43,7 +40,6 @@ const sizeOf = (event: ChatEvent): number => ("text" in event ? event.text.lengt
 
 export const make = (options: TurnOptions): Turn => {
   const capacity = options.capacity ?? 1 << 20
-  const meter = Meter.make()
   const started = Deferred.unsafeMake<void, TurnError>(FiberId.none)
   let state: TurnState = "running"
   let failure: TurnError | undefined
@@ -64,7 +60,6 @@ export const make = (options: TurnOptions): Turn => {
   const emit = (event: ChatEvent): boolean => {
     if (state !== "running") return false
     if (event._tag === "Finish") state = "finished"
-    meter.add(event)
     // Figures alone are no answer: an error may still follow, and then be told as such.
     if (event._tag !== "Usage" && count++ === 0) begin(Effect.void)
     if (reader !== undefined) {
@@ -94,7 +89,6 @@ export const make = (options: TurnOptions): Turn => {
     state: () => state,
     failure: () => failure,
     count: () => count,
-    totals: meter.totals,
     emit,
     fail,
     read,

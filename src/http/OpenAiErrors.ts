@@ -103,7 +103,23 @@ export const fromChatError = Match.type<ChatError>().pipe(
     BackendFailure: () => failure(502, "upstream lingma error", { type: "upstream_error", code: "upstream_error" }),
     UpstreamTimeout: () =>
       failure(504, "Lingma gave no answer in time", { type: "timeout_error", code: "upstream_timeout" }),
-    ModelNotFound: (error) => notFound(error.model, error.near)
+    ModelNotFound: (error) => notFound(error.model, error.near),
+    ToolCallNotProduced: () =>
+      failure(502, "The model called no tool, although it had to", {
+        type: "upstream_error",
+        code: "tool_call_not_produced"
+      }),
+    InvalidJsonOutput: () =>
+      failure(502, "The model's answer does not fit the response format", {
+        type: "upstream_error",
+        code: "invalid_json_output"
+      }),
+    ContextLengthExceeded: ({ limit, promptTokens }) =>
+      badRequest(
+        `This model's maximum context length is ${limit} tokens. However, your messages resulted in about ${promptTokens} tokens. Please reduce the length of the messages.`,
+        "messages",
+        "context_length_exceeded"
+      )
   })
 )
 
