@@ -51,6 +51,8 @@ export const config = Config.all({
   queueTimeout: setting("GATEWAY_QUEUE_TIMEOUT_SEC", "30", "longest wait for a slot", Rule.seconds(0, 3600)),
   queueMax: setting("GATEWAY_QUEUE_MAX", "256", "chats waiting at once; more are refused", Rule.integer(0, 1_000_000)),
   bodyLimitMb: setting("GATEWAY_BODY_LIMIT_MB", "32", "largest request body", Rule.number(0.001, 1024, "a number")),
+  imageLimitMb: setting("GATEWAY_IMAGE_LIMIT_MB", "10", "largest image", Rule.number(0.001, 1024, "a number")),
+  imageUrls: setting("GATEWAY_IMAGE_URLS", "false", "fetch images from public http(s) addresses", Rule.flag),
   firstTokenTimeout: setting(
     "GATEWAY_FIRST_TOKEN_TIMEOUT_SEC",
     "120",

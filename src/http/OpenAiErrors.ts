@@ -5,6 +5,7 @@ import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Data, Match, Schema } from "effect"
 import type { ChatError } from "../domain/ChatError.ts"
+import type { ImageRefused } from "./Images.ts"
 import { format, type Issue, type Kind, type Rule } from "./Issues.ts"
 import type { Refusal } from "./Refusal.ts"
 
@@ -46,6 +47,8 @@ const badRequest = (message: string, param: string | null, code: string | null) 
   failure(400, message, { param, code })
 
 export const unsupported = (param: string, message: string): Failure => badRequest(message, param, "unsupported_value")
+
+export const fromImage = ({ message, param }: ImageRefused): Failure => unsupported(param, message)
 
 export const emptyMessages = badRequest("messages is empty", "messages", "invalid_value")
 

@@ -11,6 +11,7 @@ import { Api } from "./Api.ts"
 import { Auth } from "./Auth.ts"
 import { Drain, onClose } from "./Drain.ts"
 import * as Edge from "./Edge.ts"
+import { Images } from "./Images.ts"
 import { InternalHandlers } from "./internal/Handlers.ts"
 import { oneSegment } from "./openai/Api.ts"
 import { OpenAiHandlers } from "./openai/Handlers.ts"
@@ -24,7 +25,7 @@ const DOCS = "/docs"
 
 const ApiRoutes = HttpLayerRouter.addHttpApi(Api, { openapiPath: OPENAPI }).pipe(
   Layer.provide([OpenAiHandlers, OpsHandlers, InternalHandlers]),
-  Layer.provide(Auth.layer)
+  Layer.provide([Auth.layer, Images.layerFromConfig])
 )
 
 const DocsRoute = HttpApiSwagger.layerHttpLayerRouter({ api: Api, path: DOCS })

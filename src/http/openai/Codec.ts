@@ -1,11 +1,12 @@
 /**
  * Pure translation of OpenAI requests into the neutral chat model, and of models into OpenAI's.
  */
-import { Array as Arr, Either, type Option } from "effect"
+import { Array as Arr, Either, Option } from "effect"
 import * as Affinity from "../../domain/Affinity.ts"
 import { type ChatRequest, type Image, type Message, plain, type Role, type ToolCall } from "../../domain/Chat.ts"
 import type { Model } from "../../domain/Model.ts"
 import * as Prompt from "../../domain/Prompt.ts"
+import type { Link, Loaded } from "../Images.ts"
 import { format, type Path } from "../Issues.ts"
 import * as Errors from "../OpenAiErrors.ts"
 import type { ModelList, ModelObject } from "./Api.ts"
@@ -22,28 +23,26 @@ const roles: Record<PayloadMessage["role"], Role> = {
   function: "tool"
 }
 
-const DATA_URL = /^data:image\/(png|jpe?g|webp|gif);base64,/i
+const imageParam = (path: Path) => format([...path, "image_url"])
 
-const toImage = (part: Extract<Part, { type: "image_url" }>, path: Path): Checked<Image> => {
-  const url = typeof part.image_url === "string" ? part.image_url : part.image_url.url
-  const [head, kind] = DATA_URL.exec(url) ?? []
-  const data = head === undefined ? "" : url.slice(head.length)
-  return kind !== undefined && /^[A-Za-z0-9+/]+={0,2}$/.test(data)
-    ? Either.right({ mediaType: `image/${kind.toLowerCase().replace("jpg", "jpeg")}`, data })
-    : Either.left(
-        Errors.unsupported(
-          format([...path, "image_url"]),
-          "Images are taken as base64 data: URLs of type png, jpeg, webp or gif; addresses are not fetched."
-        )
-      )
-}
+/** Where the pictures of a request are. */
+export const links = ({ messages }: ChatCompletionRequest): ReadonlyArray<Link> =>
+  messages.flatMap(({ content }, i) =>
+    typeof content !== "object"
+      ? []
+      : (content ?? []).flatMap((part, k): ReadonlyArray<Link> => {
+          if (part.type !== "image_url") return []
+          const url = typeof part.image_url === "string" ? part.image_url : part.image_url.url
+          return [{ param: imageParam(["messages", i, "content", k]), url }]
+        })
+  )
 
 interface Content {
   readonly text: string
   readonly images: ReadonlyArray<Image>
 }
 
-const toContent = (parts: ReadonlyArray<Part>, path: Path): Checked<Content> =>
+const toContent = (parts: ReadonlyArray<Part>, path: Path, pictures: Loaded): Checked<Content> =>
   Either.gen(function* () {
     const texts: Array<string> = []
     const images: Array<Image> = []
@@ -51,7 +50,8 @@ const toContent = (parts: ReadonlyArray<Part>, path: Path): Checked<Content> =>
       const here = [...path, i]
       if (part.type === "text") texts.push(part.text)
       else if (part.type === "refusal") texts.push(part.refusal)
-      else if (part.type === "image_url") images.push(yield* toImage(part, here))
+      else if (part.type === "image_url")
+        images.push(...Option.toArray(Option.fromNullable(pictures.get(imageParam(here)))))
       else yield* Either.left(Errors.unsupported(format(here), `Parts of type '${part.type}' are not supported.`))
     }
     return { text: texts.join("\n"), images }
@@ -71,12 +71,12 @@ const toToolCalls = (message: PayloadMessage): ReadonlyArray<ToolCall> => {
   ]
 }
 
-const toMessage = (message: PayloadMessage, i: number): Checked<Message> => {
+const toMessage = (message: PayloadMessage, i: number, pictures: Loaded): Checked<Message> => {
   const content = message.content ?? (message.role === "assistant" ? message.refusal : undefined) ?? ""
   const parts =
     typeof content === "string"
       ? Either.right({ text: content, images: [] })
-      : toContent(content, ["messages", i, "content"])
+      : toContent(content, ["messages", i, "content"], pictures)
   return Either.map(parts, ({ images, text }) => ({
     role: roles[message.role],
     text,
@@ -99,11 +99,16 @@ const refused = (payload: ChatCompletionRequest): Errors.Failure | undefined => 
   return payload.audio ? Errors.unsupported("audio", "Audio is not supported.") : undefined
 }
 
-export const toRequest = (payload: ChatCompletionRequest, sessionId: string | undefined): Checked<ChatRequest> =>
+/** `pictures` are those of `links`, loaded. */
+export const toRequest = (
+  payload: ChatCompletionRequest,
+  sessionId: string | undefined,
+  pictures: Loaded
+): Checked<ChatRequest> =>
   Either.gen(function* () {
     const complaint = refused(payload)
     if (complaint !== undefined) yield* Either.left(complaint)
-    const messages = yield* Either.all(payload.messages.map(toMessage))
+    const messages = yield* Either.all(payload.messages.map((message, i) => toMessage(message, i, pictures)))
     if (!Arr.isNonEmptyReadonlyArray(messages) || Prompt.isEmpty(messages)) {
       return yield* Either.left(Errors.emptyMessages)
     }

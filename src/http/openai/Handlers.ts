@@ -13,6 +13,7 @@ import * as Answer from "../Answer.ts"
 import { Api } from "../Api.ts"
 import * as Body from "../Body.ts"
 import { Drain } from "../Drain.ts"
+import { Images } from "../Images.ts"
 import * as Issues from "../Issues.ts"
 import * as Errors from "../OpenAiErrors.ts"
 import { OpenAiKey } from "../OpenAiKey.ts"
@@ -50,13 +51,15 @@ const handlers = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const chat = yield* Chat
     const drain = yield* Drain
+    const images = yield* Images
     const { bodyLimitMb, keepAlive } = yield* GatewayConfig
     const answer = Answer.make({ drain, keepAlive })
     const limit = Math.floor(bodyLimitMb * 1024 * 1024)
 
     const chatCompletions = Effect.fnUntraced(function* () {
       const { headers, payload } = yield* read(limit)
-      const request = yield* Codec.toRequest(payload, headers["x-session-id"] ?? headers["session-id"])
+      const pictures = yield* Effect.catchTag(images.load(Codec.links(payload)), "ImageRefused", Errors.fromImage)
+      const request = yield* Codec.toRequest(payload, headers["x-session-id"] ?? headers["session-id"], pictures)
       const stamp = yield* stamped
       const open = chat.open(request)
       if (payload.stream === true) {
