@@ -113,7 +113,7 @@ export const config = Config.all({
   modelAliases: setting(
     "MODEL_ALIASES",
     "",
-    "patterns, first match wins: claude-*=qwen3-coder,gpt-*=auto",
+    "patterns, first match wins: claude-*=qwen3-coder,gpt-*=auto; auto@high|xhigh=qwen3-thinking for these efforts only",
     Model.parseAliases
   ),
   modelFallback: setting(
@@ -121,6 +121,12 @@ export const config = Config.all({
     "none",
     "default = an unknown model means DEFAULT_MODEL",
     Rule.oneOf("none", "default")
+  ),
+  reasoningField: setting(
+    "REASONING_FIELD",
+    "reasoning_content",
+    "where chat completions put thoughts: reasoning_content, reasoning, both, none, or think-tags inside content",
+    Rule.oneOf("reasoning_content", "reasoning", "both", "think-tags", "none")
   ),
   autoLoginEnabled: setting(
     "AUTO_LOGIN_ENABLED",

@@ -64,7 +64,8 @@ export type OutputFormat =
       readonly strict: boolean
     }
 
-export type ReasoningEffort = "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max"
+export const efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max"] as const
+export type ReasoningEffort = (typeof efforts)[number]
 
 /** `agent` lets the assistant's own tools plan; whatever it asks to run here is refused. */
 export type AskMode = "chat" | "agent"

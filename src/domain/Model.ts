@@ -2,6 +2,7 @@
  * The models an instance offers, and which of them a client's word means.
  */
 import { Either } from "effect"
+import { efforts, type ReasoningEffort } from "./Chat.ts"
 
 /** What is known of a model; unknown figures are absent, never invented. */
 export interface Model {
@@ -12,12 +13,15 @@ export interface Model {
   readonly reasoning?: boolean
   readonly vision?: boolean
   readonly contextLength?: number
+  readonly maxOutputTokens?: number
 }
 
 /** `*` in a pattern stands for any text; case does not matter. */
 export interface Alias {
   readonly pattern: string
   readonly target: string
+  /** Only for requests with one of these; such an alias also stands before a model of that name. */
+  readonly efforts?: ReadonlyArray<ReasoningEffort>
 }
 
 export interface ResolveOptions {
@@ -120,21 +124,38 @@ const near = (models: ReadonlyArray<Model>, asked: string): ReadonlyArray<string
     .map(({ label }) => cut(label))
 }
 
+/** What the first fitting alias says; those of an effort first. Followed once: a target is not looked up again. */
+const aliasFor = (name: string, aliases: ReadonlyArray<Alias>, effort: ReasoningEffort | undefined) => {
+  const fitting = aliases.filter((alias) => matches(alias, name))
+  return {
+    byEffort: fitting.find((alias) => effort !== undefined && alias.efforts?.includes(effort))?.target,
+    byName: fitting.find((alias) => alias.efforts === undefined)?.target
+  }
+}
+
 /** The mode a name or its alias asks for, whatever the instance. */
-export const modeOf = (asked: string, { aliases }: Pick<ResolveOptions, "aliases">): "agent" | undefined => {
+export const modeOf = (
+  asked: string,
+  { aliases }: Pick<ResolveOptions, "aliases">,
+  effort?: ReasoningEffort
+): "agent" | undefined => {
   const name = asked.trim()
-  const target = aliases.find((alias) => matches(alias, name))?.target
-  return [name, target].some((word) => word !== undefined && AGENT_WORDS.has(fold(word))) ? "agent" : undefined
+  const { byEffort, byName } = aliasFor(name, aliases, effort)
+  return [name, byEffort ?? byName].some((word) => word !== undefined && AGENT_WORDS.has(fold(word)))
+    ? "agent"
+    : undefined
 }
 
 /**
- * By key, then key in another case when only one fits, display name, alias, and at last the words for the default
- * model. Left holds names that look alike. With no models told nothing can be judged, so names are passed on.
+ * By an alias for the effort whose model is there, key, then key in another case when only one fits, display name,
+ * alias, and at last the words for the default model. Left holds names that look alike. With no models told nothing can
+ * be judged, so names are passed on.
  */
 export const resolve = (
   models: ReadonlyArray<Model>,
   asked: string,
-  options: ResolveOptions
+  options: ResolveOptions,
+  effort?: ReasoningEffort
 ): Either.Either<Resolved, ReadonlyArray<string>> => {
   const known = ranked(models)
   const found = (model: Model | undefined): Resolved | undefined => model && { key: model.key, model }
@@ -145,9 +166,10 @@ export const resolve = (
   }
 
   const name = asked.trim()
-  const direct = found(lookup(known, name))
-  // An alias is followed once: its target is never looked up among the aliases.
-  const target = direct === undefined ? (options.aliases.find((alias) => matches(alias, name))?.target ?? name) : name
+  const { byEffort, byName } = aliasFor(name, options.aliases, effort)
+  const chosen = byEffort === undefined ? undefined : (found(lookup(known, byEffort)) ?? byWord(byEffort))
+  const direct = chosen ?? found(lookup(known, name))
+  const target = (chosen === undefined ? direct === undefined && byName : byEffort) || name
   const resolved =
     direct ??
     found(lookup(known, target)) ??
@@ -158,15 +180,28 @@ export const resolve = (
   return Either.right(agent ? { ...resolved, mode: "agent" } : resolved)
 }
 
-/** `claude-*=qwen3-coder,gpt-*=auto`; Left tells the rule that was broken, never the value. */
+const isEffort = (word: string): word is ReasoningEffort => efforts.some((effort) => effort === word)
+
+/** `auto@high|xhigh`; a name may hold an `@` of its own. */
+const parsePattern = (text: string): Omit<Alias, "target"> | undefined => {
+  const at = text.lastIndexOf("@")
+  const words = text.slice(at + 1).split("|")
+  if (at < 0 || !words.some((word) => isEffort(fold(word)))) return { pattern: text }
+  const wanted = words.map(fold).filter(isEffort)
+  const pattern = text.slice(0, at).trim()
+  return wanted.length === words.length && pattern !== "" ? { pattern, efforts: wanted } : undefined
+}
+
+/** `claude-*=qwen3-coder,auto@high=qwen3-thinking`; Left tells the rule that was broken, never the value. */
 export const parseAliases = (text: string): Either.Either<ReadonlyArray<Alias>, string> =>
   Either.all(
     text
       .split(",")
       .filter((entry) => entry.trim() !== "")
       .map((entry, i): Either.Either<Alias, string> => {
-        const [pattern = "", target = "", ...rest] = entry.split("=").map((part) => part.trim())
-        if (pattern !== "" && target !== "" && rest.length === 0) return Either.right({ pattern, target })
-        return Either.left(`must be a list of pattern=model, which entry ${i + 1} is not`)
+        const [left = "", target = "", ...rest] = entry.split("=").map((part) => part.trim())
+        const parsed = left === "" ? undefined : parsePattern(left)
+        if (parsed !== undefined && target !== "" && rest.length === 0) return Either.right({ ...parsed, target })
+        return Either.left(`must be a list of pattern=model or pattern@effort|…=model, which entry ${i + 1} is not`)
       })
   )

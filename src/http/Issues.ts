@@ -3,13 +3,23 @@
  */
 import type { ParseResult } from "effect"
 import { SchemaAST as AST, Option } from "effect"
+import { repair } from "./WellFormed.ts"
 
 export type Kind = "null" | "boolean" | "string" | "integer" | "number" | "array" | "object"
 
 /** `messages[0].content`: where the trouble is. */
 export type Path = ReadonlyArray<string | number>
 
-export type Rule = "minimum" | "maximum" | "minLength" | "maxLength" | "minItems" | "maxItems" | "pattern"
+export type Rule =
+  | "minimum"
+  | "maximum"
+  | "minLength"
+  | "maxLength"
+  | "minItems"
+  | "maxItems"
+  | "maxProperties"
+  | "maxNameLength"
+  | "pattern"
 
 export type Issue = { readonly path: Path } & (
   | { readonly _tag: "Missing" }
@@ -67,6 +77,15 @@ const limits = (ast: AST.Refinement): Record<string, unknown> => ({
 const size = (value: unknown): number =>
   typeof value === "number" ? value : typeof value === "string" || Array.isArray(value) ? value.length : 0
 
+/** What only objects can break. */
+const ofProperties = (all: Record<string, unknown>): { rule: Rule; limit: number } | undefined => {
+  const most = all["maxProperties"]
+  if (typeof most === "number") return { rule: "maxProperties", limit: most }
+  const names = all["propertyNames"]
+  const longest = typeof names === "object" && names !== null && "maxLength" in names ? names.maxLength : undefined
+  return typeof longest === "number" ? { rule: "maxNameLength", limit: longest } : undefined
+}
+
 const broken = (ast: AST.Refinement, actual: unknown, path: Path): Issue => {
   const all = limits(ast)
   // A whole number where any number goes is told as what was asked for.
@@ -79,6 +98,8 @@ const broken = (ast: AST.Refinement, actual: unknown, path: Path): Issue => {
     const limit = all[rule]
     if (typeof limit === "number" && size(actual) > limit) return { _tag: "Limit", path, rule, limit, kind }
   }
+  const ofObject = ofProperties(all)
+  if (ofObject !== undefined) return { _tag: "Limit", path, ...ofObject, kind }
   const pattern = all["pattern"]
   if (typeof pattern === "string") return { _tag: "Limit", path, rule: "pattern", limit: pattern, kind }
   return { _tag: "WrongKind", path, expected: kinds(ast), actual: kind }
@@ -135,8 +156,14 @@ export const explain = (issue: ParseResult.ParseIssue, path: Path = []): Issue =
   }
 }
 
+// A name may be the client's own, as long as it likes.
+const LONGEST_NAME = 64
+
+const short = (name: string) => (name.length <= LONGEST_NAME ? name : `${repair(name.slice(0, LONGEST_NAME))}…`)
+
 export const format = (path: Path): string =>
   path.reduce<string>(
-    (text, part) => (typeof part === "number" ? `${text}[${part}]` : text === "" ? part : `${text}.${part}`),
+    (text, part) =>
+      typeof part === "number" ? `${text}[${part}]` : text === "" ? short(part) : `${text}.${short(part)}`,
     ""
   )

@@ -50,6 +50,16 @@ export const unsupported = (param: string, message: string): Failure => badReque
 
 export const fromImage = ({ message, param }: ImageRefused): Failure => unsupported(param, message)
 
+/** Fields that are right each alone, but not together. */
+export const invalid = (param: string, message: string, code = "invalid_value"): Failure =>
+  badRequest(message, param, code)
+
+export const choiceWithoutTools = (choice: string, tools: string): Failure =>
+  invalid(choice, `'${choice}' is only allowed when '${tools}' are specified.`)
+
+export const notParameters = (param: string): Failure =>
+  invalid(param, `Invalid schema for '${param}': it must describe an object.`, "invalid_function_parameters")
+
 export const emptyMessages = badRequest("messages is empty", "messages", "invalid_value")
 
 export const streamOptionsAlone = badRequest(
@@ -190,6 +200,8 @@ const limitCode = (rule: Rule, kind: Kind, limit: number | string): string => {
   if (rule === "maxItems") return "array_above_max_length"
   if (rule === "minLength") return limit === 1 ? "empty_string" : "string_below_min_length"
   if (rule === "maxLength") return "string_above_max_length"
+  if (rule === "maxProperties") return "object_above_max_properties"
+  if (rule === "maxNameLength") return "property_name_above_max_length"
   const number = kind === "integer" ? "integer" : "decimal"
   return rule === "minimum"
     ? `${number}_below_min_value`
@@ -205,6 +217,8 @@ const limitText: Record<Rule, (limit: number | string) => string> = {
   maxLength: (limit) => `expected a string with maximum length ${limit}`,
   minItems: (limit) => `expected an array with minimum length ${limit}`,
   maxItems: (limit) => `expected an array with maximum length ${limit}`,
+  maxProperties: (limit) => `expected an object with at most ${limit} properties`,
+  maxNameLength: (limit) => `expected names of properties with maximum length ${limit}`,
   pattern: (limit) => `expected a string that matches the pattern '${limit}'`
 }
 

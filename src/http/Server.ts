@@ -9,11 +9,13 @@ import { GatewayConfig } from "../Config.ts"
 import * as AccessLog from "./AccessLog.ts"
 import { Api } from "./Api.ts"
 import { Auth } from "./Auth.ts"
+import { CapabilitiesHandlers } from "./capabilities/Handlers.ts"
 import { Drain, onClose } from "./Drain.ts"
 import * as Edge from "./Edge.ts"
 import { Images } from "./Images.ts"
 import { InternalHandlers } from "./internal/Handlers.ts"
 import { oneSegment } from "./openai/Api.ts"
+import * as ChatFields from "./openai/Fields.ts"
 import { OpenAiHandlers } from "./openai/Handlers.ts"
 import { OpsHandlers } from "./ops/Handlers.ts"
 import * as RequestId from "./RequestId.ts"
@@ -23,8 +25,12 @@ import * as Routes from "./Routes.ts"
 const OPENAPI = "/openapi.json"
 const DOCS = "/docs"
 
+/** Told at `/v1/capabilities`. */
+const dialects = [ChatFields.dialect]
+
 const ApiRoutes = HttpLayerRouter.addHttpApi(Api, { openapiPath: OPENAPI }).pipe(
   Layer.provide([OpenAiHandlers, OpsHandlers, InternalHandlers]),
+  Layer.provide(CapabilitiesHandlers(dialects)),
   Layer.provide([Auth.layer, Images.layerFromConfig])
 )
 

@@ -14,6 +14,7 @@ const toModel = (scene: string, item: LingmaModel): Option.Option<Model> => {
   const key = first(item.key, item.modelId, item.id)
   if (key === undefined || item.enable === false) return Option.none()
   const contextLength = item.max_input_tokens ?? item.maxInputTokens ?? 0
+  const maxOutputTokens = item.max_output_tokens ?? item.maxOutputTokens ?? 0
   return Option.some({
     key,
     name: first(item.displayName, item.name, item.label, item.title) ?? key,
@@ -21,7 +22,8 @@ const toModel = (scene: string, item: LingmaModel): Option.Option<Model> => {
     isDefault: item.isDefault ?? false,
     ...(item.isReasoning == null ? {} : { reasoning: item.isReasoning }),
     ...(item.isVl == null ? {} : { vision: item.isVl }),
-    ...(contextLength > 0 ? { contextLength } : {})
+    ...(contextLength > 0 ? { contextLength } : {}),
+    ...(maxOutputTokens > 0 ? { maxOutputTokens } : {})
   })
 }
 

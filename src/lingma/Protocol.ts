@@ -88,7 +88,9 @@ export const LingmaModel = Schema.Struct({
   isDefault: Flag,
   enable: Flag,
   max_input_tokens: Count,
-  maxInputTokens: Count
+  maxInputTokens: Count,
+  max_output_tokens: Count,
+  maxOutputTokens: Count
 })
 export type LingmaModel = typeof LingmaModel.Type
 /** Scene name → list; one odd scene or item must not hide the others, so items are read one by one. */

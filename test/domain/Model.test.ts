@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Either, FastCheck } from "effect"
+import type { ReasoningEffort } from "../../src/domain/Chat.ts"
 import * as Model from "../../src/domain/Model.ts"
 
 const model = (scene: string, key: string, name: string, isDefault = false): Model.Model => ({
@@ -57,6 +58,27 @@ describe("Model.resolve", () => {
     assert.isUndefined(key("my-pro-", { aliases }))
     assert.isUndefined(key("a", { aliases }))
     assert.isUndefined(key("a", { aliases: [{ pattern: "*", target: "a" }] }))
+  })
+
+  it("follows an alias for an effort before a model of that name, when its model is there", () => {
+    const byEffort = Either.getOrThrow(
+      Model.parseAliases(
+        "kmodel@low=auto,auto@high|xhigh=qwen3-coder,kmodel@high=gone,claude-*=auto,claude-*@max=agent"
+      )
+    )
+    const chosen = (asked: string, effort?: ReasoningEffort, models = tenant) =>
+      Either.getOrUndefined(Model.resolve(models, asked, { ...options, aliases: byEffort }, effort))
+    assert.strictEqual(chosen("kmodel", "low")?.key, "org_auto")
+    assert.strictEqual(chosen("AUTO", "xhigh")?.key, "dashscope_qwen3_coder")
+    assert.strictEqual(chosen("auto", "medium")?.key, "org_auto")
+    assert.strictEqual(chosen("auto")?.key, "org_auto")
+    assert.strictEqual(chosen("kmodel", "high")?.key, "kmodel")
+    assert.strictEqual(chosen("kmodel")?.key, "kmodel")
+    assert.deepStrictEqual(chosen("claude-x", "low"), chosen("auto"))
+    assert.strictEqual(chosen("claude-x", "max")?.mode, "agent")
+    assert.strictEqual(Model.modeOf("claude-x", { aliases: byEffort }, "max"), "agent")
+    assert.isUndefined(Model.modeOf("claude-x", { aliases: byEffort }, "low"))
+    assert.strictEqual(chosen("auto", "high", [])?.key, "qwen3-coder")
   })
 
   it("lets no alias hide a model that is there", () => {
@@ -163,8 +185,26 @@ describe("Model.parseAliases", () => {
     assert.deepStrictEqual(Model.parseAliases("a*=b,"), Either.right([{ pattern: "a*", target: "b" }]))
   })
 
+  it("takes words of effort behind an @, and leaves other names with one alone", () => {
+    assert.deepStrictEqual(
+      Model.parseAliases("auto@High|max=b,claude@20240620=c"),
+      Either.right([
+        { pattern: "auto", efforts: ["high", "max"], target: "b" },
+        { pattern: "claude@20240620", target: "c" }
+      ])
+    )
+  })
+
   it("names the rule and the entry, never the value", () => {
-    for (const wrong of ["x=y,secret", "x=y,secret=", "x=y,=secret", "x=y,a=b=secret"]) {
+    const lists = [
+      "x=y,secret",
+      "x=y,secret=",
+      "x=y,=secret",
+      "x=y,a=b=secret",
+      "x=y,a@high|secret=b",
+      "x=y,@high=secret"
+    ]
+    for (const wrong of lists) {
       const rule = Either.getOrThrow(Either.flip(Model.parseAliases(wrong)))
       assert.include(rule, "entry 2")
       assert.notInclude(rule, "secret")

@@ -264,7 +264,14 @@ describe("models", () => {
       const { request } = yield* TestGateway.serve(TestBackend.make())
       const first = yield* request("/v1/models")
       assert.deepStrictEqual(first.json["data"], [
-        { id: "auto", object: "model", created: 1_704_067_200, owned_by: "lingma", name: "Auto" },
+        {
+          id: "auto",
+          object: "model",
+          created: 1_704_067_200,
+          owned_by: "lingma",
+          name: "Auto",
+          capabilities: { tools: true }
+        },
         {
           id: "org/qwen3 coder",
           object: "model",
@@ -274,7 +281,7 @@ describe("models", () => {
           context_length: 131_072,
           context_window: 131_072,
           max_model_len: 131_072,
-          capabilities: { vision: true }
+          capabilities: { vision: true, tools: true }
         }
       ])
       for (const path of ["/v1/models/org/qwen3%20coder", "/v1/models/org%2Fqwen3%20coder?x=a/b"]) {

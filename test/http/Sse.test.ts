@@ -23,7 +23,10 @@ const body = {
 type Play = (turn: Turn) => Effect.Effect<void>
 
 const normal = (text: string) =>
-  text.replace(/chatcmpl-[0-9a-f]{32}/g, "chatcmpl-0").replace(/"created":\d+/g, `"created":0`)
+  text
+    .replace(/chatcmpl-[0-9a-f]{32}/g, "chatcmpl-0")
+    .replace(/"created":\d+/g, `"created":0`)
+    .replace(/"(first_token|total)_ms":\d+/g, `"$1_ms":0`)
 
 const settle = (guard: typeof Guard.Service) =>
   guard.stats.pipe(

@@ -10,11 +10,22 @@ import * as Errors from "../OpenAiErrors.ts"
 import { OpenAiKey } from "../OpenAiKey.ts"
 import { ChatCompletionRequest } from "./Payload.ts"
 
-const ToolCall = Schema.Struct({
+const Call = Schema.Struct({ name: Schema.String, arguments: Schema.String })
+const FunctionCall = Schema.Struct({ id: Schema.String, type: Schema.Literal("function"), function: Call })
+const CustomCall = Schema.Struct({
   id: Schema.String,
-  type: Schema.Literal("function"),
-  function: Schema.Struct({ name: Schema.String, arguments: Schema.String })
+  type: Schema.Literal("custom"),
+  custom: Schema.Struct({ name: Schema.String, input: Schema.String })
 })
+const index = { index: Schema.Int }
+
+const Latency = Schema.Struct({ first_token_ms: Schema.Number, total_ms: Schema.Number })
+
+/** Which of the two is there is set by REASONING_FIELD. */
+const thoughts = {
+  reasoning_content: Schema.optional(Schema.String),
+  reasoning: Schema.optional(Schema.String)
+}
 
 const Usage = Schema.Struct({
   prompt_tokens: Schema.Int,
@@ -23,7 +34,7 @@ const Usage = Schema.Struct({
   completion_tokens_details: Schema.optional(Schema.Struct({ reasoning_tokens: Schema.Int }))
 })
 
-const FinishReason = Schema.Literal("stop", "length", "tool_calls")
+const FinishReason = Schema.Literal("stop", "length", "tool_calls", "function_call")
 
 export const ChatCompletion = Schema.Struct({
   id: Schema.String,
@@ -37,15 +48,16 @@ export const ChatCompletion = Schema.Struct({
         role: Schema.Literal("assistant"),
         content: Schema.NullOr(Schema.String),
         refusal: Schema.Null,
-        reasoning_content: Schema.optional(Schema.String),
-        tool_calls: Schema.optional(Schema.Array(ToolCall))
+        ...thoughts,
+        tool_calls: Schema.optional(Schema.Array(Schema.Union(FunctionCall, CustomCall))),
+        function_call: Schema.optional(Call)
       }),
       logprobs: Schema.Null,
       finish_reason: FinishReason
     })
   ),
   usage: Usage,
-  latency: Schema.Struct({ first_token_ms: Schema.Number, total_ms: Schema.Number }),
+  latency: Latency,
   served_by: Schema.String
 }).annotations({ identifier: "ChatCompletion" })
 
@@ -61,14 +73,24 @@ export const ChatCompletionChunk = Schema.Struct({
       delta: Schema.Struct({
         role: Schema.optional(Schema.Literal("assistant")),
         content: Schema.optional(Schema.NullOr(Schema.String)),
-        reasoning_content: Schema.optional(Schema.String),
-        tool_calls: Schema.optional(Schema.Array(Schema.Struct({ index: Schema.Int, ...ToolCall.fields })))
+        ...thoughts,
+        tool_calls: Schema.optional(
+          Schema.Array(
+            Schema.Union(
+              Schema.Struct({ ...index, ...FunctionCall.fields }),
+              Schema.Struct({ ...index, ...CustomCall.fields })
+            )
+          )
+        ),
+        function_call: Schema.optional(Call)
       }),
       logprobs: Schema.Null,
       finish_reason: Schema.NullOr(FinishReason)
     })
   ),
-  usage: Schema.optional(Schema.NullOr(Usage))
+  usage: Schema.optional(Schema.NullOr(Usage)),
+  latency: Schema.optional(Latency.annotations({ description: "On the last chunk" })),
+  served_by: Schema.optional(Schema.String.annotations({ description: "On the last chunk" }))
 }).annotations({ identifier: "ChatCompletionChunk" })
 
 export const ModelObject = Schema.Struct({
@@ -80,9 +102,12 @@ export const ModelObject = Schema.Struct({
   context_length: Schema.optional(Schema.Int),
   context_window: Schema.optional(Schema.Int),
   max_model_len: Schema.optional(Schema.Int),
-  capabilities: Schema.optional(
-    Schema.Struct({ vision: Schema.optional(Schema.Boolean), reasoning: Schema.optional(Schema.Boolean) })
-  )
+  max_output_tokens: Schema.optional(Schema.Int),
+  capabilities: Schema.Struct({
+    vision: Schema.optional(Schema.Boolean),
+    tools: Schema.Boolean,
+    reasoning: Schema.optional(Schema.Boolean)
+  })
 }).annotations({ identifier: "Model" })
 
 export const ModelList = Schema.Struct({

@@ -3,7 +3,7 @@
  */
 import { Array as Arr, Either, Option } from "effect"
 import * as Affinity from "../../domain/Affinity.ts"
-import { type ChatRequest, type Image, type Message, plain, type Role, type ToolCall } from "../../domain/Chat.ts"
+import type { ChatRequest, Image, Message, Role, ToolCall } from "../../domain/Chat.ts"
 import type { Model } from "../../domain/Model.ts"
 import * as Prompt from "../../domain/Prompt.ts"
 import type { Link, Loaded } from "../Images.ts"
@@ -11,6 +11,7 @@ import { format, type Path } from "../Issues.ts"
 import * as Errors from "../OpenAiErrors.ts"
 import type { ModelList, ModelObject } from "./Api.ts"
 import type { ChatCompletionRequest, Part, Message as PayloadMessage, ToolCall as PayloadToolCall } from "./Payload.ts"
+import * as Tools from "./Tools.ts"
 
 type Checked<A> = Either.Either<A, Errors.Failure>
 
@@ -112,6 +113,9 @@ export const toRequest = (
     if (!Arr.isNonEmptyReadonlyArray(messages) || Prompt.isEmpty(messages)) {
       return yield* Either.left(Errors.emptyMessages)
     }
+    const toolset = yield* Tools.toToolset(payload)
+    const format = yield* Tools.toFormat(payload)
+    const stop = typeof payload.stop === "string" ? [payload.stop] : (payload.stop ?? [])
     const affinity: Option.Option<string> = Affinity.key({
       sessionId,
       promptCacheKey: payload.prompt_cache_key ?? undefined,
@@ -119,18 +123,24 @@ export const toRequest = (
       messages
     })
     const origin = { dialect: "chat_completions", stream: payload.stream === true } as const
-    return { ...plain, model: payload.model, messages, affinity, origin }
+    return {
+      model: payload.model,
+      messages,
+      toolset,
+      format,
+      stop,
+      maxTokens: payload.max_completion_tokens ?? payload.max_tokens ?? undefined,
+      effort: payload.reasoning_effort ?? undefined,
+      affinity,
+      origin
+    }
   })
 
 // Stable between calls: nothing tells when a model came to be.
 const CREATED = 1_704_067_200
 
 const toModelObject = (model: Model): typeof ModelObject.Encoded => {
-  const { contextLength: length, reasoning, vision } = model
-  const capabilities = {
-    ...(vision === undefined ? {} : { vision }),
-    ...(reasoning === undefined ? {} : { reasoning })
-  }
+  const { contextLength: length, maxOutputTokens, reasoning, vision } = model
   return {
     id: model.key,
     object: "model",
@@ -139,7 +149,13 @@ const toModelObject = (model: Model): typeof ModelObject.Encoded => {
     name: model.name,
     // The same figure under the names that clients read.
     ...(length === undefined ? {} : { context_length: length, context_window: length, max_model_len: length }),
-    ...(Object.keys(capabilities).length === 0 ? {} : { capabilities })
+    ...(maxOutputTokens === undefined ? {} : { max_output_tokens: maxOutputTokens }),
+    capabilities: {
+      ...(vision === undefined ? {} : { vision }),
+      // By emulation, whatever the model.
+      tools: true,
+      ...(reasoning === undefined ? {} : { reasoning })
+    }
   }
 }
 

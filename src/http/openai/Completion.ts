@@ -5,6 +5,10 @@ import type { ChatEvent, FinishReason, ToolCall } from "../../domain/Chat.ts"
 import type { Tokens } from "../../domain/Meter.ts"
 import * as WellFormed from "../WellFormed.ts"
 import type { ChatCompletion } from "./Api.ts"
+import type { CallShape } from "./Tools.ts"
+
+/** Where thoughts go. */
+export type ReasoningField = "reasoning_content" | "reasoning" | "both" | "think-tags" | "none"
 
 export interface AnswerOptions {
   readonly id: string
@@ -12,6 +16,10 @@ export interface AnswerOptions {
   readonly created: number
   readonly model: string
   readonly tokens: () => Tokens
+  readonly reasoningField: ReasoningField
+  readonly shape: CallShape
+  readonly servedBy: string
+  readonly firstTokenMillis: number
 }
 
 const usageObject = ({ completion, prompt, reasoning }: Tokens) => ({
@@ -21,25 +29,66 @@ const usageObject = ({ completion, prompt, reasoning }: Tokens) => ({
   ...(reasoning > 0 ? { completion_tokens_details: { reasoning_tokens: reasoning } } : {})
 })
 
-const toolCallObject = ({ id, name, arguments: args }: ToolCall) => ({
-  id,
-  type: "function" as const,
-  function: { name, arguments: WellFormed.repair(args) }
+const callObject = ({ id, name, arguments: args }: ToolCall, { custom }: CallShape) =>
+  custom.has(name)
+    ? { id, type: "custom" as const, custom: { name, input: WellFormed.repair(args) } }
+    : { id, type: "function" as const, function: { name, arguments: WellFormed.repair(args) } }
+
+const legacyCall = ({ name, arguments: args }: ToolCall) => ({ name, arguments: WellFormed.repair(args) })
+
+const finishReason = (reason: FinishReason, { legacy }: CallShape) =>
+  legacy && reason === "tool_calls" ? "function_call" : reason
+
+const extras = ({ firstTokenMillis, servedBy }: AnswerOptions, totalMillis: number) => ({
+  latency: { first_token_ms: Math.round(firstTokenMillis), total_ms: Math.round(totalMillis) },
+  served_by: servedBy
 })
+
+/** Thoughts as part of the text, between tags. */
+const tagger = () => {
+  let isOpen = false
+  return {
+    thought: (text: string) => {
+      if (isOpen || text === "") return text
+      isOpen = true
+      return `<think>\n${text}`
+    },
+    close: () => {
+      if (!isOpen) return ""
+      isOpen = false
+      return "\n</think>\n\n"
+    }
+  }
+}
+
+type Kind = "content" | "thought"
+
+/** The field of a delta and of a message, by what is said in it. */
+const fieldsOf: Record<ReasoningField, ReadonlyArray<"reasoning_content" | "reasoning">> = {
+  reasoning_content: ["reasoning_content"],
+  reasoning: ["reasoning"],
+  both: ["reasoning_content", "reasoning"],
+  "think-tags": [],
+  none: []
+}
 
 export interface ChunkOptions extends AnswerOptions {
   readonly includeUsage: boolean
+  /** Milliseconds since the request came. */
+  readonly elapsed: () => number
 }
 
 /** Each event as the frames it becomes, often none. The last event's frames end in `[DONE]`. */
 export const chunks = (options: ChunkOptions): ((event: ChatEvent) => string) => {
-  const join = WellFormed.joiner<"content" | "reasoning_content">()
-  const { created, id, model } = options
+  const join = WellFormed.joiner<Kind>()
+  const tags = tagger()
+  const { created, id, model, reasoningField, shape } = options
   const base = JSON.stringify({ id, object: "chat.completion.chunk", created, model }).slice(0, -1)
   // Written once per answer: a token costs one JSON string.
   const head = `data: ${base},"choices":[{"index":0,"delta":`
   const unused = options.includeUsage ? `,"usage":null` : ""
   const tail = `,"logprobs":null,"finish_reason":null}]${unused}}\n\n`
+  const thoughtFields = fieldsOf[reasoningField]
   let calls = 0
   let began = false
 
@@ -48,19 +97,17 @@ export const chunks = (options: ChunkOptions): ((event: ChatEvent) => string) =>
     began = true
     return `${head}{"role":"assistant","content":${JSON.stringify(content)}}${tail}`
   }
-  const delta = (field: "content" | "reasoning_content", text: string) =>
-    text === "" ? "" : `${head}{"${field}":${JSON.stringify(text)}}${tail}`
+  const delta = (kind: Kind, text: string) => {
+    if (text === "") return ""
+    if (kind === "content") return `${head}{"content":${JSON.stringify(text)}}${tail}`
+    const value = JSON.stringify(text)
+    return `${head}{${thoughtFields.map((field) => `"${field}":${value}`).join(",")}}${tail}`
+  }
   const rest = () => {
     const held = join.rest()
     return held === undefined ? "" : delta(held.kind, held.text)
   }
-  const last = (reason: FinishReason) =>
-    `${head}{},"logprobs":null,"finish_reason":"${reason}"}]${unused}}\n\n${
-      options.includeUsage
-        ? `data: ${base},"choices":[],"usage":${JSON.stringify(usageObject(options.tokens()))}}\n\n`
-        : ""
-    }data: [DONE]\n\n`
-  const text = (kind: "content" | "reasoning_content", piece: string) => {
+  const text = (kind: Kind, piece: string) => {
     const joined = join.add(kind, piece)
     return (
       begin("") +
@@ -68,28 +115,44 @@ export const chunks = (options: ChunkOptions): ((event: ChatEvent) => string) =>
       delta(kind, joined.text)
     )
   }
+  const thought = (piece: string) => {
+    if (reasoningField === "none") return ""
+    return reasoningField === "think-tags" ? text("content", tags.thought(piece)) : text("thought", piece)
+  }
+  const closed = () => {
+    const owed = tags.close()
+    return (owed === "" ? "" : text("content", owed)) + rest()
+  }
+  const call = (made: ToolCall) => {
+    const index = calls++
+    if (!shape.legacy) return `${head}${JSON.stringify({ tool_calls: [{ index, ...callObject(made, shape) }] })}${tail}`
+    // The old shape has room for one.
+    return index > 0 ? "" : `${head}${JSON.stringify({ function_call: legacyCall(made) })}${tail}`
+  }
+  const last = (reason: FinishReason) => {
+    const more = JSON.stringify(extras(options, options.elapsed())).slice(1)
+    const end = `${head}{},"logprobs":null,"finish_reason":"${finishReason(reason, shape)}"}]${unused}`
+    return options.includeUsage
+      ? `${end}}\n\ndata: ${base},"choices":[],"usage":${JSON.stringify(usageObject(options.tokens()))},${more}\n\n`
+      : `${end},${more}\n\n`
+  }
 
   return (event) => {
     switch (event._tag) {
-      case "TextDelta":
-        return text("content", event.text)
-      case "ThoughtDelta":
-        return text("reasoning_content", event.text)
-      case "ToolCall": {
-        const call = { index: calls++, ...toolCallObject(event.call) }
-        return `${begin(null)}${rest()}${head}${JSON.stringify({ tool_calls: [call] })}${tail}`
+      case "TextDelta": {
+        const owed = tags.close()
+        return text("content", owed === "" ? event.text : owed + event.text)
       }
+      case "ThoughtDelta":
+        return thought(event.text)
+      case "ToolCall":
+        return closed() + begin(null) + call(event.call)
       case "Usage":
         return ""
       case "Finish":
-        return begin("") + rest() + last(event.reason)
+        return `${closed()}${begin("")}${last(event.reason)}data: [DONE]\n\n`
     }
   }
-}
-
-export interface FoldOptions extends AnswerOptions {
-  readonly servedBy: string
-  readonly firstTokenMillis: number
 }
 
 export interface Fold {
@@ -98,17 +161,39 @@ export interface Fold {
 }
 
 /** Folds the events as they come; holds the text once. */
-export const fold = (options: FoldOptions): Fold => {
-  const calls: Array<ReturnType<typeof toolCallObject>> = []
+export const fold = (options: AnswerOptions): Fold => {
+  const { reasoningField, shape } = options
+  const tags = tagger()
+  const calls: Array<ToolCall> = []
   let content = ""
   let thought = ""
   let reason: FinishReason = "stop"
+
+  const called = () => {
+    const [first] = calls
+    if (first === undefined) return {}
+    return shape.legacy
+      ? { function_call: legacyCall(first) }
+      : { tool_calls: calls.map((call) => callObject(call, shape)) }
+  }
+  const thoughts = () => {
+    const text = WellFormed.repair(thought)
+    return text === "" ? {} : Object.fromEntries(fieldsOf[reasoningField].map((field) => [field, text]))
+  }
+
   return {
     add: (event) => {
-      if (event._tag === "TextDelta") content += event.text
-      else if (event._tag === "ThoughtDelta") thought += event.text
-      else if (event._tag === "ToolCall") calls.push(toolCallObject(event.call))
-      else if (event._tag === "Finish") reason = event.reason
+      if (event._tag === "TextDelta") content += tags.close() + event.text
+      else if (event._tag === "ThoughtDelta") {
+        if (reasoningField === "think-tags") content += tags.thought(event.text)
+        else thought += event.text
+      } else if (event._tag === "ToolCall") {
+        content += tags.close()
+        calls.push(event.call)
+      } else if (event._tag === "Finish") {
+        content += tags.close()
+        reason = event.reason
+      }
     },
     result: (totalMillis) => ({
       id: options.id,
@@ -122,16 +207,15 @@ export const fold = (options: FoldOptions): Fold => {
             role: "assistant",
             content: content === "" && calls.length > 0 ? null : WellFormed.repair(content),
             refusal: null,
-            ...(thought === "" ? {} : { reasoning_content: WellFormed.repair(thought) }),
-            ...(calls.length === 0 ? {} : { tool_calls: calls })
+            ...thoughts(),
+            ...called()
           },
           logprobs: null,
-          finish_reason: reason
+          finish_reason: finishReason(reason, shape)
         }
       ],
       usage: usageObject(options.tokens()),
-      latency: { first_token_ms: Math.round(options.firstTokenMillis), total_ms: Math.round(totalMillis) },
-      served_by: options.servedBy
+      ...extras(options, totalMillis)
     })
   }
 }

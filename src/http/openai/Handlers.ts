@@ -5,13 +5,14 @@ import { randomBytes } from "node:crypto"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Clock, Effect, Either, Layer, Schema } from "effect"
+import { Effect, Either, Layer, Schema } from "effect"
 import { Chat, type ChatRun } from "../../Chat.ts"
 import { GatewayConfig } from "../../Config.ts"
 import type { ChatError } from "../../domain/ChatError.ts"
 import * as Answer from "../Answer.ts"
 import { Api } from "../Api.ts"
 import * as Body from "../Body.ts"
+import * as Capabilities from "../Capabilities.ts"
 import { Drain } from "../Drain.ts"
 import { Images } from "../Images.ts"
 import * as Issues from "../Issues.ts"
@@ -19,7 +20,9 @@ import * as Errors from "../OpenAiErrors.ts"
 import { OpenAiKey } from "../OpenAiKey.ts"
 import * as Codec from "./Codec.ts"
 import * as Completion from "./Completion.ts"
+import { dialect } from "./Fields.ts"
 import { ChatCompletionRequest } from "./Payload.ts"
+import * as Tools from "./Tools.ts"
 
 const decode = Schema.decodeUnknownEither(ChatCompletionRequest)
 
@@ -27,15 +30,27 @@ const read = (limit: number) =>
   Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
     Body.json(request, limit).pipe(
       Effect.mapError(Errors.fromRefusal),
-      Effect.flatMap((body) => Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(Issues.explain(issue)))),
-      Effect.map((payload) => ({ payload, headers: request.headers }))
+      Effect.flatMap((body) =>
+        Either.mapBoth(decode(body), {
+          onLeft: ({ issue }) => Errors.fromIssue(Issues.explain(issue)),
+          onRight: (payload) => ({
+            payload,
+            headers: request.headers,
+            ignored: Capabilities.ignoredHeader(dialect, body)
+          })
+        })
+      )
     )
   )
 
-const stamped = Effect.map(Clock.currentTimeMillis, (millis) => ({
-  id: `chatcmpl-${randomBytes(16).toString("hex")}`,
-  created: Math.floor(millis / 1000)
-}))
+const stamped = Effect.map(Effect.clock, (clock) => {
+  const began = clock.unsafeCurrentTimeMillis()
+  return {
+    id: `chatcmpl-${randomBytes(16).toString("hex")}`,
+    created: Math.floor(began / 1000),
+    elapsed: () => clock.unsafeCurrentTimeMillis() - began
+  }
+})
 
 const runHeaders = (run: ChatRun) => ({
   "x-lingma-instance": run.servedBy,
@@ -52,27 +67,30 @@ const handlers = HttpApiBuilder.group(
     const chat = yield* Chat
     const drain = yield* Drain
     const images = yield* Images
-    const { bodyLimitMb, keepAlive } = yield* GatewayConfig
+    const { bodyLimitMb, keepAlive, reasoningField } = yield* GatewayConfig
     const answer = Answer.make({ drain, keepAlive })
     const limit = Math.floor(bodyLimitMb * 1024 * 1024)
 
     const chatCompletions = Effect.fnUntraced(function* () {
-      const { headers, payload } = yield* read(limit)
+      const { headers, ignored, payload } = yield* read(limit)
       const pictures = yield* Effect.catchTag(images.load(Codec.links(payload)), "ImageRefused", Errors.fromImage)
       const request = yield* Codec.toRequest(payload, headers["x-session-id"] ?? headers["session-id"], pictures)
-      const stamp = yield* stamped
+      const options = { ...(yield* stamped), reasoningField, shape: Tools.shapeOf(payload) }
       const open = chat.open(request)
       if (payload.stream === true) {
         const includeUsage = payload.stream_options?.include_usage === true
-        return yield* answer.stream({
+        const stream = yield* answer.stream({
           open,
           headers: runHeaders,
-          encode: (run) => Completion.chunks({ ...stamp, includeUsage, ...run }),
+          encode: (run) => Completion.chunks({ ...options, includeUsage, ...run }),
           failure: (error) => Errors.frame(Errors.fromChatError(error))
         })
+        return HttpServerResponse.setHeaders(stream, ignored)
       }
-      const { fold, millis, run } = yield* answer.whole(open, (run) => Completion.fold({ ...stamp, ...run }))
-      return HttpServerResponse.unsafeJson(fold.result(millis), { headers: runHeaders(run) })
+      const { fold, millis, run } = yield* answer.whole(open, (run) => Completion.fold({ ...options, ...run }))
+      return HttpServerResponse.unsafeJson(fold.result(millis), {
+        headers: { ...runHeaders(run), ...ignored, "openai-processing-ms": String(Math.round(millis)) }
+      })
     })
 
     return handlers

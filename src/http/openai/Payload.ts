@@ -4,12 +4,18 @@
  * Liberal on purpose: optional fields may be `null`, and unknown ones are ignored.
  */
 import { Schema } from "effect"
+import { efforts } from "../../domain/Chat.ts"
 
 const opt = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
 const between = (min: number, max: number) => Schema.Number.pipe(Schema.between(min, max))
-const integer = (min: number, max: number) => Schema.Int.pipe(Schema.between(min, max))
+// Also beyond what a number holds exactly: a seed may be any int64.
+const Whole = Schema.Number.pipe(Schema.filter(Number.isInteger, { jsonSchema: { type: "integer" } }))
+const integer = (min: number, max: number) => Whole.pipe(Schema.between(min, max))
 const atMost = (max: number) => Schema.String.pipe(Schema.maxLength(max))
 const Loose = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+
+/** Most of something in one request. */
+export const limits = { messages: 4096, tools: 128, stop: 4, metadata: 16 } as const
 
 // MCP servers use dots and more than the 64 characters of the original rule.
 const FunctionName = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_.-]{1,128}$/))
@@ -68,22 +74,39 @@ const Function = Schema.Struct({
   strict: opt(Schema.Boolean)
 })
 
+const CustomFormat = Schema.Union(
+  Schema.Struct({ type: Schema.Literal("text") }),
+  Schema.Struct({
+    type: Schema.Literal("grammar"),
+    grammar: Schema.Struct({ definition: Schema.String, syntax: Schema.Literal("lark", "regex") })
+  })
+)
+
 const Tool = Schema.Union(
   Schema.Struct({ type: Schema.Literal("function"), function: Function }),
   Schema.Struct({
     type: Schema.Literal("custom"),
-    custom: Schema.Struct({ name: FunctionName, description: opt(Schema.String), format: opt(Loose) })
+    custom: Schema.Struct({ name: FunctionName, description: opt(Schema.String), format: opt(CustomFormat) })
   })
 )
+export type Tool = typeof Tool.Type
 
 const Named = Schema.Struct({ name: Schema.String })
+const NamedFunction = Schema.Struct({ type: Schema.Literal("function"), function: Named })
+const NamedCustom = Schema.Struct({ type: Schema.Literal("custom"), custom: Named })
+const NamedTool = Schema.Union(NamedFunction, NamedCustom)
+export type NamedTool = typeof NamedTool.Type
+
 const ToolChoice = Schema.Union(
   Schema.Literal("none", "auto", "required"),
-  Schema.Struct({ type: Schema.Literal("function"), function: Named }),
-  Schema.Struct({ type: Schema.Literal("custom"), custom: Named }),
+  NamedFunction,
+  NamedCustom,
   Schema.Struct({
     type: Schema.Literal("allowed_tools"),
-    allowed_tools: Schema.Struct({ mode: Schema.Literal("auto", "required"), tools: Schema.Array(Loose) })
+    allowed_tools: Schema.Struct({
+      mode: Schema.Literal("auto", "required"),
+      tools: Schema.Array(NamedTool).pipe(Schema.minItems(1), Schema.maxItems(limits.tools))
+    })
   })
 )
 
@@ -101,9 +124,20 @@ const ResponseFormat = Schema.Union(
   })
 )
 
+const StopText = Schema.String.pipe(Schema.minLength(1))
+
+const Metadata = Schema.Record({ key: Schema.String, value: atMost(512) }).pipe(
+  Schema.filter((pairs) => Object.keys(pairs).length <= limits.metadata, {
+    jsonSchema: { maxProperties: limits.metadata }
+  }),
+  Schema.filter((pairs) => Object.keys(pairs).every((name) => name.length <= 64), {
+    jsonSchema: { propertyNames: { maxLength: 64 } }
+  })
+)
+
 export const ChatCompletionRequest = Schema.Struct({
   model: atMost(256).pipe(Schema.minLength(1)),
-  messages: Schema.Array(Message).pipe(Schema.minItems(1), Schema.maxItems(4096)),
+  messages: Schema.Array(Message).pipe(Schema.minItems(1), Schema.maxItems(limits.messages)),
   stream: opt(Schema.Boolean),
   stream_options: opt(Schema.Struct({ include_usage: opt(Schema.Boolean), include_obfuscation: opt(Schema.Boolean) })),
   temperature: opt(between(0, 2)),
@@ -111,29 +145,33 @@ export const ChatCompletionRequest = Schema.Struct({
   frequency_penalty: opt(between(-2, 2)),
   presence_penalty: opt(between(-2, 2)),
   n: opt(integer(1, 128)),
-  stop: opt(Schema.Union(Schema.String, Schema.Array(Schema.String).pipe(Schema.minItems(1), Schema.maxItems(4)))),
+  stop: opt(Schema.Union(StopText, Schema.Array(StopText).pipe(Schema.minItems(1), Schema.maxItems(limits.stop)))),
   max_tokens: opt(integer(1, Number.MAX_SAFE_INTEGER)),
   max_completion_tokens: opt(integer(1, Number.MAX_SAFE_INTEGER)),
   logprobs: opt(Schema.Boolean),
   top_logprobs: opt(integer(0, 20)),
   logit_bias: opt(Schema.Record({ key: Schema.String, value: integer(-100, 100) })),
-  seed: opt(Schema.Int),
+  seed: opt(Whole),
   user: opt(Schema.String),
   safety_identifier: opt(atMost(64)),
   prompt_cache_key: opt(Schema.String),
-  metadata: opt(Schema.Record({ key: Schema.String, value: atMost(512) })),
+  prompt_cache_options: opt(Loose),
+  prompt_cache_retention: opt(Schema.String),
+  metadata: opt(Metadata),
   store: opt(Schema.Boolean),
   modalities: opt(Schema.Array(Schema.Literal("text", "audio"))),
   audio: opt(Loose),
-  prediction: opt(Loose),
-  reasoning_effort: opt(Schema.Literal("none", "minimal", "low", "medium", "high", "xhigh", "max")),
+  prediction: opt(Schema.Struct({ type: Schema.Literal("content"), content: Content })),
+  reasoning_effort: opt(Schema.Literal(...efforts)),
   verbosity: opt(Schema.Literal("low", "medium", "high")),
   service_tier: opt(Schema.Literal("auto", "default", "flex", "scale", "priority", "fast")),
+  moderation: opt(Loose),
+  web_search_options: opt(Loose),
   response_format: opt(ResponseFormat),
-  tools: opt(Schema.Array(Tool).pipe(Schema.maxItems(128))),
+  tools: opt(Schema.Array(Tool).pipe(Schema.maxItems(limits.tools))),
   tool_choice: opt(ToolChoice),
   parallel_tool_calls: opt(Schema.Boolean),
-  functions: opt(Schema.Array(Function).pipe(Schema.maxItems(128))),
+  functions: opt(Schema.Array(Function).pipe(Schema.minItems(1), Schema.maxItems(limits.tools))),
   function_call: opt(Schema.Union(Schema.Literal("none", "auto"), Named))
 }).annotations({ identifier: "ChatCompletionRequest" })
 export type ChatCompletionRequest = typeof ChatCompletionRequest.Type

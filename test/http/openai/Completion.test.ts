@@ -5,7 +5,17 @@ import * as Meter from "../../../src/domain/Meter.ts"
 import { ChatCompletion, ChatCompletionChunk } from "../../../src/http/openai/Api.ts"
 import * as Completion from "../../../src/http/openai/Completion.ts"
 
-const options = { id: "chatcmpl-1", created: 1, model: "auto" }
+const options = {
+  id: "chatcmpl-1",
+  created: 1,
+  model: "auto",
+  servedBy: "inst-0",
+  firstTokenMillis: 1.4,
+  elapsed: () => 2.6,
+  reasoningField: "reasoning_content",
+  shape: { legacy: false, custom: new Set<string>() }
+} as const
+type Options = Pick<Completion.AnswerOptions, "reasoningField" | "shape">
 const metered = () => {
   const meter = Meter.make()
   return { add: meter.add, tokens: () => Meter.tokens(meter.totals(), 9) }
@@ -19,7 +29,7 @@ const anyText = fc
     maxLength: 8
   })
   .map((units) => String.fromCharCode(...units))
-const anyCall = fc.record({ id: fc.string(), name: fc.string(), arguments: anyText })
+const anyCall = fc.record({ id: fc.string(), name: fc.constantFrom("look", "run"), arguments: anyText })
 const anyEvent: fc.Arbitrary<ChatEvent> = fc.oneof(
   anyText.map(textDelta),
   anyText.map(thoughtDelta),
@@ -30,11 +40,16 @@ const anyEvents = fc
   .tuple(fc.array(anyEvent), fc.constantFrom("stop" as const, "length" as const, "tool_calls" as const))
   .map(([events, reason]) => [...events, finish(reason)])
 
+const anyOptions: fc.Arbitrary<Options> = fc.record({
+  reasoningField: fc.constantFrom("reasoning_content", "reasoning", "both", "think-tags", "none"),
+  shape: fc.record({ legacy: fc.boolean(), custom: fc.constantFrom(new Set<string>(), new Set(["look"])) })
+})
+
 const decodeChunk = Schema.decodeUnknownSync(ChatCompletionChunk, { onExcessProperty: "error" })
 
-const stream = (events: ReadonlyArray<ChatEvent>, includeUsage: boolean) => {
+const stream = (events: ReadonlyArray<ChatEvent>, includeUsage = false, change: Partial<Options> = {}) => {
   const { add, tokens } = metered()
-  const encode = Completion.chunks({ ...options, tokens, includeUsage })
+  const encode = Completion.chunks({ ...options, ...change, tokens, includeUsage })
   const text = events
     .map((event) => {
       add(event)
@@ -49,9 +64,9 @@ const stream = (events: ReadonlyArray<ChatEvent>, includeUsage: boolean) => {
   })
 }
 
-const whole = (events: ReadonlyArray<ChatEvent>) => {
+const whole = (events: ReadonlyArray<ChatEvent>, change: Partial<Options> = {}) => {
   const { add, tokens } = metered()
-  const fold = Completion.fold({ ...options, tokens, servedBy: "inst-0", firstTokenMillis: 1.4 })
+  const fold = Completion.fold({ ...options, ...change, tokens })
   for (const event of events) {
     add(event)
     fold.add(event)
@@ -65,9 +80,9 @@ const said = (events: ReadonlyArray<ChatEvent>, tag: "TextDelta" | "ThoughtDelta
 describe("a stream of chunks", () => {
   it("is legal for any events, and says the same as the whole answer", () => {
     fc.assert(
-      fc.property(anyEvents, fc.boolean(), (events, includeUsage) => {
-        const chunks = stream(events, includeUsage)
-        const answer = whole(events)
+      fc.property(anyEvents, fc.boolean(), anyOptions, (events, includeUsage, change) => {
+        const chunks = stream(events, includeUsage, change)
+        const answer = whole(events, change)
         const [first] = chunks
         assert.strictEqual(first?.choices[0]?.delta.role, "assistant")
         assert.strictEqual(chunks.filter(({ choices }) => choices[0]?.delta.role !== undefined).length, 1)
@@ -82,6 +97,8 @@ describe("a stream of chunks", () => {
           assert.deepStrictEqual(last?.usage, answer.usage)
           for (const chunk of chunks.slice(0, -1)) assert.isNull(chunk.usage)
         } else for (const chunk of chunks) assert.notProperty(chunk, "usage")
+        assert.deepInclude(last, { latency: answer.latency, served_by: answer.served_by })
+        for (const chunk of chunks.slice(0, -1)) assert.notProperty(chunk, "served_by")
         const deltas = chunks.flatMap(({ choices }) => choices.map(({ delta }) => delta))
         const calls = deltas.flatMap((delta) => delta.tool_calls ?? [])
         assert.deepStrictEqual(
@@ -92,8 +109,26 @@ describe("a stream of chunks", () => {
           calls.map(({ index: _, ...call }) => call),
           answer.choices[0]?.message.tool_calls ?? []
         )
+        const message = answer.choices[0]?.message
+        const legacy = deltas.flatMap((delta) => delta.function_call ?? [])
+        assert.deepStrictEqual(legacy, message?.function_call === undefined ? [] : [message.function_call])
       }),
       { numRuns: 500 }
+    )
+  })
+
+  it("says each text under the same name as the whole answer", () => {
+    const mended = (event: ChatEvent) => ("text" in event ? { ...event, text: repaired(event.text) } : event)
+    fc.assert(
+      fc.property(anyEvents, anyOptions, (events, change) => {
+        const good = events.map(mended)
+        const deltas = stream(good, false, change).flatMap(({ choices }) => choices.map(({ delta }) => delta))
+        const message = whole(good, change).choices[0]?.message
+        for (const field of ["content", "reasoning", "reasoning_content"] as const) {
+          assert.strictEqual(deltas.map((delta) => delta[field] ?? "").join(""), message?.[field] ?? "")
+        }
+      }),
+      { numRuns: 300 }
     )
   })
 
@@ -120,6 +155,39 @@ describe("a stream of chunks", () => {
     assert.isNull(stream(events, false)[0]?.choices[0]?.delta.content)
     assert.isNull(whole(events).choices[0]?.message.content)
     assert.strictEqual(whole([finish("stop")]).choices[0]?.message.content, "")
+  })
+
+  it("puts thoughts where the setting says, and never into content but between tags", () => {
+    const events = [thoughtDelta("let "), thoughtDelta("me see"), textDelta("It "), textDelta("is."), finish("stop")]
+    const message = (reasoningField: Options["reasoningField"]) => {
+      const { content, reasoning, reasoning_content } = whole(events, { reasoningField }).choices[0]!.message
+      return { content, reasoning, reasoning_content }
+    }
+    const none = { content: "It is.", reasoning: undefined, reasoning_content: undefined }
+    assert.deepStrictEqual(message("reasoning_content"), { ...none, reasoning_content: "let me see" })
+    assert.deepStrictEqual(message("reasoning"), { ...none, reasoning: "let me see" })
+    assert.deepStrictEqual(message("both"), { ...none, reasoning: "let me see", reasoning_content: "let me see" })
+    assert.deepStrictEqual(message("none"), none)
+    const tagged = "<think>\nlet me see\n</think>\n\nIt is."
+    assert.deepStrictEqual(message("think-tags"), { ...none, content: tagged })
+    const open = [thoughtDelta("hm"), finish("length")]
+    const content = stream(open, false, { reasoningField: "think-tags" }).map(
+      ({ choices }) => choices[0]?.delta.content
+    )
+    assert.strictEqual(content.join(""), "<think>\nhm\n</think>\n\n")
+  })
+
+  it("writes calls of custom tools with their input, and of functions in the old shape", () => {
+    const events = [toolCall({ id: "c1", name: "run", arguments: "ls -l" }), finish("tool_calls")]
+    const custom = { legacy: false, custom: new Set(["run"]) }
+    const call = { id: "c1", type: "custom" as const, custom: { name: "run", input: "ls -l" } }
+    assert.deepStrictEqual(whole(events, { shape: custom }).choices[0]?.message.tool_calls, [call])
+    const deltas = stream(events, false, { shape: custom }).flatMap(({ choices }) => choices[0]?.delta.tool_calls ?? [])
+    assert.deepStrictEqual(deltas, [{ index: 0, ...call }])
+    const legacy = whole(events, { shape: { legacy: true, custom: new Set() } }).choices[0]
+    assert.deepStrictEqual(legacy?.message.function_call, { name: "run", arguments: "ls -l" })
+    assert.isNull(legacy?.message.content)
+    assert.strictEqual(legacy?.finish_reason, "function_call")
   })
 
   it("gives the upstream's figures where there are any, else estimates", () => {

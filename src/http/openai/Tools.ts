@@ -1,0 +1,151 @@
+/**
+ * Tools, their choice and the form of an answer, from OpenAI's several ways of saying them.
+ */
+import { Either } from "effect"
+import {
+  type JsonSchema,
+  noTools,
+  type OutputFormat,
+  type Tool,
+  type ToolChoice,
+  type Toolset
+} from "../../domain/Chat.ts"
+import * as Errors from "../OpenAiErrors.ts"
+import type { ChatCompletionRequest, NamedTool, Tool as PayloadTool } from "./Payload.ts"
+
+type Checked<A> = Either.Either<A, Errors.Failure>
+
+/** How the calls of an answer are written. */
+export interface CallShape {
+  /** `function_call` in place of `tool_calls`. */
+  readonly legacy: boolean
+  /** Names of tools that take free text. */
+  readonly custom: ReadonlySet<string>
+}
+
+export const shapeOf = ({ functions, tools }: ChatCompletionRequest): CallShape => ({
+  legacy: (functions ?? []).length > 0,
+  custom: new Set((tools ?? []).flatMap((tool) => (tool.type === "custom" ? [tool.custom.name] : [])))
+})
+
+const nothing: JsonSchema = { type: "object", properties: {} }
+const freeText: JsonSchema = { type: "object", properties: { input: { type: "string" } }, required: ["input"] }
+
+const syntaxes = { lark: "Lark grammar", regex: "regular expression" }
+
+/** The upstream cannot be held to a grammar; it can be told. */
+const describe = ({ description, format }: Extract<PayloadTool, { type: "custom" }>["custom"]): string | undefined => {
+  if (format?.type !== "grammar") return description ?? undefined
+  const rule = `The input must match this ${syntaxes[format.grammar.syntax]}:\n${format.grammar.definition}`
+  return description ? `${description}\n\n${rule}` : rule
+}
+
+type Function = Extract<PayloadTool, { type: "function" }>["function"]
+
+const ofFunction = ({ description, name, parameters, strict }: Function): Tool => ({
+  kind: "function",
+  name,
+  description: description ?? undefined,
+  parameters: parameters ?? nothing,
+  strict: strict === true
+})
+
+const ofTool = (tool: PayloadTool): Tool =>
+  tool.type === "function"
+    ? ofFunction(tool.function)
+    : {
+        kind: "custom",
+        name: tool.custom.name,
+        description: describe(tool.custom),
+        parameters: freeText,
+        strict: false
+      }
+
+const nameOf = (named: NamedTool): string => (named.type === "function" ? named.function.name : named.custom.name)
+
+interface Listed {
+  readonly tool: Tool
+  /** Where it is, up to its name. */
+  readonly at: string
+}
+
+/** Each name once: an answer names nothing else. */
+const once = (listed: ReadonlyArray<Listed>): Checked<ReadonlyArray<Tool>> =>
+  Either.gen(function* () {
+    const seen = new Set<string>()
+    for (const { at, tool } of listed) {
+      if (seen.has(tool.name)) {
+        yield* Either.left(Errors.invalid(`${at}.name`, `Invalid '${at}.name': each tool needs a name of its own.`))
+      }
+      seen.add(tool.name)
+      const type = tool.parameters["type"]
+      if (type !== undefined && type !== "object") yield* Either.left(Errors.notParameters(`${at}.parameters`))
+    }
+    return listed.map(({ tool }) => tool)
+  })
+
+const list = ({ functions, tools }: ChatCompletionRequest): ReadonlyArray<Listed> => [
+  ...(tools ?? []).map((tool, i) => ({ tool: ofTool(tool), at: `tools[${i}].${tool.type}` })),
+  ...(functions ?? []).map((tool, i) => ({ tool: ofFunction(tool), at: `functions[${i}]` }))
+]
+
+const isThere = (tools: ReadonlyArray<Tool>, named: NamedTool): boolean =>
+  tools.some(({ kind, name }) => kind === named.type && name === nameOf(named))
+
+type Chosen = Pick<Toolset, "tools" | "choice">
+
+const choose = (tools: ReadonlyArray<Tool>, choice: ChatCompletionRequest["tool_choice"]): Checked<Chosen> => {
+  const absent = (param: string) =>
+    Either.left(Errors.invalid(param, `Invalid value for '${param}': no such tool in 'tools'.`))
+  if (choice === null || choice === undefined || choice === "auto" || choice === "none") {
+    return Either.right({ tools, choice: choice ?? "auto" })
+  }
+  if (tools.length === 0) return Either.left(Errors.choiceWithoutTools("tool_choice", "tools"))
+  if (choice === "required") return Either.right({ tools, choice })
+  if (choice.type !== "allowed_tools") {
+    return isThere(tools, choice)
+      ? Either.right({ tools, choice: { name: nameOf(choice) } })
+      : absent(`tool_choice.${choice.type}.name`)
+  }
+  const { mode, tools: allowed } = choice.allowed_tools
+  const wrong = allowed.findIndex((named) => !isThere(tools, named))
+  if (wrong >= 0) return absent(`tool_choice.allowed_tools.tools[${wrong}]`)
+  const names = new Set(allowed.map(nameOf))
+  return Either.right({ tools: tools.filter(({ name }) => names.has(name)), choice: mode })
+}
+
+/** The deprecated way: one call at most. */
+const chooseFunction = (
+  tools: ReadonlyArray<Tool>,
+  choice: ChatCompletionRequest["function_call"]
+): Checked<ToolChoice> => {
+  if (choice === null || choice === undefined || typeof choice === "string") return Either.right(choice ?? "auto")
+  if (tools.length === 0) return Either.left(Errors.choiceWithoutTools("function_call", "functions"))
+  return tools.some(({ name }) => name === choice.name)
+    ? Either.right({ name: choice.name })
+    : Either.left(
+        Errors.invalid("function_call.name", "Invalid value for 'function_call.name': no such function in 'functions'.")
+      )
+}
+
+export const toToolset = (payload: ChatCompletionRequest): Checked<Toolset> =>
+  Either.gen(function* () {
+    const isNew = (payload.tools ?? []).length > 0 || (payload.tool_choice ?? undefined) !== undefined
+    for (const old of ["functions", "function_call"] as const) {
+      if (isNew && (payload[old] ?? undefined) !== undefined) {
+        yield* Either.left(Errors.invalid(old, `'${old}' is not allowed beside 'tools' and 'tool_choice'.`))
+      }
+    }
+    const tools = yield* once(list(payload))
+    const chosen = isNew
+      ? yield* choose(tools, payload.tool_choice)
+      : { tools, choice: yield* chooseFunction(tools, payload.function_call) }
+    if (chosen.tools.length === 0 || chosen.choice === "none") return noTools
+    return { ...chosen, parallel: isNew && (payload.parallel_tool_calls ?? true) }
+  })
+
+export const toFormat = ({ response_format: format }: ChatCompletionRequest): Checked<OutputFormat> => {
+  if (format?.type !== "json_schema") return Either.right({ type: format?.type ?? "text" })
+  const { name, schema, strict } = format.json_schema
+  return Either.right({ type: "json_schema", name, schema: schema ?? {}, strict: strict === true })
+}
