@@ -6,6 +6,7 @@ import { Schema } from "effect"
 import * as Faults from "./Faults.ts"
 import type { Link } from "./Link.ts"
 import * as Models from "./Models.ts"
+import * as Pictures from "./Pictures.ts"
 import * as Plan from "./Plan.ts"
 import * as Rpc from "./Rpc.ts"
 import { voice as sessionVoice, titleOf } from "./SessionMethods.ts"
@@ -118,7 +119,8 @@ export const make = (world: World.World): Rpc.Methods => {
       const ids = { requestId, sessionId }
       const text = params.questionText
       World.remember(world, { method: "chat/ask", ...ids, model: key, text, params: raw })
-      const question = { text, images: [], modelName: model.displayName, reasoning: model.isReasoning }
+      const images = Pictures.inContext(world, params.chatContext).map(Pictures.words)
+      const question = { text, images, modelName: model.displayName, reasoning: model.isReasoning }
       const plan = Plan.make(world.standing, world.queue.shift(), question)
       if (Faults.has(plan.faults, "reject_prompt")) return refuse(requestId, "prompt rejected")
       if (Faults.has(plan.faults, "wrong_id")) Rpc.wrongReply(link)

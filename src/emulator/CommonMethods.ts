@@ -5,6 +5,7 @@ import { randomUUID } from "node:crypto"
 import { Schema } from "effect"
 import { version } from "./Cli.ts"
 import * as Models from "./Models.ts"
+import * as Pictures from "./Pictures.ts"
 import * as Rpc from "./Rpc.ts"
 import * as World from "./World.ts"
 
@@ -14,8 +15,6 @@ const plain: ReadonlyArray<string> = [
   ...["webview/memory/count", "model/getByokConfig", "dataPolicy/query", "chat/replyRequest", "chat/like"],
   ...["chat/systemEvent", "chat/getStage", "chat/codeChange/apply", "session/appendHistoryTurn"]
 ]
-
-const dataUri = /^data:image\/[a-z0-9.+-]+;base64,[A-Za-z0-9+/]+={0,2}$/
 
 export const make = (world: World.World): Rpc.Methods => {
   const forget = (id: string): boolean => {
@@ -52,14 +51,14 @@ export const make = (world: World.World): Rpc.Methods => {
       Schema.Struct({ imageUri: Rpc.Go.string, requestId: Rpc.Go.string }),
       ({ imageUri, requestId }, link) => {
         if (requestId === "") return Rpc.failure("requestId is empty")
-        if (!dataUri.test(imageUri)) return Rpc.result({ requestId, result: { success: false } })
-        return Rpc.result({ requestId, result: { success: true } }, () =>
-          link.notify("image/uploadResultNotification", {
-            requestId,
-            success: true,
-            imageUrl: `http://127.0.0.1:${world.httpPort}/static/${randomUUID()}`
-          })
-        )
+        const picture = Pictures.fromUri(imageUri)
+        if (picture === undefined) return Rpc.result({ requestId, result: { success: false } })
+        const imageUrl = `http://127.0.0.1:${world.httpPort}/static/${randomUUID()}`
+        return Rpc.result({ requestId, result: { success: true } }, () => {
+          Pictures.store(world, picture, imageUrl)
+          const notice = { errorCode: "", errorMessage: "", result: { requestId, imageUrl } }
+          link.notify("image/uploadResultNotification", notice)
+        })
       }
     )
   }

@@ -6,6 +6,7 @@ import { Schema } from "effect"
 import * as Faults from "./Faults.ts"
 import type { Link, Message } from "./Link.ts"
 import * as Models from "./Models.ts"
+import * as Pictures from "./Pictures.ts"
 import * as Plan from "./Plan.ts"
 import * as Rpc from "./Rpc.ts"
 import * as Turns from "./Turns.ts"
@@ -21,8 +22,6 @@ const ImagePart = Schema.Struct({
   uri: Schema.String.pipe(Schema.pattern(/^(lingma|qodercn):\/\/\/agent\/file\?path=/)),
   data: Schema.optionalWith(Schema.String, { default: () => "" })
 })
-
-const isBase64 = (text: string): boolean => text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text)
 
 const head = (sessionId: string, meta: Record<string, unknown>): string =>
   `{"jsonrpc":"2.0","method":"session/update","params":{"sessionId":${JSON.stringify(sessionId)},"_meta":${JSON.stringify(meta)},"update":`
@@ -106,7 +105,7 @@ const succeeded = (reply: Message | undefined): boolean => {
 
 interface Parts {
   readonly text: string
-  readonly images: ReadonlyArray<string>
+  readonly images: ReadonlyArray<Pictures.Picture>
 }
 
 const isText = Schema.is(TextPart)
@@ -115,16 +114,21 @@ const isImage = Schema.is(ImagePart)
 /** Text and images of a prompt, or what is wrong with it. */
 const readPrompt = (prompt: ReadonlyArray<unknown>): Parts | string => {
   const texts: Array<string> = []
-  const images: Array<string> = []
+  const images: Array<Pictures.Picture> = []
   for (const [index, part] of prompt.entries()) {
     if (isText(part)) texts.push(part.text)
     else if (isImage(part)) {
-      if (!isBase64(part.data)) return `illegal base64 data in prompt[${index}]`
-      images.push(`${part.mimeType} ${Buffer.byteLength(part.data, "base64")} bytes`)
+      const picture = Pictures.read("prompt", part.mimeType, part.data)
+      if (picture === undefined) return `illegal base64 data in prompt[${index}]`
+      images.push(picture)
     } else return `unsupported content in prompt[${index}]`
   }
   return { text: texts.join("\n"), images }
 }
+
+/** What is kept of a prompt: its pictures are told elsewhere. */
+const withoutData = (part: unknown): unknown =>
+  isImage(part) ? { ...part, data: `${part.data.length} characters` } : part
 
 export const titleOf = (text: string): string => Array.from(text.trim()).slice(0, 30).join("")
 
@@ -189,8 +193,20 @@ export const make = (world: World.World): Rpc.Methods => {
         if (model === undefined) return Rpc.failure(`model not found: ${key}`)
         if (world.account === undefined) return Rpc.failure("not logged in")
         const ids = { requestId, sessionId: session.id }
-        World.remember(world, { method: "session/prompt", ...ids, model: key, text: prompt.text, params: raw })
-        const question = { ...prompt, modelName: model.displayName, reasoning: model.isReasoning }
+        World.remember(world, {
+          method: "session/prompt",
+          ...ids,
+          model: key,
+          text: prompt.text,
+          params: { ...raw, prompt: params.prompt.map(withoutData) }
+        })
+        for (const picture of prompt.images) Pictures.remember(world, picture)
+        const question = {
+          text: prompt.text,
+          images: prompt.images.map(Pictures.words),
+          modelName: model.displayName,
+          reasoning: model.isReasoning
+        }
         const plan = Plan.make(world.standing, world.queue.shift(), question)
         if (Faults.has(plan.faults, "reject_prompt")) return Rpc.failure("prompt rejected")
         if (Faults.has(plan.faults, "wrong_id")) Rpc.wrongReply(link)

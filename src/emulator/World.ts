@@ -6,6 +6,7 @@ import type { StartFlags } from "./Cli.ts"
 import * as Faults from "./Faults.ts"
 import type { Link } from "./Link.ts"
 import type { Options } from "./Options.ts"
+import type { Picture } from "./Pictures.ts"
 import type * as Script from "./Script.ts"
 import type { WorkDir } from "./WorkDir.ts"
 
@@ -50,6 +51,7 @@ export interface Totals {
   logouts: number
   loginPages: number
   loginSubmissions: number
+  images: number
 }
 
 export interface World {
@@ -65,6 +67,9 @@ export interface World {
   readonly calls: Map<string, number>
   readonly recentPrompts: Array<string>
   readonly toolAnswers: Array<unknown>
+  readonly recentImages: Array<Picture>
+  /** By the address they were given. */
+  readonly uploads: Map<string, Picture>
   /** Login nonces not used yet. */
   readonly nonces: Set<string>
   readonly profiles: Set<string>
@@ -102,11 +107,14 @@ export const make = (options: Options, flags: StartFlags, workDir: WorkDir): Wor
     logins: 0,
     logouts: 0,
     loginPages: 0,
-    loginSubmissions: 0
+    loginSubmissions: 0,
+    images: 0
   },
   calls: new Map(),
   recentPrompts: [],
   toolAnswers: [],
+  recentImages: [],
+  uploads: new Map(),
   nonces: new Set(),
   profiles: new Set(),
   queue: [],
@@ -154,6 +162,7 @@ export const stats = (world: World): Readonly<Record<string, unknown>> => {
     calls: Object.fromEntries(world.calls),
     toolAnswers: world.toolAnswers,
     recentPrompts: world.recentPrompts,
+    recentImages: world.recentImages,
     lastPrompt: world.lastPrompt ?? null,
     scripts: world.queue.length
   }

@@ -5,9 +5,10 @@ import { Effect, Either, type Scope } from "effect"
 import type { Ask } from "../domain/Chat.ts"
 import type { Turn } from "../domain/Turn.ts"
 import * as Scoped from "../Scoped.ts"
+import * as ImageUpload from "./ImageUpload.ts"
 import type { Sink } from "./LingmaRpc.ts"
 import * as Protocol from "./Protocol.ts"
-import { type RpcDisconnected, RpcRejected } from "./RpcError.ts"
+import { type RpcError, RpcRejected } from "./RpcError.ts"
 import { type DialectOptions, remove } from "./SessionDialect.ts"
 import * as TurnSink from "./TurnSink.ts"
 
@@ -20,8 +21,9 @@ export const begin = (
   { instance, lifetime, refused, rpc }: DialectOptions & { readonly lifetime: Scope.Scope },
   ask: Ask,
   turn: Turn
-): Effect.Effect<void, RpcDisconnected, Scope.Scope> =>
+): Effect.Effect<void, RpcError, Scope.Scope> =>
   Effect.gen(function* () {
+    const imageUrls = yield* ImageUpload.all(rpc, ask.images)
     let sessionId: string | undefined
     let removed = false
     const clear = () => {
@@ -57,7 +59,7 @@ export const begin = (
       })
     )
     yield* rpc.subscribe({ requestId: ask.requestId }, events)
-    const params = Protocol.chatAskParams({ ...ask, text: ask.prompt })
+    const params = Protocol.chatAskParams({ ...ask, text: ask.prompt, imageUrls })
     yield* rpc.post(Protocol.chatAsk, params, (reply) => {
       if (Either.isLeft(reply)) turn.fail(refused(reply.left, turn))
       else if (reply.right?.success === false || reply.right?.isSuccess === false) {

@@ -56,11 +56,19 @@ const look = (place: string): Effect.Effect<Option.Option<Info>> =>
     )
   )
 
-/** The address of the first one that lives. */
-export const searchIn = (where: ReadonlyArray<string>): Effect.Effect<string | undefined> =>
-  Effect.firstSuccessOf(where.map((place) => Effect.flatten(look(place)))).pipe(
-    Effect.map(({ websocketPort }) => `ws://127.0.0.1:${websocketPort}/`),
+export interface Found {
+  readonly url: string
+  /** The directory of its note. */
+  readonly place: string
+}
+
+/** The first one that lives. */
+export const searchIn = (where: ReadonlyArray<string>): Effect.Effect<Found | undefined> =>
+  Effect.firstSuccessOf(
+    where.map((place) => Effect.map(Effect.flatten(look(place)), ({ websocketPort }) => ({ websocketPort, place })))
+  ).pipe(
+    Effect.map(({ place, websocketPort }) => ({ url: `ws://127.0.0.1:${websocketPort}/`, place })),
     Effect.orElseSucceed(() => undefined)
   )
 
-export const search: Effect.Effect<string | undefined> = Effect.suspend(() => searchIn(places(process.env, homedir())))
+export const search: Effect.Effect<Found | undefined> = Effect.suspend(() => searchIn(places(process.env, homedir())))

@@ -2,11 +2,14 @@
  * Where an instance's Lingma is to be found: a process of our own, or one that somebody else runs.
  */
 import { Effect, type Scope } from "effect"
+import type * as Discovery from "./Discovery.ts"
 import * as LingmaProcess from "./LingmaProcess.ts"
 import * as Port from "./Port.ts"
 
 export interface Endpoint {
   readonly url: string
+  /** Its binary, or the note by which it was found. */
+  readonly place?: string | undefined
   /** Checked before each connection: nothing is ever said to a stranger on our port. */
   readonly isOurs: Effect.Effect<boolean>
   /** Fails when this Lingma is no more to be found there. */
@@ -35,21 +38,26 @@ export const launched = (launch: Launch): Find =>
       })
     }
     const { exited, pid } = yield* LingmaProcess.make({ ...launch, socketPort, httpPort })
-    return { url: `ws://127.0.0.1:${socketPort}/`, isOurs: Port.belongsTo(socketPort, pid), gone: exited }
+    return {
+      url: `ws://127.0.0.1:${socketPort}/`,
+      place: launch.command,
+      isOurs: Port.belongsTo(socketPort, pid),
+      gone: exited
+    }
   })
 
 /** Uses a Lingma at a known address. */
 export const at = (url: string): Find => Effect.succeed({ url, isOurs: Effect.succeed(true), gone: Effect.never })
 
 /** Uses whatever Lingma `search` finds, and notices when it has moved. */
-export const found = (search: Effect.Effect<string | undefined>): Find =>
+export const found = (search: Effect.Effect<Discovery.Found | undefined>): Find =>
   Effect.gen(function* () {
-    const url = yield* search
-    if (url === undefined) {
+    const lingma = yield* search
+    if (lingma === undefined) {
       return yield* new LingmaProcess.ProcessExited({ detail: "LINGMA_ATTACH: no running Lingma found" })
     }
-    const moved = Effect.repeat(Effect.delay(search, "5 seconds"), { while: (now) => now === url }).pipe(
+    const moved = Effect.repeat(Effect.delay(search, "5 seconds"), { while: (now) => now?.url === lingma.url }).pipe(
       Effect.zipRight(new LingmaProcess.ProcessExited({ detail: "LINGMA_ATTACH: that Lingma is gone" }))
     )
-    return { url, isOurs: Effect.succeed(true), gone: moved }
+    return { ...lingma, isOurs: Effect.succeed(true), gone: moved }
   })

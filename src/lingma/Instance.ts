@@ -124,6 +124,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
       const rpc = yield* LingmaRpc.make({
         url: endpoint.url,
         isOurs: endpoint.isOurs,
+        place: endpoint.place,
         timeout: options.rpcTimeout,
         initialize: Protocol.initializeParams(options.workDir, options.version),
         onPush: (method) => {

@@ -1,12 +1,12 @@
 /**
  * A Lingma instance as a `Backend`: whichever dialect it speaks, one turn is one fresh session.
  */
-import { mkdir, mkdtemp, rm } from "node:fs/promises"
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { Effect, type Option, type Scope } from "effect"
 import type { Backend } from "../Backend.ts"
 import type { Account } from "../domain/Account.ts"
-import type { Ask } from "../domain/Chat.ts"
+import type { Ask, Image } from "../domain/Chat.ts"
 import { BackendFailure, NotLoggedIn, type TurnError } from "../domain/ChatError.ts"
 import * as Login from "../domain/Login.ts"
 import * as Turn from "../domain/Turn.ts"
@@ -65,7 +65,12 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
     const inTurns = <A>(step: () => Promise<A>) => Effect.tryPromise({ try: step, catch: noDirectory })
     const makeIdle = yield* Effect.cached(inTurns(() => mkdir(idle, { recursive: true, mode: 0o700 })))
 
-    /** Chat writes nothing, so those turns share one empty directory. */
+    const write = (cwd: string) => (image: Image, index: number) =>
+      inTurns(() =>
+        writeFile(SessionDialect.imagePath(cwd, image, index), image.data, { encoding: "base64", mode: 0o600 })
+      )
+
+    /** Chat writes nothing, so those turns share one empty directory; pictures of a turn lie in its own. */
     const directory = (ask: Ask): Effect.Effect<string, BackendFailure, Scope.Scope> =>
       ask.mode === "chat" && ask.images.length === 0
         ? Effect.as(makeIdle, idle)
@@ -75,7 +80,7 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
               inTurns(() => mkdtemp(join(turns, "turn-")))
             ),
             (path) => Effect.ignore(inTurns(() => rm(path, { recursive: true, force: true })))
-          )
+          ).pipe(Effect.tap((path) => Effect.forEach(ask.images, write(path), { discard: true })))
 
     const chat = Effect.fnUntraced(function* (ask: Ask) {
       const rpc = yield* instance.rpc

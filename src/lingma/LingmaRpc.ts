@@ -10,6 +10,7 @@ import * as Scoped from "../Scoped.ts"
 import * as Span from "../Span.ts"
 import * as Calls from "./Calls.ts"
 import * as Connection from "./Connection.ts"
+import * as Product from "./Product.ts"
 import * as Protocol from "./Protocol.ts"
 import * as Pushes from "./Pushes.ts"
 import { RpcDisconnected, type RpcError, RpcMalformed, RpcTimeout } from "./RpcError.ts"
@@ -39,6 +40,8 @@ export interface LingmaRpcOptions {
   readonly timeout: Duration.DurationInput
   /** Asked before each connection; without a yes none is made. */
   readonly isOurs?: Effect.Effect<boolean>
+  /** Where this Lingma lies on the disk, as far as is known. */
+  readonly place?: string | undefined
   /** Parameters of the handshake. */
   readonly initialize: Readonly<Record<string, unknown>>
   /** Hears pushes that name no turn. */
@@ -82,6 +85,8 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
     readonly state: SubscriptionRef.SubscriptionRef<RpcState>
     /** Suspends until the handshake is done. */
     readonly ready: Effect.Effect<void>
+    /** By the last handshake. */
+    readonly product: () => Product.Product
     /** Fails at once while the connection is down. `onReply` hears the result even when the caller has gone. */
     readonly call: <P, R, I>(
       method: Protocol.Method<P, R, I>,
@@ -118,6 +123,7 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
     const byRequest = new Map<string, Sink>()
     const bySession = new Map<string, Sink>()
     let write: Connection.Send = () => false
+    let hello: unknown
     let later: Array<() => void> = []
     let strayReplies = 0
     let strayPushes = 0
@@ -205,6 +211,9 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
         write = send
         return call(Protocol.initialize, options.initialize)
       }).pipe(
+        Effect.tap((answer) => {
+          hello = answer
+        }),
         Effect.zipRight(SubscriptionRef.set(state, "ready")),
         Effect.zipRight(
           Effect.sync(() => {
@@ -239,6 +248,7 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
     return LingmaRpc.of({
       state,
       ready: Stream.runDrain(Stream.takeUntil(state.changes, (current) => current === "ready")),
+      product: () => Product.of({ hello, place: options.place }),
       call,
       send: (method, params, { onReply, timeout }) =>
         request(method.name, params, Duration.toMillis(timeout), (raw) => onReply(decode(method, raw))) !== undefined,

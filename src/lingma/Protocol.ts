@@ -166,6 +166,14 @@ export const chatAsk = method(
   )
 )
 
+/** Answered at once; the address comes by the push `imageUploaded`, under the same request id. */
+export const imageUpload = method(
+  "image/upload",
+  Schema.Struct({ imageUri: Schema.String, requestId: Schema.String }),
+  Schema.NullOr(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
+)
+export const imageUploaded = "image/uploadResultNotification"
+
 export const chatStop = method("chat/stop", Schema.Struct({ requestId: Schema.String }), Schema.Unknown)
 
 /** The 17 fields of the plugins' ask, with those a turn fills in. */
@@ -174,10 +182,12 @@ export const chatAskParams = (ask: {
   readonly text: string
   readonly mode: string
   readonly model: string
+  /** Where uploaded pictures are. */
+  readonly imageUrls: ReadonlyArray<string>
 }) => ({
   requestId: ask.requestId,
   chatTask: "FREE_INPUT",
-  chatContext: null,
+  chatContext: ask.imageUrls.length === 0 ? null : { imageUrls: ask.imageUrls },
   sessionId: "",
   codeLanguage: "",
   isReply: false,

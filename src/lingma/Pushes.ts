@@ -35,7 +35,8 @@ export const addressOf = (
       string(record(params["_meta"])?.[requestIdKey]) ??
       string(record(update?.["_meta"])?.[requestIdKey]) ??
       string(params["requestId"]) ??
-      string(data?.["requestId"]),
+      string(data?.["requestId"]) ??
+      string(record(params["result"])?.["requestId"]),
     sessionId: string(params["sessionId"]) ?? string(data?.["sessionId"])
   }
 }

@@ -1,8 +1,9 @@
 /**
  * A turn by `session/*`, the newer dialect: a fresh session, one prompt, the session removed in every ending.
  */
+import { join } from "node:path"
 import { Effect, Either, type Scope } from "effect"
-import type { Ask } from "../domain/Chat.ts"
+import type { Ask, Image } from "../domain/Chat.ts"
 import type { TurnError } from "../domain/ChatError.ts"
 import type { Turn } from "../domain/Turn.ts"
 import * as Scoped from "../Scoped.ts"
@@ -53,13 +54,17 @@ const metaOf = (ask: Ask) => ({
   "ai-coding/enabled-mcp-servers": []
 })
 
-const promptOf = (ask: Ask, cwd: string): ReadonlyArray<Protocol.PromptItem> => [
+/** Where a picture of the turn lies: it travels in the prompt, and its address is good too. */
+export const imagePath = (cwd: string, { mediaType }: Image, index: number): string =>
+  join(cwd, `image-${index}.${mediaType.replace("image/", "")}`)
+
+const promptOf = (ask: Ask, { cwd, rpc }: DialectOptions): ReadonlyArray<Protocol.PromptItem> => [
   { type: "text", text: ask.prompt },
-  ...ask.images.map(({ data, mediaType }, index) => ({
+  ...ask.images.map((image, index) => ({
     type: "image" as const,
-    mimeType: mediaType,
-    uri: `lingma:///agent/file?path=${encodeURIComponent(`${cwd}/image-${index}.${mediaType.replace("image/", "")}`)}`,
-    data
+    mimeType: image.mediaType,
+    uri: `${rpc.product()}:///agent/file?path=${encodeURIComponent(imagePath(cwd, image, index))}`,
+    data: image.data
   }))
 ]
 
@@ -96,7 +101,7 @@ const open = (
 /** Begins the turn; its events go to `turn`. */
 export const begin = (options: DialectOptions, ask: Ask, turn: Turn): Effect.Effect<void, RpcError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { cwd, instance, rpc } = options
+    const { instance, rpc } = options
     const _meta = metaOf(ask)
     const sessionId = yield* open(options, (opened) => {
       const cancelling =
@@ -124,7 +129,7 @@ export const begin = (options: DialectOptions, ask: Ask, turn: Turn): Effect.Eff
     // The reply may come before the answer, after it, or never; only a rejection means anything.
     yield* rpc.post(
       Protocol.sessionPrompt,
-      { sessionId, prompt: promptOf(ask, cwd), timestamp: Date.now(), _meta },
+      { sessionId, prompt: promptOf(ask, options), timestamp: Date.now(), _meta },
       (reply) => {
         if (Either.isLeft(reply)) turn.fail(options.refused(reply.left, turn))
       }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as S from "./support.ts"
@@ -81,11 +82,52 @@ describe("emulator: turns of the session dialect", () => {
         assert.notProperty(await send("img", image), "error")
         await client.until(S.isFinish("img"))
         assert.include(S.textOf(client, "img"), "image/png 10 bytes")
+        const stats = await S.control(emulator, "stats")
+        const sha256 = createHash("sha256").update("not really").digest("hex")
+        const mimeType = "image/png"
+        assert.deepInclude(stats, { images: 1, recentImages: [{ via: "prompt", mimeType, bytes: 10, sha256 }] })
+        assert.notInclude(JSON.stringify(stats["lastPrompt"]), image.data)
         assert.match((await send("bad", { ...image, data: "%%%" })).error?.message ?? "", /base64/)
         assert.match(
           (await send("bad", { ...image, mimeType: "text/html" })).error?.message ?? "",
           /unsupported content/
         )
+      })
+    })
+  )
+
+  it.scopedLive("of the older dialect see the pictures that were uploaded, by the addresses they were given", () =>
+    Effect.gen(function* () {
+      const emulator = yield* S.startEmulator({ ...quick, LINGMA_EMULATOR_DIALECT: "ask" })
+      const client = yield* S.connect(emulator)
+      yield* Effect.promise(async () => {
+        const bytes = Buffer.from("not really")
+        const imageUri = `data:image/png;base64,${bytes.toString("base64")}`
+        const reply = await client.call("image/upload", { imageUri, requestId: "u1" })
+        assert.deepStrictEqual(reply.result, { requestId: "u1", result: { success: true } })
+        const notice = await client.until(({ method }) => method === "image/uploadResultNotification")
+        assert.isUndefined(notice.id)
+        assert.strictEqual(S.at(notice.params, "result", "requestId"), "u1")
+        const url = S.at(notice.params, "result", "imageUrl")
+        const turn = S.ask(client, "look", { chatContext: { imageUrls: [url, "http://elsewhere/"] } })
+        await client.until(S.isFinish(turn.requestId))
+        assert.include(S.textOf(client, turn.requestId), "Images received: image/png 10 bytes.")
+        const sha256 = createHash("sha256").update(bytes).digest("hex")
+        const { images, recentImages } = await S.control(emulator, "stats")
+        assert.deepStrictEqual(
+          [images, recentImages],
+          [1, [{ via: "upload", mimeType: "image/png", bytes: 10, sha256 }]]
+        )
+        for (const bad of [
+          "",
+          "/tmp/a.png",
+          "data:image/png;base64,",
+          "data:image/png;base64,%%%%",
+          "data:text/plain;base64,YQ=="
+        ]) {
+          const refused = await client.call("image/upload", { imageUri: bad, requestId: "u2" })
+          assert.deepStrictEqual(refused.result, { requestId: "u2", result: { success: false } })
+        }
       })
     })
   )

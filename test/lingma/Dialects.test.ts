@@ -11,6 +11,8 @@ import * as FakeLingma from "../support/FakeLingma.ts"
 
 const ask: Ask = { requestId: "r1", model: "auto", mode: "chat", prompt: "hi", images: [] }
 
+const picture = { mediaType: "image/png", data: "aGk=" }
+
 const options = (rpc: LingmaRpc["Type"], lifetime: Scope.Scope) => ({
   rpc,
   lifetime,
@@ -82,6 +84,33 @@ describe("SessionDialect", () => {
         "ai-coding/mode": "chat",
         "ai-coding/model": "auto"
       })
+    })
+  )
+
+  it.scopedLive("sends pictures in the prompt, under the address of the product", () =>
+    Effect.gen(function* () {
+      for (const [name, product] of [
+        ["lingma", "lingma"],
+        ["QoderCN", "qodercn"]
+      ]) {
+        const server = yield* FakeLingma.make(
+          (message, peer) => peer.send({ id: message.id, result: { sessionId: "s1" } }),
+          undefined,
+          { serverInfo: { name, version: "2.11.1" } }
+        )
+        const { begun } = yield* begin("session", server, {
+          ...ask,
+          images: [picture, { ...picture, mediaType: "image/jpeg" }]
+        })
+        yield* begun
+        const { params } = yield* server.heard(called("session/prompt"))
+        const uri = `${product}:///agent/file?path=%2Fempty%2Fimage-`
+        assert.deepStrictEqual(params?.["prompt"], [
+          { type: "text", text: "hi" },
+          { type: "image", mimeType: "image/png", uri: `${uri}0.png`, data: picture.data },
+          { type: "image", mimeType: "image/jpeg", uri: `${uri}1.jpeg`, data: picture.data }
+        ])
+      }
     })
   )
 
@@ -187,6 +216,75 @@ describe("AskDialect", () => {
       server.peers[0]!.send(push("chat/answer", { sessionId: "late", text: "a" }))
       const removal = yield* server.heard(called("chat/deleteSessionById"))
       assert.deepStrictEqual(removal.params, { sessionId: "late" })
+    })
+  )
+
+  it.scopedLive("uploads pictures first and asks with their addresses in order, whichever is told first", () =>
+    Effect.gen(function* () {
+      const held: Array<() => void> = []
+      const server = yield* FakeLingma.make((message, peer) => {
+        if (message.method !== "image/upload") return peer.send({ id: message.id, result: { success: true } })
+        const { imageUri, requestId } = message.params ?? {}
+        peer.send({ id: message.id, result: { requestId, result: { success: true } } })
+        const method = "image/uploadResultNotification"
+        const imageUrl = `https://store/${String(imageUri).slice(-4)}`
+        held.unshift(() =>
+          peer.send({ jsonrpc: "2.0", method, params: { errorCode: "", result: { requestId, imageUrl } } })
+        )
+        if (held.length === 2) for (const tell of held) tell()
+      })
+      const images = [picture, { mediaType: "image/gif", data: "aG8=" }]
+      const { begun, rpc } = yield* begin("ask", server, { ...ask, images })
+      yield* begun
+      const uploads = server.received.filter(called("image/upload")).map(({ params }) => params?.["imageUri"])
+      assert.deepStrictEqual(uploads, ["data:image/png;base64,aGk=", "data:image/gif;base64,aG8="])
+      const { params } = yield* server.heard(called("chat/ask"))
+      assert.deepStrictEqual(params?.["chatContext"], { imageUrls: ["https://store/aGk=", "https://store/aG8="] })
+      assert.strictEqual((yield* rpc.stats).turns, 1)
+    })
+  )
+
+  it.scopedLive("fails, and asks nothing, when a picture is not taken or the connection is lost meanwhile", () =>
+    Effect.gen(function* () {
+      const notice = (requestId: unknown, fields: object) => ({
+        jsonrpc: "2.0",
+        method: "image/uploadResultNotification",
+        params: { requestId, ...fields }
+      })
+      const ways: ReadonlyArray<readonly [string, (message: FakeLingma.Message, peer: FakeLingma.Peer) => void]> = [
+        ["success is false", ({ id }, peer) => peer.send({ id, result: { result: { success: false } } })],
+        ["TOO_BIG", ({ id }, peer) => peer.send({ id, result: { errorCode: "TOO_BIG", result: { success: false } } })],
+        [
+          "no store",
+          ({ id, params }, peer) => {
+            peer.send({ id, result: { result: { success: true } } })
+            peer.send(notice(params?.["requestId"], { errorMessage: "no store" }))
+          }
+        ],
+        [
+          "no address",
+          ({ id, params }, peer) => {
+            peer.send({ id, result: null })
+            peer.send(notice(params?.["requestId"], {}))
+          }
+        ],
+        [
+          "unknown method",
+          ({ id }, peer) => peer.send({ id, error: { code: -32601, message: "unknown method: image/upload" } })
+        ],
+        ["lost", (_, peer) => peer.drop()]
+      ]
+      for (const [words, way] of ways) {
+        const server = yield* FakeLingma.make(way)
+        const { begun, rpc } = yield* begin("ask", server, { ...ask, images: [picture] })
+        const error = yield* Effect.flip(Fiber.join(begun))
+        assert.include(
+          words === "lost" ? error._tag : JSON.stringify(error),
+          words === "lost" ? "RpcDisconnected" : words
+        )
+        assert.isUndefined(server.received.find(called("chat/ask")))
+        assert.strictEqual((yield* rpc.stats).turns, 0)
+      }
     })
   )
 

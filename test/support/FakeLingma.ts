@@ -30,7 +30,11 @@ export interface FakeLingma {
 }
 
 /** `initialize` is answered; everything else goes to `on`. `greet` speaks first. */
-export const make = (on: (message: Message, peer: Peer) => void = () => {}, greet: (peer: Peer) => void = () => {}) =>
+export const make = (
+  on: (message: Message, peer: Peer) => void = () => {},
+  greet: (peer: Peer) => void = () => {},
+  hello: object = { capabilities: {} }
+) =>
   Effect.gen(function* () {
     const received: Array<Message> = []
     const peers: Array<Peer> = []
@@ -55,8 +59,7 @@ export const make = (on: (message: Message, peer: Peer) => void = () => {}, gree
           for (const waiter of waiting) {
             if (waiter.want(message)) Deferred.unsafeDone(waiter.done, Effect.succeed(message))
           }
-          if (message.method === "initialize")
-            peer.send({ jsonrpc: "2.0", id: message.id, result: { capabilities: {} } })
+          if (message.method === "initialize") peer.send({ jsonrpc: "2.0", id: message.id, result: hello })
           else on(message, peer)
         })
       )
