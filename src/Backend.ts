@@ -1,12 +1,12 @@
 /**
  * The port a model provider implements. Lingma is the first.
  */
-import type { Effect, Scope } from "effect"
-import type { Ask } from "./domain/Chat.ts"
+import { Effect, type Scope, type Stream } from "effect"
+import type { Ask, ChatEvent } from "./domain/Chat.ts"
 import type { BackendUnavailable, LoginFailed, LoginInProgress, NotLoggedIn, TurnError } from "./domain/ChatError.ts"
 import type { LoginState } from "./domain/Login.ts"
 import type { Model } from "./domain/Model.ts"
-import type { Turn } from "./domain/Turn.ts"
+import * as Turn from "./domain/Turn.ts"
 
 export type BackendState = "stopped" | "starting" | "ready" | "reconnecting" | "failed" | "closed"
 
@@ -54,5 +54,24 @@ export interface Backend {
   /** The models offered, from memory; asks upstream only when nothing is known. */
   readonly models: Effect.Effect<ReadonlyArray<Model>, BackendUnavailable>
   /** Begins a turn. Closing the scope cancels it upstream if it still runs, and removes what it left there. */
-  readonly chat: (ask: Ask) => Effect.Effect<Turn, TurnError, Scope.Scope>
+  readonly chat: (ask: Ask) => Effect.Effect<Turn.Turn, TurnError, Scope.Scope>
 }
+
+export interface StreamBackend {
+  readonly id: string
+  readonly models: ReadonlyArray<Model>
+  /** Interrupted when the client leaves. Its last event is a `Finish`; a stream that ends without one has failed. */
+  readonly chat: (ask: Ask) => Stream.Stream<ChatEvent, TurnError>
+}
+
+/** One that is always ready and has no accounts: for providers of one's own, and for tests. */
+const fromStream = ({ chat, id, models }: StreamBackend): Backend => ({
+  id,
+  emulated: false,
+  status: Effect.succeed({ state: "ready", loggedIn: true, login: "signed_in", restarts: 0, lastError: undefined }),
+  ensureReady: Effect.void,
+  models: Effect.succeed(models),
+  chat: (ask) => Turn.fromStream(chat(ask), { instance: id })
+})
+
+export const Backend = { fromStream }

@@ -1,6 +1,7 @@
 /**
  * The composition root: the only file that knows every layer.
  */
+import type * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import { type Array as Arr, Effect, Layer, Option } from "effect"
 import type { Backend } from "./Backend.ts"
 import { Chat } from "./Chat.ts"
@@ -22,26 +23,46 @@ const Browsers = Layer.unwrapEffect(
   )
 )
 
-const Lingmas = Layer.unwrapScoped(
+const pooled = Layer.unwrapScoped(
   Effect.flatMap(GatewayConfig, (settings) =>
     Effect.map(Fleet.make(settings), (backends) => Pool.layer(backends, settings))
   )
 )
 
-/** The API over whatever `Pool` is given. */
-const served = Server.layer.pipe(
-  Layer.merge(Gauges.keepFresh),
-  Layer.provide(Layer.merge(Chat.layerFromConfig, Gauges.layer)),
-  Layer.provide([GuardFromConfig, Metrics.layer])
-)
-
-/** The whole gateway, to be mounted on an `HttpServer`. */
-export const layer = served.pipe(
-  Layer.provide(Lingmas),
+/** The Lingmas that the settings ask for: started, watched, signed in, and ended with the layer. */
+export const lingmas: Layer.Layer<Pool, never, GatewayConfig> = pooled.pipe(
   Layer.provide(AutoLogin.layerFromConfig),
   Layer.provide(Browsers)
 )
 
-/** The gateway over given backends and settings, for tests and for embedding. */
+/** Chats without HTTP, over whatever `Pool` is given. */
+export const chat: Layer.Layer<Chat | Guard | Metrics, never, GatewayConfig | Pool> = Chat.layerFromConfig.pipe(
+  Layer.provideMerge(Layer.merge(GuardFromConfig, Metrics.layer))
+)
+
+const onChat = <A, E, R>(http: Layer.Layer<A, E, R>) =>
+  http.pipe(Layer.merge(Gauges.keepFresh), Layer.provide(Gauges.layer), Layer.provide(chat))
+
+/** The API over whatever `Pool` is given, to be served by an `HttpServer`. */
+export const layerWithoutPool = onChat(Server.layer)
+
+/** The whole gateway, to be served by an `HttpServer`: `NodeServer.layerFromConfig`, or any other. */
+export const layer = Layer.provide(layerWithoutPool, lingmas)
+
+/**
+ * The API over whatever `Pool` is given, on the router of an app. Without a prefix its routes are where they are by
+ * themselves, but for `/`; with one, everything under it is the gateway's.
+ */
+export const routesWithoutPool = (prefix?: HttpLayerRouter.PathInput) => onChat(Server.mounted(prefix))
+
+/** The whole gateway on the router of an app, beside the app's own routes. */
+export const routes = (prefix?: HttpLayerRouter.PathInput) => Layer.provide(routesWithoutPool(prefix), lingmas)
+
+/** The gateway over given backends and settings, the environment left aside: for tests, which may look at its parts. */
 export const layerTest = (backends: Arr.NonEmptyReadonlyArray<Backend>, settings?: Partial<Settings>) =>
-  served.pipe(Layer.provide(Pool.layer(backends)), Layer.provideMerge(GatewayConfig.layer(settings)))
+  Server.layer.pipe(
+    Layer.provide(Gauges.layer),
+    Layer.provideMerge(chat),
+    Layer.provideMerge(Pool.layer(backends)),
+    Layer.provideMerge(GatewayConfig.layer(settings))
+  )

@@ -34,6 +34,8 @@ const allowed: Record<string, ReadonlyArray<string>> = {
   "Gauges.ts": ["Backend.ts", "Config.ts", "Guard.ts", "Metrics.ts", "Pool.ts"],
   "Watchdog.ts": ["domain"],
   "Chat.ts": ["domain", "Backend.ts", "ChatSpan.ts", "Config.ts", "Guard.ts", "Metrics.ts", "Pool.ts", "Watchdog.ts"],
+  "LingmaLanguageModel.ts": ["domain", "Chat.ts", "ai"],
+  ai: ["domain", "Chat.ts"],
   lingma: ["domain", "Backend.ts", "Config.ts", "Metrics.ts", "Version.ts"],
   http: ["domain", "Backend.ts", "Chat.ts", "Config.ts", "Gauges.ts", "Guard.ts", "Metrics.ts", "Pool.ts", "Version.ts"]
 }
@@ -85,10 +87,25 @@ describe("src", () => {
   it("imports effect by its index and the platform by module path", () => {
     const broken = files.flatMap((file) =>
       imports(file)
-        .filter((to) => /^(@effect\/(platform|platform-node|cli)$|effect\/)/.test(to))
+        .filter((to) => /^(@effect\/(ai|platform|platform-node|cli)$|effect\/)/.test(to))
         .map((to) => `${file} -> ${to}`)
     )
     assert.deepStrictEqual(broken, [])
+  })
+
+  it("needs @effect/ai in the language model alone", () => {
+    const visitors = files.filter((file) => imports(file).some((to) => to.startsWith("@effect/ai")))
+    assert.deepStrictEqual(
+      visitors.filter((file) => area(file) !== "ai"),
+      ["LingmaLanguageModel.ts"]
+    )
+    const importers = files.filter((file) =>
+      within(file).some((to) => to === "LingmaLanguageModel.ts" || area(to) === "ai")
+    )
+    assert.deepStrictEqual(
+      importers.filter((file) => area(file) !== "ai"),
+      ["LingmaLanguageModel.ts"]
+    )
   })
 
   it("keeps domain pure: effect, hashing and JSON Schema only", () => {

@@ -2,6 +2,7 @@
  * The narrow waist: what every HTTP dialect decodes into, and what every backend answers with.
  */
 import type { Array as Arr, Option } from "effect"
+import * as Affinity from "./Affinity.ts"
 
 export type Role = "system" | "user" | "assistant" | "tool"
 
@@ -115,6 +116,32 @@ export const plain = {
   maxTokens: undefined,
   effort: undefined
 } as const satisfies Partial<ChatRequest>
+
+/** A message that says a text; `more` for pictures, calls, and the call that a `tool` message answers. */
+export const message = (role: Role, text: string, more: Partial<Message> = {}): Message => ({
+  images: [],
+  toolCalls: [],
+  toolCallId: undefined,
+  ...more,
+  role,
+  text
+})
+
+/** A request of a program's own: `auto` is asked, plainly, unless it says more. A text is one message of the user. */
+export const request = ({
+  messages: given,
+  session,
+  ...more
+}: Partial<Omit<ChatRequest, "affinity" | "messages">> & {
+  readonly messages: string | Arr.NonEmptyReadonlyArray<Message>
+  /** Names the conversation, which then stays on one instance; without it, its opening does. */
+  readonly session?: string | undefined
+}): ChatRequest => {
+  const messages = typeof given === "string" ? ([message("user", given)] as const) : given
+  const affinity = Affinity.key({ sessionId: session, messages })
+  const origin: Origin = { dialect: "embedded", stream: false }
+  return { model: "auto", origin, ...plain, ...more, messages, affinity }
+}
 
 /** Figures the upstream gave; each may be missing. */
 export interface Usage {

@@ -5,6 +5,7 @@
  */
 import type { Server } from "node:http"
 import { Context, Deferred, type Duration, Effect, Layer, Schedule, type Scope } from "effect"
+import * as Scoped from "../Scoped.ts"
 import { NodeServer } from "./NodeServer.ts"
 
 /** How long forced work may take to say its last words. */
@@ -16,6 +17,8 @@ export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
     readonly isDraining: () => boolean
     /** Counts a request from its first step to its last byte. */
     readonly track: <A, E, R>(app: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+    /** Counts a request until its scope closes. */
+    readonly enter: Effect.Effect<void, never, Scope.Scope>
     /** Called once when the time is up; the answer takes it back. */
     readonly onForced: (stop: () => void) => () => void
     readonly run: (limit: Duration.Duration) => Effect.Effect<"drained" | "forced">
@@ -34,6 +37,13 @@ export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
         running++
         return Effect.ensuring(app, leave)
       })
+
+    const enter = Scoped.acquire(
+      Effect.sync(() => {
+        running++
+      }),
+      () => leave
+    )
 
     const onForced = (stop: () => void) => {
       stops.add(stop)
@@ -76,7 +86,7 @@ export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
       Effect.interruptible
     )
 
-    return Drain.of({ isDraining: () => draining, track, onForced, run })
+    return Drain.of({ isDraining: () => draining, track, enter, onForced, run })
   })
 
   static readonly layer: Layer.Layer<Drain> = Layer.effect(Drain, Effect.flatMap(NodeServer, Drain.make))

@@ -14,6 +14,8 @@ export const routerConfig = {
 }
 
 export interface Table {
+  /** The patterns of all paths. */
+  readonly patterns: ReadonlyArray<HttpLayerRouter.PathInput>
   /** The methods of a path, none when there is no such path. */
   readonly methodsOf: (url: string) => ReadonlyArray<string>
   /** The pattern a path fits, one of a closed set. */
@@ -26,13 +28,16 @@ export const table = <Id extends string, Groups extends HttpApiGroup.HttpApiGrou
 ): Table => {
   const table = HttpLayerRouter.FindMyWay.make<string>(routerConfig)
   const known = new Set<string>()
+  const patterns = new Set<HttpLayerRouter.PathInput>()
   const add = (method: string, path: HttpLayerRouter.PathInput) => {
     known.add(method)
+    patterns.add(path)
     table.on(method, path, path)
   }
   HttpApi.reflect(api, { onGroup: () => {}, onEndpoint: ({ endpoint }) => add(endpoint.method, endpoint.path) })
   for (const path of others) add("GET", path)
   return {
+    patterns: [...patterns],
     methodsOf: (url) => {
       const found = [...known].filter((method) => table.find(method, url) !== undefined)
       if (found.length === 0) return []

@@ -14,6 +14,7 @@ import { Drain, onClose } from "./Drain.ts"
 import * as Edge from "./Edge.ts"
 import { Images } from "./Images.ts"
 import { InternalHandlers } from "./internal/Handlers.ts"
+import * as Mount from "./Mount.ts"
 import { oneSegment } from "./openai/Api.ts"
 import * as ChatFields from "./openai/Fields.ts"
 import { OpenAiHandlers } from "./openai/Handlers.ts"
@@ -49,7 +50,7 @@ const EdgeMiddleware = HttpLayerRouter.middleware(
   { global: true }
 )
 
-/** All routes, for a router of one's own. */
+/** All routes, for a router of their own. */
 export const routes = Layer.mergeAll(ApiRoutes, DocsRoute, EdgeMiddleware)
 
 const served = Layer.unwrapEffect(
@@ -69,5 +70,9 @@ const untraced = HttpMiddleware.withTracerDisabledWhen(served, () => true)
 
 const drained = Layer.scopedDiscard(Effect.flatMap(GatewayConfig, ({ drainTimeout }) => onClose(drainTimeout)))
 
-/** Mount it on `NodeServer.layerFromConfig`, or on any `HttpServer`. Drains before the server it is mounted on stops. */
+/** Serves on `NodeServer.layerFromConfig`, or on any `HttpServer`. Drains before the server it is on stops. */
 export const layer = drained.pipe(Layer.provide(untraced), Layer.provide(Drain.layer))
+
+/** The routes for the router of an app, at the paths they have or under a prefix. Drains before what it stands on. */
+export const mounted = (prefix?: HttpLayerRouter.PathInput) =>
+  drained.pipe(Layer.provide(Mount.layer(routes, { table, patternOf, prefix })), Layer.provide(Drain.layer))

@@ -1,0 +1,67 @@
+/**
+ * The gateway on the router of an app: its own routes pass its own edge, and nothing else does.
+ *
+ * The app's router only hands them over; which route it is, is decided by a router of the gateway's own, as written.
+ * The app sends, so what goes around a request ends with the request's scope.
+ */
+import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
+import * as HttpServer from "@effect/platform/HttpServer"
+import { Effect, Layer, Option } from "effect"
+import { GatewayConfig, isLoopback, type Settings } from "../Config.ts"
+import * as AccessLog from "./AccessLog.ts"
+import { Drain } from "./Drain.ts"
+import * as RequestId from "./RequestId.ts"
+import * as RequestSpan from "./RequestSpan.ts"
+import * as Routes from "./Routes.ts"
+
+export interface MountOptions {
+  readonly table: Routes.Table
+  readonly patternOf: (url: string) => string
+  /** Undefined: at the paths they have. Otherwise everything under the prefix is the gateway's. */
+  readonly prefix: HttpLayerRouter.PathInput | undefined
+}
+
+/** Those of `/`, the app's own front page, are left out; an id may hold slashes. */
+const handedOver = ({ patterns }: Routes.Table): ReadonlyArray<HttpLayerRouter.PathInput> =>
+  patterns.flatMap((path) => (path === "/" ? [] : [path.replace(/:[^/]+$/, "*") as HttpLayerRouter.PathInput]))
+
+/** The address of the app's server, which the Host names are judged by. */
+const settled = (settings: Settings) =>
+  Effect.map(Effect.serviceOption(HttpServer.HttpServer), (server) =>
+    Option.match(server, {
+      onNone: () => settings,
+      onSome: ({ address }) => ({ ...settings, host: address._tag === "TcpAddress" ? address.hostname : "localhost" })
+    })
+  )
+
+const isOpen = ({ allowOpen, apiKeys, host }: Settings) => !isLoopback(host) && apiKeys.length === 0 && !allowOpen
+
+/** Adds `routes` to the router of the app. */
+export const layer = <A, E, R>(routes: Layer.Layer<A, E, R>, { patternOf, prefix, table }: MountOptions) =>
+  Layer.scopedDiscard(
+    Effect.gen(function* () {
+      const router = yield* HttpLayerRouter.HttpRouter
+      const drain = yield* Drain
+      const settings = yield* Effect.flatMap(GatewayConfig, settled)
+      if (isOpen(settings)) yield* Effect.logWarning("mounted without API_KEYS where others than this machine can call")
+      const inner = yield* HttpLayerRouter.toHttpEffect(routes).pipe(
+        // Else its router would be the app's.
+        Effect.provideServiceEffect(Layer.CurrentMemoMap, Layer.makeMemoMap),
+        Effect.provideService(HttpLayerRouter.RouterConfig, Routes.routerConfig),
+        Effect.provideService(GatewayConfig, settings)
+      )
+      // The edge has answered every failure; what is left is an interrupt.
+      const app = Effect.orDie(inner)
+      const around = Effect.zipRight(
+        drain.enter,
+        RequestSpan.scoped(patternOf)(RequestId.middleware(AccessLog.scoped(patternOf)(app)))
+      )
+      if (prefix === undefined) {
+        for (const path of handedOver(table)) yield* router.add("*", path, around)
+      } else {
+        const under = router.prefixed(prefix)
+        yield* under.add("*", "/", around)
+        yield* under.add("*", "/*", around)
+      }
+    })
+  )

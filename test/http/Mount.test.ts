@@ -1,0 +1,203 @@
+import { createServer } from "node:http"
+import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Duration, Effect, Exit, Fiber, HashMap, Layer, Logger, Queue, Scope } from "effect"
+import type { Settings } from "../../src/Config.ts"
+import { finish, textDelta } from "../../src/domain/Chat.ts"
+import { Guard } from "../../src/Guard.ts"
+import * as Server from "../../src/http/Server.ts"
+import * as RawHttp from "../support/RawHttp.ts"
+import * as TestBackend from "../support/TestBackend.ts"
+import * as TestGateway from "../support/TestGateway.ts"
+
+interface Line {
+  readonly message: string
+  readonly level: string
+  readonly annotations: Readonly<Record<string, unknown>>
+}
+
+/** An app with two routes of its own, and the gateway beside them. */
+const serve = Effect.fnUntraced(function* (
+  scripted: TestBackend.Scripted,
+  {
+    hostname = "127.0.0.1",
+    prefix,
+    settings = {}
+  }: { hostname?: string; prefix?: "/ai"; settings?: Partial<Settings> } = {}
+) {
+  const lines: Array<Line> = []
+  const log = Logger.make(({ annotations, logLevel, message }) => {
+    lines.push({
+      message: String(message),
+      level: logLevel.label,
+      annotations: Object.fromEntries(HashMap.toEntries(annotations))
+    })
+  })
+  const scope = yield* Scope.make()
+  yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
+  const own = Layer.mergeAll(
+    HttpLayerRouter.add("GET", "/", HttpServerResponse.text("the app's")),
+    HttpLayerRouter.add("GET", "/v1/orders", HttpServerResponse.text("the app's")),
+    prefix === undefined ? Layer.empty : HttpLayerRouter.add("GET", "/healthz", HttpServerResponse.text("the app's"))
+  )
+  const context = yield* HttpLayerRouter.serve(Layer.merge(own, Server.mounted(prefix)), {
+    disableLogger: true,
+    disableListenLog: true
+  }).pipe(
+    Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { host: hostname, port: 0 })),
+    Layer.provideMerge(TestGateway.core(scripted, settings)),
+    Layer.provide(Logger.replace(Logger.defaultLogger, log)),
+    Layer.buildWithScope(scope)
+  )
+  const { address } = Context.get(context, HttpServer.HttpServer)
+  const port = address._tag === "TcpAddress" ? address.port : 0
+  const ask = (method: string, path: string, host = "localhost", body = "") =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const peer = yield* RawHttp.connect(port)
+        const head = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\ncontent-type: application/json\r\n`
+        yield* peer.send(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
+        return yield* peer.closed
+      })
+    )
+  const chat = (body: object, path = "/v1/chat/completions") => ask("POST", path, "localhost", JSON.stringify(body))
+  return { ask, chat, close: Scope.close(scope, Exit.void), guard: Context.get(context, Guard), lines, port }
+})
+
+const hello = { model: "auto", messages: [{ role: "user", content: "hi" }] }
+const access = (lines: ReadonlyArray<Line>) => lines.filter(({ message }) => message === "request")
+const eventually = (check: () => boolean) =>
+  Effect.repeat(Effect.sleep("1 millis"), { until: check }).pipe(Effect.timeout("5 seconds"))
+
+describe("a gateway on an app's router", () => {
+  it.scopedLive("leaves the app's own routes alone", () =>
+    Effect.gen(function* () {
+      const { ask, lines } = yield* serve(TestBackend.make(), { settings: { corsOrigins: ["https://a.example"] } })
+      for (const path of ["/", "/v1/orders"]) {
+        const answer = yield* ask("GET", path, "evil.example")
+        assert.match(answer, /^HTTP\/1.1 200 /)
+        assert.include(answer, "the app's")
+        assert.notMatch(answer, /x-request-id|nosniff|no-store|vary/i)
+      }
+      for (const path of ["/nope", "/v1/nope"]) {
+        const answer = yield* ask("GET", path, "evil.example")
+        assert.match(answer, /^HTTP\/1.1 404 /)
+        assert.notInclude(answer, "error")
+      }
+      assert.deepStrictEqual(lines, [])
+    })
+  )
+
+  it.scopedLive("guards its own as it does by itself", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* serve(TestBackend.make())
+      const foreign = yield* ask("GET", "/v1/models", "evil.example")
+      assert.match(foreign, /^HTTP\/1.1 403 /)
+      assert.include(foreign, `"code":"host_not_allowed"`)
+      const wrong = yield* ask("DELETE", "/v1/chat/completions")
+      assert.match(wrong, /^HTTP\/1.1 405 /)
+      assert.match(wrong, /x-request-id: req-/i)
+      assert.match(wrong, /allow: POST, OPTIONS/i)
+      // The app's router folds case; what is guarded is what is routed.
+      assert.include(yield* ask("GET", "/V1/models"), `"code":"unknown_url"`)
+      assert.match(yield* ask("GET", "/v1/models/org/qwen3%20coder"), /"id":"org\/qwen3 coder"/)
+      assert.match(yield* ask("HEAD", "/healthz"), /^HTTP\/1.1 200 /)
+      assert.match(yield* ask("GET", "/openapi.json"), /^HTTP\/1.1 200 /)
+      const open = yield* serve(TestBackend.make(), { hostname: "0.0.0.0" })
+      assert.match(yield* open.ask("GET", "/v1/models", "app.example"), /^HTTP\/1.1 200 /)
+      assert.include(open.lines[0]?.message, "without API_KEYS")
+    })
+  )
+
+  it.scopedLive("answers chats, and logs each at its true end", () =>
+    Effect.gen(function* () {
+      const scripted = TestBackend.make(TestBackend.silent)
+      const { chat, lines, port } = yield* serve(scripted)
+      const stream = yield* RawHttp.connect(port)
+      yield* stream.send(RawHttp.post({ ...hello, stream: true }))
+      const turn = yield* Queue.take(scripted.turns)
+      turn.emit(textDelta("one"))
+      yield* stream.until(`"content":"one"`)
+      assert.deepStrictEqual(access(lines), [])
+      turn.emit(finish("stop"))
+      yield* stream.until("[DONE]")
+      const whole = yield* Effect.fork(chat(hello))
+      const second = yield* Queue.take(scripted.turns)
+      second.emit(textDelta("two"))
+      second.emit(finish("stop"))
+      assert.include(yield* Fiber.join(whole), `"content":"two"`)
+      yield* eventually(() => access(lines).length === 2)
+      const told = access(lines).map(({ annotations: { completion_tokens, outcome, request_id, route, status } }) => {
+        assert.match(String(request_id), /^req-/)
+        return { completion_tokens, outcome, route, status }
+      })
+      const line = { completion_tokens: 1, outcome: "completed", route: "/v1/chat/completions", status: 200 }
+      assert.deepStrictEqual(told, [line, line])
+    })
+  )
+
+  it.scopedLive("gives everything back when a client leaves", () =>
+    Effect.gen(function* () {
+      const scripted = TestBackend.make(TestBackend.emit(textDelta("half")))
+      const { guard, lines, port } = yield* serve(scripted)
+      const peer = yield* RawHttp.connect(port)
+      yield* peer.send(RawHttp.post({ ...hello, stream: true }))
+      yield* peer.until("half")
+      yield* Effect.sync(() => peer.socket.destroy())
+      yield* eventually(() => access(lines).length === 1)
+      assert.deepStrictEqual(scripted.counts, { opened: 1, closed: 1, cancelled: 1 })
+      assert.strictEqual((yield* guard.stats).inFlight, 0)
+      assert.deepInclude(access(lines)[0]?.annotations, { outcome: "cancelled", status: 499 })
+    })
+  )
+
+  it.scopedLive("has everything under its prefix, and nothing else", () =>
+    Effect.gen(function* () {
+      const { ask, chat } = yield* serve(TestBackend.make(), { prefix: "/ai" })
+      assert.include(yield* ask("GET", "/healthz"), "the app's")
+      assert.include(yield* ask("GET", "/ai/healthz"), "pool_size")
+      assert.include(yield* ask("GET", "/ai"), "lingma-gateway")
+      assert.include(yield* chat(hello, "/ai/v1/chat/completions"), `"content":"Hello"`)
+      assert.include(yield* ask("GET", "/ai/v1/models/org/qwen3%20coder"), `"id":"org/qwen3 coder"`)
+      assert.include(yield* ask("GET", "/ai/nope"), `"code":"unknown_url"`)
+      assert.notInclude(yield* ask("GET", "/v1/models"), "error")
+    })
+  )
+
+  it.scopedLive("lets what runs end when the app does", () =>
+    Effect.gen(function* () {
+      const scripted = TestBackend.make(TestBackend.silent)
+      const { close, lines, port } = yield* serve(scripted)
+      const peer = yield* RawHttp.connect(port)
+      yield* peer.send(RawHttp.post({ ...hello, stream: true }))
+      const turn = yield* Queue.take(scripted.turns)
+      turn.emit(textDelta("one"))
+      yield* peer.until("one")
+      const closing = yield* Effect.fork(close)
+      yield* eventually(() => lines.some(({ message }) => message === "server draining"))
+      turn.emit(finish("stop"))
+      yield* peer.until("[DONE]")
+      yield* Effect.sync(() => peer.socket.end())
+      yield* Fiber.join(closing)
+      assert.deepStrictEqual(scripted.counts, { opened: 1, closed: 1, cancelled: 0 })
+      assert.strictEqual(lines.find(({ message }) => message === "server drained")?.annotations["how"], "drained")
+    })
+  )
+
+  it.scopedLive("tells what still runs when the time is up", () =>
+    Effect.gen(function* () {
+      const scripted = TestBackend.make(TestBackend.emit(textDelta("one")))
+      const { close, lines, port } = yield* serve(scripted, { settings: { drainTimeout: Duration.millis(50) } })
+      const peer = yield* RawHttp.connect(port)
+      yield* peer.send(RawHttp.post({ ...hello, stream: true }))
+      yield* peer.until("one")
+      yield* close
+      assert.include(yield* peer.closed, `"code":"shutting_down"`)
+      assert.deepStrictEqual(scripted.counts, { opened: 1, closed: 1, cancelled: 1 })
+      assert.strictEqual(lines.find(({ message }) => message === "server drained")?.annotations["how"], "forced")
+    })
+  )
+})
