@@ -8,6 +8,7 @@ import { accessSync, chmodSync, constants, lstatSync, mkdirSync, statSync } from
 import { delimiter, isAbsolute, join, resolve } from "node:path"
 import type { Readable } from "node:stream"
 import { Deferred, Effect, Fiber, FiberId, Runtime, Schema, type Scope } from "effect"
+import { redact } from "../domain/Redact.ts"
 
 /** The process did not start, or ended. `detail` is for the log and names the cure where there is one. */
 export class ProcessExited extends Schema.TaggedError<ProcessExited>()("ProcessExited", { detail: Schema.String }) {}
@@ -93,6 +94,7 @@ const signal = (pid: number, name: NodeJS.Signals): boolean =>
 const lineLimit = 2000
 const linesPerSecond = 200
 const tailLines = 5
+const longestLine = 2_000
 
 /** Reads to the end whatever comes, holds no more than a line, and passes on no more than a stream of lines. */
 const drain = (output: Readable | null, onLine: (line: string) => void) => {
@@ -165,7 +167,8 @@ export const make = (options: LaunchOptions): Effect.Effect<LingmaProcess, Proce
     })
     child.stdin?.on("error", () => {}) // it may close before us
     for (const output of [child.stdout, child.stderr]) {
-      drain(output, (line) => {
+      drain(output, (said) => {
+        const line = redact(said, longestLine)
         tail.push(line)
         if (tail.length > tailLines) tail.shift()
         runFork(Effect.logDebug("output of Lingma").pipe(Effect.annotateLogs({ line })))

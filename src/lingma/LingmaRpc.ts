@@ -4,7 +4,19 @@
  * Replies are matched by id, pushes by the turn they name; every request of the other side is answered at once.
  * A lost connection fails what was pending.
  */
-import { Context, Duration, Effect, Either, Layer, Schedule, Schema, type Scope, Stream, SubscriptionRef } from "effect"
+import {
+  Context,
+  Duration,
+  Effect,
+  Either,
+  Layer,
+  ParseResult,
+  Schedule,
+  Schema,
+  type Scope,
+  Stream,
+  SubscriptionRef
+} from "effect"
 import * as Metrics from "../Metrics.ts"
 import * as Scoped from "../Scoped.ts"
 import * as Span from "../Span.ts"
@@ -58,6 +70,13 @@ export const reconnect = Schedule.exponential("100 millis").pipe(
 /** How much longer than its caller a reply may come and still be heard. */
 const lateReplies = 60_000
 
+/** By path only: what stood there may be a token. */
+const where = (error: ParseResult.ParseError): string =>
+  ParseResult.ArrayFormatter.formatErrorSync(error)
+    .slice(0, 5)
+    .map(({ _tag, path }) => `${path.join(".") || "(all)"} ${_tag}`)
+    .join(", ")
+
 const decode = <R, I>(
   { name, result }: { readonly name: string; readonly result: Schema.Schema<R, I> },
   reply: Either.Either<unknown, RpcError>
@@ -65,7 +84,7 @@ const decode = <R, I>(
   Either.flatMap(reply, (value) =>
     Either.mapLeft(
       Schema.decodeUnknownEither(result)(value),
-      (error) => new RpcMalformed({ method: name, detail: error.message.slice(0, 500) })
+      (error) => new RpcMalformed({ method: name, detail: where(error) })
     )
   )
 

@@ -2,6 +2,7 @@
  * What can go wrong on the wire to Lingma.
  */
 import { Schema } from "effect"
+import { redact } from "../domain/Redact.ts"
 
 /** The socket is not open, or closed before the reply. */
 export class RpcDisconnected extends Schema.TaggedError<RpcDisconnected>()("RpcDisconnected", {
@@ -31,13 +32,13 @@ export class RpcMalformed extends Schema.TaggedError<RpcMalformed>()("RpcMalform
 
 export type RpcError = RpcDisconnected | RpcRejected | RpcTimeout | RpcMalformed
 
-/** For the log. */
+/** For the log, and for administrators. */
 export const describe = (error: RpcError): string => {
   switch (error._tag) {
     case "RpcDisconnected":
-      return `connection to Lingma lost: ${error.reason}`
+      return `connection to Lingma lost: ${redact(error.reason)}`
     case "RpcRejected":
-      return `${error.method} rejected (${error.code}): ${error.detail}`
+      return `${error.method} rejected (${error.code}): ${redact(error.detail)}`
     case "RpcTimeout":
       return `${error.method} not answered in time`
     case "RpcMalformed":

@@ -3,6 +3,7 @@
  */
 import { finish, textDelta } from "../domain/Chat.ts"
 import { BackendFailure, NotLoggedIn, QuotaExhausted } from "../domain/ChatError.ts"
+import { redact } from "../domain/Redact.ts"
 import type { Turn } from "../domain/Turn.ts"
 import type { Sink } from "./LingmaRpc.ts"
 import * as Pushes from "./Pushes.ts"
@@ -22,7 +23,7 @@ const isSuccess = ({ reason, statusCode }: Extract<Pushes.Push, { _tag: "End" }>
 const failureOf = (instance: string, { reason, statusCode }: Extract<Pushes.Push, { _tag: "End" }>) => {
   if (statusCode === 429 || /quota/i.test(reason)) return new QuotaExhausted({ instance })
   if (statusCode === 401) return new NotLoggedIn({ instance, retriable: false })
-  const detail = `finished with status ${statusCode ?? "none"}, reason ${reason.slice(0, 200) || "none"}`
+  const detail = `finished with status ${statusCode ?? "none"}, reason ${redact(reason, 200) || "none"}`
   return new BackendFailure({ instance, started: true, detail })
 }
 
@@ -55,7 +56,7 @@ export const make = (turn: Turn, { instance, onSession }: TurnSinkOptions): Sink
         else turn.fail(failureOf(instance, push))
         return
       case "Broken":
-        broken(push.detail.slice(0, 500))
+        broken(redact(push.detail))
     }
   }
   return {

@@ -119,7 +119,7 @@ layer(
   Layer.scoped(
     Guarded,
     start({
-      API_KEYS: "sk-right",
+      API_KEYS: "sk-right-key",
       GATEWAY_MAX_IN_FLIGHT: "1",
       GATEWAY_QUEUE_TIMEOUT_SEC: "0.2",
       GATEWAY_BODY_LIMIT_MB: "0.01"
@@ -131,7 +131,7 @@ layer(
     Effect.gen(function* () {
       const program = yield* Guarded
       const error = yield* refused(() =>
-        client(program, "sk-wrong")
+        client(program, "sk-wrong-key")
           .models.list()
           .then(() => undefined)
       )
@@ -143,7 +143,7 @@ layer(
   it.effect("asks for patience when the place is taken", () =>
     Effect.gen(function* () {
       const program = yield* Guarded
-      const openai = client(program, "sk-right")
+      const openai = client(program, "sk-right-key")
       const running = yield* Effect.promise(() =>
         openai.chat.completions.create({ model: "auto", stream: true, messages: say("[[emu tokens=500 interval=20]]") })
       )
@@ -158,7 +158,7 @@ layer(
   it.effect("refuses a body over the limit, by its length and while it comes", () =>
     Effect.gen(function* () {
       const program = yield* Guarded
-      const headers = { "content-type": "application/json", authorization: "Bearer sk-right" }
+      const headers = { "content-type": "application/json", authorization: "Bearer sk-right-key" }
       const big = yield* chat(program, "x".repeat(20_000), {}, { headers })
       assert.strictEqual(big.status, 413)
       assert.strictEqual((yield* json(big)).error?.code, "request_too_large")

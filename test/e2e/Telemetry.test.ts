@@ -22,7 +22,7 @@ describe("traces", () => {
         const collector = yield* Collector.make()
         const program = yield* start({
           ...tracing(collector),
-          OTEL_EXPORTER_OTLP_HEADERS: "x-tenant=a%20b",
+          OTEL_EXPORTER_OTLP_HEADERS: "x-tenant=tenant%20of%20ours",
           LINGMA_EMULATOR_LOGIN: "required",
           LINGMA_ACCOUNTS: "ann:sesame-open",
           AUTO_LOGIN_HOSTS: "127.0.0.1"
@@ -54,7 +54,7 @@ describe("traces", () => {
         })
         assert.isAbove(Number(root?.attributes["gen_ai.usage.output_tokens"]), 0)
         assert.deepInclude(request?.attributes, { "http.response.status_code": 200, "http.request_id": "req-abc" })
-        assert.strictEqual(collector.headers()["x-tenant"], "a b")
+        assert.strictEqual(collector.headers()["x-tenant"], "tenant of ours")
         for (const secret of ["sesame-open", "sk-secret", "whisper-me"]) assert.notInclude(collector.raw(), secret)
         const line = program
           .stdout()

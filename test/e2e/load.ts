@@ -2,6 +2,7 @@
  * Many chats at once against a program, each told by how it ended. Plain sockets: a client library would be the limit.
  */
 import * as Http from "node:http"
+import * as Secrets from "../support/Secrets.ts"
 import { content, type Program } from "./support.ts"
 
 /** `refused`: a status. `told`: an error event. `cut`: neither an end nor an error event. */
@@ -43,6 +44,7 @@ export const ask = (program: Program, { leaveAfter, prompt, stream = true }: Ask
     let instance = ""
     const done = (end: End) => {
       clearTimeout(timer)
+      if (end === "refused" || end === "told") Secrets.sweep("a chat's failure", body)
       resolve({ end, status, instance, text: stream ? content(body) : body })
     }
     const request = Http.request({

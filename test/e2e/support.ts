@@ -2,11 +2,12 @@
  * The real program as a child process, with a directory of its own; nothing of it outlives its scope.
  */
 import { type ChildProcess, spawn } from "node:child_process"
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect, Schedule } from "effect"
+import * as Secrets from "../support/Secrets.ts"
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
 export const bin = path("../../bin/lingma-gateway.js")
@@ -32,7 +33,23 @@ export const runToEnd = (args: ReadonlyArray<string>, env: Record<string, string
     })
   )
 
-/** The command in a directory of its own; ended with the scope. */
+const announced = (stdout: string) => /"baseUrl":"(http:\/\/[^"]+)\/v1"/.exec(stdout)?.[1]
+
+/** What it answers about itself, while it still does. */
+const told = async (base: string, env: Record<string, string>): Promise<Record<string, string>> => {
+  const [key] = (env["METRICS_TOKEN"] ?? env["ADMIN_KEYS"] ?? env["API_KEYS"] ?? "").split(",")
+  const [admin] = (env["ADMIN_KEYS"] ?? env["API_KEYS"] ?? "").split(",")
+  const asked = { "/metrics": key, "/healthz": "", "/internal/stats": admin, "/internal/auto-login/status": admin }
+  const read = async (path: string, bearer: string | undefined) => {
+    const headers = { authorization: `Bearer ${bearer}` }
+    const response = await fetch(base + path, { headers, signal: AbortSignal.timeout(1_000) })
+    return [path, await response.text()] as const
+  }
+  const answers = await Promise.allSettled(Object.entries(asked).map(([path, bearer]) => read(path, bearer)))
+  return Object.fromEntries(answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : [])))
+}
+
+/** The command in a directory of its own; ended with the scope, and then searched for secrets. */
 export const spawned = (
   args: ReadonlyArray<string>,
   env: Record<string, string>,
@@ -41,9 +58,13 @@ export const spawned = (
   Effect.acquireRelease(
     Effect.sync(() => {
       const dir = mkdtempSync(join(tmpdir(), "lingma-e2e-"))
+      // So that what it leaves in the place for temporary files is looked at, too.
+      const TMPDIR = join(dir, "tmp")
+      mkdirSync(TMPDIR)
+      Secrets.keep(...Secrets.fromSettings(env))
       const child = spawn(process.execPath, [bin, ...args], {
         cwd: dir,
-        env: { PATH: process.env["PATH"], HOME: dir, ...env },
+        env: { PATH: process.env["PATH"], HOME: dir, TMPDIR, ...env },
         stdio: [stdin, "pipe", "pipe"]
       })
       const written = { stdout: "", stderr: "" }
@@ -55,13 +76,17 @@ export const spawned = (
       const exited = new Promise<number | null>((resolve) => child.on("exit", (code) => resolve(code)))
       return { child, dir, exited, stdout: () => written.stdout, stderr: () => written.stderr }
     }),
-    ({ child, dir, exited }) =>
+    ({ child, dir, exited, stderr, stdout }) =>
       Effect.promise(async () => {
+        const base = child.exitCode === null ? announced(stdout()) : undefined
+        const answers = base === undefined ? {} : await told(base, env)
         child.kill("SIGTERM")
         const late = setTimeout(() => child.kill("SIGKILL"), 8_000)
         await exited
         clearTimeout(late)
+        const found = Secrets.settle({ dir, env, texts: { stdout: stdout(), stderr: stderr(), ...answers } })
         rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
+        if (found.length > 0) throw new Error(`secrets were written: ${found.join(", ")}`)
       })
   )
 
@@ -89,10 +114,7 @@ export const start = (env: Record<string, string> = {}, options: { readonly read
       ...(emulated.length === 0 ? {} : { LINGMA_CHILD_ENV: emulated.join(",") }),
       ...env
     })
-    const base = yield* eventually(
-      () => /"baseUrl":"(http:\/\/[^"]+)\/v1"/.exec(program.stdout())?.[1],
-      `a base URL; ${program.stderr()}`
-    )
+    const base = yield* eventually(() => announced(program.stdout()), `a base URL; ${program.stderr()}`)
     if (options.ready !== false)
       yield* eventually(() => program.stdout().includes('"state":"ready"') || undefined, "ready")
     return { ...program, base } satisfies Program
@@ -120,8 +142,12 @@ interface Answer {
   }>
   readonly [key: string]: unknown
 }
-export const json = (response: Response) => Effect.promise(() => response.json() as Promise<Answer>)
-export const text = (response: Response) => Effect.promise(() => response.text())
+export const text = (response: Response) =>
+  Effect.tap(
+    Effect.promise(() => response.text()),
+    (body) => Effect.sync(() => Secrets.sweep(response.url, body))
+  )
+export const json = (response: Response) => Effect.map(text(response), (body) => JSON.parse(body) as Answer)
 
 /** The pieces of text in a stream, joined. */
 export const content = (stream: string, field: "content" | "reasoning_content" = "content"): string =>

@@ -4,6 +4,7 @@
 import { createServer, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Effect } from "effect"
+import * as Secrets from "./Secrets.ts"
 
 interface Value {
   readonly stringValue?: string
@@ -77,6 +78,7 @@ export const make = (answer: (response: ServerResponse) => void = (response) => 
           })
           request.on("end", () => {
             take(request.url ?? "", body)
+            Secrets.sweep(`to the collector ${request.url}`, body)
             answer(response)
           })
         })

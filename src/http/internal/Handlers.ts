@@ -4,6 +4,7 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Effect, Either, Layer, Schema } from "effect"
+import { redact } from "../../domain/Redact.ts"
 import { Guard, type GuardStats } from "../../Guard.ts"
 import { type Counters, Metrics } from "../../Metrics.ts"
 import { type Instance, Pool } from "../../Pool.ts"
@@ -54,7 +55,7 @@ const toInstance = (instance: Instance) => ({
   ejected: instance.ejected,
   ejections_total: instance.ejections,
   consecutive_failures: instance.health.failures,
-  last_error: instance.lastError?.slice(0, LONGEST_ERROR) ?? null
+  last_error: instance.lastError === undefined ? null : redact(instance.lastError, LONGEST_ERROR)
 })
 
 const decodeCallback = Schema.decodeUnknownEither(LoginCallback)

@@ -5,6 +5,7 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Array as Arr, Effect, Either, Option, Schema } from "effect"
 import type { BackendLogin } from "../../Backend.ts"
 import type { BackendUnavailable, LoginFailed } from "../../domain/ChatError.ts"
+import { redact } from "../../domain/Redact.ts"
 import type { Instance } from "../../Pool.ts"
 import * as Issues from "../Issues.ts"
 import * as Errors from "../OpenAiErrors.ts"
@@ -26,7 +27,7 @@ const view = ({ login: { automatic, state } }: Signable): Effect.Effect<typeof L
     enabled: automatic,
     state: now._tag.toLowerCase() as Lowercase<typeof now._tag>,
     reason: now._tag === "Failed" ? now.reason : null,
-    detail: now._tag === "Failed" ? now.detail : null
+    detail: now._tag === "Failed" ? redact(now.detail) : null
   }))
 
 /** The one that is asked for, else the first that needs it. */
@@ -46,7 +47,7 @@ const target = (instances: ReadonlyArray<Instance>, name: string | undefined) =>
 }
 
 const failed = (error: LoginFailed | BackendUnavailable) =>
-  error._tag === "LoginFailed" ? Errors.loginNotBegun(error.detail) : Errors.fromChatError(error)
+  error._tag === "LoginFailed" ? Errors.loginNotBegun(redact(error.detail)) : Errors.fromChatError(error)
 
 const Query = Schema.Struct({
   instance: Schema.optional(Schema.String),
