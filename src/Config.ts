@@ -128,6 +128,12 @@ export const config = Config.all({
     "where chat completions put thoughts: reasoning_content, reasoning, both, none, or think-tags inside content",
     Rule.oneOf("reasoning_content", "reasoning", "both", "think-tags", "none")
   ),
+  responsesStore: setting(
+    "RESPONSES_STORE",
+    "0",
+    "how many responses of /v1/responses are kept in memory, for previous_response_id; 0 = none",
+    Rule.integer(0, 10_000)
+  ),
   autoLoginEnabled: setting(
     "AUTO_LOGIN_ENABLED",
     "",

@@ -8,6 +8,7 @@ import { CapabilitiesApi } from "./capabilities/Api.ts"
 import { InternalApi } from "./internal/Api.ts"
 import { ChatCompletionChunk, OpenAiApi } from "./openai/Api.ts"
 import { OpsApi } from "./ops/Api.ts"
+import { ResponseStreamEvent, ResponsesApi } from "./responses/Api.ts"
 
 const UNUSED = new Set(["HttpApiDecodeError", "Issue", "PropertyKey"])
 const isUnused = (value: { readonly $ref?: unknown }) => value.$ref === "#/components/schemas/HttpApiDecodeError"
@@ -24,9 +25,10 @@ const tidy = (spec: object): Record<string, unknown> =>
 export class Api extends HttpApi.make("lingma-gateway")
   .add(OpenAiApi)
   .add(CapabilitiesApi)
+  .add(ResponsesApi)
   .add(OpsApi)
   .add(InternalApi)
   .annotate(OpenApi.Title, "Lingma gateway")
   .annotate(OpenApi.Version, version)
-  .annotate(HttpApi.AdditionalSchemas, [ChatCompletionChunk])
+  .annotate(HttpApi.AdditionalSchemas, [ChatCompletionChunk, ResponseStreamEvent])
   .annotate(OpenApi.Transform, tidy) {}

@@ -22,15 +22,17 @@ import { OpsHandlers } from "./ops/Handlers.ts"
 import * as RequestId from "./RequestId.ts"
 import * as RequestSpan from "./RequestSpan.ts"
 import * as Routes from "./Routes.ts"
+import * as ResponsesFields from "./responses/Fields.ts"
+import { ResponsesHandlers } from "./responses/Handlers.ts"
 
 const OPENAPI = "/openapi.json"
 const DOCS = "/docs"
 
 /** Told at `/v1/capabilities`. */
-const dialects = [ChatFields.dialect]
+const dialects = [ChatFields.dialect, ResponsesFields.dialect]
 
 const ApiRoutes = HttpLayerRouter.addHttpApi(Api, { openapiPath: OPENAPI }).pipe(
-  Layer.provide([OpenAiHandlers, OpsHandlers, InternalHandlers]),
+  Layer.provide([OpenAiHandlers, ResponsesHandlers, OpsHandlers, InternalHandlers]),
   Layer.provide(CapabilitiesHandlers(dialects)),
   Layer.provide([Auth.layer, Images.layerFromConfig])
 )

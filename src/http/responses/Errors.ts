@@ -1,0 +1,55 @@
+/**
+ * How clients of `/v1/responses` hear about failures: as every OpenAI client before the answer began, and in the
+ * response itself afterwards.
+ */
+import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import type { ChatError } from "../../domain/ChatError.ts"
+import * as OpenAi from "../OpenAiErrors.ts"
+
+export type Failure = OpenAi.Failure
+export { fromImage, fromIssue, fromRefusal, streamOptionsAlone, unsupported, withStatus } from "../OpenAiErrors.ts"
+
+export const noInput = OpenAi.invalid("input", "Missing required parameter: 'input'.", "missing_required_parameter")
+
+export const emptyInput = OpenAi.invalid("input", "input is empty")
+
+export const previousNotFound = OpenAi.invalid(
+  "previous_response_id",
+  "The previous response is not held here: send its input and output again.",
+  "previous_response_not_found"
+)
+
+export const notHeld: Failure = new OpenAi.Failure({
+  status: 404,
+  body: {
+    error: {
+      message: "No such response is held here.",
+      type: "invalid_request_error",
+      param: "response_id",
+      code: "response_not_found"
+    }
+  },
+  headers: {}
+})
+
+const fromChatError = (error: ChatError): Failure => {
+  const failure = OpenAi.fromChatError(error)
+  if (error._tag !== "ContextLengthExceeded") return failure
+  return new OpenAi.Failure({ ...failure, body: { error: { ...failure.body.error, param: "input" } } })
+}
+
+export const respond = (error: Failure | ChatError): HttpServerResponse.HttpServerResponse =>
+  OpenAi.respond(error._tag === "OpenAiFailure" ? error : fromChatError(error))
+
+export interface ResponseError {
+  readonly code: string
+  readonly message: string
+}
+
+/** Agents read the codes `rate_limit_exceeded`, with its "try again in", `insufficient_quota` and `context_length_exceeded`. */
+export const inResponse = (error: ChatError): ResponseError => {
+  const { code, message, type } = fromChatError(error).body.error
+  return error._tag === "Overloaded"
+    ? { code: "rate_limit_exceeded", message: `${message}. Please try again in ${error.retryAfter}s.` }
+    : { code: code ?? type, message }
+}

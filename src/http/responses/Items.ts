@@ -1,0 +1,140 @@
+/**
+ * The items of an input as the messages of a conversation.
+ */
+import { Either } from "effect"
+import type { Image, Message, Role, ToolCall } from "../../domain/Chat.ts"
+import type { Link, Loaded } from "../Images.ts"
+import { format as at, type Path } from "../Issues.ts"
+import * as Errors from "../OpenAiErrors.ts"
+import * as Kinds from "./Kinds.ts"
+import { type Content, type Item, kinds, type Loose } from "./Payload.ts"
+import * as Tools from "./Tools.ts"
+
+type Checked<A> = Kinds.Checked<A>
+
+/** The items of a request, after those of the response it goes on from. */
+export interface Turn {
+  /** They were read once and are good. */
+  readonly before: ReadonlyArray<Loose>
+  readonly now: ReadonlyArray<Loose>
+}
+
+export interface ReadOptions {
+  readonly pictures: Loaded
+  /** An item that is held here. */
+  readonly held: (id: string) => Loose | undefined
+  readonly named: ReadonlyArray<Tools.Named>
+  /** Told of each kind that is not known. */
+  readonly skip: (what: string) => void
+}
+
+const readItem = Kinds.reader("item", kinds.items)
+const readPart = Kinds.reader("part", kinds.parts)
+
+const roles: Record<Extract<Item, { role: string }>["role"], Role> = {
+  system: "system",
+  developer: "system",
+  user: "user",
+  assistant: "assistant"
+}
+
+const imageParam = (path: Path) => at([...path, "image_url"])
+
+/** Items of earlier turns have numbers below zero. */
+const numbered = ({ before, now }: Turn): ReadonlyArray<readonly [Loose, Path]> =>
+  [...before, ...now].map((item, i) => [item, ["input", i - before.length]] as const)
+
+const isLoose = (value: unknown): value is Loose => typeof value === "object" && value !== null
+
+/** Where the pictures of a request are; whether all else is right is not looked at. */
+export const links = (turn: Turn): ReadonlyArray<Link> =>
+  numbered(turn).flatMap(([item, path]) =>
+    ["content", "output"].flatMap((field) => {
+      const parts = item[field]
+      return !Array.isArray(parts)
+        ? []
+        : parts.flatMap((part: unknown, i): ReadonlyArray<Link> => {
+            if (!isLoose(part) || part["type"] !== "input_image" || typeof part["image_url"] !== "string") return []
+            return [{ param: imageParam([...path, field, i]), url: part["image_url"] }]
+          })
+    })
+  )
+
+const toImage = (pictures: Loaded, path: Path): Checked<Image> =>
+  Either.fromNullable(pictures.get(imageParam(path)), () =>
+    Errors.unsupported(imageParam(path), "Images are taken by 'image_url'; files are not held here.")
+  )
+
+interface Said {
+  readonly text: string
+  readonly images: ReadonlyArray<Image>
+}
+
+const toSaid = (content: Content, path: Path, { pictures, skip }: ReadOptions): Checked<Said> =>
+  Either.gen(function* () {
+    if (typeof content === "string") return { text: content, images: [] }
+    const texts: Array<string> = []
+    const images: Array<Image> = []
+    for (const [i, written] of content.entries()) {
+      const here = [...path, i]
+      const part = yield* readPart(written, Kinds.kindOf(written, "input_text"), here, skip)
+      if (part === undefined) continue
+      if (part.type === "input_image") images.push(yield* toImage(pictures, here))
+      else if (part.type === "refusal") texts.push(part.refusal)
+      else if (part.type === "input_file" || part.type === "input_audio") {
+        yield* Either.left(Errors.unsupported(at(here), `Parts of type '${part.type}' are not supported.`))
+      } else texts.push(part.text)
+    }
+    return { text: texts.join("\n"), images }
+  })
+
+/** An item without a type is a message, unless it is nothing but an id. */
+const kindOf = (item: Loose): string =>
+  Kinds.kindOf(item, "role" in item || !("id" in item) ? "message" : "item_reference")
+
+type Reference = Extract<Item, { id: string }>
+const isReference = (item: Item): item is Reference => "id" in item
+
+const notHeld = (path: Path): Errors.Failure =>
+  Errors.invalid(at([...path, "id"]), "No such item is held here: send it whole, as with 'store': false.")
+
+/** Calls join the assistant's message before them, as one turn. */
+class Conversation {
+  readonly messages: Array<Message> = []
+  private calls: Array<ToolCall> | undefined
+
+  say(role: Role, said: Said, toolCallId?: string): void {
+    const toolCalls: Array<ToolCall> = []
+    this.messages.push({ role, ...said, toolCalls, toolCallId })
+    this.calls = role === "assistant" ? toolCalls : undefined
+  }
+
+  call(call: ToolCall): void {
+    if (this.calls === undefined) this.say("assistant", { text: "", images: [] })
+    this.calls?.push(call)
+  }
+}
+
+export const toMessages = (turn: Turn, options: ReadOptions): Checked<ReadonlyArray<Message>> =>
+  Either.gen(function* () {
+    const { held, named, skip } = options
+    const conversation = new Conversation()
+    for (const [given, path] of numbered(turn)) {
+      let item = yield* readItem(given, kindOf(given), path, skip)
+      if (item !== undefined && isReference(item)) {
+        const found = held(item.id)
+        if (found === undefined) return yield* Either.left(notHeld(path))
+        item = yield* readItem(found, kindOf(found), path, skip)
+      }
+      if (item === undefined || isReference(item) || item.type === "reasoning") continue
+      if ("role" in item) {
+        conversation.say(roles[item.role], yield* toSaid(item.content ?? "", [...path, "content"], options))
+      } else if ("output" in item) {
+        conversation.say("tool", yield* toSaid(item.output, [...path, "output"], options), item.call_id)
+      } else {
+        const name = Tools.flatName(named, item.name, item.namespace)
+        conversation.call({ id: item.call_id, name, arguments: "input" in item ? item.input : item.arguments })
+      }
+    }
+    return conversation.messages
+  })

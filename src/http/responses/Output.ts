@@ -1,0 +1,132 @@
+/**
+ * Folds events into output items, and tells whoever listens what begins, grows and ends.
+ *
+ * Thoughts become a reasoning item, text a message, a call an item of its own; they never overlap.
+ */
+import type { ChatEvent, ToolCall } from "../../domain/Chat.ts"
+import * as WellFormed from "../WellFormed.ts"
+import type { OutputItem } from "./Resource.ts"
+import type { Named } from "./Tools.ts"
+
+export type Kind = "text" | "thought"
+
+/** Where an item stands in the answer. */
+export interface Place {
+  readonly id: string
+  readonly index: number
+}
+
+export interface Listener {
+  readonly began: (item: OutputItem, place: Place) => void
+  /** Of the message or the reasoning that began last. */
+  readonly grew: (kind: Kind, text: string) => void
+  readonly ended: (item: OutputItem, place: Place) => void
+}
+
+export interface OutputOptions {
+  /** A new id with this prefix. */
+  readonly newId: (prefix: "msg" | "rs" | "fc" | "ctc") => string
+  readonly named: ReadonlyArray<Named>
+  readonly listener?: Listener
+}
+
+type ItemStatus = "in_progress" | "completed" | "incomplete"
+
+export const textItem = (kind: Kind, id: string, status: ItemStatus, text: string): OutputItem =>
+  kind === "text"
+    ? {
+        id,
+        type: "message",
+        status,
+        role: "assistant",
+        content: status === "in_progress" ? [] : [{ type: "output_text", text, annotations: [], logprobs: [] }]
+      }
+    : {
+        id,
+        type: "reasoning",
+        summary: status === "in_progress" ? [] : [{ type: "summary_text", text }],
+        encrypted_content: null
+      }
+
+export interface Output {
+  readonly add: (event: ChatEvent) => void
+  /** What there is so far; an item that was not ended is `incomplete`. */
+  readonly items: () => ReadonlyArray<OutputItem>
+}
+
+export const make = ({ listener, named, newId }: OutputOptions): Output => {
+  const join = WellFormed.joiner<Kind>()
+  const byFlat = new Map(named.map((one) => [one.flat, one]))
+  const items: Array<OutputItem> = []
+  let open: (Place & { readonly kind: Kind }) | undefined
+  let text = ""
+
+  const begin = (kind: Kind) => {
+    open = { kind, id: newId(kind === "text" ? "msg" : "rs"), index: items.length }
+    text = ""
+    listener?.began(textItem(kind, open.id, "in_progress", ""), open)
+  }
+  const end = (status: "completed" | "incomplete") => {
+    if (open === undefined) return
+    const item = textItem(open.kind, open.id, status, text)
+    items.push(item)
+    listener?.ended(item, open)
+    open = undefined
+  }
+  const grow = (kind: Kind, piece: string) => {
+    if (piece === "") return
+    if (open?.kind !== kind) {
+      end("completed")
+      begin(kind)
+    }
+    text += piece
+    listener?.grew(kind, piece)
+  }
+  const release = () => {
+    const held = join.rest()
+    if (held !== undefined) grow(held.kind, held.text)
+  }
+  const say = (kind: Kind, piece: string) => {
+    const { before, text: now } = join.add(kind, piece)
+    if (before !== undefined) grow(before.kind, before.text)
+    grow(kind, now)
+  }
+  const toItem = ({ arguments: args, id, name: flat }: ToolCall) => {
+    const one = byFlat.get(flat)
+    const custom = one?.kind === "custom"
+    const { name, namespace } = one ?? { name: flat, namespace: undefined }
+    const called = { call_id: id, name, ...(namespace === undefined ? {} : { namespace }) }
+    const written = WellFormed.repair(args)
+    const item = (status: ItemStatus, whole: string): OutputItem =>
+      custom
+        ? { id: place.id, type: "custom_tool_call", status, ...called, input: whole }
+        : { id: place.id, type: "function_call", status, ...called, arguments: whole }
+    const place: Place = { id: newId(custom ? "ctc" : "fc"), index: items.length }
+    return { place, begun: item("in_progress", ""), done: item("completed", written) }
+  }
+
+  return {
+    add: (event) => {
+      switch (event._tag) {
+        case "TextDelta":
+          return say("text", event.text)
+        case "ThoughtDelta":
+          return say("thought", event.text)
+        case "ToolCall": {
+          release()
+          end("completed")
+          const { begun, done, place } = toItem(event.call)
+          items.push(done)
+          listener?.began(begun, place)
+          return listener?.ended(done, place)
+        }
+        case "Usage":
+          return
+        case "Finish":
+          release()
+          return end(event.reason === "length" ? "incomplete" : "completed")
+      }
+    },
+    items: () => (open === undefined ? items : [...items, textItem(open.kind, open.id, "incomplete", text)])
+  }
+}

@@ -1,0 +1,215 @@
+/**
+ * The body of a `/v1/responses` request: every field with its type and limits.
+ *
+ * Liberal on purpose: optional fields may be `null`, unknown ones are ignored, and so are kinds of items, parts and
+ * tools that are not known. Those are read one by one, by the tables below.
+ */
+import { JSONSchema, Schema } from "effect"
+import { efforts } from "../../domain/Chat.ts"
+
+const opt = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
+const between = (min: number, max: number) => Schema.Number.pipe(Schema.between(min, max))
+const integer = (min: number, max: number) => Schema.Int.pipe(Schema.between(min, max))
+const atMost = (max: number) => Schema.String.pipe(Schema.maxLength(max))
+const Loose = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+export type Loose = typeof Loose.Type
+
+/** Most of something in one request. A long agent session has thousands of items. */
+export const limits = { input: 16_384, tools: 256, metadata: 16 } as const
+
+/** Read loosely, described exactly. */
+const described = <A, I>(schema: Schema.Schema<A, I>) => {
+  const { $defs: _, $schema: __, ...jsonSchema } = JSONSchema.make(schema)
+  return Loose.annotations({ jsonSchema: { ...jsonSchema, type: "object" } })
+}
+
+const Text = { text: Schema.String }
+const parts = {
+  input_text: Schema.Struct({ type: Schema.Literal("input_text"), ...Text }),
+  output_text: Schema.Struct({ type: Schema.Literal("output_text"), ...Text }),
+  text: Schema.Struct({ type: Schema.Literal("text"), ...Text }),
+  refusal: Schema.Struct({ type: Schema.Literal("refusal"), refusal: Schema.String }),
+  input_image: Schema.Struct({
+    type: Schema.Literal("input_image"),
+    image_url: opt(Schema.String),
+    file_id: opt(Schema.String),
+    detail: opt(Schema.Literal("auto", "low", "high", "original"))
+  }),
+  input_file: Schema.Struct({ type: Schema.Literal("input_file") }),
+  input_audio: Schema.Struct({ type: Schema.Literal("input_audio") })
+} as const
+export type Part = (typeof parts)[keyof typeof parts]["Type"]
+
+const Part = described(
+  Schema.Union(parts.input_text, parts.output_text, parts.text, parts.refusal, parts.input_image, parts.input_file)
+)
+const Content = Schema.Union(Schema.String, Schema.Array(Part))
+export type Content = typeof Content.Type
+
+const items = {
+  message: Schema.Struct({
+    type: opt(Schema.Literal("message")),
+    role: Schema.Literal("user", "assistant", "system", "developer"),
+    content: Schema.NullOr(Content)
+  }),
+  function_call: Schema.Struct({
+    type: Schema.Literal("function_call"),
+    call_id: Schema.String,
+    name: Schema.String,
+    arguments: Schema.String,
+    namespace: opt(Schema.String)
+  }),
+  custom_tool_call: Schema.Struct({
+    type: Schema.Literal("custom_tool_call"),
+    call_id: Schema.String,
+    name: Schema.String,
+    input: Schema.String,
+    namespace: opt(Schema.String)
+  }),
+  function_call_output: Schema.Struct({
+    type: Schema.Literal("function_call_output"),
+    call_id: Schema.String,
+    output: Content
+  }),
+  custom_tool_call_output: Schema.Struct({
+    type: Schema.Literal("custom_tool_call_output"),
+    call_id: Schema.String,
+    output: Content
+  }),
+  reasoning: Schema.Struct({ type: Schema.Literal("reasoning"), summary: opt(Schema.Array(Loose)) }),
+  item_reference: Schema.Struct({ type: opt(Schema.Literal("item_reference")), id: Schema.String })
+} as const
+export type Item = (typeof items)[keyof typeof items]["Type"]
+
+const Item = described(
+  Schema.Union(
+    items.message,
+    items.function_call,
+    items.custom_tool_call,
+    items.function_call_output,
+    items.custom_tool_call_output,
+    items.reasoning
+  )
+)
+
+// MCP servers use dots and more than the 64 characters of the original rule.
+const ToolName = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_.-]{1,128}$/))
+
+const FunctionTool = Schema.Struct({
+  type: Schema.Literal("function"),
+  name: ToolName,
+  description: opt(Schema.String),
+  parameters: opt(Loose),
+  strict: opt(Schema.Boolean)
+})
+const CustomTool = Schema.Struct({
+  type: Schema.Literal("custom"),
+  name: ToolName,
+  description: opt(Schema.String),
+  format: opt(
+    Schema.Union(
+      Schema.Struct({ type: Schema.Literal("text") }),
+      Schema.Struct({
+        type: Schema.Literal("grammar"),
+        definition: Schema.String,
+        syntax: Schema.Literal("lark", "regex")
+      })
+    )
+  )
+})
+const NamespaceTool = Schema.Struct({
+  type: Schema.Literal("namespace"),
+  name: ToolName,
+  description: opt(Schema.String),
+  tools: Schema.Array(described(Schema.Union(FunctionTool, CustomTool))).pipe(Schema.maxItems(limits.tools))
+})
+
+/** What one tool of a request may be. */
+const tools = { function: FunctionTool, custom: CustomTool, namespace: NamespaceTool } as const
+export type FunctionTool = typeof FunctionTool.Type
+export type CustomTool = typeof CustomTool.Type
+export type Tool = (typeof tools)[keyof typeof tools]["Type"]
+
+/** How each kind of a thing is read; a kind that is not in its table is skipped. */
+export const kinds = { parts, items, tools }
+
+const NamedTool = Schema.Struct({
+  type: Schema.Literal("function", "custom"),
+  name: Schema.String,
+  namespace: opt(Schema.String)
+})
+export type NamedTool = typeof NamedTool.Type
+
+const ToolChoice = Schema.Union(
+  Schema.Literal("none", "auto", "required"),
+  NamedTool,
+  Schema.Struct({
+    type: Schema.Literal("allowed_tools"),
+    mode: Schema.Literal("auto", "required"),
+    tools: Schema.Array(Loose).pipe(Schema.minItems(1), Schema.maxItems(limits.tools))
+  })
+)
+
+const Format = Schema.Union(
+  Schema.Struct({ type: Schema.Literal("text") }),
+  Schema.Struct({ type: Schema.Literal("json_object") }),
+  Schema.Struct({
+    type: Schema.Literal("json_schema"),
+    name: Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_-]{1,64}$/)),
+    description: opt(Schema.String),
+    schema: Loose,
+    strict: opt(Schema.Boolean)
+  })
+)
+
+const Metadata = Schema.Record({ key: Schema.String, value: atMost(512) }).pipe(
+  Schema.filter((pairs) => Object.keys(pairs).length <= limits.metadata, {
+    jsonSchema: { maxProperties: limits.metadata }
+  }),
+  Schema.filter((pairs) => Object.keys(pairs).every((name) => name.length <= 64), {
+    jsonSchema: { propertyNames: { maxLength: 64 } }
+  })
+)
+
+export const ResponsesRequest = Schema.Struct({
+  model: atMost(256).pipe(Schema.minLength(1)),
+  input: opt(Schema.Union(Schema.String, Schema.Array(Item).pipe(Schema.maxItems(limits.input)))),
+  instructions: opt(Schema.String),
+  stream: opt(Schema.Boolean),
+  stream_options: opt(Schema.Struct({ include_obfuscation: opt(Schema.Boolean) })),
+  tools: opt(
+    Schema.Array(described(Schema.Union(FunctionTool, CustomTool, NamespaceTool))).pipe(Schema.maxItems(limits.tools))
+  ),
+  tool_choice: opt(ToolChoice),
+  parallel_tool_calls: opt(Schema.Boolean),
+  max_output_tokens: opt(integer(1, Number.MAX_SAFE_INTEGER)),
+  max_tool_calls: opt(integer(1, Number.MAX_SAFE_INTEGER)),
+  temperature: opt(between(0, 2)),
+  top_p: opt(between(0, 1)),
+  top_logprobs: opt(integer(0, 20)),
+  text: opt(Schema.Struct({ format: opt(Format), verbosity: opt(Schema.Literal("low", "medium", "high")) })),
+  reasoning: opt(
+    Schema.Struct({
+      effort: opt(Schema.Literal(...efforts)),
+      summary: opt(Schema.Literal("auto", "concise", "detailed", "none")),
+      generate_summary: opt(Schema.String)
+    })
+  ),
+  include: opt(Schema.Array(Schema.String)),
+  metadata: opt(Metadata),
+  store: opt(Schema.Boolean),
+  previous_response_id: opt(Schema.String),
+  conversation: opt(Schema.Union(Schema.String, Loose)),
+  prompt: opt(Loose),
+  background: opt(Schema.Boolean),
+  truncation: opt(Schema.Literal("auto", "disabled")),
+  service_tier: opt(Schema.Literal("auto", "default", "flex", "scale", "priority", "fast")),
+  user: opt(Schema.String),
+  safety_identifier: opt(atMost(64)),
+  prompt_cache_key: opt(Schema.String),
+  prompt_cache_options: opt(Loose),
+  prompt_cache_retention: opt(Schema.String),
+  moderation: opt(Loose),
+  context_management: opt(Schema.Unknown)
+}).annotations({ identifier: "ResponsesRequest" })
+export type ResponsesRequest = typeof ResponsesRequest.Type
