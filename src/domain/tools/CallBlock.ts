@@ -1,0 +1,229 @@
+/**
+ * Reads one `<tool_call>…</tool_call>`, or a bare function, as it comes, and cuts it into its calls.
+ */
+import type { Tool } from "../Chat.ts"
+import * as JsonSpan from "./JsonSpan.ts"
+import { begun, CALL, CALL_END, FUNCTION, isBlank, LESS, LF } from "./Markup.ts"
+import * as XmlCall from "./XmlCall.ts"
+
+/** One call, or what should have been one, as the model wrote it. */
+export type Piece =
+  | { readonly _tag: "Json"; readonly text: string }
+  | {
+      readonly _tag: "Xml"
+      readonly text: string
+      readonly name: string
+      readonly parameters: ReadonlyArray<readonly [key: string, value: string]>
+      /** The text ended within the last value, and nothing tells whether it is whole. */
+      readonly cut: boolean
+    }
+  | { readonly _tag: "Broken"; readonly text: string; readonly detail: string }
+
+export interface CallBlock {
+  /** Takes what belongs to the block, from `from` on; gives the place of the rest. */
+  readonly read: (text: string, from: number) => number
+  /** "not": it was no call after all. */
+  readonly status: () => "open" | "done" | "not" | "over"
+  /** All that was read. */
+  readonly raw: () => string
+  /** Of `raw`, where the block ended; what follows was read to see that. */
+  readonly used: () => number
+  readonly pieces: () => ReadonlyArray<Piece>
+  /** At the end of the text; false: it is unclosed. */
+  readonly close: () => boolean
+  /** Nothing but a name that is still being written. */
+  readonly isVague: () => boolean
+}
+
+export interface Options {
+  /** Bare: begins with `<function=`, and ends with the function. */
+  readonly bare: boolean
+  /** The marker stood where a line began. */
+  readonly atLine: boolean
+  readonly maxLength: number
+  /** The declared tool of exactly this name, else of this name in another case, if it is the only one. */
+  readonly find: (name: string) => Tool | undefined
+  /** Some declared name begins like this. */
+  readonly mayBecome: (name: string) => boolean
+}
+
+const OPENERS = new Set([123, 91]) // { [
+const TICK = 96
+const JUNK = new Set([44, 125, 93, TICK]) // , } ] `
+const MAX_INFO = 32
+const BODIES = [FUNCTION, CALL_END, CALL]
+
+type Mark = { readonly from: number; readonly to: number } & (
+  | { readonly _tag: "Json" }
+  | { readonly _tag: "Xml"; readonly call: XmlCall.XmlCall }
+  | { readonly _tag: "Broken"; readonly detail: string }
+)
+
+export const make = ({ atLine, bare, find, maxLength, mayBecome }: Options): CallBlock => {
+  const opener = bare ? FUNCTION : CALL
+  const parts = [opener]
+  let length = opener.length
+  let state: "lead" | "info" | "json" | "xml" | "next" | "lost" = bare ? "xml" : "lead"
+  let status: "open" | "done" | "not" | "over" = "open"
+  let used = 0
+  let from = 0
+  let tag = ""
+  let newline = false
+  let json = JsonSpan.make()
+  let xml = XmlCall.make()
+  const marks: Array<Mark> = []
+  let whole: string | undefined
+
+  const done = (end: number) => {
+    status = "done"
+    used = end
+  }
+  const lost = () => {
+    state = "lost"
+    tag = ""
+  }
+  const beginXml = (at: number) => {
+    state = "xml"
+    from = at + 1 - FUNCTION.length
+    xml = XmlCall.make()
+  }
+  const endOf = (next: number) => marks.at(-1)?.to ?? next
+
+  /** Between the opener and a body, and between bodies. */
+  const outside = (code: number, at: number) => {
+    if (tag === "" && isBlank(code)) {
+      if (code === LF) newline = true
+      return
+    }
+    const next = tag + String.fromCharCode(code)
+    const marker = begun(next, BODIES)
+    if (marker !== undefined) {
+      tag = marker === next ? "" : next
+      if (tag !== "") return
+      if (marker === FUNCTION) beginXml(at)
+      else if (marker === CALL_END) done(at + 1)
+      else if (state === "next") done(endOf(at))
+      return
+    }
+    if (tag === "" && OPENERS.has(code)) {
+      state = "json"
+      from = at
+      json = JsonSpan.make()
+      json.step(code)
+    } else if (state === "next") {
+      if (tag !== "" || !JUNK.has(code)) done(endOf(at))
+    } else if (tag === "" && code === TICK) {
+      state = "info"
+      from = at
+    } else if (atLine && newline) lost()
+    else status = "not"
+  }
+
+  const inJson = (code: number, at: number) => {
+    if (tag !== "" || (code === LESS && !json.inString())) {
+      const next = tag + String.fromCharCode(code)
+      const marker = begun(next, [CALL_END, CALL])
+      tag = marker === undefined || marker === next ? "" : next
+      if (marker === undefined) json.step(code)
+      else if (marker === next) {
+        const to = at + 1 - marker.length
+        marks.push({ _tag: "Json", from, to })
+        done(marker === CALL_END ? at + 1 : to)
+      }
+      return
+    }
+    const what = json.step(code)
+    if (what === "deep") lost()
+    else if (what === "end") {
+      marks.push({ _tag: "Json", from, to: at + 1 })
+      state = "next"
+    }
+  }
+
+  const inXml = (code: number, at: number) => {
+    const named = xml.isNamed()
+    const what = xml.step(code, at)
+    if (bare && !named && (xml.isNamed() ? find(xml.name()) === undefined : !mayBecome(xml.name()))) status = "not"
+    else if (what === "broken") {
+      if (bare) status = "not"
+      else lost()
+    } else if (what === "end" || what === "next") {
+      const to = what === "end" ? at + 1 : at + 1 - CALL.length
+      marks.push({ _tag: "Xml", from, to, call: xml })
+      if (bare || what === "next") done(to)
+      else state = "next"
+    }
+  }
+
+  const inLost = (code: number, at: number) => {
+    const next = tag + String.fromCharCode(code)
+    const marker = begun(next, [CALL_END])
+    tag = marker !== undefined ? next : code === LESS ? "<" : ""
+    if (marker !== next) return
+    marks.push({ _tag: "Broken", from: endOf(0), to: at + 1, detail: "it is neither JSON nor a function" })
+    done(at + 1)
+  }
+
+  const step = (code: number, at: number) => {
+    if (state === "xml") inXml(code, at)
+    else if (state === "json") inJson(code, at)
+    else if (state === "lost") inLost(code, at)
+    else if (state !== "info") outside(code, at)
+    else if (code === LF) state = "lead"
+    else if (OPENERS.has(code)) {
+      state = "lead"
+      outside(code, at)
+    } else if (at - from > MAX_INFO) lost()
+  }
+
+  const raw = () => {
+    whole ??= parts.join("")
+    return whole
+  }
+
+  return {
+    read: (text, start) => {
+      let at = start
+      const room = maxLength - length
+      while (at < text.length && status === "open") {
+        if (at - start >= room) {
+          status = "over"
+          break
+        }
+        step(text.charCodeAt(at), length + at - start)
+        at++
+      }
+      parts.push(text.slice(start, at))
+      length += at - start
+      return at
+    },
+    status: () => status,
+    raw,
+    used: () => used,
+    pieces: () => {
+      const text = raw().slice(0, used)
+      // Where every line ends so, it is the way of the wire, not a part of the values.
+      const crlf = text.includes("\r\n") && !/(?:^|[^\r])\n/.test(text)
+      const plain = (value: string) => (crlf ? value.replaceAll("\r\n", "\n") : value)
+      return marks.map((mark): Piece => {
+        const own = text.slice(mark.from, mark.to)
+        if (mark._tag === "Json") return { _tag: "Json", text: own }
+        if (mark._tag === "Broken") return { _tag: "Broken", text: own, detail: mark.detail }
+        return {
+          _tag: "Xml",
+          text: own,
+          name: mark.call.name(),
+          parameters: mark.call.spans().map((one) => [one.key, XmlCall.unwrap(plain(text.slice(one.from, one.to)))]),
+          cut: mark.call.isCut()
+        }
+      })
+    },
+    close: () => {
+      if (state === "xml" && xml.close(raw())) marks.push({ _tag: "Xml", from, to: length, call: xml })
+      else if (state !== "next") return false
+      done(length)
+      return true
+    },
+    isVague: () => bare && !xml.isNamed()
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * The arguments of a call as its tool wants them: parsed, repaired once, typed and validated by the tool's schema.
+ */
+import { Either } from "effect"
+import type { Tool } from "../Chat.ts"
+import * as JsonSchemas from "../JsonSchemas.ts"
+import * as JsonRepair from "./JsonRepair.ts"
+import * as ParameterType from "./ParameterType.ts"
+
+/** Why arguments are none. */
+export interface Fault {
+  readonly reason: "unparsable" | "invalid_arguments"
+  /** For the model: which rule is broken where, without values. */
+  readonly detail: string
+  /** The arguments all the same, as JSON text of an object, when they are at least that. */
+  readonly arguments: string | undefined
+}
+
+type Values = Readonly<Record<string, unknown>>
+
+const isObject = (value: unknown): value is Values =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const unparsable = (detail: string): Fault => ({ reason: "unparsable", detail, arguments: undefined })
+
+const acceptAll: JsonSchemas.Validate = () => []
+const validators = new WeakMap<object, JsonSchemas.Validate>()
+
+/** A schema that is none accepts every object: the edge refuses those, so only an embedder's can come here. */
+const validatorOf = ({ parameters }: Tool): JsonSchemas.Validate => {
+  const known = validators.get(parameters)
+  if (known !== undefined) return known
+  const made = Either.getOrElse(JsonSchemas.validator(parameters, { coerce: true, prune: true }), () => acceptAll)
+  validators.set(parameters, made)
+  return made
+}
+
+const written = (value: unknown): Either.Either<string, Fault> =>
+  Either.try({ try: () => JSON.stringify(value), catch: () => unparsable("it is nested too deeply") })
+
+const validated = (value: Values, tool: Tool): Either.Either<string, Fault> => {
+  const errors = validatorOf(tool)(value)
+  return Either.flatMap(written(value), (text) =>
+    errors.length === 0
+      ? Either.right(text)
+      : Either.left({ reason: "invalid_arguments", detail: errors.join("; "), arguments: text })
+  )
+}
+
+const free = (input: unknown): Either.Either<string, Fault> =>
+  typeof input === "string"
+    ? Either.right(input)
+    : Either.left({ reason: "invalid_arguments", detail: 'it needs one text, "input"', arguments: undefined })
+
+/** `value`: what stood at `arguments`: an object, a text that holds one, or nothing for a tool that needs nothing. */
+export const fromJson = (value: unknown, tool: Tool): Either.Either<string, Fault> => {
+  if (tool.kind === "custom") {
+    if (typeof value !== "string") return free(isObject(value) ? value["input"] : undefined)
+    const inner = Either.getOrUndefined(Either.try(() => JSON.parse(value) as unknown))
+    return free(isObject(inner) && typeof inner["input"] === "string" ? inner["input"] : value)
+  }
+  if (value === undefined || value === null || value === "") return validated({}, tool)
+  const parsed = typeof value === "string" ? JsonRepair.parse(value) : Either.right(value)
+  if (Either.isLeft(parsed)) return Either.left(unparsable(`the arguments: ${parsed.left}`))
+  return isObject(parsed.right)
+    ? validated(parsed.right, tool)
+    : Either.left({ reason: "invalid_arguments", detail: "the arguments must be an object", arguments: undefined })
+}
+
+/** Raw texts by key, typed by what the schema says about each. */
+export const fromXml = (
+  parameters: ReadonlyArray<readonly [key: string, value: string]>,
+  tool: Tool
+): Either.Either<string, Fault> => {
+  if (tool.kind === "custom") return free(parameters.find(([key]) => key === "input")?.[1])
+  const root = tool.parameters
+  const typed = parameters.map(([key, value]) => {
+    const allowed = ParameterType.kinds(ParameterType.schemaOf(key, root), root)
+    return [key, ParameterType.read(value, allowed)] as const
+  })
+  // Defines each key as the object's own, `__proto__` too.
+  return validated(Object.fromEntries(typed), tool)
+}
+
+/** True when the schema wants something else than text for this key, so that half of it would not pass. */
+export const isTyped = (key: string, tool: Tool): boolean => {
+  if (tool.kind === "custom") return false
+  const allowed = ParameterType.kinds(ParameterType.schemaOf(key, tool.parameters), tool.parameters)
+  return allowed.size > 0 && !allowed.has("string")
+}

@@ -1,0 +1,110 @@
+/**
+ * What a model wrote as calls: each one either a call that its tool accepts, or a problem with its reason.
+ */
+import { randomBytes } from "node:crypto"
+import { Either } from "effect"
+import type { Tool, ToolCall } from "../Chat.ts"
+import type { CallBlock, Piece } from "./CallBlock.ts"
+import * as JsonRepair from "./JsonRepair.ts"
+import { CALL, CALL_END } from "./Markup.ts"
+import * as ToolArguments from "./ToolArguments.ts"
+import type { ToolCatalog } from "./ToolCatalog.ts"
+
+export interface Problem {
+  readonly reason: "unknown_tool" | "unparsable" | "invalid_arguments" | "unclosed"
+  /** As the model wrote it, markup included. */
+  readonly raw: string
+  readonly name?: string
+  readonly tool?: Tool
+  /** What is wrong, in words for the model. */
+  readonly detail: string
+  /** The call all the same, for a tool that takes what breaks its schema; absent when the tool is strict. */
+  readonly call?: ToolCall
+}
+
+export type Outcome =
+  | { readonly _tag: "Call"; readonly call: ToolCall; readonly tool: Tool }
+  | { readonly _tag: "Problem"; readonly problem: Problem }
+
+const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+/** `call_` and 24 random letters and digits. */
+export const newId = (): string => {
+  let id = "call_"
+  while (id.length < 29) {
+    // Above the last multiple of 62 a byte would favour some letters.
+    for (const byte of randomBytes(32)) if (byte < 248 && id.length < 29) id += ALPHABET[byte % 62]
+  }
+  return id
+}
+
+const trouble = (problem: Problem): Outcome => ({ _tag: "Problem", problem })
+
+interface Context {
+  readonly catalog: ToolCatalog
+  readonly newId: () => string
+}
+
+const outcome = (
+  name: string,
+  raw: string,
+  { catalog, newId }: Context,
+  read: (tool: Tool) => Either.Either<string, ToolArguments.Fault>
+): Outcome => {
+  const tool = catalog.find(name)
+  if (tool === undefined) {
+    return trouble({ reason: "unknown_tool", raw, name: name.slice(0, 256), detail: "there is no tool of this name" })
+  }
+  const result = read(tool)
+  const call = (args: string): ToolCall => ({ id: newId(), name: tool.name, arguments: args })
+  if (Either.isRight(result)) return { _tag: "Call", call: call(result.right), tool }
+  const { arguments: args, detail, reason } = result.left
+  const passed = args === undefined || tool.strict ? {} : { call: call(args) }
+  return trouble({ reason, raw, name: tool.name, tool, detail, ...passed })
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const fromItem = (item: unknown, raw: string, context: Context): Outcome => {
+  if (!isRecord(item) || typeof item["name"] !== "string") {
+    return trouble({ reason: "unparsable", raw, detail: 'it has no "name"' })
+  }
+  const args = Object.hasOwn(item, "arguments") ? item["arguments"] : item["parameters"]
+  return outcome(item["name"], raw, context, (tool) => ToolArguments.fromJson(args, tool))
+}
+
+const wrap = (text: string) => `${CALL}\n${text}\n${CALL_END}`
+
+const fromPiece = (piece: Piece, raw: string, context: Context): ReadonlyArray<Outcome> => {
+  if (piece._tag === "Broken") return [trouble({ reason: "unparsable", raw, detail: piece.detail })]
+  if (piece._tag === "Xml") {
+    const { cut, name, parameters } = piece
+    const last = parameters.at(-1)?.[0] ?? ""
+    const tool = context.catalog.find(name)
+    if (cut && tool !== undefined && !ToolArguments.isTyped(last, tool)) {
+      return [trouble({ reason: "unclosed", raw, name: tool.name, tool, detail: "the call has no end" })]
+    }
+    return [outcome(name, raw, context, (tool) => ToolArguments.fromXml(parameters, tool))]
+  }
+  const parsed = JsonRepair.parse(piece.text)
+  if (Either.isLeft(parsed)) return [trouble({ reason: "unparsable", raw, detail: parsed.left })]
+  const value = parsed.right
+  if (!Array.isArray(value)) return [fromItem(value, raw, context)]
+  if (value.length === 0) return [trouble({ reason: "unparsable", raw, detail: "it holds no call" })]
+  // The depth of what was read here is bounded, so it can be written.
+  const own = (item: unknown) => (value.length === 1 ? raw : wrap(JSON.stringify(item)))
+  return value.map((item: unknown) => fromItem(item, own(item), context))
+}
+
+/** In the order the model wrote them. */
+export const resolve = (block: CallBlock, context: Context): ReadonlyArray<Outcome> => {
+  const raw = block.raw().slice(0, block.used())
+  const pieces = block.pieces()
+  if (pieces.length === 0) return [trouble({ reason: "unparsable", raw, detail: "it holds no call" })]
+  return pieces.flatMap((piece) => fromPiece(piece, pieces.length === 1 ? raw : wrap(piece.text), context))
+}
+
+/** The block never ended. */
+export const unclosed = (block: CallBlock): Outcome =>
+  trouble({ reason: "unclosed", raw: block.raw(), detail: "the call has no end" })

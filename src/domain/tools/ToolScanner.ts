@@ -1,0 +1,319 @@
+/**
+ * Finds calls in an answer that comes by pieces, and lets everything else through as it comes.
+ *
+ * Held back is only what may become a marker, line ends (a call may follow, and take them away), and what is in a
+ * call. Where the pieces were cut does not matter.
+ */
+import type { ToolCall, Toolset } from "../Chat.ts"
+import * as CallBlock from "./CallBlock.ts"
+import * as CodeSpan from "./CodeSpan.ts"
+import * as FenceHold from "./FenceHold.ts"
+import {
+  begun,
+  CALL,
+  CALL_END,
+  CR,
+  FUNCTION,
+  FUNCTION_END,
+  isBlank,
+  LESS,
+  LF,
+  THINK,
+  THINK_END,
+  TICK,
+  TILDE
+} from "./Markup.ts"
+import * as ToolCalls from "./ToolCalls.ts"
+import * as ToolCatalog from "./ToolCatalog.ts"
+
+export interface Options {
+  readonly toolset: Toolset
+  readonly newId?: () => string
+  readonly maxCalls?: number
+  /** Longest call, in characters without its frame; a longer one is text. */
+  readonly maxBody?: number
+}
+
+export interface Out {
+  readonly text: (text: string) => void
+  readonly call: (call: ToolCall) => void
+  /** Not taken as a call; the receiver decides what becomes of it. */
+  readonly invalid: (problem: ToolCalls.Problem) => void
+  /** Enough calls: all that follows is ignored. */
+  readonly full: () => void
+}
+
+export interface ToolScanner {
+  readonly push: (text: string) => void
+  /** `cut`: the text was ended by a limit, so that an open call is none. */
+  readonly end: (cut: boolean) => void
+}
+
+/** Names and markers around a body. */
+const FRAME = 4096
+/** Line ends held before a call, of which two separate. */
+const MAX_LINE_ENDS = 4
+/** Blanks held after a call. */
+const MAX_BLANK = 1024
+/** Fences with something like a call in them that turned out to be examples; after them every fence is text. */
+const MAX_HOLDS = 8
+/** After so many calls that were none, the rest is text. */
+const MAX_INVALID = 32
+
+const IN_LINE = [CALL, THINK]
+const AT_LINE = [CALL, THINK, FUNCTION]
+const AFTER_CALL = [CALL, THINK, FUNCTION, CALL_END]
+
+export const make = (options: Options, out: Out): ToolScanner => {
+  const { maxBody = 1 << 20, maxCalls = 32, newId = ToolCalls.newId, toolset } = options
+  const catalog = ToolCatalog.make(toolset)
+  const limit = toolset.parallel ? maxCalls : 1
+  const maxLength = maxBody + FRAME
+  const code = CodeSpan.make()
+
+  let mode: "text" | "think" | "call" | "fence" | "skim" | "done" | "off" = catalog.isActive ? "text" : "off"
+  /** Text that goes out with the end of this piece, or before the next call. */
+  let ready = ""
+  let sent = false
+  let calls = 0
+  let invalid = 0
+  /** Blanks that a call would take away. */
+  let blank = ""
+  let afterCall = false
+  let tag = ""
+  let markers = IN_LINE
+  let block: CallBlock.CallBlock | undefined
+  let bare = false
+  let fence: FenceHold.FenceHold | undefined
+  let failedHolds = 0
+  let mayHold = true
+
+  const say = (text: string) => {
+    if (text === "") return
+    // Blanks between calls, and before the first text, are nobody's.
+    ready += afterCall && !sent ? text : blank + text
+    blank = ""
+    afterCall = false
+    sent = true
+  }
+  const sayBlank = (char: string) => {
+    blank += char
+    if (afterCall && blank.length > MAX_BLANK) {
+      const text = blank
+      blank = ""
+      say(text)
+    } else if (!afterCall && blank.length > MAX_LINE_ENDS) {
+      ready += blank[0]!
+      blank = blank.slice(1)
+    }
+  }
+  const flush = () => {
+    const text = ready
+    ready = ""
+    if (text !== "") out.text(text)
+  }
+
+  const begin = (isBare: boolean, atLine: boolean) =>
+    CallBlock.make({ bare: isBare, atLine, maxLength, find: catalog.find, mayBecome: catalog.mayBecome })
+  const resolve = (one: CallBlock.CallBlock) => ToolCalls.resolve(one, { catalog, newId })
+
+  const report = (outcomes: ReadonlyArray<ToolCalls.Outcome>) => {
+    blank = ""
+    flush()
+    for (const one of outcomes) {
+      if (one._tag === "Problem") {
+        invalid++
+        if (one.problem.tool === undefined || catalog.isWanted(one.problem.tool)) out.invalid(one.problem)
+      } else if (catalog.isWanted(one.tool)) {
+        out.call(one.call)
+        if (++calls === limit) {
+          mode = "done"
+          out.full()
+          return
+        }
+      }
+    }
+    mode = invalid < MAX_INVALID ? "text" : "off"
+    afterCall = true
+    code.reset()
+  }
+
+  /** Scans what was read in vain: its first character as text, the rest anew. */
+  const again = (raw: string) => {
+    mode = "text"
+    say(raw[0]!)
+    feed(raw.slice(1))
+  }
+
+  const endBlock = () => {
+    const one = block!
+    const status = one.status()
+    block = undefined
+    if (status === "not") again(one.raw())
+    else if (status === "over") {
+      say(one.raw())
+      mode = "skim"
+      tag = ""
+    } else {
+      report(resolve(one))
+      feed(one.raw().slice(one.used()))
+    }
+  }
+
+  const endFence = () => {
+    const one = fence!
+    fence = undefined
+    if (one.isCostly()) failedHolds++
+    mode = "text"
+    mayHold = false
+    feed(one.raw())
+  }
+
+  const enter = (marker: string) => {
+    tag = ""
+    if (marker === CALL_END) return
+    if (marker === THINK) {
+      say(THINK)
+      mode = "think"
+      return
+    }
+    bare = marker === FUNCTION
+    block = begin(bare, markers !== IN_LINE)
+    mode = "call"
+  }
+
+  /** One character of a marker, or the end of the hope that it is one; false: look at it again. */
+  const tagged = (char: string): boolean => {
+    const next = tag + char
+    const marker = begun(next, markers)
+    if (marker === undefined) {
+      const text = tag
+      tag = ""
+      say(text)
+      return false
+    }
+    tag = next
+    if (marker === next) enter(marker)
+    return true
+  }
+
+  const beginsFence = (unit: number) =>
+    mayHold && (unit === TICK || unit === TILDE) && failedHolds < MAX_HOLDS && code.lineBegins() && !code.inside()
+
+  const text = (piece: string, from: number): number => {
+    let at = from
+    let start = from
+    const upTo = (end: number) => {
+      say(piece.slice(start, end))
+      start = end
+    }
+    while (at < piece.length) {
+      if (tag !== "") {
+        if (tagged(piece[at]!)) at++
+        start = at
+        if (mode !== "text") return at
+        continue
+      }
+      const unit = piece.charCodeAt(at)
+      const plain = unit !== LESS && unit !== LF && unit !== CR && unit !== TICK && unit !== TILDE
+      if (plain && blank === "" && !afterCall && code.isIdle()) {
+        at++
+        continue
+      }
+      if (beginsFence(unit)) {
+        upTo(at)
+        fence = FenceHold.make({ mark: unit, block: (isBare) => begin(isBare, true), resolve, maxLength })
+        mode = "fence"
+        return at
+      }
+      mayHold = true
+      const zero = code.columnZero()
+      const isLineEnd = unit === LF || unit === CR
+      if (isLineEnd || (afterCall && blank.length < MAX_BLANK && isBlank(unit))) {
+        upTo(at)
+        sayBlank(piece[at]!)
+        if (unit === LF) code.step(unit)
+        start = ++at
+        continue
+      }
+      code.step(unit)
+      if (unit === LESS && !code.inside()) {
+        upTo(at)
+        markers = afterCall ? AFTER_CALL : zero ? AT_LINE : IN_LINE
+        tag = "<"
+        start = ++at
+        continue
+      }
+      at++
+      upTo(at)
+    }
+    upTo(at)
+    return at
+  }
+
+  /** Lets text through up to the marker that ends a state, and with it. */
+  const through = (piece: string, from: number, end: string): number => {
+    for (let at = from; at < piece.length; at++) {
+      const unit = piece.charCodeAt(at)
+      if (tag === "" && unit !== LESS) continue
+      const next = tag + piece[at]
+      tag = end.startsWith(next) ? next : unit === LESS ? "<" : ""
+      if (tag !== end) continue
+      tag = ""
+      mode = "text"
+      code.reset()
+      say(piece.slice(from, at + 1))
+      return at + 1
+    }
+    say(piece.slice(from))
+    return piece.length
+  }
+
+  const feed = (piece: string): void => {
+    let at = 0
+    while (at < piece.length && mode !== "done") {
+      if (mode === "text") at = text(piece, at)
+      else if (mode === "think") at = through(piece, at, THINK_END)
+      else if (mode === "skim") at = through(piece, at, bare ? FUNCTION_END : CALL_END)
+      else if (mode === "call") {
+        at = block!.read(piece, at)
+        if (block!.status() !== "open") endBlock()
+      } else if (mode === "fence") {
+        at = fence!.read(piece, at)
+        if (!fence!.isOpen()) endFence()
+      } else {
+        say(piece.slice(at))
+        at = piece.length
+      }
+    }
+  }
+
+  const endCall = (cut: boolean) => {
+    const one = block!
+    block = undefined
+    if (cut || one.isVague()) {
+      mode = "text"
+      say(one.raw())
+    } else report(one.close() ? resolve(one) : [ToolCalls.unclosed(one)])
+  }
+
+  return {
+    push: (piece) => {
+      feed(piece)
+      flush()
+    },
+    end: (cut) => {
+      while (mode === "fence") {
+        const outcomes = cut ? undefined : fence!.close()
+        if (outcomes === undefined) endFence()
+        else report(outcomes)
+      }
+      if (mode === "call") endCall(cut)
+      if (mode === "done") return
+      if (mode === "text") say(tag)
+      if (!afterCall) ready += blank
+      mode = "done"
+      flush()
+    }
+  }
+}
