@@ -23,6 +23,7 @@ import {
   TICK,
   TILDE
 } from "./Markup.ts"
+import * as PendingText from "./PendingText.ts"
 import * as ToolCalls from "./ToolCalls.ts"
 import * as ToolCatalog from "./ToolCatalog.ts"
 
@@ -51,10 +52,6 @@ export interface ToolScanner {
 
 /** Names and markers around a body. */
 const FRAME = 4096
-/** Line ends held before a call, of which two separate. */
-const MAX_LINE_ENDS = 4
-/** Blanks held after a call. */
-const MAX_BLANK = 1024
 /** Fences with something like a call in them that turned out to be examples; after them every fence is text. */
 const MAX_HOLDS = 8
 /** After so many calls that were none, the rest is text. */
@@ -70,16 +67,12 @@ export const make = (options: Options, out: Out): ToolScanner => {
   const limit = toolset.parallel ? maxCalls : 1
   const maxLength = maxBody + FRAME
   const code = CodeSpan.make()
+  const pending = PendingText.make(out.text)
+  const { say } = pending
 
   let mode: "text" | "think" | "call" | "fence" | "skim" | "done" | "off" = catalog.isActive ? "text" : "off"
-  /** Text that goes out with the end of this piece, or before the next call. */
-  let ready = ""
-  let sent = false
   let calls = 0
   let invalid = 0
-  /** Blanks that a call would take away. */
-  let blank = ""
-  let afterCall = false
   let tag = ""
   let markers = IN_LINE
   let block: CallBlock.CallBlock | undefined
@@ -88,38 +81,13 @@ export const make = (options: Options, out: Out): ToolScanner => {
   let failedHolds = 0
   let mayHold = true
 
-  const say = (text: string) => {
-    if (text === "") return
-    // Blanks between calls, and before the first text, are nobody's.
-    ready += afterCall && !sent ? text : blank + text
-    blank = ""
-    afterCall = false
-    sent = true
-  }
-  const sayBlank = (char: string) => {
-    blank += char
-    if (afterCall && blank.length > MAX_BLANK) {
-      const text = blank
-      blank = ""
-      say(text)
-    } else if (!afterCall && blank.length > MAX_LINE_ENDS) {
-      ready += blank[0]!
-      blank = blank.slice(1)
-    }
-  }
-  const flush = () => {
-    const text = ready
-    ready = ""
-    if (text !== "") out.text(text)
-  }
-
   const begin = (isBare: boolean, atLine: boolean) =>
     CallBlock.make({ bare: isBare, atLine, maxLength, find: catalog.find, mayBecome: catalog.mayBecome })
   const resolve = (one: CallBlock.CallBlock) => ToolCalls.resolve(one, { catalog, newId })
 
   const report = (outcomes: ReadonlyArray<ToolCalls.Outcome>) => {
-    blank = ""
-    flush()
+    if (outcomes[0]?._tag === "Problem") pending.beforeProblem()
+    else pending.beforeCall()
     for (const one of outcomes) {
       if (one._tag === "Problem") {
         invalid++
@@ -134,7 +102,7 @@ export const make = (options: Options, out: Out): ToolScanner => {
       }
     }
     mode = invalid < MAX_INVALID ? "text" : "off"
-    afterCall = true
+    pending.afterCall()
     code.reset()
   }
 
@@ -216,7 +184,7 @@ export const make = (options: Options, out: Out): ToolScanner => {
       }
       const unit = piece.charCodeAt(at)
       const plain = unit !== LESS && unit !== LF && unit !== CR && unit !== TICK && unit !== TILDE
-      if (plain && blank === "" && !afterCall && code.isIdle()) {
+      if (plain && pending.isIdle() && code.isIdle()) {
         at++
         continue
       }
@@ -229,9 +197,9 @@ export const make = (options: Options, out: Out): ToolScanner => {
       mayHold = true
       const zero = code.columnZero()
       const isLineEnd = unit === LF || unit === CR
-      if (isLineEnd || (afterCall && blank.length < MAX_BLANK && isBlank(unit))) {
+      if (isLineEnd || (pending.followsCall() && isBlank(unit))) {
         upTo(at)
-        sayBlank(piece[at]!)
+        pending.sayBlank(piece[at]!)
         if (unit === LF) code.step(unit)
         start = ++at
         continue
@@ -239,7 +207,7 @@ export const make = (options: Options, out: Out): ToolScanner => {
       code.step(unit)
       if (unit === LESS && !code.inside()) {
         upTo(at)
-        markers = afterCall ? AFTER_CALL : zero ? AT_LINE : IN_LINE
+        markers = pending.followsCall() ? AFTER_CALL : zero ? AT_LINE : IN_LINE
         tag = "<"
         start = ++at
         continue
@@ -300,7 +268,7 @@ export const make = (options: Options, out: Out): ToolScanner => {
   return {
     push: (piece) => {
       feed(piece)
-      flush()
+      pending.flush()
     },
     end: (cut) => {
       while (mode === "fence") {
@@ -311,9 +279,8 @@ export const make = (options: Options, out: Out): ToolScanner => {
       if (mode === "call") endCall(cut)
       if (mode === "done") return
       if (mode === "text") say(tag)
-      if (!afterCall) ready += blank
       mode = "done"
-      flush()
+      pending.end()
     }
   }
 }

@@ -160,7 +160,7 @@ describe("ToolScanner", () => {
     ]) {
       assert.deepStrictEqual(scan([`${text}\nbye`], tools).events, [
         ["invalid", "unparsable", text],
-        ["text", "bye"]
+        ["text", "\nbye"]
       ])
     }
   })
