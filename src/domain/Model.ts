@@ -133,6 +133,13 @@ const aliasFor = (name: string, aliases: ReadonlyArray<Alias>, effort: Reasoning
   }
 }
 
+/**
+ * Whether a picture would be lost on it. Only what says that it does not see is taken at its word; a name such as Auto
+ * stands for whichever model the upstream chooses, so what it says of itself means nothing.
+ */
+export const refusesImages = (model: Model | undefined): boolean =>
+  model?.vision === false && fold(model.name) !== "auto" && !/(^|_)auto$/.test(fold(model.key))
+
 /** The mode a name or its alias asks for, whatever the instance. */
 export const modeOf = (
   asked: string,

@@ -179,6 +179,23 @@ describe("Model.resolve", () => {
   })
 })
 
+describe("Model.refusesImages", () => {
+  it("is so only for a model that says that it does not see, and for no name that stands for others", () => {
+    const model = { key: "k", name: "N", scene: "chat", isDefault: false }
+    assert.isTrue(Model.refusesImages({ ...model, vision: false }))
+    assert.isFalse(Model.refusesImages({ ...model, vision: true }))
+    assert.isFalse(Model.refusesImages(model))
+    assert.isFalse(Model.refusesImages(undefined))
+    for (const other of [
+      { key: "org_auto" },
+      { key: "auto" },
+      { key: "dashscope_qwen3_coder_default", name: "Auto" }
+    ]) {
+      assert.isFalse(Model.refusesImages({ ...model, ...other, vision: false }))
+    }
+  })
+})
+
 describe("Model.parseAliases", () => {
   it("reads a list of patterns, and nothing as none", () => {
     assert.deepStrictEqual(Model.parseAliases(" "), Either.right([]))
