@@ -72,6 +72,12 @@ export const config = Config.all({
     "a comment in a silent stream this often",
     Rule.seconds(0.01, 3600)
   ),
+  messagesKeepAlive: setting(
+    "MESSAGES_KEEPALIVE",
+    "comment",
+    "what /v1/messages sends in a silent stream: comment or ping",
+    Rule.oneOf("comment", "ping")
+  ),
   drainTimeout: setting("GATEWAY_DRAIN_TIMEOUT_SEC", "30", "time for running chats at shutdown", Rule.seconds(0, 3600)),
   allowedHosts: setting("GATEWAY_ALLOWED_HOSTS", "", "further Host names taken on loopback", Rule.list),
   corsOrigins: setting("GATEWAY_CORS_ORIGINS", "", "web origins that may call; none = no CORS", Rule.origins),
@@ -112,8 +118,8 @@ export const config = Config.all({
   defaultAskMode: setting("DEFAULT_ASK_MODE", "chat", "chat or agent", Rule.oneOf("chat", "agent")),
   modelAliases: setting(
     "MODEL_ALIASES",
-    "",
-    "patterns, first match wins: claude-*=qwen3-coder,gpt-*=auto; auto@high|xhigh=qwen3-thinking for these efforts only",
+    "claude-*=lingma",
+    "patterns, first match wins: claude-*=qwen3-coder; auto@high|xhigh=qwen3-thinking for these efforts only; lingma = DEFAULT_MODEL",
     Model.parseAliases
   ),
   modelFallback: setting(

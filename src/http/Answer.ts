@@ -27,6 +27,8 @@ export interface StreamOptions {
   readonly encode: (run: ChatRun) => (event: ChatEvent) => string
   /** The last words of a stream that breaks. */
   readonly failure: (error: ChatError) => string
+  /** Sent in silence in place of a comment. */
+  readonly keepAlive?: string
 }
 
 export interface Fold {
@@ -69,7 +71,7 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
       }
       const timer = setTimeout(() => {
         timer.refresh()
-        sink.write(COMMENT)
+        sink.write(options.keepAlive ?? COMMENT)
       }, millis)
       const fail = (error: ChatError) => {
         if (over) return
@@ -114,7 +116,7 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
             onRight: (cause) => crash(Cause.squash(cause))
           })
       }
-      if (opening.unsafePoll() === null) sink.write(COMMENT)
+      if (opening.unsafePoll() === null) sink.write(options.keepAlive ?? COMMENT)
       opening.addObserver(onExit)
       return () => {
         if (!over) close()

@@ -4,6 +4,7 @@
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { version } from "../Version.ts"
+import { AnthropicApi } from "./anthropic/Api.ts"
 import { CapabilitiesApi } from "./capabilities/Api.ts"
 import { InternalApi } from "./internal/Api.ts"
 import { ChatCompletionChunk, OpenAiApi } from "./openai/Api.ts"
@@ -24,6 +25,7 @@ const tidy = (spec: object): Record<string, unknown> =>
 
 export class Api extends HttpApi.make("lingma-gateway")
   .add(OpenAiApi)
+  .add(AnthropicApi)
   .add(CapabilitiesApi)
   .add(ResponsesApi)
   .add(OpsApi)

@@ -120,6 +120,15 @@ const ofUnion = (issue: ParseResult.Composite, path: Path): Issue => {
   const expected = kinds(issue.ast)
   const actual = kindOf(issue.actual)
   if (!fits(expected, actual)) return { _tag: "WrongKind", path, expected, actual }
+  if (AST.isUnion(issue.ast) && issue.ast.types.every(AST.isLiteral)) {
+    return {
+      _tag: "NotAmong",
+      path,
+      supported: literals(issue.ast)
+        .filter((one) => one !== null)
+        .map(String)
+    }
+  }
   const branches = list(issue.issues).map((branch) => explain(branch, path))
   // A branch of another kind, `null` above all, was not meant.
   const meant = branches.filter((branch) => branch._tag !== "WrongKind" || branch.path.length > path.length)

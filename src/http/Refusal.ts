@@ -32,3 +32,7 @@ export class Unparsed extends Schema.TaggedError<Unparsed>()("Unparsed", {
 }) {}
 
 export type Refusal = RouteRefused | KeyRefused | CallerRefused | BodyRefused | Broken | Unparsed
+
+export const isRefusal: (value: unknown) => value is Refusal = Schema.is(
+  Schema.Union(RouteRefused, KeyRefused, CallerRefused, BodyRefused, Broken, Unparsed)
+)

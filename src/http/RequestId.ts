@@ -5,13 +5,18 @@ import { randomBytes } from "node:crypto"
 import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Effect } from "effect"
+import { Effect, FiberRef, GlobalValue } from "effect"
 
 const DECENT = /^[A-Za-z0-9._:-]{1,128}$/
 
 export const make = (): string => `req-${randomBytes(6).toString("hex")}`
 
 export const from = (given: unknown): string => (typeof given === "string" && DECENT.test(given) ? given : make())
+
+const ref = GlobalValue.globalValue("lingma-gateway/http/RequestId", () => FiberRef.unsafeMake("none"))
+
+/** The name of the request that is served. */
+export const current: Effect.Effect<string> = FiberRef.get(ref)
 
 /** Wraps the whole life of a request, its answer included. */
 export const middleware = <A, E, R>(
@@ -23,7 +28,7 @@ export const middleware = <A, E, R>(
       Effect.succeed(HttpServerResponse.setHeader(response, "x-request-id", id))
     ).pipe(
       Effect.zipRight(Effect.annotateCurrentSpan("http.request_id", id)),
-      Effect.zipRight(app),
+      Effect.zipRight(Effect.locally(app, ref, id)),
       Effect.annotateLogs("request_id", id)
     )
   })

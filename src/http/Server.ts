@@ -9,6 +9,10 @@ import { GatewayConfig } from "../Config.ts"
 import * as AccessLog from "./AccessLog.ts"
 import { Api } from "./Api.ts"
 import { Auth } from "./Auth.ts"
+import { MODELS } from "./anthropic/Api.ts"
+import { dialect as anthropic } from "./anthropic/Dialect.ts"
+import * as MessagesFields from "./anthropic/Fields.ts"
+import { AnthropicHandlers } from "./anthropic/Handlers.ts"
 import { CapabilitiesHandlers } from "./capabilities/Handlers.ts"
 import { Drain, onClose } from "./Drain.ts"
 import * as Edge from "./Edge.ts"
@@ -16,6 +20,7 @@ import { Images } from "./Images.ts"
 import { InternalHandlers } from "./internal/Handlers.ts"
 import * as Mount from "./Mount.ts"
 import { oneSegment } from "./openai/Api.ts"
+import { dialect as openai } from "./openai/Dialect.ts"
 import * as ChatFields from "./openai/Fields.ts"
 import { OpenAiHandlers } from "./openai/Handlers.ts"
 import { OpsHandlers } from "./ops/Handlers.ts"
@@ -24,15 +29,16 @@ import * as RequestSpan from "./RequestSpan.ts"
 import * as Routes from "./Routes.ts"
 import * as ResponsesFields from "./responses/Fields.ts"
 import { ResponsesHandlers } from "./responses/Handlers.ts"
+import * as Segment from "./Segment.ts"
 
 const OPENAPI = "/openapi.json"
 const DOCS = "/docs"
 
 /** Told at `/v1/capabilities`. */
-const dialects = [ChatFields.dialect, ResponsesFields.dialect]
+const dialects = [ChatFields.dialect, ResponsesFields.dialect, MessagesFields.dialect]
 
 const ApiRoutes = HttpLayerRouter.addHttpApi(Api, { openapiPath: OPENAPI }).pipe(
-  Layer.provide([OpenAiHandlers, ResponsesHandlers, OpsHandlers, InternalHandlers]),
+  Layer.provide([OpenAiHandlers, ResponsesHandlers, AnthropicHandlers, OpsHandlers, InternalHandlers]),
   Layer.provide(CapabilitiesHandlers(dialects)),
   Layer.provide([Auth.layer, Images.layerFromConfig])
 )
@@ -41,13 +47,13 @@ const DocsRoute = HttpApiSwagger.layerHttpLayerRouter({ api: Api, path: DOCS })
 
 const table = Routes.table(Api, [OPENAPI, DOCS])
 
-const patternOf = (url: string) => table.patternOf(oneSegment(AccessLog.pathOf(url)))
+const patternOf = (url: string) => table.patternOf(Segment.last(oneSegment(AccessLog.pathOf(url)), `${MODELS}/`))
 
 const EdgeMiddleware = HttpLayerRouter.middleware(
   Effect.gen(function* () {
     const config = yield* GatewayConfig
     const drain = yield* Drain
-    return Edge.make({ ...config, drain, methodsOf: table.methodsOf })
+    return Edge.make({ ...config, drain, methodsOf: table.methodsOf, dialects: [anthropic, openai] })
   }),
   { global: true }
 )

@@ -8,6 +8,7 @@ import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import * as Errors from "../OpenAiErrors.ts"
 import { OpenAiKey } from "../OpenAiKey.ts"
+import * as Segment from "../Segment.ts"
 import { ChatCompletionRequest } from "./Payload.ts"
 
 const Call = Schema.Struct({ name: Schema.String, arguments: Schema.String })
@@ -165,9 +166,4 @@ export class OpenAiApi extends HttpApiGroup.make("openai")
 const MODELS = "/v1/models/"
 
 /** The id of a model may hold slashes; as one segment they reach the route however the client wrote them. */
-export const oneSegment = (url: string): string => {
-  if (!url.startsWith(MODELS)) return url
-  const query = url.indexOf("?")
-  const end = query < 0 ? url.length : query
-  return MODELS + url.slice(MODELS.length, end).replaceAll("/", "%2F") + url.slice(end)
-}
+export const oneSegment = (url: string): string => Segment.last(url, MODELS)

@@ -1,0 +1,53 @@
+/**
+ * What the two answers, whole and streamed, share.
+ */
+import type { ChatEvent, ToolCall } from "../../domain/Chat.ts"
+import type { Tokens } from "../../domain/Meter.ts"
+
+export interface AnswerOptions {
+  readonly id: string
+  readonly model: string
+  /** Whether thoughts are shown. */
+  readonly thoughts: boolean
+  readonly tokens: () => Tokens
+}
+
+/** Clients keep blocks without a signature out of the history, or turn them into text. */
+export const SIGNATURE = "bGluZ21hLWdhdGV3YXk"
+
+/** The parts of a message that only the hosted service fills. */
+export const unused = { container: null, stop_details: null, diagnostics: null } as const
+
+export const usage = ({ completion, prompt }: Tokens) => ({
+  input_tokens: prompt,
+  cache_creation_input_tokens: 0,
+  cache_read_input_tokens: 0,
+  output_tokens: completion
+})
+
+/** A call's id as this dialect writes it. */
+export const toolId = (id: string): string => `toolu_${id.replace(/^call_/, "").replace(/[^A-Za-z0-9_-]/g, "_")}`
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** The arguments as the object they must be; what is none goes in under a name. */
+export const input = ({ arguments: text }: ToolCall): Readonly<Record<string, unknown>> => {
+  if (text.trim() === "") return {}
+  try {
+    const value: unknown = JSON.parse(text)
+    return isObject(value) ? value : { input: value }
+  } catch {
+    return { input: text }
+  }
+}
+
+type Finish = Extract<ChatEvent, { readonly _tag: "Finish" }>
+
+export const stop = ({ reason, stopSequence }: Finish) => {
+  if (reason === "tool_calls") return { stop_reason: "tool_use", stop_sequence: null } as const
+  if (reason === "length") return { stop_reason: "max_tokens", stop_sequence: null } as const
+  return stopSequence === undefined
+    ? ({ stop_reason: "end_turn", stop_sequence: null } as const)
+    : ({ stop_reason: "stop_sequence", stop_sequence: stopSequence } as const)
+}

@@ -1,0 +1,134 @@
+/**
+ * The messages of a request, block by block, as the neutral ones.
+ *
+ * A user message may hold results of tools and words: it becomes one message for each result and one for the words
+ * between them, in the order given. Earlier thoughts are left out: a model is not told its own.
+ */
+import { Either } from "effect"
+import type { Image, Message, Role, ToolCall } from "../../domain/Chat.ts"
+import type { Link } from "../Images.ts"
+import { format, type Path } from "../Issues.ts"
+import * as Errors from "./Errors.ts"
+import type { Block, Known, Message as PayloadMessage, ResultBlock } from "./Payload.ts"
+
+type Checked<A> = Either.Either<A, Errors.Failure>
+
+/** Whoever reads the blocks: what is left out is told, by kind, and pictures are asked for. */
+export interface Reader {
+  readonly skip: (kind: string) => void
+  readonly picture: (link: Link) => Image | undefined
+}
+
+const FILE = "Files are not kept here; send the image itself as base64"
+
+const addImage = ({ source }: Known<"image">, into: Content, path: Path, { picture }: Reader): Checked<void> => {
+  const param = format([...path, "source"])
+  if (source.type === "file") return Either.left(Errors.badRequest(`${param}: ${FILE}`))
+  const image = picture(source.type === "url" ? { param, url: source.url } : { param, data: source.data })
+  if (image !== undefined) into.images.push(image)
+  return Either.void
+}
+
+interface Content {
+  readonly texts: Array<string>
+  readonly images: Array<Image>
+}
+
+const decoded = (data: string): string => Buffer.from(data, "base64").toString("utf8")
+
+const toDocument = (block: Known<"document">, into: Content, path: Path, reader: Reader): Checked<void> =>
+  Either.gen(function* () {
+    const { context, source, title } = block
+    const inner: Content = { texts: [], images: into.images }
+    if (source.type === "text") inner.texts.push(source.data)
+    else if (source.type === "base64" && source.media_type.startsWith("text/")) inner.texts.push(decoded(source.data))
+    else if (source.type === "content" && typeof source.content === "string") inner.texts.push(source.content)
+    else if (source.type === "content" && typeof source.content !== "string")
+      for (const [i, part] of source.content.entries())
+        yield* add(part, inner, [...path, "source", "content", i], reader)
+    else {
+      reader.skip(source.type === "base64" ? `document of type ${source.media_type}` : `document by ${source.type}`)
+      inner.texts.push("(this document could not be read here)")
+    }
+    const lines = [title, context, ...inner.texts].filter((line) => line !== undefined && line !== null && line !== "")
+    into.texts.push(`<document>\n${lines.join("\n")}\n</document>`)
+  })
+
+/** What a message and the result of a tool may both hold. */
+const add = (block: ResultBlock, into: Content, path: Path, reader: Reader): Checked<void> => {
+  switch (block.type) {
+    case "text":
+      into.texts.push(block.text)
+      return Either.void
+    case "image":
+      return addImage(block, into, path, reader)
+    case "document":
+      return toDocument(block, into, path, reader)
+    case "search_result": {
+      const text = block.content.map((part) => part.text).join("\n")
+      into.texts.push(`<search_result>\n${block.title}\n${block.source}\n${text}\n</search_result>`)
+      return Either.void
+    }
+    case "other":
+      reader.skip(`block ${block.kind}`)
+      return Either.void
+  }
+}
+
+const toResult = (block: Known<"tool_result">, path: Path, reader: Reader): Checked<Message> =>
+  Either.gen(function* () {
+    const content: Content = { texts: [], images: [] }
+    if (typeof block.content === "string") content.texts.push(block.content)
+    else
+      for (const [i, part] of (block.content ?? []).entries())
+        yield* add(part, content, [...path, "content", i], reader)
+    const text = content.texts.join("\n")
+    return {
+      role: "tool",
+      text: block.is_error === true ? `The tool failed:\n${text}` : text,
+      images: content.images,
+      toolCalls: [],
+      toolCallId: block.tool_use_id
+    }
+  })
+
+const toCall = ({ id, input, name }: Known<"tool_use">): ToolCall => ({
+  id,
+  name,
+  arguments: JSON.stringify(input ?? {})
+})
+
+const toBlocks = (role: Role, blocks: ReadonlyArray<Block>, path: Path, reader: Reader) =>
+  Either.gen(function* () {
+    const messages: Array<Message> = []
+    let content: Content = { texts: [], images: [] }
+    let calls: Array<ToolCall> = []
+    const flush = () => {
+      if (content.texts.length + content.images.length + calls.length === 0) return
+      const text = content.texts.join("\n")
+      messages.push({ role, text, images: content.images, toolCalls: calls, toolCallId: undefined })
+      content = { texts: [], images: [] }
+      calls = []
+    }
+    for (const [i, block] of blocks.entries()) {
+      const here = [...path, i]
+      if (block.type === "tool_use") {
+        if (role === "assistant") calls.push(toCall(block))
+        else reader.skip(`block tool_use of ${role}`)
+      } else if (block.type === "tool_result") {
+        flush()
+        messages.push(yield* toResult(block, here, reader))
+      } else yield* add(block, content, here, reader)
+    }
+    flush()
+    return messages
+  })
+
+export const toMessages = (
+  { content, role }: PayloadMessage,
+  index: number,
+  reader: Reader
+): Checked<ReadonlyArray<Message>> =>
+  typeof content === "string"
+    ? Either.right([{ role, text: content, images: [], toolCalls: [], toolCallId: undefined }])
+    : toBlocks(role, content, ["messages", index, "content"], reader)

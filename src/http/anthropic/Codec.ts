@@ -1,0 +1,146 @@
+/**
+ * Pure translation of Messages requests into the neutral chat model.
+ */
+import { Array as Arr, Either } from "effect"
+import * as Affinity from "../../domain/Affinity.ts"
+import {
+  type ChatRequest,
+  type Message,
+  noTools,
+  type OutputFormat,
+  type ReasoningEffort,
+  type Tool,
+  type Toolset
+} from "../../domain/Chat.ts"
+import * as Prompt from "../../domain/Prompt.ts"
+import type { Link } from "../Images.ts"
+import * as Blocks from "./Blocks.ts"
+import * as Errors from "./Errors.ts"
+import type { CountTokensRequest, MessagesRequest, Tool as PayloadTool } from "./Payload.ts"
+
+type Checked<A> = Either.Either<A, Errors.Failure>
+
+type Skip = Blocks.Reader["skip"]
+
+/** What was understood, and the kinds of what was left out. */
+export interface Reading {
+  readonly request: ChatRequest
+  readonly skipped: ReadonlyArray<string>
+}
+
+const toSystem = (system: CountTokensRequest["system"], skip: Skip): ReadonlyArray<Message> => {
+  const texts: Array<string> = []
+  for (const block of typeof system === "string" ? [{ type: "text" as const, text: system }] : (system ?? []))
+    if (block.type === "text") texts.push(block.text)
+    else skip(`block ${block.kind}`)
+  const text = texts.join("\n")
+  return text === "" ? [] : [{ role: "system", text, images: [], toolCalls: [], toolCallId: undefined }]
+}
+
+const toTool = (tool: Exclude<PayloadTool, { readonly type: "other" }>): Tool => ({
+  kind: "function",
+  name: tool.name,
+  description: tool.description ?? undefined,
+  parameters: tool.input_schema,
+  strict: tool.strict === true
+})
+
+/** The tools the client runs; those of the hosted service are left out. */
+const toTools = (tools: ReadonlyArray<PayloadTool>, skip: Skip): Checked<ReadonlyArray<Tool>> => {
+  const seen = new Set<string>()
+  const kept: Array<Tool> = []
+  for (const [i, tool] of tools.entries()) {
+    if (tool.type === "other") skip(`tool ${tool.kind}`)
+    else {
+      if (seen.has(tool.name)) return Either.left(Errors.badRequest(`tools[${i}].name: Tool names must be unique`))
+      seen.add(tool.name)
+      kept.push(toTool(tool))
+    }
+  }
+  return Either.right(kept)
+}
+
+const toToolset = (payload: CountTokensRequest, skip: Skip): Checked<Toolset> =>
+  Either.gen(function* () {
+    const tools = yield* toTools(payload.tools ?? [], skip)
+    const choice = payload.tool_choice ?? { type: "auto" as const }
+    if (choice.type === "none") return { ...noTools, tools }
+    const parallel = choice.disable_parallel_tool_use !== true
+    if (choice.type === "tool") {
+      if (tools.some(({ name }) => name === choice.name)) return { tools, choice: { name: choice.name }, parallel }
+      return yield* Either.left(Errors.badRequest("tool_choice.name: There is no such tool among tools"))
+    }
+    if (tools.length > 0) return { tools, choice: choice.type === "any" ? "required" : "auto", parallel }
+    if (choice.type === "auto") return noTools
+    return yield* Either.left(Errors.badRequest("tool_choice: There is no tool that could be called"))
+  })
+
+const EFFORTS: Readonly<Record<string, ReasoningEffort>> = {
+  none: "none",
+  minimal: "minimal",
+  low: "low",
+  medium: "medium",
+  high: "high",
+  xhigh: "xhigh",
+  max: "max"
+}
+
+const toEffort = (word: string | null | undefined, skip: Skip): ReasoningEffort | undefined => {
+  if (word === null || word === undefined) return undefined
+  const effort = Object.hasOwn(EFFORTS, word) ? EFFORTS[word] : undefined
+  if (effort === undefined) skip(`effort ${word}`)
+  return effort
+}
+
+const toFormat = ({ output_config: config, output_format: old }: CountTokensRequest): OutputFormat => {
+  const format = config?.format ?? old
+  return format ? { type: "json_schema", name: "output", schema: format.schema, strict: true } : { type: "text" }
+}
+
+const isMessages = (payload: MessagesRequest | CountTokensRequest): payload is MessagesRequest =>
+  "max_tokens" in payload
+
+/** Where the pictures of a request are; trouble is told by `toRequest`. */
+export const links = ({ messages }: CountTokensRequest): ReadonlyArray<Link> => {
+  const found: Array<Link> = []
+  const picture = (link: Link) => void found.push(link)
+  for (const [i, message] of messages.entries()) Blocks.toMessages(message, i, { skip: () => {}, picture })
+  return found
+}
+
+export interface ReadOptions {
+  readonly sessionId: string | undefined
+  readonly picture: Blocks.Reader["picture"]
+}
+
+export const toRequest = (
+  payload: MessagesRequest | CountTokensRequest,
+  { picture, sessionId }: ReadOptions
+): Checked<Reading> =>
+  Either.gen(function* () {
+    const skipped: Array<string> = []
+    const skip: Skip = (kind) => void skipped.push(kind)
+    const reader = { skip, picture }
+    const told = yield* Either.all(payload.messages.map((message, i) => Blocks.toMessages(message, i, reader)))
+    if (Prompt.isEmpty(told.flat()))
+      return yield* Either.left(Errors.badRequest("messages: There is nothing to answer"))
+    const messages = [...toSystem(payload.system, skip), ...told.flat()]
+    if (!Arr.isNonEmptyReadonlyArray(messages)) return yield* Either.left(Errors.badRequest("messages: Field required"))
+    const full = isMessages(payload) ? payload : undefined
+    const request: ChatRequest = {
+      model: payload.model,
+      messages,
+      toolset: yield* toToolset(payload, skip),
+      format: toFormat(payload),
+      stop: full?.stop_sequences ?? [],
+      maxTokens: full?.max_tokens,
+      effort: toEffort(payload.output_config?.effort, skip),
+      affinity: Affinity.key({ sessionId, user: full?.metadata?.user_id ?? undefined, messages }),
+      origin: { dialect: "messages", stream: full?.stream === true }
+    }
+    return { request, skipped }
+  })
+
+/** Whether thoughts are part of the answer. A kind of thinking that is not known yet is one. */
+export const wantsThoughts = ({ thinking }: MessagesRequest): boolean =>
+  thinking !== null && thinking !== undefined && thinking.type !== "disabled" && thinking.display !== "omitted"

@@ -1,0 +1,132 @@
+/**
+ * Decode, open, encode. Anything longer belongs in `Codec`, `Answer` or `Chat`.
+ */
+import { randomInt } from "node:crypto"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Effect, Either, Layer, Schema } from "effect"
+import { Chat, type ChatRun } from "../../Chat.ts"
+import { GatewayConfig } from "../../Config.ts"
+import * as Answer from "../Answer.ts"
+import { Api } from "../Api.ts"
+import { Auth } from "../Auth.ts"
+import * as Body from "../Body.ts"
+import * as Capabilities from "../Capabilities.ts"
+import { Drain } from "../Drain.ts"
+import { Images } from "../Images.ts"
+import * as Issues from "../Issues.ts"
+import * as RequestId from "../RequestId.ts"
+import { AnthropicKey } from "./Api.ts"
+import type * as Blocks from "./Blocks.ts"
+import * as Codec from "./Codec.ts"
+import * as Errors from "./Errors.ts"
+import * as Events from "./Events.ts"
+import { dialect } from "./Fields.ts"
+import * as Message from "./Message.ts"
+import * as Models from "./Models.ts"
+import { type CountTokensRequest, MessagesRequest } from "./Payload.ts"
+
+const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+const newId = Effect.sync(() => `msg_${Array.from({ length: 24 }, () => ALPHABET[randomInt(62)]).join("")}`)
+
+type Pictures = (payload: CountTokensRequest) => Effect.Effect<Blocks.Reader["picture"], Errors.Problem>
+
+const read = <A extends MessagesRequest | CountTokensRequest, I>(
+  schema: Schema.Schema<A, I>,
+  limit: number,
+  pictures: Pictures
+) => {
+  const decode = Schema.decodeUnknownEither(schema)
+  return Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const body = yield* Body.json(request, limit)
+    const payload = yield* Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(Issues.explain(issue)))
+    const { headers } = request
+    const sessionId = headers["x-session-id"] ?? headers["session-id"] ?? headers["x-claude-code-session-id"]
+    const reading = yield* Codec.toRequest(payload, { sessionId, picture: yield* pictures(payload) })
+    const kinds = [...new Set(reading.skipped)].join(", ").slice(0, 500)
+    if (kinds !== "") yield* Effect.annotateLogs(Effect.logDebug("parts of a request left out"), { kinds })
+    const ignored = Capabilities.ignoredHeader(dialect, body)
+    return { payload, request: reading.request, ignored }
+  })
+}
+
+const runHeaders = (ignored: Readonly<Record<string, string>>) => (run: ChatRun) => ({
+  "x-lingma-instance": run.servedBy,
+  ...ignored,
+  ...(run.emulated ? { "x-lingma-emulated": "true" } : {})
+})
+
+const answered = <R>(effect: Effect.Effect<HttpServerResponse.HttpServerResponse, Errors.Problem, R>) =>
+  Effect.catchAll(effect, (error) => Effect.map(RequestId.current, (id) => Errors.respond(error, id)))
+
+const handlers = HttpApiBuilder.group(
+  Api,
+  "anthropic",
+  Effect.fnUntraced(function* (handlers) {
+    const chat = yield* Chat
+    const drain = yield* Drain
+    const { bodyLimitMb, keepAlive, messagesKeepAlive, modelAliases } = yield* GatewayConfig
+    const answer = Answer.make({ drain, keepAlive })
+    const limit = Math.floor(bodyLimitMb * 1024 * 1024)
+    const images = yield* Images
+    const pictures: Pictures = (payload) =>
+      images.load(Codec.links(payload)).pipe(
+        Effect.map(
+          (loaded): Blocks.Reader["picture"] =>
+            ({ param }) =>
+              loaded.get(param)
+        ),
+        Effect.catchTag("ImageRefused", (refused) => Errors.fromImage(refused))
+      )
+    const readMessages = read(MessagesRequest, limit, pictures)
+
+    const messages = Effect.gen(function* () {
+      const { ignored, payload, request } = yield* readMessages
+      const stamp = { id: yield* newId, thoughts: Codec.wantsThoughts(payload) }
+      const open = chat.open(request)
+      if (payload.stream === true) {
+        const requestId = yield* RequestId.current
+        return yield* answer.stream({
+          open,
+          headers: runHeaders(ignored),
+          encode: (run) => Events.frames({ ...stamp, ...run }),
+          failure: (error) => Errors.frame(error, requestId),
+          ...(messagesKeepAlive === "ping" ? { keepAlive: Events.PING } : {})
+        })
+      }
+      const { fold, run } = yield* answer.whole(open, (run) => Message.fold({ ...stamp, ...run }))
+      return HttpServerResponse.unsafeJson(fold.result(), { headers: runHeaders(ignored)(run) })
+    })
+
+    return handlers
+      .handleRaw("messages", () => answered(messages))
+      .handle("models", () =>
+        answered(Effect.map(chat.models, (all) => HttpServerResponse.unsafeJson(Models.toList(all, modelAliases))))
+      )
+      .handle("model", ({ path }) =>
+        answered(
+          Effect.flatMap(chat.models, (all) =>
+            Either.map(Models.toOne(all, modelAliases, path.id), (model) => HttpServerResponse.unsafeJson(model))
+          )
+        )
+      )
+  })
+)
+
+const keys = Layer.effect(
+  AnthropicKey,
+  Effect.map(Auth, (auth) => {
+    // Both schemes ask the same question: which header held a key is the gate's matter.
+    const check = () =>
+      Effect.gen(function* () {
+        const id = yield* RequestId.current
+        const request = yield* HttpServerRequest.HttpServerRequest
+        yield* Effect.mapError(auth.api(request), (refusal) => Errors.named(Errors.fromRefusal(refusal), id))
+      })
+    return AnthropicKey.of({ bearer: check, apiKey: check })
+  })
+)
+
+export const AnthropicHandlers = Layer.provide(handlers, keys)
