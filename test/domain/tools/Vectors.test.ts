@@ -120,7 +120,7 @@ const vectors: ReadonlyArray<Vector> = [
     says: "15 a marker and nothing more",
     text: "so\n<tool_call>",
     gives: [
-      ["text", "so"],
+      ["text", "so\n"],
       ["invalid", "unclosed", "<tool_call>"]
     ]
   },
