@@ -160,4 +160,5 @@ export class InternalApi extends HttpApiGroup.make("internal")
       .addError(Errors.withStatus(503))
       .annotate(OpenApi.Summary, "Takes the address a browser on another machine ended at")
   )
+  .annotate(OpenApi.Description, "For administrators: figures, and signing in")
   .middleware(AdminKey) {}

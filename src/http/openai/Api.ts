@@ -161,6 +161,7 @@ export class OpenAiApi extends HttpApiGroup.make("openai")
       .addError(Errors.withStatus(503))
       .annotate(OpenApi.Summary, "One model")
   )
+  .annotate(OpenApi.Description, "As OpenAI's API: chat completions and models")
   .middleware(OpenAiKey) {}
 
 const MODELS = "/v1/models/"

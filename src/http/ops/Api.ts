@@ -47,4 +47,5 @@ export class OpsApi extends HttpApiGroup.make("ops")
       .addError(Errors.withStatus(401))
       .annotate(OpenApi.Summary, "Prometheus text; for METRICS_TOKEN, else an admin or API key")
   )
-  .add(HttpApiEndpoint.get("welcome", "/").addSuccess(Welcome).annotate(OpenApi.Summary, "Where things are")) {}
+  .add(HttpApiEndpoint.get("welcome", "/").addSuccess(Welcome).annotate(OpenApi.Summary, "Where things are"))
+  .annotate(OpenApi.Description, "For probes, scrapers and people") {}
