@@ -57,8 +57,11 @@ export const invalid = (param: string, message: string, code = "invalid_value"):
 export const choiceWithoutTools = (choice: string, tools: string): Failure =>
   invalid(choice, `'${choice}' is only allowed when '${tools}' are specified.`)
 
-export const notParameters = (param: string): Failure =>
-  invalid(param, `Invalid schema for '${param}': it must describe an object.`, "invalid_function_parameters")
+export const notParameters = (param: string, why = 'its type must be "object"'): Failure =>
+  invalid(param, `Invalid schema for '${param}': ${why}.`, "invalid_function_parameters")
+
+export const notSchema = (param: string, why: string): Failure =>
+  invalid(param, `Invalid schema for '${param}': ${why}.`, "invalid_json_schema")
 
 export const emptyMessages = badRequest("messages is empty", "messages", "invalid_value")
 

@@ -10,6 +10,8 @@ import {
   type ToolChoice,
   type Toolset
 } from "../../domain/Chat.ts"
+import * as JsonSchemas from "../../domain/JsonSchemas.ts"
+import * as ToolSchema from "../../domain/tools/ToolSchema.ts"
 import * as Errors from "../OpenAiErrors.ts"
 import type { ChatCompletionRequest, NamedTool, Tool as PayloadTool } from "./Payload.ts"
 
@@ -78,8 +80,8 @@ const once = (listed: ReadonlyArray<Listed>): Checked<ReadonlyArray<Tool>> =>
         yield* Either.left(Errors.invalid(`${at}.name`, `Invalid '${at}.name': each tool needs a name of its own.`))
       }
       seen.add(tool.name)
-      const type = tool.parameters["type"]
-      if (type !== undefined && type !== "object") yield* Either.left(Errors.notParameters(`${at}.parameters`))
+      const param = `${at}.parameters`
+      yield* Either.mapLeft(ToolSchema.check(tool.parameters), (why) => Errors.notParameters(param, why))
     }
     return listed.map(({ tool }) => tool)
   })
@@ -146,6 +148,9 @@ export const toToolset = (payload: ChatCompletionRequest): Checked<Toolset> =>
 
 export const toFormat = ({ response_format: format }: ChatCompletionRequest): Checked<OutputFormat> => {
   if (format?.type !== "json_schema") return Either.right({ type: format?.type ?? "text" })
-  const { name, schema, strict } = format.json_schema
-  return Either.right({ type: "json_schema", name, schema: schema ?? {}, strict: strict === true })
+  const { name, schema = null, strict } = format.json_schema
+  return Either.mapBoth(JsonSchemas.validator(schema ?? {}), {
+    onLeft: (why) => Errors.notSchema("response_format.json_schema.schema", why),
+    onRight: () => ({ type: "json_schema" as const, name, schema: schema ?? {}, strict: strict === true })
+  })
 }

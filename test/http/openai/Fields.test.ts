@@ -207,6 +207,7 @@ const rows: Readonly<Record<string, Row>> = {
       [schema({}), "missing_required_parameter", "response_format.json_schema.name"],
       [schema({ name: "x".repeat(65) }), "invalid_value", "response_format.json_schema.name"],
       [schema({ name: "a", schema: "x" }), "invalid_type", "response_format.json_schema.schema"],
+      [schema({ name: "a", schema: { type: "objekt" } }), "invalid_json_schema", "response_format.json_schema.schema"],
       [schema({ name: "a", strict: "yes" }), "invalid_type", "response_format.json_schema.strict"]
     ]
   },
@@ -222,6 +223,16 @@ const rows: Readonly<Record<string, Row>> = {
       [[{ type: "retrieval" }], "invalid_value", "tools[0].type"],
       [[tool("f", { strict: 1 })], "invalid_type", "tools[0].function.strict"],
       [[tool("f", { parameters: [] })], "invalid_type", "tools[0].function.parameters"],
+      [
+        [tool("f", { parameters: { type: "object", properties: 5 } })],
+        "invalid_function_parameters",
+        "tools[0].function.parameters"
+      ],
+      [
+        [tool("f"), tool("g", { parameters: { type: "object", required: "a" } })],
+        "invalid_function_parameters",
+        "tools[1].function.parameters"
+      ],
       [[tool("f", { parameters: { type: "string" } })], "invalid_function_parameters", "tools[0].function.parameters"],
       [[custom({ format: { type: "yaml" } })], "invalid_value", "tools[0].custom.format.type"],
       [
@@ -270,6 +281,7 @@ const rows: Readonly<Record<string, Row>> = {
       [[], "empty_array"],
       [many(129, (i) => ({ name: `f${i}` })), "array_above_max_length"],
       [[{ name: "f" }, { name: "f" }], "invalid_value", "functions[1].name"],
+      [[{ name: "f", parameters: { type: "array" } }], "invalid_function_parameters", "functions[0].parameters"],
       [[{}], "missing_required_parameter", "functions[0].name"]
     ]
   },
