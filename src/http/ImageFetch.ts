@@ -29,6 +29,7 @@ export interface Fetched {
 }
 
 const redirects = 3
+/** Most that are tried. */
 const mostAddresses = 16
 const within = "10 seconds"
 const headers = {
@@ -142,11 +143,12 @@ export const make = ({
 }: ImageFetchOptions): ((url: string) => Effect.Effect<Fetched, NotFetched>) => {
   const addressesOf = ({ hostname }: URL) => {
     const host = hostname.replace(/^\[(.*)\]$/, "$1")
-    return Effect.filterOrFail(
+    const found = Effect.filterOrFail(
       isIP(host) === 0 ? resolve(host) : Effect.succeed([host]),
-      (found) => found.length > 0 && found.length <= mostAddresses && found.every(mayConnect),
+      (found) => found.length > 0 && found.every(mayConnect),
       () => failed("address")
     )
+    return Effect.map(found, (addresses) => addresses.slice(0, mostAddresses))
   }
   const hop = (text: string, base: URL | undefined, left: number): Effect.Effect<Fetched, NotFetched> =>
     Effect.gen(function* () {

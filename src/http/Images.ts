@@ -58,6 +58,9 @@ export interface ImagesOptions {
 export const most = 50
 const fetchesAtOnce = 8
 const fetchesOfOne = 4
+/** For all pictures of one request together. */
+const within = "30 seconds"
+const none: Effect.Effect<Loaded> = Effect.succeed(new Map())
 
 const toImage = (type: ImageBytes.ImageType, data: string): Image => ({ mediaType: `image/${type}`, data })
 
@@ -103,12 +106,16 @@ export class Images extends Context.Tag("lingma-gateway/http/Images")<
         )
       )
 
-    const load = (links: ReadonlyArray<Link>) => {
+    const loadSome = (links: ReadonlyArray<Link>): Effect.Effect<Loaded, ImageRefused | Overloaded> => {
       let left = together
+      const waiting = new Set(links.map(({ param }) => param))
       const one = (link: Link): Effect.Effect<readonly [string, Image], ImageRefused | Overloaded> => {
         const { param } = link
         const refuse = (reason: Reason) => Effect.fail(new ImageRefused({ param, reason }))
-        const named = (image: Image) => [param, image] as const
+        const named = (image: Image) => {
+          waiting.delete(param)
+          return [param, image] as const
+        }
         if ("data" in link) return Effect.map(check(param, link.data), named)
         const { url } = link
         const data = dataOf(url)
@@ -121,10 +128,19 @@ export class Images extends Context.Tag("lingma-gateway/http/Images")<
           return left < 0 ? refuse("too_large") : Effect.succeed(named(toImage(type, bytes.toString("base64"))))
         })
       }
+      return Effect.forEach(links, one, { concurrency: fetchesOfOne }).pipe(
+        Effect.map((all): Loaded => new Map(all)),
+        Effect.timeoutFail({
+          duration: within,
+          onTimeout: () => new ImageRefused({ param: [...waiting][0] ?? "", reason: "not_fetched" })
+        })
+      )
+    }
+
+    const load = (links: ReadonlyArray<Link>) => {
       const beyond = links[most]
-      return beyond === undefined
-        ? Effect.map(Effect.forEach(links, one, { concurrency: fetchesOfOne }), (all): Loaded => new Map(all))
-        : new ImageRefused({ param: beyond.param, reason: "too_many" })
+      if (beyond !== undefined) return new ImageRefused({ param: beyond.param, reason: "too_many" })
+      return links.length === 0 ? none : Effect.suspend(() => loadSome(links))
     }
     return Images.of({ load })
   })

@@ -1,6 +1,6 @@
 import { createServer } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, TestClock } from "effect"
+import { Deferred, Effect, Fiber, Queue, TestClock } from "effect"
 import type { ImageFetchOptions } from "../../src/http/ImageFetch.ts"
 import { Images } from "../../src/http/Images.ts"
 import { isPublic } from "../../src/http/PublicAddress.ts"
@@ -171,6 +171,26 @@ describe("an image's address", () => {
       const silent = yield* Effect.fork(reasonOf("http://a.example/", { resolve: () => Effect.never }))
       yield* TestClock.adjust("11 seconds")
       assert.strictEqual(yield* Fiber.join(silent), "not_fetched")
+    })
+  )
+
+  it.scoped("is given up, too, when all of a request's together take half a minute", () =>
+    Effect.gen(function* () {
+      const asked = yield* Queue.unbounded<string>()
+      const resolve = (host: string) =>
+        Effect.zipRight(asked.offer(host), Effect.as(Effect.sleep("9 seconds"), ["127.0.0.1"]))
+      const { port } = yield* web((_, response) => response.end(png()))
+      const urls = Array.from({ length: 16 }, (_, i) => `http://h${i}.example:${port}/`)
+      const waiting = yield* Effect.fork(Effect.flip(load(urls, { ...asPublic, resolve })))
+      for (let round = 0; round < 3; round++) {
+        yield* Queue.takeN(asked, 4)
+        yield* TestClock.adjust("9 seconds")
+      }
+      yield* Queue.takeN(asked, 4)
+      yield* TestClock.adjust("2 seconds")
+      assert.isNull(waiting.unsafePoll())
+      yield* TestClock.adjust("2 seconds")
+      assert.deepInclude(yield* Fiber.join(waiting), { _tag: "ImageRefused", reason: "not_fetched", param: "p12" })
     })
   )
 
