@@ -1,0 +1,182 @@
+import { spawn } from "node:child_process"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { delimiter, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Context, Effect, Layer } from "effect"
+import { control, lingmas, type Program, settled, start } from "./support.ts"
+
+/** `npm install --prefix node_modules/.cache/agents @openai/codex@0.169.0` puts it where it is found. */
+const cached = fileURLToPath(new URL("../../node_modules/.cache/agents/node_modules/.bin", import.meta.url))
+const codex = [...(process.env["PATH"] ?? "").split(delimiter), cached]
+  .map((dir) => join(dir, "codex"))
+  .find((file) => existsSync(file))
+
+/** As in docs/clients.md, without second tries. */
+const config = (base: string) => `
+model = "auto"
+model_provider = "gw"
+check_for_update_on_startup = false
+web_search = "disabled"
+[analytics]
+enabled = false
+[features]
+plugins = false
+apps = false
+[model_providers.gw]
+name = "gw"
+base_url = "${base}/v1"
+env_key = "GW_API_KEY"
+wire_api = "responses"
+request_max_retries = 0
+stream_max_retries = 0
+`
+
+interface Desk {
+  readonly home: string
+  readonly work: string
+}
+
+/** A home and a work directory of its own. */
+const desk = (program: Program) =>
+  Effect.acquireRelease(
+    Effect.sync((): Desk & { readonly dir: string } => {
+      const dir = mkdtempSync(join(tmpdir(), "lingma-codex-"))
+      const [home, work] = [join(dir, "home"), join(dir, "work")]
+      mkdirSync(join(home, ".codex"), { recursive: true })
+      mkdirSync(work)
+      writeFileSync(join(home, ".codex", "config.toml"), config(program.base))
+      return { dir, home, work }
+    }),
+    ({ dir }) => Effect.sync(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }))
+  )
+
+const run = ({ home, work }: Desk, args: ReadonlyArray<string>, key = "any-key") =>
+  Effect.async<{ readonly code: number | null; readonly out: string }>((resume) => {
+    const child = spawn(codex ?? "codex", ["exec", ...args], {
+      cwd: work,
+      env: { PATH: process.env["PATH"], HOME: home, CODEX_HOME: join(home, ".codex"), GW_API_KEY: key },
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true
+    })
+    let out = ""
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        out += text
+      })
+    }
+    child.on("close", (code) => resume(Effect.succeed({ code, out })))
+    return Effect.sync(() => child.pid !== undefined && process.kill(-child.pid, "SIGKILL"))
+  }).pipe(Effect.timeout("60 seconds"))
+
+const free = ["--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
+
+/** What the emulator answers next, turn by turn. */
+const script = (program: Program, ...texts: ReadonlyArray<string>) =>
+  Effect.zipRight(
+    control(lingmas(program)[0]!, "reset"),
+    Effect.forEach(texts, (text) => control(lingmas(program)[0]!, "script", { text, interval: 0, turns: 1 }))
+  )
+
+const lastPrompt = (program: Program) =>
+  Effect.promise(async () =>
+    JSON.stringify(await (await fetch(`http://127.0.0.1:${lingmas(program)[0]!.httpPort}/__control/stats`)).json())
+  )
+
+class Gateway extends Context.Tag("test/Gateway")<Gateway, Program>() {}
+
+const options = { timeout: "60 seconds", excludeTestServices: true } as const
+
+if (codex === undefined) {
+  describe("Codex", () => {
+    it("WAS NOT RUN: codex is neither on the PATH nor in node_modules/.cache/agents", () => {
+      assert.isUndefined(codex)
+    })
+  })
+} else {
+  layer(Layer.scoped(Gateway, start()), options)(`Codex (${codex})`, (it) => {
+    it.scoped(
+      "answers, and goes on in the same session",
+      () =>
+        Effect.gen(function* () {
+          const program = yield* Gateway
+          const place = yield* desk(program)
+          yield* script(program, "pong 🏓, says the gateway", "the second pong")
+          const first = yield* run(place, [...free, "Reply with pong"])
+          assert.strictEqual(first.code, 0, first.out)
+          assert.include(first.out, "pong 🏓, says the gateway")
+          const second = yield* run(place, ["resume", "--last", ...free, "And again"])
+          assert.strictEqual(second.code, 0, second.out)
+          assert.include(second.out, "the second pong")
+          const prompt = yield* lastPrompt(program)
+          for (const text of ["Reply with pong", "pong 🏓, says the gateway", "And again"]) assert.include(prompt, text)
+          yield* settled(program)
+        }),
+      60_000
+    )
+
+    it.scoped(
+      "writes a file by its own tool, and is told what came of it",
+      () =>
+        Effect.gen(function* () {
+          const program = yield* Gateway
+          const place = yield* desk(program)
+          const command = `printf '%s\\n' 'a < b && "c"' > note.txt && echo written`
+          yield* script(
+            program,
+            `I write it.\n<tool_call>\n<function=exec_command>\n<parameter=cmd>\n${command}\n</parameter>\n</function>\n</tool_call>`,
+            "note.txt is there."
+          )
+          const { code, out } = yield* run(place, [...free, "Write note.txt"])
+          assert.strictEqual(code, 0, out)
+          assert.include(out, "note.txt is there.")
+          assert.strictEqual(readFileSync(join(place.work, "note.txt"), "utf8"), 'a < b && "c"\n')
+          const prompt = yield* lastPrompt(program)
+          for (const text of ["I write it.", "<tool_response", "written"]) assert.include(prompt, text)
+          yield* settled(program)
+        }),
+      60_000
+    )
+
+    it.scoped(
+      "says that an answer broke",
+      () =>
+        Effect.gen(function* () {
+          const program = yield* Gateway
+          const place = yield* desk(program)
+          yield* script(program)
+          yield* control(lingmas(program)[0]!, "script", {
+            tokens: 8,
+            interval: 0,
+            fault: "finish_error=500@4",
+            turns: 1
+          })
+          const { code, out } = yield* run(place, [...free, "Reply with pong"])
+          assert.notStrictEqual(code, 0)
+          assert.include(out, "upstream lingma error")
+          yield* settled(program)
+        }),
+      60_000
+    )
+  })
+
+  layer(Layer.scoped(Gateway, start({ API_KEYS: "sk-right-and-long-enough" })), options)("Codex with a key", (it) => {
+    it.scoped(
+      "is let in by the right one, and says so when it is wrong",
+      () =>
+        Effect.gen(function* () {
+          const program = yield* Gateway
+          const place = yield* desk(program)
+          yield* script(program, "pong")
+          const right = yield* run(place, [...free, "Reply with pong"], "sk-right-and-long-enough")
+          assert.strictEqual(right.code, 0, right.out)
+          const wrong = yield* run(place, [...free, "Reply with pong"], "sk-wrong")
+          assert.notStrictEqual(wrong.code, 0)
+          assert.include(wrong.out, "401")
+          assert.include(wrong.out, "Incorrect API key provided.")
+        }),
+      60_000
+    )
+  })
+}
