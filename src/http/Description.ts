@@ -30,6 +30,7 @@ const header = (description: string, schema: Json = { type: "string" }) => ({ de
 
 const headers = {
   "x-request-id": header("The client's own when it was a decent one, else a new one; the same in the log"),
+  "request-id": header("The same, where Anthropic's clients look for it"),
   "x-content-type-options": header("Always", { type: "string", const: "nosniff" }),
   "cache-control": header("Answers are not for caches"),
   vary: header("`Origin`, where GATEWAY_CORS_ORIGINS is set"),
@@ -41,7 +42,8 @@ const headers = {
   "x-should-retry": header("`false` where another try cannot help", { type: "string", enum: ["true", "false"] }),
   "x-lingma-instance": header("Which instance answered; not there when a keep-alive had to go out before it was known"),
   "x-lingma-emulated": header("`true` when the built-in emulator answered", { type: "string", const: "true" }),
-  "openai-processing-ms": header("Time until the answer, or until its first event", { type: "integer" }),
+  "x-lingma-ignored-params": header("Fields of the request that were not made use of, by comma"),
+  "openai-processing-ms": header("Milliseconds until the whole answer", { type: "integer" }),
   "x-accel-buffering": header("Asks proxies to pass events on at once", { type: "string", const: "no" })
 } as const
 type Header = keyof typeof headers
@@ -63,9 +65,12 @@ const ofStatus: Readonly<Record<string, ReadonlyArray<Header>>> = {
 const ofStreams: ReadonlyArray<Header> = [
   "x-lingma-instance",
   "x-lingma-emulated",
+  "x-lingma-ignored-params",
   "openai-processing-ms",
   "x-accel-buffering"
 ]
+
+const ofTag: Readonly<Record<string, ReadonlyArray<Header>>> = { anthropic: ["request-id"] }
 
 const meanings: Readonly<Record<string, string>> = {
   "200": "Done",
@@ -103,10 +108,10 @@ const errorOf = ({ responses = {} }: Operation): Json =>
     .map((status) => responses[status]?.content?.[JSON_TYPE]?.schema)
     .find((schema) => schema !== undefined) ?? { $ref: "#/components/schemas/Error" }
 
-const answer = (status: string, given: Answer): Answer => ({
+const answer = (status: string, given: Answer, own: ReadonlyArray<Header>): Answer => ({
   ...given,
   description: `${meanings[status] ?? given.description ?? "An answer"}.${isStreamed(given) ? ` ${streamed}` : ""}`,
-  headers: refs([...shared, ...(ofStatus[status] ?? []), ...(isStreamed(given) ? ofStreams : [])])
+  headers: refs([...shared, ...own, ...(ofStatus[status] ?? []), ...(isStreamed(given) ? ofStreams : [])])
 })
 
 const parameter = (name: string, description: string) => ({
@@ -128,6 +133,7 @@ const words: Readonly<Record<string, string>> = {
 const operation = (given: Operation): Operation => {
   const error = { content: { [JSON_TYPE]: { schema: errorOf(given) } } }
   const responses = { ...Object.fromEntries(anywhere.map((status) => [status, error])), ...given.responses }
+  const own = (given.tags ?? []).flatMap((tag) => ofTag[tag] ?? [])
   const chats = Object.values(responses).some(isStreamed)
   return {
     ...given,
@@ -137,7 +143,7 @@ const operation = (given: Operation): Operation => {
       requestId,
       ...(chats ? [session] : [])
     ],
-    responses: Object.fromEntries(Object.entries(responses).map(([status, one]) => [status, answer(status, one)]))
+    responses: Object.fromEntries(Object.entries(responses).map(([status, one]) => [status, answer(status, one, own)]))
   }
 }
 

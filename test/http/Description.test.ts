@@ -54,7 +54,8 @@ const differences = (path: string, method: string, answer: Response, text: strin
             .filter((line) => line.startsWith("data: {") && !line.startsWith('data: {"error"'))
             .map((line) => JSON.parse(line.slice(6)))
         : [text]
-  const wrong = bodies.filter((body) => !isRight(body))
+  // The events of a stream are described one by one, or as one text.
+  const wrong = isRight(text) ? [] : bodies.filter((body) => !isRight(body))
   return [
     ...extra.map((name) => `${at}: header ${name}`),
     ...(wrong.length === 0 ? [] : [`${at}: ${ajv.errorsText(isRight.errors)} in ${JSON.stringify(wrong[0])}`])
