@@ -1,5 +1,5 @@
 /**
- * Whether what a client sends as a tool's parameters is a schema of an object at all.
+ * Whether what a client sends as the parameters of its tools are schemas of objects at all.
  */
 import { Either } from "effect"
 import type { JsonSchema } from "../Chat.ts"
@@ -10,6 +10,37 @@ const allowsObject = (type: unknown): boolean =>
 
 /** Left: why it is none, fit for a client. */
 export const check = (schema: JsonSchema): Either.Either<void, string> =>
-  Either.flatMap(JsonSchemas.validator(schema, { coerce: true, prune: true }), () =>
+  Either.flatMap(JsonSchemas.check(schema), () =>
     allowsObject(schema["type"]) ? Either.void : Either.left('its type must be "object"')
   )
+
+export interface Wrong {
+  /** Which of the schemas. */
+  readonly at: number
+  readonly why: string
+}
+
+/** Members of all schemas of one request: looking through more would hold up everybody else. */
+const MAX_MEMBERS = 20_000
+
+const members = (schema: JsonSchema, limit: number): number => {
+  let count = 0
+  const open: Array<unknown> = [schema]
+  while (open.length > 0 && count < limit) {
+    const one = open.pop()
+    count++
+    if (typeof one === "object" && one !== null) for (const inner of Object.values(one)) open.push(inner)
+  }
+  return count
+}
+
+/** The first of a request's schemas that is none, or that is one too much. */
+export const checkAll = (schemas: ReadonlyArray<JsonSchema>): Either.Either<void, Wrong> => {
+  let left = MAX_MEMBERS
+  for (const [at, schema] of schemas.entries()) {
+    left -= members(schema, left)
+    const result = left > 0 ? check(schema) : Either.left("the schemas of all tools together are too large")
+    if (Either.isLeft(result)) return Either.left({ at, why: result.left })
+  }
+  return Either.void
+}

@@ -71,19 +71,21 @@ interface Listed {
   readonly at: string
 }
 
-/** Each name once: an answer names nothing else. */
-const once = (listed: ReadonlyArray<Listed>): Checked<ReadonlyArray<Tool>> =>
+/** Each name once, since an answer names nothing else; and each with a schema that is one. */
+const checked = (listed: ReadonlyArray<Listed>): Checked<ReadonlyArray<Tool>> =>
   Either.gen(function* () {
+    const tools = listed.map(({ tool }) => tool)
     const seen = new Set<string>()
     for (const { at, tool } of listed) {
       if (seen.has(tool.name)) {
         yield* Either.left(Errors.invalid(`${at}.name`, `Invalid '${at}.name': each tool needs a name of its own.`))
       }
       seen.add(tool.name)
-      const param = `${at}.parameters`
-      yield* Either.mapLeft(ToolSchema.check(tool.parameters), (why) => Errors.notParameters(param, why))
     }
-    return listed.map(({ tool }) => tool)
+    yield* Either.mapLeft(ToolSchema.checkAll(tools.map(({ parameters }) => parameters)), ({ at, why }) =>
+      Errors.notParameters(`${listed[at]?.at}.parameters`, why)
+    )
+    return tools
   })
 
 const list = ({ functions, tools }: ChatCompletionRequest): ReadonlyArray<Listed> => [
@@ -138,7 +140,7 @@ export const toToolset = (payload: ChatCompletionRequest): Checked<Toolset> =>
         yield* Either.left(Errors.invalid(old, `'${old}' is not allowed beside 'tools' and 'tool_choice'.`))
       }
     }
-    const tools = yield* once(list(payload))
+    const tools = yield* checked(list(payload))
     const chosen = isNew
       ? yield* choose(tools, payload.tool_choice)
       : { tools, choice: yield* chooseFunction(tools, payload.function_call) }

@@ -190,6 +190,7 @@ describe("ToolSchema", () => {
       assert.deepStrictEqual(ToolSchema.check(schema), Either.void, JSON.stringify(schema))
     }
     for (const schema of [
+      { properties: { a: { type: "strng" } } },
       { type: "string" },
       { type: "nonsense" },
       { properties: 1 },
@@ -198,5 +199,34 @@ describe("ToolSchema", () => {
     ]) {
       assert.isTrue(Either.isLeft(ToolSchema.check(schema)), JSON.stringify(schema))
     }
+  })
+
+  it("finds what references lead to, and passes those that it cannot judge", () => {
+    const $defs = { "a/b %": { type: "string" } }
+    for (const schema of [
+      { $defs, properties: { x: { $ref: "#/$defs/a~1b %" } } },
+      { $defs, properties: { x: { $ref: "#/$defs/a~1b%20%25" } } },
+      { properties: { x: { $ref: "#" }, y: { enum: [{ $ref: "#/nowhere" }] } } },
+      { properties: { x: { $ref: "https://example.com/schema.json" } } },
+      { $defs: { inner: { $id: "inner", $defs, items: { $ref: "#/$defs/a~1b %" } } } }
+    ]) {
+      assert.deepStrictEqual(ToolSchema.check(schema), Either.void, JSON.stringify(schema))
+    }
+  })
+
+  it("tells which one of many is wrong, and looks through so much only", () => {
+    const good = { type: "object", properties: { a: { type: "string" } } }
+    assert.deepStrictEqual(ToolSchema.checkAll([good, good]), Either.void)
+    const wrong = Either.flip(ToolSchema.checkAll([good, { type: "string" }, good]))
+    assert.strictEqual(Either.getOrThrow(wrong).at, 1)
+    const long = (salt: number) => ({
+      type: "object",
+      properties: Object.fromEntries(Array.from({ length: 1900 }, (_, i) => [`p${salt}_${i}`, { type: "string" }]))
+    })
+    const flood = Array.from({ length: 128 }, (_, salt) => long(salt))
+    assert.deepStrictEqual(
+      Either.getOrThrow(Either.flip(ToolSchema.checkAll(flood))).why,
+      "the schemas of all tools together are too large"
+    )
   })
 })
