@@ -59,10 +59,14 @@ export interface Backend {
 
 export interface StreamBackend {
   readonly id: string
-  readonly models: ReadonlyArray<Model>
+  /** Names alone will do; the first of those is what `auto` means. */
+  readonly models: ReadonlyArray<Model | string>
   /** Interrupted when the client leaves. Its last event is a `Finish`; a stream that ends without one has failed. */
   readonly chat: (ask: Ask) => Stream.Stream<ChatEvent, TurnError>
 }
+
+const toModel = (model: Model | string, i: number): Model =>
+  typeof model === "string" ? { key: model, name: model, scene: "chat", isDefault: i === 0 } : model
 
 /** One that is always ready and has no accounts: for providers of one's own, and for tests. */
 const fromStream = ({ chat, id, models }: StreamBackend): Backend => ({
@@ -70,7 +74,7 @@ const fromStream = ({ chat, id, models }: StreamBackend): Backend => ({
   emulated: false,
   status: Effect.succeed({ state: "ready", loggedIn: true, login: "signed_in", restarts: 0, lastError: undefined }),
   ensureReady: Effect.void,
-  models: Effect.succeed(models),
+  models: Effect.succeed(models.map(toModel)),
   chat: (ask) => Turn.fromStream(chat(ask), { instance: id })
 })
 

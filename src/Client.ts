@@ -10,8 +10,8 @@ import { ChatCompletionChunk } from "./http/openai/Api.ts"
 import type { ChatCompletionRequest } from "./http/openai/Payload.ts"
 
 export interface ClientOptions {
-  /** As in `http://127.0.0.1:8370`, without `/v1`. */
-  readonly baseUrl: string
+  /** As in `http://127.0.0.1:8370`, without `/v1`; none where the `HttpClient` has its own. */
+  readonly baseUrl?: string
   readonly apiKey?: Redacted.Redacted
 }
 
@@ -37,15 +37,16 @@ const failed = (status: number, text: string) =>
 
 const broken = (message: string) => new ChatStreamFailed({ status: 200, code: null, message })
 
-export const make = (options: ClientOptions) =>
+export const make = (options: ClientOptions = {}) =>
   Effect.gen(function* () {
     const key = options.apiKey
     const authorize = HttpClient.mapRequest((request: HttpClientRequest.HttpClientRequest) =>
       key === undefined ? request : HttpClientRequest.bearerToken(request, Redacted.value(key))
     )
     const http = authorize(yield* HttpClient.HttpClient)
-    const api = yield* HttpApiClient.make(Api, { baseUrl: options.baseUrl, transformClient: authorize })
-    const url = `${options.baseUrl.replace(/\/+$/, "")}/v1/chat/completions`
+    const baseUrl = options.baseUrl?.replace(/\/+$/, "") ?? ""
+    const api = yield* HttpApiClient.make(Api, { baseUrl, transformClient: authorize })
+    const url = `${baseUrl}/v1/chat/completions`
 
     const open = (payload: Omit<ChatCompletionRequest, "stream">) =>
       HttpClientRequest.post(url).pipe(
