@@ -1,0 +1,95 @@
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Context, Effect, Layer } from "effect"
+import * as Agents from "./agents.ts"
+import { type Program, settled, start } from "./support.ts"
+
+/** `npm install --prefix node_modules/.cache/agents @anthropic-ai/claude-code@2.1.332` puts it where it is found. */
+const claude = Agents.find("claude")
+
+class Gateway extends Context.Tag("test/Gateway")<Gateway, Program>() {}
+
+const KEY = "sk-claude-code-000000"
+
+/** As in docs/clients.md, without second tries. No model is named: its own names lead to the default one. */
+const run = (program: Program, desk: Agents.Desk, args: ReadonlyArray<string>, key = KEY) =>
+  Agents.run(desk, claude ?? "claude", ["-p", ...args], {
+    ANTHROPIC_BASE_URL: program.base,
+    ANTHROPIC_AUTH_TOKEN: key,
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+    CLAUDE_CODE_MAX_RETRIES: "0",
+    DISABLE_AUTOUPDATER: "1"
+  })
+
+const options = { timeout: "60 seconds", excludeTestServices: true } as const
+
+if (claude === undefined) {
+  describe("Claude Code", () => {
+    it("WAS NOT RUN: claude is neither on the PATH nor in node_modules/.cache/agents", () => {
+      assert.isUndefined(claude)
+    })
+  })
+} else {
+  layer(Layer.scoped(Gateway, start()), options)(`Claude Code (${claude})`, (it) => {
+    it.scoped(
+      "answers, and goes on in the same session",
+      () =>
+        Effect.gen(function* () {
+          const program = yield* Gateway
+          const desk = yield* Agents.desk
+          yield* Agents.script(program, "pong 🏓, says the gateway", "the second pong")
+          const first = yield* run(program, desk, ["Reply with pong"])
+          assert.deepStrictEqual([first.code, first.out.trim()], [0, "pong 🏓, says the gateway"])
+          const second = yield* run(program, desk, ["--continue", "And again"])
+          assert.deepStrictEqual([second.code, second.out.trim()], [0, "the second pong"])
+          const prompt = yield* Agents.lastPrompt(program)
+          for (const text of ["Reply with pong", "pong 🏓, says the gateway", "And again"]) assert.include(prompt, text)
+          yield* settled(program)
+        }),
+      90_000
+    )
+
+    it.scoped(
+      "writes a file by its own tool, and is told what came of it",
+      () =>
+        Effect.gen(function* () {
+          const program = yield* Gateway
+          const desk = yield* Agents.desk
+          const file = join(desk.work, "greeting.txt")
+          const text = 'hello from the gateway\n</tool_call> "quoted" 你好\n'
+          const call = { name: "Write", arguments: { file_path: file, content: text } }
+          yield* Agents.script(
+            program,
+            `I write it.\n<tool_call>\n${JSON.stringify(call)}\n</tool_call>`,
+            "It is written."
+          )
+          const { code, out } = yield* run(program, desk, ["--allowedTools", "Write", "--", "Write a greeting"])
+          assert.strictEqual(code, 0, out)
+          assert.strictEqual(out.trim(), "It is written.")
+          assert.strictEqual(readFileSync(file, "utf8"), text)
+          const prompt = yield* Agents.lastPrompt(program)
+          assert.include(prompt, "<tool_response")
+          assert.include(prompt, "I write it.")
+          yield* settled(program)
+        }),
+      90_000
+    )
+
+    it.scoped(
+      "says what is wrong with a wrong key",
+      () =>
+        Effect.gen(function* () {
+          const program = yield* start({ API_KEYS: KEY })
+          const desk = yield* Agents.desk
+          const wrong = yield* run(program, desk, ["Reply with pong"], "sk-wrong-key-00000000")
+          assert.notStrictEqual(wrong.code, 0)
+          assert.match(wrong.out, /login|API key|authenti/i)
+          yield* Agents.script(program, "pong")
+          const right = yield* run(program, desk, ["Reply with pong"])
+          assert.deepStrictEqual([right.code, right.out.trim()], [0, "pong"])
+        }),
+      90_000
+    )
+  })
+}

@@ -1,0 +1,74 @@
+/**
+ * Coding agents as their users run them: found where they are installed, with a home and a project of their own.
+ */
+import { spawn } from "node:child_process"
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { delimiter, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { Effect } from "effect"
+import { control, lingmas, type Program } from "./support.ts"
+
+const cached = fileURLToPath(new URL("../../node_modules/.cache/agents/node_modules/.bin", import.meta.url))
+
+/** On the PATH, or where `npm install --prefix node_modules/.cache/agents PACKAGE` puts it. */
+export const find = (command: string): string | undefined =>
+  [...(process.env["PATH"] ?? "").split(delimiter), cached]
+    .map((dir) => join(dir, command))
+    .find((file) => existsSync(file))
+
+export interface Desk {
+  readonly home: string
+  readonly work: string
+}
+
+/** Gone with the scope. */
+export const desk = Effect.map(
+  Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(join(tmpdir(), "lingma-agent-"))),
+    (dir) => Effect.sync(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }))
+  ),
+  (dir): Desk => {
+    const [home, work] = [join(dir, "home"), join(dir, "work")]
+    for (const place of [home, work]) mkdirSync(place)
+    return { home, work }
+  }
+)
+
+/** Runs to its end; all it started goes with it. */
+export const run = (
+  { home, work }: Desk,
+  command: string,
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>>
+) =>
+  Effect.async<{ readonly code: number | null; readonly out: string }>((resume) => {
+    const child = spawn(command, args, {
+      cwd: work,
+      env: { PATH: process.env["PATH"], HOME: home, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true
+    })
+    let out = ""
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        out += text
+      })
+    }
+    child.on("error", (error) => resume(Effect.die(error)))
+    child.on("close", (code) => resume(Effect.succeed({ code, out })))
+    return Effect.sync(() => child.pid !== undefined && process.kill(-child.pid, "SIGKILL"))
+  }).pipe(Effect.timeout("60 seconds"))
+
+/** What the emulator answers next, turn by turn. */
+export const script = (program: Program, ...texts: ReadonlyArray<string>) =>
+  Effect.zipRight(
+    control(lingmas(program)[0]!, "reset"),
+    Effect.forEach(texts, (text) => control(lingmas(program)[0]!, "script", { text, interval: 0, turns: 1 }))
+  )
+
+/** What the emulator was asked last, word for word. */
+export const lastPrompt = (program: Program) =>
+  Effect.promise(async () =>
+    JSON.stringify(await (await fetch(`http://127.0.0.1:${lingmas(program)[0]!.httpPort}/__control/stats`)).json())
+  )
