@@ -4,7 +4,7 @@
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { version } from "../Version.ts"
-import { AnthropicApi } from "./anthropic/Api.ts"
+import { AnthropicApi, MessageStreamEvent } from "./anthropic/Api.ts"
 import { CapabilitiesApi } from "./capabilities/Api.ts"
 import * as Description from "./Description.ts"
 import { InternalApi } from "./internal/Api.ts"
@@ -26,5 +26,5 @@ export class Api extends HttpApi.make("lingma-gateway")
     "Alibaba Lingma behind the APIs that clients know. A path that is none is answered with 404, a method that it does not take with 405 and `allow`."
   )
   .annotate(OpenApi.License, { name: "MIT", url: "https://spdx.org/licenses/MIT.html" })
-  .annotate(HttpApi.AdditionalSchemas, [ChatCompletionChunk, ResponseStreamEvent])
+  .annotate(HttpApi.AdditionalSchemas, [ChatCompletionChunk, MessageStreamEvent, ResponseStreamEvent])
   .annotate(OpenApi.Transform, Description.complete) {}

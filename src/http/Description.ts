@@ -60,7 +60,8 @@ const patient: ReadonlyArray<Header> = ["retry-after", "retry-after-ms", "x-shou
 const ofStatus: Readonly<Record<string, ReadonlyArray<Header>>> = {
   "401": ["www-authenticate"],
   "429": patient,
-  "503": patient
+  "503": patient,
+  "529": patient
 }
 const ofStreams: ReadonlyArray<Header> = [
   "x-lingma-instance",
@@ -86,7 +87,8 @@ const meanings: Readonly<Record<string, string>> = {
   "500": "A bug; what it was is in the log",
   "502": "Lingma answered with a failure, or with nothing that can be used",
   "503": "Nobody can answer now: starting, signed out, or going down",
-  "504": "Lingma gave no answer in time"
+  "504": "Lingma gave no answer in time",
+  "529": "No place became free in time"
 }
 /** Whatever is asked. */
 const anywhere = ["400", "403", "408", "431", "500", "503"]

@@ -24,6 +24,13 @@ export const ContentBlock = Schema.Union(
 
 const StopReason = Schema.Literal("end_turn", "max_tokens", "stop_sequence", "tool_use")
 
+const Usage = Schema.Struct({
+  input_tokens: Schema.Int,
+  cache_creation_input_tokens: Schema.Int,
+  cache_read_input_tokens: Schema.Int,
+  output_tokens: Schema.Int
+})
+
 export const Message = Schema.Struct({
   id: Schema.String,
   type: Schema.Literal("message"),
@@ -35,13 +42,42 @@ export const Message = Schema.Struct({
   container: Schema.Null,
   stop_details: Schema.Null,
   diagnostics: Schema.Null,
-  usage: Schema.Struct({
-    input_tokens: Schema.Int,
-    cache_creation_input_tokens: Schema.Int,
-    cache_read_input_tokens: Schema.Int,
-    output_tokens: Schema.Int
-  })
+  usage: Usage
 }).annotations({ identifier: "AnthropicMessage" })
+
+const event = <T extends string, F extends Schema.Struct.Fields>(type: T, fields: F) =>
+  Schema.Struct({ type: Schema.Literal(type), ...fields })
+const Index = { index: Schema.Int }
+
+/** What each `data:` line of a stream holds; its `event:` line has the type too. */
+export const MessageStreamEvent = Schema.Union(
+  event("message_start", {
+    message: Schema.Struct({ ...Message.fields, content: Schema.Array(ContentBlock), stop_reason: Schema.Null })
+  }),
+  event("ping", {}),
+  event("content_block_start", { ...Index, content_block: ContentBlock }),
+  event("content_block_delta", {
+    ...Index,
+    delta: Schema.Union(
+      event("text_delta", { text: Schema.String }),
+      event("thinking_delta", { thinking: Schema.String }),
+      event("signature_delta", { signature: Schema.String }),
+      event("input_json_delta", { partial_json: Schema.String })
+    )
+  }),
+  event("content_block_stop", Index),
+  event("message_delta", {
+    delta: Schema.Struct({
+      stop_reason: StopReason,
+      stop_sequence: Schema.NullOr(Schema.String),
+      container: Schema.Null,
+      stop_details: Schema.Null
+    }),
+    usage: Usage
+  }),
+  event("message_stop", {}),
+  Errors.ErrorBody
+).annotations({ identifier: "MessageStreamEvent" })
 
 /** `max_input_tokens` is absent where it is not known. */
 export const ModelInfo = Schema.Struct({
@@ -73,8 +109,7 @@ type Spec = { responses?: Record<string, { content?: Record<string, unknown> }> 
 const streamed = (operation: Spec): Spec => {
   const ok = operation.responses?.["200"]
   if (ok !== undefined) {
-    const description = "message_start, ping, content_block_start, _delta, _stop, message_delta, message_stop, error"
-    ok.content = { ...ok.content, "text/event-stream": { schema: { type: "string", description } } }
+    ok.content = { ...ok.content, "text/event-stream": { schema: { $ref: "#/components/schemas/MessageStreamEvent" } } }
   }
   return operation
 }
