@@ -13,25 +13,21 @@ import {
   type Stream,
   type Tracer
 } from "effect"
-import type { Backend } from "./Backend.ts"
+import * as Attempt from "./Attempt.ts"
 import * as ChatSpan from "./ChatSpan.ts"
 import { GatewayConfig } from "./Config.ts"
 import type { AskMode, ChatEvent, ChatRequest } from "./domain/Chat.ts"
-import { type ChatError, ModelNotFound, type TurnError } from "./domain/ChatError.ts"
+import type { ChatError, TurnError } from "./domain/ChatError.ts"
 import type * as Health from "./domain/Health.ts"
 import * as Meter from "./domain/Meter.ts"
 import * as Model from "./domain/Model.ts"
-import * as Prompt from "./domain/Prompt.ts"
-import * as Reply from "./domain/Reply.ts"
 import * as RetryBudget from "./domain/RetryBudget.ts"
 import * as Turn from "./domain/Turn.ts"
-import * as Usage from "./domain/Usage.ts"
 import { Guard } from "./Guard.ts"
 import { type Answered, type ChatOutcome, Metrics } from "./Metrics.ts"
 import { type Lease, Pool } from "./Pool.ts"
 import * as Scoped from "./Scoped.ts"
 import * as Span from "./Span.ts"
-import * as Watchdog from "./Watchdog.ts"
 
 export interface ChatRun {
   /** The instance that answers. */
@@ -48,8 +44,7 @@ export interface ChatRun {
   readonly events: Stream.Stream<ChatEvent, TurnError>
 }
 
-export interface ChatOptions extends Model.ResolveOptions, Watchdog.Limits {
-  readonly defaultAskMode: AskMode
+export interface ChatOptions extends Attempt.AttemptOptions {
   /** Puts prompts and answers into spans. */
   readonly captureContent?: boolean
 }
@@ -103,6 +98,8 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
   {
     /** Resolves at the first event; slot, lease and turn live as long as the scope. */
     readonly open: (request: ChatRequest) => Effect.Effect<ChatRun, ChatError, Scope.Scope>
+    /** Tokens of the prompt that would be sent; asks nobody. */
+    readonly count: (request: ChatRequest) => Effect.Effect<number>
     /** What the ready instances offer together. */
     readonly models: Effect.Effect<ReadonlyArray<Model.Model>, ChatError>
   }
@@ -111,37 +108,14 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
     const guard = yield* Guard
     const pool = yield* Pool
     const metrics = yield* Metrics
-    const watchdog = yield* Watchdog.make(options)
+    const attempt = yield* Attempt.make(options)
     const clock = yield* Effect.clock
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
     const budget = RetryBudget.make()
 
-    const resolve = (backend: Backend, asked: string) =>
-      Effect.flatMap(backend.models, (models) =>
-        Either.mapLeft(
-          Model.resolve(models, asked, options),
-          (near) => new ModelNotFound({ model: Model.cut(asked), near })
-        )
-      )
-
     /** One try on one instance. What it held is given back when it fails, and with the scope otherwise. */
-    const attempt = Effect.fnUntraced(function* (request: ChatRequest, lease: Lease, arrived: number) {
-      const { backend } = lease
-      yield* backend.ensureReady
-      const { key, mode = options.defaultAskMode } = yield* resolve(backend, request.model)
-      const prompt = Prompt.render(request.messages)
-      const images = request.messages.flatMap((message) => message.images)
-      const upstream = yield* backend.chat({ requestId: crypto.randomUUID(), model: key, mode, prompt, images })
-      yield* watchdog.watch(upstream, backend.id)
-      yield* upstream.started
-      const firstTokenMillis = now() - arrived
-      const reply = Reply.make({ instance: backend.id })
-      reply.hear(upstream)
-      yield* reply.turn.started
-      return { backend, key, mode, prompt, reply, firstTokenMillis }
-    })
-    const tried = (request: ChatRequest, lease: Lease, arrived: number) =>
-      Effect.tapError(attempt(request, lease, arrived), (error) =>
+    const tried = (request: ChatRequest, lease: Lease) =>
+      Effect.tapError(attempt.begin(request, lease.backend), (error) =>
         Effect.sync(() => {
           const outcome = blame(error)
           if (outcome !== undefined) lease.settle(outcome)
@@ -155,14 +129,14 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
      * instance that turned out not to be there was none: each is looked at once at most. What a try that failed held
      * is given back before the next one begins.
      */
-    const begin = Effect.fnUntraced(function* (request: ChatRequest, arrived: number) {
+    const begin = Effect.fnUntraced(function* (request: ChatRequest) {
       const scope = yield* Effect.scope
       const seen = new Set<string>()
       let retried = false
       let inner = yield* Scope.fork(scope, ExecutionStrategy.sequential)
       let lease = yield* Span.within("lease")(Scope.extend(pool.lease(request.affinity), inner))
       while (true) {
-        const result = yield* Effect.either(Scope.extend(tried(request, lease, arrived), inner))
+        const result = yield* Effect.either(Scope.extend(tried(request, lease), inner))
         if (Either.isRight(result)) return { ...result.right, lease }
         const error = result.left
         seen.add(lease.backend.id)
@@ -204,21 +178,21 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         outcome = how
         slot.settle(how)
       }
-      const { backend, firstTokenMillis, key, lease, mode, prompt, reply } = yield* Effect.tapError(
-        begin(request, arrived),
+      const { backend, firstEventAt, lease, mode, model, promptTokens, reply } = yield* Effect.tapError(
+        begin(request),
         (error) => {
           end("failed")
           return logFailure(error, "chat failed")
         }
       )
       const { turn } = reply
-      if (span !== undefined) ChatSpan.begun(span, clock.unsafeCurrentTimeNanos())
-      const promptTokens = Usage.estimate(prompt) + Usage.perMessage * request.messages.length
+      const firstTokenMillis = Number(firstEventAt) / 1e6 - arrived
+      if (span !== undefined) ChatSpan.begun(span, firstEventAt)
       const tokens = () => Meter.tokens(reply.totals(), promptTokens)
       answer = () => {
         const { completion, prompt } = tokens()
         const used = { promptTokens: prompt, completionTokens: completion }
-        return { instance: backend.id, model: key, mode, firstTokenMillis, pieces: turn.count(), ...used }
+        return { instance: backend.id, model, mode, firstTokenMillis, pieces: turn.count(), ...used }
       }
       // A turn that still runs when its scope closes was cancelled, which slot and lease assume by themselves.
       yield* Scoped.onClose(
@@ -239,7 +213,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       const seen =
         span !== undefined && options.captureContent === true ? ChatSpan.withContent(span, request, turn) : turn
       const { emulated, id: servedBy } = backend
-      return { servedBy, emulated, model: key, tokens, firstTokenMillis, turn: seen, events: Turn.toStream(seen) }
+      return { servedBy, emulated, model, tokens, firstTokenMillis, turn: seen, events: Turn.toStream(seen) }
     })
 
     const models = Effect.scoped(
@@ -255,7 +229,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       })
     ).pipe(Span.within("models"))
 
-    return Chat.of({ open, models })
+    return Chat.of({ open, models, count: (request) => Effect.sync(() => attempt.count(request)) })
   })
 
   static readonly layer = (options: ChatOptions): Layer.Layer<Chat, never, Guard | Metrics | Pool> =>

@@ -5,42 +5,13 @@
  */
 import { Config, ConfigError, ConfigProvider, Context, Effect, Either, Layer, Option } from "effect"
 import * as Model from "./domain/Model.ts"
+import { all, type Setting, setting } from "./Setting.ts"
 import * as Rule from "./SettingRules.ts"
-
-export interface Setting {
-  readonly name: string
-  /** As it would be written in `.env`; empty when there is none. */
-  readonly default: string
-  readonly note: string
-  readonly secret: boolean
-}
-
-/** Read by `.env.example`'s test, by `lingma-gateway config` and by the docs. */
-export const settings: Array<Setting> = []
-
-const setting = <A>(
-  name: string,
-  fallback: string,
-  note: string,
-  parse: Rule.Parse<A>,
-  options?: { readonly secret?: boolean; readonly emptyIs?: "unset" | "wrong" }
-): Config.Config<A> => {
-  settings.push({ name, default: fallback, note, secret: options?.secret ?? false })
-  const wrong = (rule: string) => ConfigError.InvalidData([], `${name} ${rule}`)
-  return Config.string(name).pipe(
-    Config.withDefault(fallback),
-    Config.mapOrFail((raw) => {
-      const text = raw.trim()
-      if (text === "" && raw !== fallback && options?.emptyIs === "wrong")
-        return Either.left(wrong("must not be empty"))
-      return Either.mapLeft(parse(text === "" ? fallback : text), wrong)
-    })
-  )
-}
+import { telemetrySettings } from "./TelemetrySettings.ts"
 
 const key = { secret: true, emptyIs: "wrong" } as const
 
-export const config = Config.all({
+const table = {
   host: setting("GATEWAY_HOST", "127.0.0.1", "address to listen on; another than loopback needs API_KEYS", Rule.text),
   port: setting("GATEWAY_PORT", "8370", "port to listen on; 0 takes a free one", Rule.integer(0, 65535)),
   allowOpen: setting("GATEWAY_ALLOW_OPEN", "false", "serve other hosts without API_KEYS", Rule.flag),
@@ -140,6 +111,18 @@ export const config = Config.all({
     "how many responses of /v1/responses are kept in memory, for previous_response_id; 0 = none",
     Rule.integer(0, 10_000)
   ),
+  toolFormat: setting(
+    "TOOL_FORMAT",
+    "xml",
+    "how models are taught to call tools: xml or hermes",
+    Rule.oneOf("xml", "hermes")
+  ),
+  toolRetries: setting(
+    "TOOL_RETRIES",
+    "1",
+    "times a model is asked again that broke a rule of tools or format, before anything was sent",
+    Rule.integer(0, 3)
+  ),
   autoLoginEnabled: setting(
     "AUTO_LOGIN_ENABLED",
     "",
@@ -174,64 +157,7 @@ export const config = Config.all({
     Rule.flag
   ),
   dedicatedDomainUrl: setting("DEDICATED_DOMAIN_URL", "", "enterprise endpoint of Lingma", Rule.endpoint),
-  otelEndpoint: setting("OTEL_EXPORTER_OTLP_ENDPOINT", "", "OTLP over HTTP; none = no telemetry", Rule.endpoint),
-  otelTracesEndpoint: setting("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "", "the whole address for traces", Rule.endpoint),
-  otelMetricsEndpoint: setting(
-    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
-    "",
-    "the whole address for metrics",
-    Rule.endpoint
-  ),
-  otelHeaders: setting("OTEL_EXPORTER_OTLP_HEADERS", "", "name=value,… sent along", Rule.secretPairs, { secret: true }),
-  otelProtocol: setting(
-    "OTEL_EXPORTER_OTLP_PROTOCOL",
-    "http/json",
-    "http/json or http/protobuf",
-    Rule.oneOf("http/json", "http/protobuf")
-  ),
-  otelTimeout: setting("OTEL_EXPORTER_OTLP_TIMEOUT", "10000", "milliseconds for one export", Rule.millis(1, 600_000)),
-  otelServiceName: setting("OTEL_SERVICE_NAME", "lingma-gateway", "name of this service", Rule.text),
-  otelResourceAttributes: setting("OTEL_RESOURCE_ATTRIBUTES", "", "name=value,… of this service", Rule.pairs),
-  otelDisabled: setting("OTEL_SDK_DISABLED", "false", "no telemetry, whatever the endpoint", Rule.flag),
-  otelTracesExporter: setting("OTEL_TRACES_EXPORTER", "otlp", "otlp or none", Rule.oneOf("otlp", "none")),
-  otelMetricsExporter: setting("OTEL_METRICS_EXPORTER", "otlp", "otlp or none", Rule.oneOf("otlp", "none")),
-  otelSampler: setting(
-    "OTEL_TRACES_SAMPLER",
-    "parentbased_always_on",
-    "always_on, always_off, traceidratio, or one of these after parentbased_",
-    Rule.oneOf(
-      "always_on",
-      "always_off",
-      "traceidratio",
-      "parentbased_always_on",
-      "parentbased_always_off",
-      "parentbased_traceidratio"
-    )
-  ),
-  otelSamplerRatio: setting(
-    "OTEL_TRACES_SAMPLER_ARG",
-    "1",
-    "share of the traces for traceidratio",
-    Rule.number(0, 1, "a number")
-  ),
-  otelTraceInterval: setting(
-    "OTEL_BSP_SCHEDULE_DELAY",
-    "5000",
-    "milliseconds between exports of traces",
-    Rule.millis(10, 600_000)
-  ),
-  otelMetricInterval: setting(
-    "OTEL_METRIC_EXPORT_INTERVAL",
-    "60000",
-    "milliseconds between exports of metrics",
-    Rule.millis(10, 3_600_000)
-  ),
-  otelContent: setting(
-    "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
-    "false",
-    "true puts prompts and answers into spans",
-    Rule.flag
-  ),
+  ...telemetrySettings,
   logLevel: setting(
     "LOG_LEVEL",
     "info",
@@ -244,7 +170,12 @@ export const config = Config.all({
     "json or pretty; pretty on a terminal, else json",
     Rule.oneOf("json", "pretty", "")
   )
-})
+}
+
+/** Read by `.env.example`'s test, by `lingma-gateway config` and by the docs. */
+export const settings: ReadonlyArray<Setting> = Object.values(table)
+
+export const config = all(table)
 
 /** A setting as it was written, or its default. */
 export const raw = (one: Setting): Config.Config<string> => Config.withDefault(Config.string(one.name), one.default)

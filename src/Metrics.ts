@@ -73,6 +73,10 @@ export const tokens = total(
   "gateway_tokens_total",
   "Tokens by kind (prompt, completion) and model; estimates where Lingma gives none"
 )
+export const replyRetries = total(
+  "gateway_reply_retries_total",
+  "Answers asked for again by what was wrong with the first"
+)
 export const modelLists = total("gateway_models_requests_total", "Requests for the list of models")
 export const queueWait = Metric.histogram(
   "gateway_queue_wait_seconds",

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Array as Arr, Duration, Effect, Fiber, Layer, Option, TestClock } from "effect"
+import { type Array as Arr, Duration, Effect, Fiber, Layer, Option, Stream, TestClock } from "effect"
 import type { Backend } from "../src/Backend.ts"
 import { Chat } from "../src/Chat.ts"
 import { type ChatRequest, finish, plain, textDelta } from "../src/domain/Chat.ts"
@@ -188,5 +188,53 @@ describe("Chat", () => {
       assert.strictEqual((yield* Effect.flip(whole()))._tag, "BackendUnavailable")
       assert.strictEqual((yield* Effect.flip(Effect.flatMap(Chat, (chat) => chat.models)))._tag, "BackendUnavailable")
     }).pipe(Effect.provide(gateway(down.backend)))
+  })
+
+  it.effect("asks the same instance again for a call that must come, and lets go of the first answer before", () => {
+    const tool = { kind: "function", name: "ls", description: undefined, parameters: {}, strict: false } as const
+    const a = scripted("a", (turn, { prompt }) =>
+      TestBackend.say(prompt.includes("[assistant] Why?") ? "<tool_call><function=ls></function></tool_call>" : "Why?")(
+        turn,
+        { prompt } as never
+      )
+    )
+    return Effect.gen(function* () {
+      const chat = yield* Chat
+      const toolset = { tools: [tool], choice: "required", parallel: true } as const
+      const events = yield* Effect.scoped(
+        Effect.flatMap(chat.open({ ...request, toolset }), (run) => Stream.runCollect(run.events))
+      )
+      const kinds = Array.from(events, (event) => (event._tag === "ToolCall" ? event.call.name : event._tag))
+      assert.deepStrictEqual(kinds, ["ls", "Finish"])
+      assert.strictEqual(a.counts.opened, 2)
+      assert.strictEqual(a.counts.closed, 2)
+      assert.deepStrictEqual(yield* idle, { completed: 1, failed: 0, cancelled: 0 })
+    }).pipe(Effect.provide(gateway(a.backend)))
+  })
+
+  it.effect("says that no call came, and blames no instance for it", () => {
+    const tool = { kind: "function", name: "ls", description: undefined, parameters: {}, strict: false } as const
+    const a = scripted("a", TestBackend.say("No."))
+    return Effect.gen(function* () {
+      const chat = yield* Chat
+      const toolset = { tools: [tool], choice: "required", parallel: true } as const
+      const error = yield* Effect.flip(Effect.scoped(chat.open({ ...request, toolset })))
+      assert.strictEqual(error._tag, "ToolCallNotProduced")
+      assert.strictEqual(a.counts.closed, 2)
+    }).pipe(Effect.provide(gateway(a.backend)))
+  })
+
+  it.effect("refuses a conversation that is longer than the model takes", () => {
+    const a = scripted("a")
+    return Effect.gen(function* () {
+      const chat = yield* Chat
+      const long = { ...request.messages[0], text: "word ".repeat(200_000) }
+      const error = yield* Effect.flip(
+        Effect.scoped(chat.open({ ...request, model: "org/qwen3 coder", messages: [long] }))
+      )
+      assert.strictEqual(error._tag, "ContextLengthExceeded")
+      assert.isAbove(yield* chat.count({ ...request, messages: [long] }), 131_072)
+      assert.strictEqual(a.counts.opened, 0)
+    }).pipe(Effect.provide(gateway(a.backend)))
   })
 })

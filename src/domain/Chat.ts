@@ -168,4 +168,5 @@ export const textDelta = (text: string): ChatEvent => ({ _tag: "TextDelta", text
 export const thoughtDelta = (text: string): ChatEvent => ({ _tag: "ThoughtDelta", text })
 export const toolCall = (call: ToolCall): ChatEvent => ({ _tag: "ToolCall", call })
 export const usage = (figures: Usage): ChatEvent => ({ _tag: "Usage", usage: figures })
-export const finish = (reason: FinishReason): ChatEvent => ({ _tag: "Finish", reason })
+export const finish = (reason: FinishReason, stopSequence?: string): ChatEvent =>
+  stopSequence === undefined ? { _tag: "Finish", reason } : { _tag: "Finish", reason, stopSequence }

@@ -1,10 +1,14 @@
 /**
  * A conversation as the one text that Lingma takes.
  */
-import { Option } from "effect"
-import type { Message, ToolCall } from "./Chat.ts"
+import type { ChatRequest, Message, Role, Toolset } from "./Chat.ts"
+import * as JsonOutput from "./JsonOutput.ts"
+import * as ToolPrompt from "./tools/ToolPrompt.ts"
+import * as Usage from "./Usage.ts"
 
 type Messages = ReadonlyArray<Message>
+type Asked = Pick<ChatRequest, "messages" | "toolset" | "format">
+type Grammar = ToolPrompt.Grammar
 
 const TAG = /\[(?=[\s\u0085]*(?:system|user|assistant|tool)[\s\u0085]*\])/gi
 const LINE_END = /[\n\r\v\f\u0085\u2028\u2029]/
@@ -23,24 +27,27 @@ const beginsLine = (text: string, at: number): boolean => {
 export const defuse = (text: string): string =>
   text.replace(TAG, (bracket, at: number) => (beginsLine(text, at) ? `${bracket}\u200d` : bracket))
 
-const isJson = (text: string) => Option.isSome(Option.liftThrowable(JSON.parse)(text))
-
-const call = ({ arguments: args, name }: ToolCall): string => {
-  // Kept as the model wrote it, when that is JSON at all.
-  const body = args.trim() === "" ? "{}" : isJson(args) ? args : JSON.stringify(args)
-  return `<tool_call>\n{"name":${JSON.stringify(name)},"arguments":${body}}\n</tool_call>`
+interface Context {
+  readonly toolset: Toolset
+  readonly grammar: Grammar
+  readonly nameOf: ReadonlyMap<string, string>
 }
 
-const attribute = (name: string, value: string | undefined): string =>
-  value === undefined ? "" : ` ${name}="${value.replace(/["<>\s\p{Cc}]/gu, "_")}"`
-
-const content = (message: Message, nameOf: ReadonlyMap<string, string>): string => {
+/** Markup of a tool's result or of a user cannot pass for a call of the model's. */
+const content = (message: Message, { grammar, nameOf, toolset: { tools } }: Context): string => {
   const { role, text, toolCallId, toolCalls } = message
   if (role === "tool" && toolCallId !== undefined) {
-    const attributes = attribute("id", toolCallId) + attribute("name", nameOf.get(toolCallId))
-    return `<tool_response${attributes}>\n${text}\n</tool_response>`
+    return ToolPrompt.result(toolCallId, nameOf.get(toolCallId), text)
   }
-  return [...(text.trim() === "" ? [] : [text]), ...toolCalls.map(call)].join("\n")
+  const said = role !== "assistant" && role !== "system" && tools.length > 0 ? ToolPrompt.defuse(text) : text
+  const calls = toolCalls.map((call) =>
+    ToolPrompt.call(
+      call,
+      tools.find(({ name }) => name === call.name),
+      grammar
+    )
+  )
+  return [...(said.trim() === "" ? [] : [said]), ...calls].join("\n")
 }
 
 const isBare = ({ role, text, toolCallId, toolCalls }: Message): boolean =>
@@ -50,19 +57,46 @@ const isBare = ({ role, text, toolCallId, toolCalls }: Message): boolean =>
 export const isEmpty = (messages: Messages): boolean =>
   messages.every((message) => isBare(message) && message.images.length === 0)
 
-/** One user message alone goes as it is; else each one that says something begins a line with `[role]`. */
-export const render = (messages: Messages): string => {
-  const said = messages.filter((message) => !isBare(message))
+/** What the model must be told beside the conversation: the tools it may call, the format of its answer. */
+const instructions = ({ format, toolset }: Asked, grammar: Grammar): string =>
+  [ToolPrompt.instructions(toolset, grammar), JsonOutput.instructions(format)]
+    .filter((text) => text !== "")
+    .join("\n\n")
+
+const line = (role: Role, text: string) => `[${role}] ${role === "system" ? text : defuse(text)}`
+
+/**
+ * One user message alone goes as it is; else each one that says something begins a line with `[role]`. What the model
+ * must be told comes after the client's own system texts.
+ */
+export const render = (asked: Asked, grammar: Grammar = "xml"): string => {
+  const said = asked.messages.filter((message) => !isBare(message))
+  const told = instructions(asked, grammar)
   const [first] = said
-  if (first !== undefined && said.length === 1 && first.role === "user" && first.toolCalls.length === 0) {
+  if (
+    told === "" &&
+    first !== undefined &&
+    said.length === 1 &&
+    first.role === "user" &&
+    first.toolCalls.length === 0
+  ) {
     return first.text
   }
   const nameOf = new Map(said.flatMap(({ toolCalls }) => toolCalls.map(({ id, name }) => [id, name] as const)))
-  return said
-    .map((message) => {
-      const text = content(message, nameOf)
-      return `[${message.role}] ${message.role === "system" ? text : defuse(text)}`
-    })
-    .join("\n")
-    .trim()
+  const context = { toolset: asked.toolset, grammar, nameOf }
+  const lines = said.map((message) => line(message.role, content(message, context)))
+  const opening = said.findIndex(({ role }) => role !== "system")
+  if (told !== "") lines.splice(opening < 0 ? lines.length : opening, 0, line("system", told))
+  const reminder = ToolPrompt.reminder(asked.toolset)
+  return [...lines, ...(reminder === "" ? [] : [reminder])].join("\n").trim()
 }
+
+/** The same conversation once more, with an answer that was not good and what is wrong about it. */
+export const followUp = (prompt: string, said: string, hint: string): string =>
+  `${prompt}\n${line("assistant", said)}\n${line("user", hint)}`
+
+/** Tokens of a prompt, with the framing of its messages and a flat rate for each picture. */
+export const tokens = (prompt: string, messages: Messages, count: (text: string) => number): number =>
+  count(prompt) +
+  Usage.perMessage * messages.length +
+  Usage.perImage * messages.reduce((sum, { images }) => sum + images.length, 0)

@@ -1,16 +1,35 @@
 /**
- * What the upstream says, made into what was asked for.
+ * What the upstream says, made into what was asked for: thoughts apart, tool calls found, formats kept, cut where it
+ * must end.
  *
- * Plain callbacks from the upstream's turn to the client's: no fiber takes a step per token.
+ * Plain callbacks from the upstream's turn to the client's: no fiber takes a step per token. Where the model broke a
+ * rule and nothing of its answer was sent yet, another answer is wanted, as often as is allowed.
  */
-import type { ChatEvent } from "./Chat.ts"
-import { BackendFailure } from "./ChatError.ts"
+import { type ChatEvent, type ChatRequest, plain } from "./Chat.ts"
+import { BackendFailure, type TurnError } from "./ChatError.ts"
 import * as Meter from "./Meter.ts"
+import * as ReplyText from "./ReplyText.ts"
 import * as Turn from "./Turn.ts"
-import type * as Usage from "./Usage.ts"
+import type { Grammar } from "./tools/ToolPrompt.ts"
+import * as Usage from "./Usage.ts"
 
-export interface ReplyOptions {
+export interface Retry {
+  readonly reason: ReplyText.Fault["reason"]
+  /** What the model said, shortened. */
+  readonly said: string
+  /** What it is told about that. */
+  readonly hint: string
+}
+
+export interface ReplyOptions extends Partial<Pick<ChatRequest, "toolset" | "format" | "stop" | "maxTokens">> {
   readonly instance: string
+  /** Nothing is sent before the end, so that the whole answer can be mended. */
+  readonly whole?: boolean
+  readonly grammar?: Grammar
+  /** How often another answer may be asked for. */
+  readonly retries?: number
+  /** Hears that another answer is wanted; `hear` it. What still comes of this one is ignored. */
+  readonly onRetry?: (retry: Retry) => void
   readonly newCounter?: () => Usage.Counter
 }
 
@@ -23,27 +42,81 @@ export interface Reply {
   readonly hear: (upstream: Turn.Turn) => void
 }
 
-export const make = ({ instance, newCounter }: ReplyOptions): Reply => {
-  const turn = Turn.make({ instance })
-  const meter = Meter.make(newCounter)
+export const isMendable = ReplyText.isMendable
 
-  const send = (event: ChatEvent) => {
+/** Most characters of an answer that are withheld until it is known to be good. */
+const mostHeld = 8 << 20
+
+export const make = (options: ReplyOptions): Reply => {
+  const { instance, newCounter = Usage.counter, onRetry, whole = false } = options
+  const asked = { ...plain, grammar: "xml", ...options, newCounter, whole } as const
+  const turn = Turn.make({ instance })
+  let meter = Meter.make(newCounter)
+  let retriesLeft = onRetry === undefined ? 0 : (options.retries ?? 0)
+  /** Something of the answer went out, thoughts left aside: it cannot be taken back. */
+  let isSent = false
+
+  const send = (event: ChatEvent): boolean => {
+    if (event._tag === "TextDelta" || event._tag === "ToolCall") isSent = true
     meter.add(event)
-    turn.emit(event)
+    return turn.emit(event)
   }
 
-  const hear = (upstream: Turn.Turn) =>
+  const hear = (upstream: Turn.Turn) => {
+    let isOver = false
+    let isWithheld = ReplyText.isWithheld(asked)
+    let held: Array<ChatEvent> = []
+    let size = 0
+    const fail = (error: TurnError) => {
+      isOver = true
+      turn.fail(error)
+    }
+    const release = () => {
+      isWithheld = false
+      const waiting = held
+      held = []
+      for (const event of waiting) send(event)
+    }
+    const text = ReplyText.make(asked, {
+      event: (event) => {
+        if (!isWithheld || event._tag === "ThoughtDelta") return void send(event)
+        size += "text" in event ? event.text.length : 64
+        if (size > mostHeld) fail(new BackendFailure({ instance, started: true, detail: "the answer is too long" }))
+        else held.push(event)
+      },
+      certain: () => {
+        if (!whole) release()
+      },
+      fault: ({ hint, reason, said }) => {
+        if (isSent || retriesLeft === 0 || isOver) return false
+        retriesLeft--
+        isOver = true
+        meter = Meter.make(newCounter)
+        onRetry?.({ reason, hint, said })
+        return true
+      },
+      fail,
+      finish: (event) => {
+        isOver = true
+        release()
+        send(event)
+      }
+    })
     upstream.read({
       onEvent: (event) => {
+        if (isOver) return
         // A throw would land in the backend's own callback.
         try {
-          send(event)
+          text.push(event)
         } catch (defect) {
-          turn.fail(new BackendFailure({ instance, started: true, detail: String(defect) }))
+          fail(new BackendFailure({ instance, started: true, detail: String(defect) }))
         }
       },
-      onFailure: turn.fail
+      onFailure: (error) => {
+        if (!isOver) fail(error)
+      }
     })
+  }
 
-  return { turn, totals: meter.totals, hear }
+  return { turn, totals: () => meter.totals(), hear }
 }

@@ -8,6 +8,9 @@
 /** What the framing of one message of a prompt adds. */
 export const perMessage = 4
 
+/** What a picture adds; its true cost is not told by the wire. */
+export const perImage = 1024
+
 export interface Counter {
   readonly add: (text: string) => void
   readonly total: () => number

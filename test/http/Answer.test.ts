@@ -261,7 +261,7 @@ describe("a bug", () => {
   it.scopedLive("in the middle cuts the connection", () =>
     Effect.gen(function* () {
       // A text that is none makes the encoder throw.
-      const broken = { _tag: "TextDelta", text: { length: 0 } } as unknown as ReturnType<typeof textDelta>
+      const broken = { _tag: "ThoughtDelta", text: { length: 0 } } as unknown as ReturnType<typeof textDelta>
       const scripted = TestBackend.make(TestBackend.emit(textDelta("one")))
       const { drained, lines, port } = yield* TestGateway.serve(scripted)
       const peer = yield* RawHttp.connect(port)

@@ -1,0 +1,119 @@
+/**
+ * One try of a chat on one instance: it must be ready, offer the model, and answer; its answer becomes the reply.
+ */
+import { Effect, Either, ExecutionStrategy, Exit, Queue, Scope } from "effect"
+import type { Backend } from "./Backend.ts"
+import type { AskMode, ChatRequest } from "./domain/Chat.ts"
+import { type ChatError, ContextLengthExceeded, ModelNotFound, type TurnError } from "./domain/ChatError.ts"
+import * as Model from "./domain/Model.ts"
+import * as Prompt from "./domain/Prompt.ts"
+import * as Reply from "./domain/Reply.ts"
+import type { Turn } from "./domain/Turn.ts"
+import type { Grammar } from "./domain/tools/ToolPrompt.ts"
+import * as Usage from "./domain/Usage.ts"
+import * as Metrics from "./Metrics.ts"
+import * as Watchdog from "./Watchdog.ts"
+
+export interface AttemptOptions extends Model.ResolveOptions, Watchdog.Limits {
+  readonly defaultAskMode: AskMode
+  /** How the model is taught to call tools. */
+  readonly toolFormat?: Grammar
+  /** How often a model that breaks a rule is asked again, before anything was sent. */
+  readonly toolRetries?: number
+}
+
+/** An answer that has begun. */
+export interface Begun {
+  readonly backend: Backend
+  readonly model: string
+  readonly mode: AskMode
+  /** An estimate, pictures and framing included. */
+  readonly promptTokens: number
+  readonly reply: Reply.Reply
+  /** When the upstream's first event came: nanoseconds of the clock. */
+  readonly firstEventAt: bigint
+}
+
+/** How far over a model's window an estimated prompt must be to be refused: as much as estimates err. */
+const slack = 1.1
+
+export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
+  const { defaultAskMode, toolFormat = "xml", toolRetries = 1 } = options
+  const watchdog = yield* Watchdog.make(options)
+  const clock = yield* Effect.clock
+
+  const resolve = (models: ReadonlyArray<Model.Model>, { effort, model }: ChatRequest) =>
+    Either.mapLeft(
+      Model.resolve(models, model, options, effort),
+      (near) => new ModelNotFound({ model: Model.cut(model), near })
+    )
+  const render = (request: ChatRequest) => Prompt.render(request, toolFormat)
+  const count = (prompt: string, { messages }: ChatRequest) => Prompt.tokens(prompt, messages, Usage.estimate)
+
+  const begin = Effect.fnUntraced(function* (
+    request: ChatRequest,
+    backend: Backend
+  ): Effect.fn.Return<Begun, ChatError, Scope.Scope> {
+    yield* backend.ensureReady
+    const { key, mode = defaultAskMode, model } = yield* resolve(yield* backend.models, request)
+    const prompt = render(request)
+    const promptTokens = count(prompt, request)
+    const limit = model?.contextLength
+    if (limit !== undefined && promptTokens > limit * slack) {
+      return yield* new ContextLengthExceeded({ promptTokens, limit })
+    }
+    const images = request.messages.flatMap((message) => message.images)
+    const ask = Effect.fnUntraced(function* (text: string) {
+      const turn = yield* backend.chat({ requestId: crypto.randomUUID(), model: key, mode, prompt: text, images })
+      yield* watchdog.watch(turn, backend.id)
+      return turn
+    })
+
+    // An agent's turn may have done something already.
+    const retries = mode === "agent" || !Reply.isMendable(request) ? 0 : toolRetries
+    const wanted = retries === 0 ? undefined : yield* Queue.bounded<Reply.Retry>(retries)
+    const reply = Reply.make({
+      ...request,
+      instance: backend.id,
+      whole: !request.origin.stream,
+      grammar: toolFormat,
+      retries,
+      ...(wanted === undefined ? {} : { onRetry: (retry) => wanted.unsafeOffer(retry) })
+    })
+    const scope = yield* Effect.scope
+    const own = wanted === undefined ? undefined : yield* Scope.fork(scope, ExecutionStrategy.sequential)
+    const turn = yield* Scope.extend(ask(prompt), own ?? scope)
+    yield* turn.started
+    const firstEventAt = clock.unsafeCurrentTimeNanos()
+    reply.hear(turn)
+    if (wanted !== undefined && own !== undefined) {
+      const again = ({ hint, said }: Reply.Retry) => ask(Prompt.followUp(prompt, said, hint))
+      yield* Effect.forkIn(Effect.interruptible(followUps({ reply, wanted, again }, own)), scope)
+    }
+    yield* reply.turn.started
+    return { backend, model: key, mode, promptTokens, reply, firstEventAt }
+  })
+
+  return { begin, count: (request: ChatRequest) => count(render(request), request) }
+})
+
+interface FollowUps {
+  readonly reply: Reply.Reply
+  readonly wanted: Queue.Dequeue<Reply.Retry>
+  readonly again: (retry: Reply.Retry) => Effect.Effect<Turn, TurnError, Scope.Scope>
+}
+
+/** Further answers, as often as the reply wants one; the scope of each closes before the next begins. */
+const followUps = ({ again, reply, wanted }: FollowUps, first: Scope.CloseableScope) =>
+  Effect.gen(function* () {
+    const outer = yield* Effect.scope
+    let inner = first
+    while (true) {
+      const retry = yield* Queue.take(wanted)
+      Metrics.mark(Metrics.replyRetries, 1, { reason: retry.reason })
+      yield* Effect.annotateLogs(Effect.logInfo("answer asked for again"), { reason: retry.reason })
+      yield* Scope.close(inner, Exit.void)
+      inner = yield* Scope.fork(outer, ExecutionStrategy.sequential)
+      reply.hear(yield* Scope.extend(again(retry), inner))
+    }
+  }).pipe(Effect.catchAll((error) => Effect.sync(() => reply.turn.fail(error))))

@@ -1,0 +1,44 @@
+/**
+ * One setting: its variable, its default, how its text is read, and what is said of it.
+ */
+import { Config, ConfigError, Either } from "effect"
+import type * as Rule from "./SettingRules.ts"
+
+export interface Setting {
+  readonly name: string
+  /** As it would be written in `.env`; empty when there is none. */
+  readonly default: string
+  readonly note: string
+  readonly secret: boolean
+}
+
+export interface Declared<A> extends Setting {
+  readonly config: Config.Config<A>
+}
+
+export const setting = <A>(
+  name: string,
+  fallback: string,
+  note: string,
+  parse: Rule.Parse<A>,
+  options?: { readonly secret?: boolean; readonly emptyIs?: "unset" | "wrong" }
+): Declared<A> => {
+  const wrong = (rule: string) => ConfigError.InvalidData([], `${name} ${rule}`)
+  const config = Config.string(name).pipe(
+    Config.withDefault(fallback),
+    Config.mapOrFail((raw) => {
+      const text = raw.trim()
+      if (text === "" && raw !== fallback && options?.emptyIs === "wrong")
+        return Either.left(wrong("must not be empty"))
+      return Either.mapLeft(parse(text === "" ? fallback : text), wrong)
+    })
+  )
+  return { name, default: fallback, note, secret: options?.secret ?? false, config }
+}
+
+type Table = Readonly<Record<string, Declared<unknown>>>
+type Configs<T extends Table> = { readonly [K in keyof T]: T[K] extends Declared<infer A> ? Config.Config<A> : never }
+
+/** All of a table; every wrong one is told. */
+export const all = <const T extends Table>(table: T) =>
+  Config.all(Object.fromEntries(Object.entries(table).map(([key, { config }]) => [key, config])) as Configs<T>)

@@ -1,0 +1,204 @@
+/**
+ * The way of one upstream answer through its stages:
+ *
+ *     thoughts → length → tool calls → format → stop
+ *
+ * A stage that a request has no use for is not there.
+ */
+import { Either } from "effect"
+import {
+  type ChatEvent,
+  type ChatRequest,
+  type FinishReason,
+  finish,
+  type ToolCall,
+  textDelta,
+  thoughtDelta,
+  toolCall
+} from "./Chat.ts"
+import { InvalidJsonOutput, ToolCallNotProduced, type TurnError } from "./ChatError.ts"
+import * as JsonOutput from "./JsonOutput.ts"
+import * as Length from "./Length.ts"
+import * as Stop from "./Stop.ts"
+import * as Thoughts from "./Thoughts.ts"
+import type { Problem } from "./tools/ToolCalls.ts"
+import * as ToolPrompt from "./tools/ToolPrompt.ts"
+import * as ToolScanner from "./tools/ToolScanner.ts"
+import type * as Usage from "./Usage.ts"
+
+export interface ReplyTextOptions extends Pick<ChatRequest, "toolset" | "format" | "stop" | "maxTokens"> {
+  readonly whole: boolean
+  readonly grammar: ToolPrompt.Grammar
+  readonly newCounter: () => Usage.Counter
+}
+
+/** What a second answer may mend. */
+export interface Fault {
+  readonly reason: Problem["reason"] | "no_call" | "invalid_json"
+  readonly said: string
+  readonly hint: string
+}
+
+export interface ReplyTextOut {
+  readonly event: (event: ChatEvent) => void
+  /** What was withheld for want of a call may go out: there is one. */
+  readonly certain: () => void
+  /** True when another answer is asked for, and this one is over. */
+  readonly fault: (fault: Fault) => boolean
+  readonly fail: (error: TurnError) => void
+  /** The last event; nothing follows. */
+  readonly finish: (event: ChatEvent) => void
+}
+
+export interface ReplyText {
+  readonly push: (event: ChatEvent) => void
+}
+
+type Asked = Pick<ChatRequest, "toolset" | "format">
+
+const isCallable = ({ toolset: { choice, tools } }: Asked) => choice !== "none" && tools.length > 0
+const mustCall = (asked: Asked) => isCallable(asked) && asked.toolset.choice !== "auto"
+const isFormatted = ({ format }: Asked) => format.type !== "text"
+
+/** Whether there are rules that the model can break. */
+export const isMendable = (asked: Asked): boolean => isCallable(asked) || isFormatted(asked)
+
+/** Text that a later call or check may void is not sent. */
+export const isWithheld = (asked: Asked & Pick<ReplyTextOptions, "whole">): boolean =>
+  mustCall(asked) || (asked.whole && isMendable(asked))
+
+/** Most characters of an answer that are told back to the model. */
+const mostSaid = 16 * 1024
+
+export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText => {
+  const { format, grammar, maxTokens, newCounter, stop: sequences, toolset, whole } = options
+  const wantsCall = mustCall(options)
+  const isNoted = isMendable(options)
+  let calls = 0
+  let isOver = false
+  let said = ""
+
+  const end = (event: ChatEvent) => {
+    if (isOver) return
+    isOver = true
+    out.finish(event)
+  }
+  const fail = (error: TurnError) => {
+    if (isOver) return
+    isOver = true
+    out.fail(error)
+  }
+  const fault = (reason: Fault["reason"], hint: () => string): boolean => {
+    if (isOver) return true
+    isOver = out.fault({ reason, said, hint: hint() })
+    return isOver
+  }
+  const say = (text: string) => {
+    if (text !== "" && !isOver) out.event(textDelta(text))
+  }
+  const think = (text: string) => {
+    if (text !== "" && !isOver) out.event(thoughtDelta(text))
+  }
+
+  const newStop = () =>
+    Stop.make(sequences, {
+      text: say,
+      hit: (sequence) => end(finish("stop", sequence))
+    })
+  let stop = sequences.length === 0 ? undefined : newStop()
+  const spoken = (text: string) => (stop === undefined ? say(text) : stop.push(text))
+
+  const newJson = () =>
+    JsonOutput.make(format, { live: !(whole || (format.type === "json_schema" && format.strict)) }, { text: spoken })
+  /** Undefined once there is a call: a format is for answers in text only. */
+  let json = isFormatted(options) ? newJson() : undefined
+  const prose = (text: string) => (json === undefined ? spoken(text) : json.push(text))
+
+  /** Text before a call is all there is of it. */
+  const closeText = () => {
+    if (json !== undefined) {
+      json.release()
+      json = undefined
+    }
+    if (stop !== undefined) {
+      stop.end()
+      stop = newStop()
+    }
+  }
+  const call = (made: ToolCall) => {
+    if (isOver) return
+    closeText()
+    if (isOver) return
+    calls++
+    out.event(toolCall(made))
+    if (wantsCall) out.certain()
+  }
+  const scanner = isCallable(options)
+    ? ToolScanner.make(
+        { toolset },
+        {
+          text: prose,
+          call,
+          invalid: (problem) => {
+            if (fault(problem.reason, () => ToolPrompt.hint(problem, toolset, grammar))) return
+            if (problem.call !== undefined && problem.tool?.strict !== true) call(problem.call)
+            else prose(problem.raw)
+          },
+          full: () => end(finish("tool_calls"))
+        }
+      )
+    : undefined
+  const words = scanner === undefined ? prose : scanner.push
+
+  const close = (reason: FinishReason) => {
+    const isCut = reason === "length"
+    scanner?.end(isCut)
+    if (isOver) return
+    if (wantsCall && calls === 0 && !isCut) {
+      if (!fault("no_call", () => ToolPrompt.hint(undefined, toolset, grammar))) fail(new ToolCallNotProduced())
+      return
+    }
+    if (json !== undefined) {
+      const checked = json.end()
+      if (Either.isLeft(checked)) {
+        if (!isCut) {
+          if (fault("invalid_json", () => JsonOutput.hint(checked.left, format))) return
+          if (format.type === "json_schema" && format.strict)
+            return fail(new InvalidJsonOutput({ detail: checked.left.join("; ").slice(0, 500) }))
+        }
+        json.release()
+      }
+    }
+    stop?.end()
+    end(finish(isCut || calls === 0 ? reason : "tool_calls"))
+  }
+
+  const length =
+    maxTokens === undefined
+      ? undefined
+      : Length.make(maxTokens, newCounter(), { text: words, thought: think, over: () => close("length") })
+  const text = length === undefined ? words : length.text
+  const thought = length === undefined ? think : length.thought
+  const thoughts = Thoughts.make({ text, thought })
+
+  const push = (event: ChatEvent) => {
+    if (isOver) return
+    switch (event._tag) {
+      case "TextDelta":
+        if (isNoted && said.length < mostSaid) said += event.text
+        return thoughts.push(event.text)
+      case "ThoughtDelta":
+        return thought(event.text)
+      case "ToolCall":
+        return call(event.call)
+      case "Finish":
+        thoughts.end()
+        length?.end()
+        if (!isOver) close(event.reason)
+        return
+      case "Usage":
+        out.event(event)
+    }
+  }
+  return { push }
+}
