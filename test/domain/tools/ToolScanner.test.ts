@@ -204,6 +204,68 @@ describe("ToolScanner", () => {
     }
   })
 
+  it("ends a value where only a parameter or the function's end follows", () => {
+    const value = (text: string) => `<tool_call><function=t><parameter=s>${text}</parameter></function></tool_call>`
+    for (const text of [
+      "a</parameter>",
+      "a</parameter>\n",
+      "a <",
+      "</param<",
+      "</parameter><",
+      "</parameter></func<",
+      "</parameter> </tool_call> x"
+    ]) {
+      const expected = text.replace(/\n$/, "")
+      assert.deepStrictEqual(scan([value(text)], tools).events, [["call", "t", JSON.stringify({ s: expected })]], text)
+    }
+  })
+
+  const inValue = FastCheck.array(
+    FastCheck.constantFrom(
+      ...[
+        "<",
+        "</",
+        "</parameter>",
+        "<parameter=s>",
+        "<parameter",
+        "</function",
+        "</tool_call>",
+        "<tool_call>",
+        "\n",
+        " ",
+        "a",
+        ">",
+        "`",
+        "```\n"
+      ]
+    ),
+    { maxLength: 12 }
+  ).map((parts) => parts.join(""))
+  const ends = /<\/parameter>\s*(?:<parameter=|<\/function>|<\/tool_call>\s*<tool_call>)/
+
+  it.prop(
+    "keeps a value whatever it holds but its own end",
+    [inValue, places],
+    ([value, places]) => {
+      const body = `<parameter=s>\n${value}\n</parameter>\n</function>`
+      FastCheck.pre(ends.exec(body)?.index === body.lastIndexOf("</parameter>"))
+      const text = `<tool_call>\n<function=t>\n${body}\n</tool_call>`
+      assert.deepStrictEqual(scan(split(text, places), tools).events, [["call", "t", JSON.stringify({ s: value })]])
+    },
+    { fastCheck: { numRuns: 1000 } }
+  )
+
+  it.prop(
+    "keeps a JSON argument whatever it holds",
+    [FastCheck.jsonValue(), inValue, places],
+    ([a, b, places]) => {
+      const args = JSON.stringify({ a, b })
+      const text = `<tool_call>\n{"name":"Other","arguments":${args}}\n</tool_call>`
+      assert.deepStrictEqual(scan(split(text, places), tools).events, [["call", "Other", args]])
+    },
+    { fastCheck: { numRuns: 500 } }
+  )
+
   it("takes a fence inside the markers", () => {
     assert.deepStrictEqual(
       scan(['<tool_call>\n```json\n{"name":"t","arguments":{"x":1}}\n```\n</tool_call>'], tools).events,
@@ -213,6 +275,7 @@ describe("ToolScanner", () => {
 
   it("ends inline code with its line, and long runs of backticks only by themselves", () => {
     assert.lengthOf(scan([`it\`s\n${call}`], tools).calls, 1)
+    assert.lengthOf(scan([`Say \`\`a \` ${call.replaceAll("\n", "")}\`\`.`], tools).calls, 0)
     assert.lengthOf(scan([`Look: \`\`\`\n${call}\n`], tools).calls, 0)
     assert.lengthOf(scan([`- a\n  - \`\`\`xml\n    ${call}\n    \`\`\`\nok`], tools).calls, 0)
     assert.lengthOf(scan([`\`\`\`sh\nls \`x\`\n\`\`\`\n${call}`], tools).calls, 1)
