@@ -3,9 +3,10 @@
  *
  * A wrong value is reported by variable and rule, never by value.
  */
-import { Config, ConfigError, ConfigProvider, Context, Effect, Either, Layer, Option } from "effect"
+import { Config, ConfigError, ConfigProvider, Context, Effect, Either, Layer } from "effect"
 import * as Model from "./domain/Model.ts"
 import { all, type Setting, setting } from "./Setting.ts"
+import * as SettingConflicts from "./SettingConflicts.ts"
 import * as Rule from "./SettingRules.ts"
 import { telemetrySettings } from "./TelemetrySettings.ts"
 
@@ -123,6 +124,13 @@ const table = {
     "times a model is asked again that broke a rule of tools or format, before anything was sent",
     Rule.integer(0, 3)
   ),
+  tokenCounter: setting(
+    "TOKEN_COUNTER",
+    "estimate",
+    "estimate, o200k (needs gpt-tokenizer) or qwen (needs @huggingface/tokenizers and TOKEN_COUNTER_FILE)",
+    Rule.oneOf("estimate", "o200k", "qwen")
+  ),
+  tokenCounterFile: setting("TOKEN_COUNTER_FILE", "", "path of a tokenizer.json for qwen", Rule.optional),
   autoLoginEnabled: setting(
     "AUTO_LOGIN_ENABLED",
     "",
@@ -182,28 +190,11 @@ export const raw = (one: Setting): Config.Config<string> => Config.withDefault(C
 
 export type Settings = Config.Config.Success<typeof config>
 
-const loopback = new Set(["127.0.0.1", "localhost", "::1", "[::1]"])
-export const isLoopback = (host: string): boolean =>
-  loopback.has(host.toLowerCase()) || /^127\.\d+\.\d+\.\d+$/.test(host)
-
-/** Rules that hold between settings; the first that is broken. */
-const conflict = (all: Config.Config.Success<typeof config>): string | undefined => {
-  const wanted = Option.getOrElse(all.instanceCount, () => 1)
-  const given = all.accounts.length > 0 ? all.accounts.length : Option.isSome(all.username) ? 1 : 0
-  if (!isLoopback(all.host) && all.apiKeys.length === 0 && !all.allowOpen)
-    return "GATEWAY_HOST must be a loopback address unless API_KEYS is set (or GATEWAY_ALLOW_OPEN=true)"
-  if (Option.isSome(all.username) !== Option.isSome(all.password))
-    return "LINGMA_USERNAME and LINGMA_PASSWORD must be set together"
-  if (all.accounts.length > 0 && Option.isSome(all.username))
-    return "LINGMA_ACCOUNTS must not be set beside LINGMA_USERNAME"
-  if (given > 0 && wanted > given) return "LINGMA_INSTANCE_COUNT must not be more than there are accounts"
-  if (all.attach !== "no" && Option.isSome(all.lingmaBin)) return "LINGMA_ATTACH must not be set beside LINGMA_BIN"
-  return undefined
-}
+export { isLoopback } from "./SettingConflicts.ts"
 
 /** The settings, checked against each other too. */
 export const checked = Config.mapOrFail(config, (all) => {
-  const broken = conflict(all)
+  const broken = SettingConflicts.find(all)
   return broken === undefined ? Either.right(all) : Either.left(ConfigError.InvalidData([], broken))
 })
 
