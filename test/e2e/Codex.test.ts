@@ -1,17 +1,12 @@
-import { spawn } from "node:child_process"
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { delimiter, join } from "node:path"
-import { fileURLToPath } from "node:url"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
+import * as Agents from "./agents.ts"
 import { control, lingmas, type Program, settled, start } from "./support.ts"
 
 /** `npm install --prefix node_modules/.cache/agents @openai/codex@0.169.0` puts it where it is found. */
-const cached = fileURLToPath(new URL("../../node_modules/.cache/agents/node_modules/.bin", import.meta.url))
-const codex = [...(process.env["PATH"] ?? "").split(delimiter), cached]
-  .map((dir) => join(dir, "codex"))
-  .find((file) => existsSync(file))
+const codex = Agents.find("codex")
 
 /** As in docs/clients.md, without second tries. */
 const config = (base: string) => `
@@ -33,56 +28,21 @@ request_max_retries = 0
 stream_max_retries = 0
 `
 
-interface Desk {
-  readonly home: string
-  readonly work: string
-}
-
-/** A home and a work directory of its own. */
 const desk = (program: Program) =>
-  Effect.acquireRelease(
-    Effect.sync((): Desk & { readonly dir: string } => {
-      const dir = mkdtempSync(join(tmpdir(), "lingma-codex-"))
-      const [home, work] = [join(dir, "home"), join(dir, "work")]
-      mkdirSync(join(home, ".codex"), { recursive: true })
-      mkdirSync(work)
+  Effect.tap(Agents.desk, ({ home }) =>
+    Effect.sync(() => {
+      mkdirSync(join(home, ".codex"))
       writeFileSync(join(home, ".codex", "config.toml"), config(program.base))
-      return { dir, home, work }
-    }),
-    ({ dir }) => Effect.sync(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }))
+    })
   )
 
-const run = ({ home, work }: Desk, args: ReadonlyArray<string>, key = "any-key") =>
-  Effect.async<{ readonly code: number | null; readonly out: string }>((resume) => {
-    const child = spawn(codex ?? "codex", ["exec", ...args], {
-      cwd: work,
-      env: { PATH: process.env["PATH"], HOME: home, CODEX_HOME: join(home, ".codex"), GW_API_KEY: key },
-      stdio: ["ignore", "pipe", "pipe"],
-      detached: true
-    })
-    let out = ""
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding("utf8").on("data", (text: string) => {
-        out += text
-      })
-    }
-    child.on("close", (code) => resume(Effect.succeed({ code, out })))
-    return Effect.sync(() => child.pid !== undefined && process.kill(-child.pid, "SIGKILL"))
-  }).pipe(Effect.timeout("60 seconds"))
+const run = (desk: Agents.Desk, args: ReadonlyArray<string>, key = "any-key") =>
+  Agents.run(desk, codex ?? "codex", ["exec", ...args], {
+    CODEX_HOME: join(desk.home, ".codex"),
+    GW_API_KEY: key
+  })
 
 const free = ["--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
-
-/** What the emulator answers next, turn by turn. */
-const script = (program: Program, ...texts: ReadonlyArray<string>) =>
-  Effect.zipRight(
-    control(lingmas(program)[0]!, "reset"),
-    Effect.forEach(texts, (text) => control(lingmas(program)[0]!, "script", { text, interval: 0, turns: 1 }))
-  )
-
-const lastPrompt = (program: Program) =>
-  Effect.promise(async () =>
-    JSON.stringify(await (await fetch(`http://127.0.0.1:${lingmas(program)[0]!.httpPort}/__control/stats`)).json())
-  )
 
 class Gateway extends Context.Tag("test/Gateway")<Gateway, Program>() {}
 
@@ -102,14 +62,14 @@ if (codex === undefined) {
         Effect.gen(function* () {
           const program = yield* Gateway
           const place = yield* desk(program)
-          yield* script(program, "pong 🏓, says the gateway", "the second pong")
+          yield* Agents.script(program, "pong 🏓, says the gateway", "the second pong")
           const first = yield* run(place, [...free, "Reply with pong"])
           assert.strictEqual(first.code, 0, first.out)
           assert.include(first.out, "pong 🏓, says the gateway")
           const second = yield* run(place, ["resume", "--last", ...free, "And again"])
           assert.strictEqual(second.code, 0, second.out)
           assert.include(second.out, "the second pong")
-          const prompt = yield* lastPrompt(program)
+          const prompt = yield* Agents.lastPrompt(program)
           for (const text of ["Reply with pong", "pong 🏓, says the gateway", "And again"]) assert.include(prompt, text)
           yield* settled(program)
         }),
@@ -123,7 +83,7 @@ if (codex === undefined) {
           const program = yield* Gateway
           const place = yield* desk(program)
           const command = `printf '%s\\n' 'a < b && "c"' > note.txt && echo written`
-          yield* script(
+          yield* Agents.script(
             program,
             `I write it.\n<tool_call>\n<function=exec_command>\n<parameter=cmd>\n${command}\n</parameter>\n</function>\n</tool_call>`,
             "note.txt is there."
@@ -132,7 +92,7 @@ if (codex === undefined) {
           assert.strictEqual(code, 0, out)
           assert.include(out, "note.txt is there.")
           assert.strictEqual(readFileSync(join(place.work, "note.txt"), "utf8"), 'a < b && "c"\n')
-          const prompt = yield* lastPrompt(program)
+          const prompt = yield* Agents.lastPrompt(program)
           for (const text of ["I write it.", "<tool_response", "written"]) assert.include(prompt, text)
           yield* settled(program)
         }),
@@ -145,7 +105,7 @@ if (codex === undefined) {
         Effect.gen(function* () {
           const program = yield* Gateway
           const place = yield* desk(program)
-          yield* script(program)
+          yield* Agents.script(program)
           yield* control(lingmas(program)[0]!, "script", {
             tokens: 8,
             interval: 0,
@@ -168,7 +128,7 @@ if (codex === undefined) {
         Effect.gen(function* () {
           const program = yield* Gateway
           const place = yield* desk(program)
-          yield* script(program, "pong")
+          yield* Agents.script(program, "pong")
           const right = yield* run(place, [...free, "Reply with pong"], "sk-right-and-long-enough")
           assert.strictEqual(right.code, 0, right.out)
           const wrong = yield* run(place, [...free, "Reply with pong"], "sk-wrong")
