@@ -122,7 +122,8 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         })
       )
 
-    const modeOf = (request: ChatRequest) => Model.modeOf(request.model, options) ?? options.defaultAskMode
+    const modeOf = (request: ChatRequest) =>
+      Model.modeOf(request.model, options, request.effort) ?? options.defaultAskMode
 
     /**
      * The answer of the first instance; when nothing was sent yet and the budget allows it, that of one other. An
