@@ -92,6 +92,8 @@ export const repair = (given: string): string | undefined => {
 const json = (text: string): Option.Option<unknown> =>
   Option.liftThrowable((one: string): unknown => JSON.parse(one))(text)
 
+export const isJson = (text: string): boolean => Option.isSome(json(text))
+
 /** JSON as it is, else repaired; left: why it is none, without its text. */
 export const parse = (text: string): Either.Either<unknown, string> => {
   const strict = Either.try(() => JSON.parse(text) as unknown)

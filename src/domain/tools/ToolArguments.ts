@@ -5,6 +5,7 @@ import { Either } from "effect"
 import type { Tool } from "../Chat.ts"
 import * as JsonSchemas from "../JsonSchemas.ts"
 import * as JsonRepair from "./JsonRepair.ts"
+import * as JsonSource from "./JsonSource.ts"
 import * as ParameterType from "./ParameterType.ts"
 
 /** Why arguments are none. */
@@ -38,12 +39,15 @@ const validatorOf = ({ parameters }: Tool): JsonSchemas.Validate => {
 const written = (value: unknown): Either.Either<string, Fault> =>
   Either.try({ try: () => JSON.stringify(value), catch: () => unparsable("it is nested too deeply") })
 
-const validated = (value: Values, tool: Tool): Either.Either<string, Fault> => {
+/** `source`: the value as it was written, if that is JSON. */
+const validated = (value: Values, tool: Tool, source?: string): Either.Either<string, Fault> => {
   const errors = validatorOf(tool)(value)
-  return Either.flatMap(written(value), (text) =>
-    errors.length === 0
-      ? Either.right(text)
-      : Either.left({ reason: "invalid_arguments", detail: errors.join("; "), arguments: text })
+  return Either.flatMap(
+    Either.map(written(value), (text) => JsonSource.prefer(source, text)),
+    (text) =>
+      errors.length === 0
+        ? Either.right(text)
+        : Either.left({ reason: "invalid_arguments", detail: errors.join("; "), arguments: text })
   )
 }
 
@@ -52,8 +56,11 @@ const free = (input: unknown): Either.Either<string, Fault> =>
     ? Either.right(input)
     : Either.left({ reason: "invalid_arguments", detail: 'it needs one text, "input"', arguments: undefined })
 
-/** `value`: what stood at `arguments`: an object, a text that holds one, or nothing for a tool that needs nothing. */
-export const fromJson = (value: unknown, tool: Tool): Either.Either<string, Fault> => {
+/**
+ * `value`: what stood at `arguments`: an object, a text that holds one, or nothing for a tool that needs nothing.
+ * `source`: how it stood there.
+ */
+export const fromJson = (value: unknown, tool: Tool, source?: string): Either.Either<string, Fault> => {
   if (tool.kind === "custom") {
     if (typeof value !== "string") return free(isObject(value) ? value["input"] : undefined)
     const inner = Either.getOrUndefined(Either.try(() => JSON.parse(value) as unknown))
@@ -63,9 +70,12 @@ export const fromJson = (value: unknown, tool: Tool): Either.Either<string, Faul
   const parsed = typeof value === "string" ? JsonRepair.parse(value) : Either.right(value)
   if (Either.isLeft(parsed)) return Either.left(unparsable(`the arguments: ${parsed.left}`))
   return isObject(parsed.right)
-    ? validated(parsed.right, tool)
+    ? validated(parsed.right, tool, typeof value === "string" ? value : source)
     : Either.left({ reason: "invalid_arguments", detail: "the arguments must be an object", arguments: undefined })
 }
+
+const sourceOf = (value: unknown, raw: string): string =>
+  typeof value === "string" ? JSON.stringify(value) : raw.trim()
 
 /** Raw texts by key, typed by what the schema says about each. */
 export const fromXml = (
@@ -78,8 +88,11 @@ export const fromXml = (
     const allowed = ParameterType.kinds(ParameterType.schemaOf(key, root), root)
     return [key, ParameterType.read(value, allowed)] as const
   })
+  const source = parameters.some(([, value]) => JsonSource.isDelicate(value))
+    ? typed.map(([key, value], index) => `${JSON.stringify(key)}:${sourceOf(value, parameters[index]![1])}`)
+    : []
   // Defines each key as the object's own, `__proto__` too.
-  return validated(Object.fromEntries(typed), tool)
+  return validated(Object.fromEntries(typed), tool, `{${source.join()}}`)
 }
 
 /** True when the schema wants something else than text for this key, so that half of it would not pass. */

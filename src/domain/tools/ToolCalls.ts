@@ -6,6 +6,7 @@ import { Either } from "effect"
 import type { Tool, ToolCall } from "../Chat.ts"
 import type { CallBlock, Piece } from "./CallBlock.ts"
 import * as JsonRepair from "./JsonRepair.ts"
+import * as JsonSource from "./JsonSource.ts"
 import { CALL, CALL_END } from "./Markup.ts"
 import * as ToolArguments from "./ToolArguments.ts"
 import type { ToolCatalog } from "./ToolCatalog.ts"
@@ -66,12 +67,14 @@ const outcome = (
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-const fromItem = (item: unknown, raw: string, context: Context): Outcome => {
+/** `source`: the text of the item, if that is JSON. */
+const fromItem = (item: unknown, raw: string, context: Context, source?: string): Outcome => {
   if (!isRecord(item) || typeof item["name"] !== "string") {
     return trouble({ reason: "unparsable", raw, detail: 'it has no "name"' })
   }
-  const args = Object.hasOwn(item, "arguments") ? item["arguments"] : item["parameters"]
-  return outcome(item["name"], raw, context, (tool) => ToolArguments.fromJson(args, tool))
+  const key = Object.hasOwn(item, "arguments") ? "arguments" : "parameters"
+  const own = source === undefined ? undefined : JsonSource.member(source, key)
+  return outcome(item["name"], raw, context, (tool) => ToolArguments.fromJson(item[key], tool, own))
 }
 
 const wrap = (text: string) => `${CALL}\n${text}\n${CALL_END}`
@@ -90,7 +93,10 @@ const fromPiece = (piece: Piece, raw: string, context: Context): ReadonlyArray<O
   const parsed = JsonRepair.parse(piece.text)
   if (Either.isLeft(parsed)) return [trouble({ reason: "unparsable", raw, detail: parsed.left })]
   const value = parsed.right
-  if (!Array.isArray(value)) return [fromItem(value, raw, context)]
+  if (!Array.isArray(value)) {
+    const isExact = JsonSource.isDelicate(piece.text) && JsonRepair.isJson(piece.text)
+    return [fromItem(value, raw, context, isExact ? piece.text : undefined)]
+  }
   if (value.length === 0) return [trouble({ reason: "unparsable", raw, detail: "it holds no call" })]
   // The depth of what was read here is bounded, so it can be written.
   const own = (item: unknown) => (value.length === 1 ? raw : wrap(JSON.stringify(item)))

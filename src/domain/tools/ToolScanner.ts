@@ -171,10 +171,6 @@ export const make = (options: Options, out: Out): ToolScanner => {
   const text = (piece: string, from: number): number => {
     let at = from
     let start = from
-    const upTo = (end: number) => {
-      say(piece.slice(start, end))
-      start = end
-    }
     while (at < piece.length) {
       if (tag !== "") {
         if (tagged(piece[at]!)) at++
@@ -189,7 +185,7 @@ export const make = (options: Options, out: Out): ToolScanner => {
         continue
       }
       if (beginsFence(unit)) {
-        upTo(at)
+        say(piece.slice(start, at))
         fence = FenceHold.make({ mark: unit, block: (isBare) => begin(isBare, true), resolve, maxLength })
         mode = "fence"
         return at
@@ -198,7 +194,7 @@ export const make = (options: Options, out: Out): ToolScanner => {
       const zero = code.columnZero()
       const isLineEnd = unit === LF || unit === CR
       if (isLineEnd || (pending.followsCall() && isBlank(unit))) {
-        upTo(at)
+        say(piece.slice(start, at))
         pending.sayBlank(piece[at]!)
         if (unit === LF) code.step(unit)
         start = ++at
@@ -206,16 +202,19 @@ export const make = (options: Options, out: Out): ToolScanner => {
       }
       code.step(unit)
       if (unit === LESS && !code.inside()) {
-        upTo(at)
+        say(piece.slice(start, at))
         markers = pending.followsCall() ? AFTER_CALL : zero ? AT_LINE : IN_LINE
         tag = "<"
         start = ++at
         continue
       }
       at++
-      upTo(at)
+      if (!pending.isIdle()) {
+        say(piece.slice(start, at))
+        start = at
+      }
     }
-    upTo(at)
+    say(piece.slice(start))
     return at
   }
 

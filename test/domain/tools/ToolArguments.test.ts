@@ -2,9 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Either, FastCheck } from "effect"
 import type { JsonSchema } from "../../../src/domain/Chat.ts"
 import * as JsonRepair from "../../../src/domain/tools/JsonRepair.ts"
+import * as JsonSource from "../../../src/domain/tools/JsonSource.ts"
 import * as ToolArguments from "../../../src/domain/tools/ToolArguments.ts"
 import * as ToolSchema from "../../../src/domain/tools/ToolSchema.ts"
-import { tool } from "./Scan.ts"
+import { scan, tool, toolset } from "./Scan.ts"
 
 const of = (parameters: JsonSchema) => tool("t", {}, { parameters })
 const one = (schema: unknown) => of({ type: "object", properties: { v: schema } })
@@ -113,6 +114,48 @@ describe("ToolArguments", () => {
     assert.deepStrictEqual(json({ a: 1, z: 2 }, { type: "object", properties, additionalProperties: false }), { a: 1 })
     assert.strictEqual(json({ a: 1 }, { type: "object", properties, required: ["b"] }), "invalid_arguments")
   })
+
+  it("keeps numbers that JavaScript would round", () => {
+    const id = "1234567890123456789"
+    const schema = { type: "object", properties: { v: { type: "integer" }, s: { type: "string" } } }
+    const tools = toolset([of(schema)])
+    const args = `{"v": ${id}, "s": "a\\"}:,"}`
+    for (const text of [
+      `{"name":"t","arguments":${args}}`,
+      `{"arguments": ${args} , "name": "t"}`,
+      `{"name":"t","arguments":${JSON.stringify(args)}}`
+    ]) {
+      assert.deepStrictEqual(scan([`<tool_call>${text}</tool_call>`], tools).calls, [["t", args]], text)
+    }
+    assert.deepStrictEqual(
+      scan(
+        [
+          `<tool_call><function=t><parameter=v>\n${id}\n</parameter><parameter=s>${id}</parameter></function></tool_call>`
+        ],
+        tools
+      ).calls,
+      [["t", `{"v":${id},"s":"${id}"}`]]
+    )
+    // What was mended or made another kind is written anew.
+    const mended = scan([`<tool_call>{"name":"t","arguments":{"v":"7","s":"${id}",}}</tool_call>`], tools)
+    assert.deepStrictEqual(mended.calls, [["t", `{"v":7,"s":"${id}"}`]])
+  })
+
+  it.prop(
+    "finds a member's text in any JSON",
+    [
+      FastCheck.dictionary(FastCheck.string(), FastCheck.jsonValue(), { minKeys: 1 }),
+      FastCheck.nat(),
+      FastCheck.constantFrom(0, 2)
+    ],
+    ([given, pick, indent]) => {
+      const value = JSON.parse(JSON.stringify(given))
+      const keys = Object.keys(value)
+      const key = keys[pick % keys.length]!
+      const text = JsonSource.member(JSON.stringify(value, null, indent), key)
+      assert.deepStrictEqual(JSON.parse(text!), value[key])
+    }
+  )
 
   it("takes any object where the schema is none", () => {
     assert.deepStrictEqual(json({ a: 1 }, { type: "nonsense" }), { a: 1 })
