@@ -130,7 +130,7 @@ describe("a reply to a plain request", () => {
     const reply = Reply.make({ instance: "a" })
     const upstream = Turn.make({ instance: "a" })
     reply.hear(upstream)
-    upstream.emit({ _tag: "TextDelta", text: undefined } as unknown as ChatEvent)
+    upstream.emit({ _tag: "ToolCall", call: undefined } as unknown as ChatEvent)
     assert.strictEqual(reply.turn.failure()?._tag, "BackendFailure")
   })
 
