@@ -10,8 +10,8 @@ import * as Prompt from "./domain/Prompt.ts"
 import * as Reply from "./domain/Reply.ts"
 import type { Turn } from "./domain/Turn.ts"
 import type { Grammar } from "./domain/tools/ToolPrompt.ts"
-import * as Usage from "./domain/Usage.ts"
 import * as Metrics from "./Metrics.ts"
+import { TokenCounter } from "./TokenCounter.ts"
 import * as Watchdog from "./Watchdog.ts"
 
 export interface AttemptOptions extends Model.ResolveOptions, Watchdog.Limits {
@@ -40,6 +40,7 @@ const slack = 1.1
 export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
   const { defaultAskMode, toolFormat = "xml", toolRetries = 1 } = options
   const watchdog = yield* Watchdog.make(options)
+  const { count: countTokens, counter: newCounter } = yield* TokenCounter
   const clock = yield* Effect.clock
 
   const resolve = (models: ReadonlyArray<Model.Model>, { effort, model }: ChatRequest) =>
@@ -48,7 +49,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
       (near) => new ModelNotFound({ model: Model.cut(model), near })
     )
   const render = (request: ChatRequest) => Prompt.render(request, toolFormat)
-  const count = (prompt: string, { messages }: ChatRequest) => Prompt.tokens(prompt, messages, Usage.estimate)
+  const count = (prompt: string, { messages }: ChatRequest) => Prompt.tokens(prompt, messages, countTokens)
 
   const begin = Effect.fnUntraced(function* (
     request: ChatRequest,
@@ -77,6 +78,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
       instance: backend.id,
       whole: !request.origin.stream,
       grammar: toolFormat,
+      newCounter,
       retries,
       ...(wanted === undefined ? {} : { onRetry: (retry) => wanted.unsafeOffer(retry) })
     })

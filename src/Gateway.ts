@@ -2,7 +2,7 @@
  * The composition root: the only file that knows every layer.
  */
 import type * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
-import { type Array as Arr, Effect, Layer, Option } from "effect"
+import { type Array as Arr, type ConfigError, Effect, Layer, Option } from "effect"
 import type { Backend } from "./Backend.ts"
 import { Chat } from "./Chat.ts"
 import { GatewayConfig, type Settings } from "./Config.ts"
@@ -14,6 +14,7 @@ import * as Fleet from "./lingma/Fleet.ts"
 import * as PlaywrightBrowser from "./lingma/PlaywrightBrowser.ts"
 import { Metrics } from "./Metrics.ts"
 import { Pool } from "./Pool.ts"
+import { TokenCounter } from "./TokenCounter.ts"
 
 const GuardFromConfig = Layer.unwrapEffect(Effect.map(GatewayConfig, Guard.layer))
 
@@ -36,9 +37,11 @@ export const lingmas: Layer.Layer<Pool, never, GatewayConfig> = pooled.pipe(
 )
 
 /** Chats without HTTP, over whatever `Pool` is given. */
-export const chat: Layer.Layer<Chat | Guard | Metrics, never, GatewayConfig | Pool> = Chat.layerFromConfig.pipe(
-  Layer.provideMerge(Layer.merge(GuardFromConfig, Metrics.layer))
-)
+export const chat: Layer.Layer<Chat | Guard | Metrics, ConfigError.ConfigError, GatewayConfig | Pool> =
+  Chat.layerFromConfig.pipe(
+    Layer.provide(TokenCounter.layerFromConfig),
+    Layer.provideMerge(Layer.merge(GuardFromConfig, Metrics.layer))
+  )
 
 const onChat = <A, E, R>(http: Layer.Layer<A, E, R>) =>
   http.pipe(Layer.merge(Gauges.keepFresh), Layer.provide(Gauges.layer), Layer.provide(chat))

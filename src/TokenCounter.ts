@@ -73,7 +73,10 @@ const qwen = Effect.fnUntraced(function* (path: string) {
 
 const estimate: TokenCounterService = { counter: Usage.counter, count: Usage.estimate }
 
-export class TokenCounter extends Context.Tag("lingma-gateway/TokenCounter")<TokenCounter, TokenCounterService>() {
+/** Where no layer says otherwise it estimates. */
+export class TokenCounter extends Context.Reference<TokenCounter>()("lingma-gateway/TokenCounter", {
+  defaultValue: (): TokenCounterService => estimate
+}) {
   static readonly layerEstimate: Layer.Layer<TokenCounter> = Layer.succeed(this, estimate)
 
   /** OpenAI's vocabulary, within about 5 % of Qwen's; takes some 70 MB. */

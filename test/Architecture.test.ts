@@ -37,7 +37,7 @@ const allowed: Record<string, ReadonlyArray<string>> = {
   "Client.ts": ["http"],
   "Gauges.ts": ["Backend.ts", "Config.ts", "Guard.ts", "Metrics.ts", "Pool.ts"],
   "Watchdog.ts": ["domain"],
-  "Attempt.ts": ["domain", "Backend.ts", "Metrics.ts", "Watchdog.ts"],
+  "Attempt.ts": ["domain", "Backend.ts", "Metrics.ts", "TokenCounter.ts", "Watchdog.ts"],
   "Chat.ts": ["domain", "Attempt.ts", "Backend.ts", "ChatSpan.ts", "Config.ts", "Guard.ts", "Metrics.ts", "Pool.ts"],
   "LingmaLanguageModel.ts": ["domain", "Chat.ts", "ai"],
   ai: ["domain", "Chat.ts"],
