@@ -100,6 +100,28 @@ if (codex === undefined) {
     )
 
     it.scoped(
+      "knows its own tools that live in a namespace",
+      () =>
+        Effect.gen(function* () {
+          const program = yield* Gateway
+          const place = yield* desk(program)
+          yield* Agents.script(
+            program,
+            "<tool_call>\n<function=close_agent>\n<parameter=target>nobody</parameter>\n</function>\n</tool_call>",
+            "There is no such agent."
+          )
+          const { code, out } = yield* run(place, [...free, "Close the agent nobody"])
+          assert.strictEqual(code, 0, out)
+          assert.include(out, "There is no such agent.")
+          const prompt = yield* Agents.lastPrompt(program)
+          assert.include(prompt, "<tool_response")
+          assert.include(prompt, "invalid agent id nobody")
+          yield* settled(program)
+        }),
+      60_000
+    )
+
+    it.scoped(
       "says that an answer broke",
       () =>
         Effect.gen(function* () {
