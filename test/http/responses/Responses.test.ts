@@ -139,6 +139,10 @@ describe("/v1/responses", () => {
         "unsupported_value",
         "input[0].content[1].image_url"
       ])
+      const many = Array.from({ length: 16_385 }, () => ({ role: "user", content: "x" }))
+      assert.deepStrictEqual(told(yield* post(gateway, { input: many }, key)), [400, "array_above_max_length", "input"])
+      const long = { model: "org/qwen3 coder", input: "some words ".repeat(300_000) }
+      assert.deepStrictEqual(told(yield* post(gateway, long, key)), [400, "context_length_exceeded", "input"])
       const get = (path: string, method = "GET") => Effect.map(gateway.request(path, { method, headers: key }), told)
       assert.deepStrictEqual(yield* get("/v1/responses/resp_1"), [404, "response_not_found", "response_id"])
       assert.deepStrictEqual(yield* get("/v1/responses/resp_1", "DELETE"), [404, "response_not_found", "response_id"])
