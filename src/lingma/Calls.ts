@@ -1,9 +1,9 @@
 /**
  * The calls that wait for their replies, by id.
  */
-import { Either } from "effect"
+import { Either, ParseResult, Schema } from "effect"
 import { isRecord, type Json } from "./Pushes.ts"
-import { type RpcDisconnected, type RpcError, RpcRejected, RpcTimeout } from "./RpcError.ts"
+import { type RpcDisconnected, type RpcError, RpcMalformed, RpcRejected, RpcTimeout } from "./RpcError.ts"
 
 export type Settle = (reply: Either.Either<unknown, RpcError>) => void
 
@@ -64,3 +64,22 @@ export const make = (now: () => number): Calls => {
     size: () => waiting.size
   }
 }
+
+/** By path only: what stood there may be a token. */
+const where = (error: ParseResult.ParseError): string =>
+  ParseResult.ArrayFormatter.formatErrorSync(error)
+    .slice(0, 5)
+    .map(({ _tag, path }) => `${path.join(".") || "(all)"} ${_tag}`)
+    .join(", ")
+
+/** A reply as the method's result. */
+export const decode = <R, I>(
+  { name, result }: { readonly name: string; readonly result: Schema.Schema<R, I> },
+  reply: Either.Either<unknown, RpcError>
+): Either.Either<R, RpcError> =>
+  Either.flatMap(reply, (value) =>
+    Either.mapLeft(
+      Schema.decodeUnknownEither(result)(value),
+      (error) => new RpcMalformed({ method: name, detail: where(error) })
+    )
+  )

@@ -4,19 +4,7 @@
  * Replies are matched by id, pushes by the turn they name; every request of the other side is answered at once.
  * A lost connection fails what was pending.
  */
-import {
-  Context,
-  Duration,
-  Effect,
-  Either,
-  Layer,
-  ParseResult,
-  Schedule,
-  Schema,
-  type Scope,
-  Stream,
-  SubscriptionRef
-} from "effect"
+import { Context, Duration, Effect, Either, Layer, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
 import * as Metrics from "../Metrics.ts"
 import * as Scoped from "../Scoped.ts"
 import * as Span from "../Span.ts"
@@ -25,7 +13,7 @@ import * as Connection from "./Connection.ts"
 import * as Product from "./Product.ts"
 import * as Protocol from "./Protocol.ts"
 import * as Pushes from "./Pushes.ts"
-import { RpcDisconnected, type RpcError, RpcMalformed, RpcTimeout } from "./RpcError.ts"
+import { RpcDisconnected, type RpcError, RpcTimeout } from "./RpcError.ts"
 
 export type RpcState = "connecting" | "ready" | "reconnecting"
 
@@ -69,24 +57,6 @@ export const reconnect = Schedule.exponential("100 millis").pipe(
 
 /** How much longer than its caller a reply may come and still be heard. */
 const lateReplies = 60_000
-
-/** By path only: what stood there may be a token. */
-const where = (error: ParseResult.ParseError): string =>
-  ParseResult.ArrayFormatter.formatErrorSync(error)
-    .slice(0, 5)
-    .map(({ _tag, path }) => `${path.join(".") || "(all)"} ${_tag}`)
-    .join(", ")
-
-const decode = <R, I>(
-  { name, result }: { readonly name: string; readonly result: Schema.Schema<R, I> },
-  reply: Either.Either<unknown, RpcError>
-): Either.Either<R, RpcError> =>
-  Either.flatMap(reply, (value) =>
-    Either.mapLeft(
-      Schema.decodeUnknownEither(result)(value),
-      (error) => new RpcMalformed({ method: name, detail: where(error) })
-    )
-  )
 
 const spanOf = (method: string) => ({
   kind: "client" as const,
@@ -187,7 +157,7 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
       const reply = Effect.async<R, RpcError>((resume) => {
         const wait = how.onReply === undefined ? millis : millis + lateReplies
         const id = request(method.name, params, wait, (raw) => {
-          const result = decode(method, raw)
+          const result = Calls.decode(method, raw)
           clearTimeout(timer)
           if (Either.isRight(result)) how.onReply?.(result.right)
           resume(result)
@@ -270,7 +240,8 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
       product: () => Product.of({ hello, place: options.place }),
       call,
       send: (method, params, { onReply, timeout }) =>
-        request(method.name, params, Duration.toMillis(timeout), (raw) => onReply(decode(method, raw))) !== undefined,
+        request(method.name, params, Duration.toMillis(timeout), (raw) => onReply(Calls.decode(method, raw))) !==
+        undefined,
       whenReady: (run) => {
         later = [...later.slice(-mostLater), run]
       },
@@ -279,7 +250,9 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
           Span.scoped(method.name, spanOf(method.name)),
           Scoped.acquire(
             Effect.suspend(() => {
-              const id = request(method.name, params, Number.POSITIVE_INFINITY, (raw) => onReply(decode(method, raw)))
+              const id = request(method.name, params, Number.POSITIVE_INFINITY, (raw) =>
+                onReply(Calls.decode(method, raw))
+              )
               return id === undefined ? notConnected : Effect.succeed(id)
             }),
             (id) => Effect.sync(() => calls.forget(id))
