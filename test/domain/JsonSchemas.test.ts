@@ -56,6 +56,7 @@ describe("JsonSchemas", () => {
   it("ignores formats, unknown words and what is not for it", () => {
     const schema = { type: "string", format: "no-such", "x-what": 1, nullable: true, $async: true }
     assert.deepStrictEqual(errors(schema, "x"), [])
+    assert.deepStrictEqual(errors(schema, 1), ["the value must be string"])
     assert.deepStrictEqual(errors({ nullable: true }, 1), [])
     assert.deepStrictEqual(errors(object({ const: { type: "string" } }), { const: 1 }), ["/const must be string"])
     assert.deepStrictEqual(errors({ enum: [{ b: 1, a: [2] }] }, { a: [2], b: 1 }), [])
@@ -102,6 +103,10 @@ describe("JsonSchemas", () => {
         object({ b: {} }, { additionalProperties: false, required: ["b"] })
       ]
     }
+    const inside = { anyOf: [object({ n: { type: "number" }, m: { const: 1 } }), { type: "array" }] }
+    const text = { n: "1", m: 2 }
+    assert.isNotEmpty(errors(inside, text, { coerce: true }))
+    assert.deepStrictEqual(text, { n: "1", m: 2 })
     const both = { a: 1, b: 2 }
     assert.isNotEmpty(errors(either, both, { prune: true }))
     assert.deepStrictEqual(both, { a: 1, b: 2 })

@@ -65,6 +65,25 @@ describe("Length", () => {
     }
   })
 
+  it("waits for the other half of a character before it decides", () => {
+    let units = 0
+    const counter: Usage.Counter = {
+      add: (text) => {
+        units += text.length
+      },
+      total: () => units
+    }
+    const got: Array<string> = []
+    const { text, thought } = Length.make(3, counter, {
+      text: (some) => got.push(some),
+      thought: (some) => got.push(some),
+      over: () => got.push("over")
+    })
+    for (const half of "😀😁".split("")) text(half)
+    thought("more")
+    assert.deepStrictEqual(got, ["😀", "over"])
+  })
+
   it("takes linear time on a piece of any size", () => {
     const began = performance.now()
     for (const part of ["a", " ", "中", "😀"]) run(2_000_000, [part.repeat(1_000_000)])

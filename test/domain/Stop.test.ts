@@ -53,6 +53,7 @@ describe("Stop", () => {
   it("prefers what begins first to what ends first", () => {
     assert.deepStrictEqual(run(["abcd", "bc"], [..."xabcd"]), { text: "x", hit: "abcd" })
     assert.deepStrictEqual(run(["abcd", "bc"], [..."xabce"]), { text: "xa", hit: "bc" })
+    assert.deepStrictEqual(run(["ab", "abc"], ["abc"]), { text: "", hit: "abc" })
     assert.deepStrictEqual(run(["ab", "abc"], ["ab"]), { text: "", hit: "ab" })
   })
 
