@@ -140,9 +140,13 @@ export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText =>
           text: prose,
           call,
           invalid: (problem) => {
-            if (fault(problem.reason, () => ToolPrompt.hint(problem, toolset, grammar))) return
-            if (problem.call !== undefined && problem.tool?.strict !== true) call(problem.call)
-            else prose(problem.raw)
+            if (fault(problem.reason, () => ToolPrompt.hint(problem, toolset, grammar))) return false
+            if (problem.call === undefined) {
+              prose(problem.raw)
+              return false
+            }
+            call(problem.call)
+            return true
           },
           full: () => end(finish("tool_calls"))
         }

@@ -38,8 +38,8 @@ export interface Options {
 export interface Out {
   readonly text: (text: string) => void
   readonly call: (call: ToolCall) => void
-  /** Not taken as a call; the receiver decides what becomes of it. */
-  readonly invalid: (problem: ToolCalls.Problem) => void
+  /** Not taken as a call; the receiver decides what becomes of it. True: it made a call of it all the same. */
+  readonly invalid: (problem: ToolCalls.Problem) => boolean
   /** Enough calls: all that follows is ignored. */
   readonly full: () => void
 }
@@ -85,21 +85,26 @@ export const make = (options: Options, out: Out): ToolScanner => {
     CallBlock.make({ bare: isBare, atLine, maxLength, find: catalog.find, mayBecome: catalog.mayBecome })
   const resolve = (one: CallBlock.CallBlock) => ToolCalls.resolve(one, { catalog, newId })
 
+  /** True when it is a call that went out. */
+  const take = (one: ToolCalls.Outcome): boolean => {
+    if (one._tag === "Problem") {
+      invalid++
+      const { tool } = one.problem
+      return (tool === undefined || catalog.isWanted(tool)) && out.invalid(one.problem)
+    }
+    if (!catalog.isWanted(one.tool)) return false
+    out.call(one.call)
+    return true
+  }
+
   const report = (outcomes: ReadonlyArray<ToolCalls.Outcome>) => {
     if (outcomes[0]?._tag === "Problem") pending.beforeProblem()
     else pending.beforeCall()
     for (const one of outcomes) {
-      if (one._tag === "Problem") {
-        invalid++
-        if (one.problem.tool === undefined || catalog.isWanted(one.problem.tool)) out.invalid(one.problem)
-      } else if (catalog.isWanted(one.tool)) {
-        out.call(one.call)
-        if (++calls === limit) {
-          mode = "done"
-          out.full()
-          return
-        }
-      }
+      if (!take(one) || ++calls < limit) continue
+      mode = "done"
+      out.full()
+      return
     }
     mode = invalid < MAX_INVALID ? "text" : "off"
     pending.afterCall()

@@ -34,10 +34,16 @@ export interface Scan {
   readonly held: number
 }
 
+export interface ScanOptions extends Partial<ToolScanner.Options> {
+  readonly cut?: boolean
+  /** Calls that break their schema are passed on. */
+  readonly passOn?: boolean
+}
+
 export const scan = (
   pieces: ReadonlyArray<string>,
   tools: Toolset,
-  { cut = false, ...options }: Partial<ToolScanner.Options> & { readonly cut?: boolean } = {}
+  { cut = false, passOn = false, ...options }: ScanOptions = {}
 ): Scan => {
   const events: Array<Event> = []
   let ids = 0
@@ -54,7 +60,10 @@ export const scan = (
         else events.push(["text", text])
       },
       call: (call) => events.push(["call", call.name, call.arguments]),
-      invalid: (problem) => events.push(["invalid", problem.reason, problem.raw]),
+      invalid: (problem) => {
+        events.push(["invalid", problem.reason, problem.raw])
+        return passOn && problem.call !== undefined
+      },
       full: () => events.push(["full"])
     }
   )

@@ -132,7 +132,7 @@ describe("ToolScanner", () => {
     const out: Array<string> = []
     const scanner = ToolScanner.make(
       { toolset: tools },
-      { text: (text) => out.push(text), call: () => {}, invalid: () => {}, full: () => {} }
+      { text: (text) => out.push(text), call: () => {}, invalid: () => false, full: () => {} }
     )
     for (const char of "a <b\n<tool_x") scanner.push(char)
     assert.deepStrictEqual(out, ["a", " ", "<b", "\n<tool_x"])
@@ -307,6 +307,16 @@ describe("ToolScanner", () => {
     assert.deepStrictEqual(events.at(-1), ["full"])
   })
 
+  it("counts a call that breaks its schema where it is passed on", () => {
+    const one = toolset([tool("t", { x: { type: "integer" } })], { parallel: false })
+    const bad = '<tool_call>{"name":"t","arguments":{"x":"many"}}</tool_call>'
+    assert.deepStrictEqual(scan([bad + call], one, { passOn: true }).events, [
+      ["invalid", "invalid_arguments", bad],
+      ["full"]
+    ])
+    assert.deepStrictEqual(scan([bad + call], one).events, [["invalid", "invalid_arguments", bad], x1, ["full"]])
+  })
+
   it("takes a call that is too long for text, up to its end", () => {
     const long = `<tool_call>{"name":"t","arguments":{"s":"${"a".repeat(9000)}"}}</tool_call>`
     assert.deepStrictEqual(scan([`${long}\n${call}`], tools, { maxBody: 1000 }).events, [["text", long], x1])
@@ -318,7 +328,15 @@ describe("ToolScanner", () => {
       const required = { type: "object", properties: { x: { type: "integer" } }, required: ["x"] }
       const scanner = ToolScanner.make(
         { toolset: toolset([tool("t", {}, { parameters: required, strict })]), newId: () => "id" },
-        { text: unexpected, call: unexpected, invalid: (one) => found.push(one), full: unexpected }
+        {
+          text: unexpected,
+          call: unexpected,
+          invalid: (one) => {
+            found.push(one)
+            return false
+          },
+          full: unexpected
+        }
       )
       scanner.push('<tool_call>{"name":"t","arguments":{"x":"many"}}</tool_call>')
       scanner.end(false)
