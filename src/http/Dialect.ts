@@ -1,14 +1,13 @@
 /**
  * What the edge must know of a dialect, and no more: which requests are its own and how it words a failure.
  */
-import type { Headers } from "@effect/platform/Headers"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type { ChatError } from "../domain/ChatError.ts"
 import type { Refusal } from "./Refusal.ts"
 
 export interface Dialect {
   /** By path, without the query, and headers. */
-  readonly claims: (path: string, headers: Headers) => boolean
+  readonly claims: (path: string, headers: Readonly<Record<string, unknown>>) => boolean
   /** The URL its router knows. */
   readonly route: (url: string) => string
   readonly respond: (problem: Refusal | ChatError, requestId: string) => HttpServerResponse.HttpServerResponse

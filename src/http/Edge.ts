@@ -5,10 +5,10 @@ import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServerError from "@effect/platform/HttpServerError"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Array as Arr, Cause, Effect } from "effect"
+import { Cause, Effect } from "effect"
 import { type ChatError, ShuttingDown } from "../domain/ChatError.ts"
 import * as AccessLog from "./AccessLog.ts"
-import type { Dialect } from "./Dialect.ts"
+import * as Dialects from "./Dialects.ts"
 import type { Drain } from "./Drain.ts"
 import * as Gate from "./Gate.ts"
 import { Broken, CallerRefused, type Refusal, RouteRefused, Unparsed } from "./Refusal.ts"
@@ -22,18 +22,14 @@ type App<E> = Effect.Effect<Response, E, Request>
 export interface EdgeOptions extends Gate.GateOptions {
   readonly drain: Pick<typeof Drain.Service, "isDraining">
   readonly methodsOf: (url: string) => ReadonlyArray<string>
-  /** The first that claims a request words its failures; the last claims all. */
-  readonly dialects: Arr.NonEmptyReadonlyArray<Dialect>
+  readonly dialects: Dialects.Dialects
 }
 
 /** Probes are answered to the end. */
 const probes = new Set(["/healthz", "/readyz"])
 
 export const make = (options: EdgeOptions) => {
-  const dialectOf = ({ headers, url }: Request): Dialect => {
-    const path = AccessLog.pathOf(url)
-    return options.dialects.find(({ claims }) => claims(path, headers)) ?? Arr.lastNonEmpty(options.dialects)
-  }
+  const dialectOf = ({ headers, url }: Request) => Dialects.of(options.dialects, AccessLog.pathOf(url), headers)
 
   const refuse = (request: Request, problem: Refusal | ChatError) =>
     Effect.map(RequestId.current, (id) => dialectOf(request).respond(problem, id))

@@ -2,14 +2,15 @@
  * Node's HTTP server with limits on what a connection may cost, and with listeners that keep a peer from ending
  * the process.
  */
-import { createServer, type Server, type ServerResponse, STATUS_CODES } from "node:http"
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
 import type * as HttpServerError from "@effect/platform/HttpServerError"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Context, Effect, Layer } from "effect"
 import { GatewayConfig } from "../Config.ts"
+import * as AccessLog from "./AccessLog.ts"
+import * as Dialects from "./Dialects.ts"
 import * as NodeRequest from "./NodeRequest.ts"
-import * as Errors from "./OpenAiErrors.ts"
 import { Unparsed } from "./Refusal.ts"
 import * as RequestId from "./RequestId.ts"
 
@@ -23,19 +24,24 @@ const reasons: Record<string, Unparsed["reason"]> = {
   ERR_HTTP_REQUEST_TIMEOUT: "timeout"
 }
 
-const last = (socket: Duplex, reason: Unparsed["reason"], id: string) => {
-  const { body, status } = Errors.fromRefusal(new Unparsed({ reason }))
-  const text = JSON.stringify(body)
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    "content-type: application/json",
-    "cache-control: no-store",
-    "x-content-type-options: nosniff",
-    `content-length: ${Buffer.byteLength(text)}`,
-    `x-request-id: ${id}`,
-    "connection: close"
-  ]
-  socket.end(`${head.join("\r\n")}\r\n\r\n${text}`, () => socket.destroy())
+/** What can still be said on a socket whose request was not served, in the words of its dialect where it is known. */
+const last = (socket: Duplex, reason: Unparsed["reason"], id: string, asked: IncomingMessage | undefined) => {
+  const dialect = Dialects.of(Dialects.all, AccessLog.pathOf(asked?.url ?? ""), asked?.headers ?? {})
+  const { body, headers, status } = dialect.respond(new Unparsed({ reason }), id)
+  const bytes = body._tag === "Uint8Array" ? body.body : new Uint8Array()
+  const all = {
+    ...headers,
+    ...dialect.headers?.(id),
+    "content-type": "application/json",
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "content-length": bytes.length,
+    "x-request-id": id,
+    connection: "close"
+  }
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("")}\r\n`)
+  socket.end(bytes, () => socket.destroy())
 }
 
 export const make = (): Server => {
@@ -63,7 +69,10 @@ export const make = (): Server => {
     // Nothing may be written into the middle of an answer.
     const isBusy = answer?.headersSent === true && !answer.writableFinished
     if (!socket.writable || isBusy || error.code === "ECONNRESET") socket.destroy()
-    else last(socket, reasons[error.code ?? ""] ?? "malformed", RequestId.make())
+    else {
+      const asked = answer?.writableFinished === false ? answer.req : undefined
+      last(socket, reasons[error.code ?? ""] ?? "malformed", RequestId.make(), asked)
+    }
   })
   // Platform would serve an upgrade over the bare socket. With no listener Node serves it as the plain request it also
   // is, which some clients expect (`Upgrade: h2c`); the edge refuses those that insist.

@@ -10,17 +10,16 @@ import * as AccessLog from "./AccessLog.ts"
 import { Api } from "./Api.ts"
 import { Auth } from "./Auth.ts"
 import { MODELS } from "./anthropic/Api.ts"
-import { dialect as anthropic } from "./anthropic/Dialect.ts"
 import * as MessagesFields from "./anthropic/Fields.ts"
 import { AnthropicHandlers } from "./anthropic/Handlers.ts"
 import { CapabilitiesHandlers } from "./capabilities/Handlers.ts"
+import * as Dialects from "./Dialects.ts"
 import { Drain, onClose } from "./Drain.ts"
 import * as Edge from "./Edge.ts"
 import { Images } from "./Images.ts"
 import { InternalHandlers } from "./internal/Handlers.ts"
 import * as Mount from "./Mount.ts"
 import { oneSegment } from "./openai/Api.ts"
-import { dialect as openai } from "./openai/Dialect.ts"
 import * as ChatFields from "./openai/Fields.ts"
 import { OpenAiHandlers } from "./openai/Handlers.ts"
 import { OpsHandlers } from "./ops/Handlers.ts"
@@ -53,7 +52,7 @@ const EdgeMiddleware = HttpLayerRouter.middleware(
   Effect.gen(function* () {
     const config = yield* GatewayConfig
     const drain = yield* Drain
-    return Edge.make({ ...config, drain, methodsOf: table.methodsOf, dialects: [anthropic, openai] })
+    return Edge.make({ ...config, drain, methodsOf: table.methodsOf, dialects: Dialects.all })
   }),
   { global: true }
 )

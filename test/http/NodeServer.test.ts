@@ -34,6 +34,18 @@ describe("the Node server", () => {
     })
   )
 
+  it.scopedLive("says so in Anthropic's shape where the request was for /v1/messages", () =>
+    Effect.gen(function* () {
+      const { port } = yield* TestGateway.serve(TestBackend.make())
+      const head = "POST /v1/messages HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+      const answer = yield* exchange(port, `${head}transfer-encoding: chunked\r\n\r\nnonsense\r\n`)
+      assert.match(answer, /^HTTP\/1.1 400 /)
+      const body = JSON.parse(answer.slice(answer.indexOf("\r\n\r\n") + 4))
+      assert.deepStrictEqual(Object.keys(body), ["type", "error", "request_id"])
+      assert.include(answer, `\r\nrequest-id: ${body.request_id}\r\n`)
+    })
+  )
+
   it.scopedLive("refuses an upgrade, and survives a reset right after it", () =>
     Effect.gen(function* () {
       const { port, request } = yield* TestGateway.serve(TestBackend.make())
