@@ -9,7 +9,7 @@ import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import * as Errors from "./Errors.ts"
-import { MessagesRequest } from "./Payload.ts"
+import { CountTokensRequest, MessagesRequest } from "./Payload.ts"
 
 export const ContentBlock = Schema.Union(
   Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }),
@@ -79,6 +79,8 @@ export const MessageStreamEvent = Schema.Union(
   Errors.ErrorBody
 ).annotations({ identifier: "MessageStreamEvent" })
 
+export const TokenCount = Schema.Struct({ input_tokens: Schema.Int }).annotations({ identifier: "TokenCount" })
+
 /** `max_input_tokens` is absent where it is not known. */
 export const ModelInfo = Schema.Struct({
   type: Schema.Literal("model"),
@@ -135,6 +137,15 @@ export class AnthropicApi extends HttpApiGroup.make("anthropic")
       .addError(Errors.withStatus(529))
       .annotate(OpenApi.Summary, "Answers a conversation in Anthropic's dialect, whole or as a stream")
       .annotate(OpenApi.Transform, streamed)
+  )
+  .add(
+    HttpApiEndpoint.post("countTokens", "/v1/messages/count_tokens")
+      .setPayload(CountTokensRequest)
+      .addSuccess(TokenCount)
+      .addError(Errors.withStatus(400))
+      .addError(Errors.withStatus(413))
+      .addError(Errors.withStatus(415))
+      .annotate(OpenApi.Summary, "How many tokens a conversation has, as it is sent on")
   )
   .add(
     HttpApiEndpoint.get("models", MODELS)

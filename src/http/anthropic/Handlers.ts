@@ -25,7 +25,7 @@ import * as Events from "./Events.ts"
 import { dialect } from "./Fields.ts"
 import * as Message from "./Message.ts"
 import * as Models from "./Models.ts"
-import { type CountTokensRequest, MessagesRequest } from "./Payload.ts"
+import { CountTokensRequest, MessagesRequest } from "./Payload.ts"
 
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 const newId = Effect.sync(() => `msg_${Array.from({ length: 24 }, () => ALPHABET[randomInt(62)]).join("")}`)
@@ -51,6 +51,10 @@ const read = <A extends MessagesRequest | CountTokensRequest, I>(
     return { payload, request: reading.request, ignored }
   })
 }
+
+/** A picture is counted by its being there; it is neither looked at nor fetched for that. */
+const unseen: Pictures = () =>
+  Effect.succeed((link) => ({ mediaType: "image/png", data: "data" in link ? link.data : "" }))
 
 const runHeaders = (ignored: Readonly<Record<string, string>>) => (run: ChatRun) => ({
   "x-lingma-instance": run.servedBy,
@@ -81,6 +85,7 @@ const handlers = HttpApiBuilder.group(
         Effect.catchTag("ImageRefused", (refused) => Errors.fromImage(refused))
       )
     const readMessages = read(MessagesRequest, limit, pictures)
+    const readCount = read(CountTokensRequest, limit, unseen)
 
     const messages = Effect.gen(function* () {
       const { ignored, payload, request } = yield* readMessages
@@ -100,8 +105,14 @@ const handlers = HttpApiBuilder.group(
       return HttpServerResponse.unsafeJson(fold.result(), { headers: runHeaders(ignored)(run) })
     })
 
+    const countTokens = Effect.gen(function* () {
+      const { request } = yield* readCount
+      return HttpServerResponse.unsafeJson({ input_tokens: yield* chat.count(request) })
+    })
+
     return handlers
       .handleRaw("messages", () => answered(messages))
+      .handleRaw("countTokens", () => answered(countTokens))
       .handle("models", () =>
         answered(Effect.map(chat.models, (all) => HttpServerResponse.unsafeJson(Models.toList(all, modelAliases))))
       )
