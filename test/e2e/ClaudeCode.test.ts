@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import * as Agents from "./agents.ts"
-import { type Program, settled, start } from "./support.ts"
+import { control, lingmas, type Program, settled, start } from "./support.ts"
 
 /** `npm install --prefix node_modules/.cache/agents @anthropic-ai/claude-code@2.1.332` puts it where it is found. */
 const claude = Agents.find("claude")
@@ -71,6 +71,22 @@ if (claude === undefined) {
           const prompt = yield* Agents.lastPrompt(program)
           assert.include(prompt, "<tool_response")
           assert.include(prompt, "I write it.")
+          yield* settled(program)
+        }),
+      90_000
+    )
+
+    it.scoped(
+      "says so when an answer breaks",
+      () =>
+        Effect.gen(function* () {
+          const program = yield* Gateway
+          yield* Agents.script(program)
+          yield* control(lingmas(program)[0]!, "script", { tokens: 20, interval: 0, fault: "finish_error=500@9" })
+          const { code, out } = yield* run(program, yield* Agents.desk, ["Reply with pong"])
+          assert.notStrictEqual(code, 0, out)
+          assert.include(out, "upstream lingma error")
+          yield* Agents.script(program)
           yield* settled(program)
         }),
       90_000
