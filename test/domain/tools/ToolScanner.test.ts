@@ -317,9 +317,18 @@ describe("ToolScanner", () => {
     assert.deepStrictEqual(scan([bad + call], one).events, [["invalid", "invalid_arguments", bad], x1, ["full"]])
   })
 
-  it("takes a call that is too long for text, up to its end", () => {
+  it("takes a call that is too long for text, up to its end, in whatever pieces and also in a fence", () => {
     const long = `<tool_call>{"name":"t","arguments":{"s":"${"a".repeat(9000)}"}}</tool_call>`
-    assert.deepStrictEqual(scan([`${long}\n${call}`], tools, { maxBody: 1000 }).events, [["text", long], x1])
+    const fenced = `\`\`\`\n${long}\n\`\`\``
+    for (const text of [long, fenced]) {
+      for (const size of [1, 7, 1000, 5095, 5096, 5097, 20_000]) {
+        const whole = `${text}\n${call}`
+        const pieces = Array.from({ length: Math.ceil(whole.length / size) }, (_, at) =>
+          whole.slice(at * size, (at + 1) * size)
+        )
+        assert.deepStrictEqual(scan(pieces, tools, { maxBody: 1000 }).events, [["text", text], x1], String(size))
+      }
+    }
   })
 
   it("passes a call that breaks its schema on, unless its tool is strict", () => {
