@@ -100,6 +100,12 @@ const table = {
     "default = an unknown model means DEFAULT_MODEL",
     Rule.oneOf("none", "default")
   ),
+  strictParams: setting(
+    "GATEWAY_STRICT_PARAMS",
+    "false",
+    "refuse request fields that would be ignored, instead of naming them in a header",
+    Rule.flag
+  ),
   reasoningField: setting(
     "REASONING_FIELD",
     "reasoning_content",

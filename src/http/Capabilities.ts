@@ -1,6 +1,7 @@
 /**
  * What becomes of the fields that clients send: one table per dialect, in words that all dialects share.
  */
+import { Data, Effect } from "effect"
 
 /**
  * `honoured`: does what it says. `emulated`: does what it says by our own means. `ignored`: taken, without effect, and
@@ -42,8 +43,24 @@ export const ignored = ({ fields }: Pick<Dialect, "fields">, body: unknown): Rea
   return names
 }
 
-/** The header that names them; none when everything had its effect. */
-export const ignoredHeader = (dialect: Pick<Dialect, "fields">, body: unknown): Readonly<Record<string, string>> => {
-  const names = ignored(dialect, body)
-  return names.length === 0 ? {} : { [IGNORED_PARAMS]: names.join(", ") }
-}
+/** A field that would be ignored, where nothing may be. */
+export class ParamRefused extends Data.TaggedError("ParamRefused")<{
+  readonly param: string
+  /** It is one of the dialect's. */
+  readonly known: boolean
+}> {}
+
+type Headers = Readonly<Record<string, string>>
+
+/** The header that names what is ignored; none when everything had its effect. `strict`: the first one is refused. */
+export const heed = (dialect: Pick<Dialect, "fields">, body: unknown, strict: boolean) =>
+  Effect.suspend((): Effect.Effect<Headers, ParamRefused> => {
+    const names = ignored(dialect, body)
+    const [param] = names
+    if (param === undefined) return Effect.succeed({})
+    if (strict) return new ParamRefused({ param, known: Object.hasOwn(dialect.fields, param) })
+    const params = names.join(", ")
+    return Effect.as(Effect.annotateLogs(Effect.logDebug("request fields ignored"), { params }), {
+      [IGNORED_PARAMS]: params
+    })
+  })

@@ -5,6 +5,7 @@ import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Data, Match, Schema } from "effect"
 import type { ChatError } from "../domain/ChatError.ts"
+import type { ParamRefused } from "./Capabilities.ts"
 import type { ImageRefused } from "./Images.ts"
 import { format, type Issue, type Kind, type Rule } from "./Issues.ts"
 import type { Refusal } from "./Refusal.ts"
@@ -49,6 +50,11 @@ const badRequest = (message: string, param: string | null, code: string | null) 
 export const unsupported = (param: string, message: string): Failure => badRequest(message, param, "unsupported_value")
 
 export const fromImage = ({ message, param }: ImageRefused): Failure => unsupported(param, message)
+
+export const fromParam = ({ known, param }: ParamRefused): Failure =>
+  known
+    ? badRequest(`'${param}' has no effect here, and fields without one are refused.`, param, "unsupported_parameter")
+    : badRequest(`Unknown parameter: '${param}'.`, param, "unknown_parameter")
 
 /** Fields that are right each alone, but not together. */
 export const invalid = (param: string, message: string, code = "invalid_value"): Failure =>

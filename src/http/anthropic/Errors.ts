@@ -8,6 +8,7 @@ import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Data, Match, Schema } from "effect"
 import type { ChatError } from "../../domain/ChatError.ts"
+import type { ParamRefused } from "../Capabilities.ts"
 import type { ImageRefused } from "../Images.ts"
 import { format, type Issue, type Kind, type Rule } from "../Issues.ts"
 import { isRefusal, type Refusal } from "../Refusal.ts"
@@ -67,6 +68,9 @@ export const failure = (
 export const badRequest = (message: string): Failure => failure(400, "invalid_request_error", message)
 
 export const fromImage = ({ message, param }: ImageRefused): Failure => badRequest(`${param}: ${message}`)
+
+export const fromParam = ({ param }: ParamRefused): Failure =>
+  badRequest(`${param}: it has no effect here, and fields without one are refused.`)
 
 export const named = ({ headers, message, status, type }: Failure, requestId: string): Failure =>
   new Failure({ status, type, message, headers, requestId })

@@ -47,7 +47,8 @@ const read = <A extends MessagesRequest | CountTokensRequest, I>(
     const reading = yield* Codec.toRequest(payload, { sessionId, picture: yield* pictures(payload) })
     const kinds = [...new Set(reading.skipped)].join(", ").slice(0, 500)
     if (kinds !== "") yield* Effect.annotateLogs(Effect.logDebug("parts of a request left out"), { kinds })
-    const ignored = Capabilities.ignoredHeader(dialect, body)
+    const { strictParams } = yield* GatewayConfig
+    const ignored = yield* Effect.mapError(Capabilities.heed(dialect, body, strictParams), Errors.fromParam)
     return { payload, request: reading.request, ignored }
   })
 }

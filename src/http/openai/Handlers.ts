@@ -26,22 +26,14 @@ import * as Tools from "./Tools.ts"
 
 const decode = Schema.decodeUnknownEither(ChatCompletionRequest)
 
-const read = (limit: number) =>
-  Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-    Body.json(request, limit).pipe(
-      Effect.mapError(Errors.fromRefusal),
-      Effect.flatMap((body) =>
-        Either.mapBoth(decode(body), {
-          onLeft: ({ issue }) => Errors.fromIssue(Issues.explain(issue)),
-          onRight: (payload) => ({
-            payload,
-            headers: request.headers,
-            ignored: Capabilities.ignoredHeader(dialect, body)
-          })
-        })
-      )
-    )
-  )
+const read = (limit: number, strict: boolean) =>
+  Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const body = yield* Effect.mapError(Body.json(request, limit), Errors.fromRefusal)
+    const payload = yield* Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(Issues.explain(issue)))
+    const ignored = yield* Effect.mapError(Capabilities.heed(dialect, body, strict), Errors.fromParam)
+    return { payload, headers: request.headers, ignored }
+  })
 
 const stamped = Effect.map(Effect.clock, (clock) => {
   const began = clock.unsafeCurrentTimeMillis()
@@ -67,12 +59,12 @@ const handlers = HttpApiBuilder.group(
     const chat = yield* Chat
     const drain = yield* Drain
     const images = yield* Images
-    const { bodyLimitMb, keepAlive, reasoningField } = yield* GatewayConfig
+    const { bodyLimitMb, keepAlive, reasoningField, strictParams } = yield* GatewayConfig
     const answer = Answer.make({ drain, keepAlive })
     const limit = Math.floor(bodyLimitMb * 1024 * 1024)
 
     const chatCompletions = Effect.fnUntraced(function* () {
-      const { headers, ignored, payload } = yield* read(limit)
+      const { headers, ignored, payload } = yield* read(limit, strictParams)
       const pictures = yield* Effect.catchTag(images.load(Codec.links(payload)), "ImageRefused", Errors.fromImage)
       const request = yield* Codec.toRequest(payload, headers["x-session-id"] ?? headers["session-id"], pictures)
       const options = { ...(yield* stamped), reasoningField, shape: Tools.shapeOf(payload) }

@@ -7,7 +7,15 @@ import type { ChatError } from "../../domain/ChatError.ts"
 import * as OpenAi from "../OpenAiErrors.ts"
 
 export type Failure = OpenAi.Failure
-export { fromImage, fromIssue, fromRefusal, streamOptionsAlone, unsupported, withStatus } from "../OpenAiErrors.ts"
+export {
+  fromImage,
+  fromIssue,
+  fromParam,
+  fromRefusal,
+  streamOptionsAlone,
+  unsupported,
+  withStatus
+} from "../OpenAiErrors.ts"
 
 export const noInput = OpenAi.invalid("input", "Missing required parameter: 'input'.", "missing_required_parameter")
 

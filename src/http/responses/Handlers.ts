@@ -28,22 +28,14 @@ import * as Store from "./Store.ts"
 
 const decode = Schema.decodeUnknownEither(ResponsesRequest)
 
-const read = (limit: number) =>
-  Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-    Body.json(request, limit).pipe(
-      Effect.mapError(Errors.fromRefusal),
-      Effect.flatMap((body) =>
-        Either.mapBoth(decode(body), {
-          onLeft: ({ issue }) => Errors.fromIssue(Issues.explain(issue)),
-          onRight: (payload) => ({
-            payload,
-            headers: request.headers,
-            ignored: Capabilities.ignoredHeader(dialect, body)
-          })
-        })
-      )
-    )
-  )
+const read = (limit: number, strict: boolean) =>
+  Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const body = yield* Effect.mapError(Body.json(request, limit), Errors.fromRefusal)
+    const payload = yield* Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(Issues.explain(issue)))
+    const ignored = yield* Effect.mapError(Capabilities.heed(dialect, body, strict), Errors.fromParam)
+    return { payload, headers: request.headers, ignored }
+  })
 
 const newId = (prefix: string) => `${prefix}_${randomBytes(24).toString("hex")}`
 
@@ -68,7 +60,7 @@ const handlers = HttpApiBuilder.group(
     const drain = yield* Drain
     const images = yield* Images
     const clock = yield* Effect.clock
-    const { bodyLimitMb, keepAlive, responsesStore } = yield* GatewayConfig
+    const { bodyLimitMb, keepAlive, responsesStore, strictParams } = yield* GatewayConfig
     const answer = Answer.make({ drain, keepAlive })
     const limit = Math.floor(bodyLimitMb * 1024 * 1024)
     const store = Store.make({ capacity: responsesStore })
@@ -76,7 +68,7 @@ const handlers = HttpApiBuilder.group(
     const now = () => Math.floor(clock.unsafeCurrentTimeMillis() / 1000)
 
     const create = Effect.fnUntraced(function* () {
-      const { headers, ignored, payload } = yield* read(limit)
+      const { headers, ignored, payload } = yield* read(limit, strictParams)
       const turn = yield* Codec.toTurn(payload, past)
       const pictures = yield* Effect.catchTag(images.load(Items.links(turn)), "ImageRefused", Errors.fromImage)
       const sessionId = headers["x-session-id"] ?? headers["session-id"]

@@ -355,7 +355,7 @@ describe("ignored fields", () => {
     const flood = Object.fromEntries(many(1000, (i) => [`field${i}`, 1]))
     assert.strictEqual(Capabilities.ignored(dialect, flood).length, 32)
     assert.deepStrictEqual(Capabilities.ignored(dialect, null), [])
-    assert.deepStrictEqual(Capabilities.ignoredHeader(dialect, hello), {})
+    assert.deepStrictEqual(Capabilities.ignored(dialect, hello), [])
   })
 
   it.scopedLive("are told in a header of both answers", () =>
@@ -367,6 +367,21 @@ describe("ignored fields", () => {
         assert.strictEqual(answer.headers.get("x-lingma-ignored-params"), "top_k, seed")
         assert.isNull((yield* chat({ ...hello, stream })).headers.get("x-lingma-ignored-params"))
       }
+    })
+  )
+
+  it.scopedLive("are refused where nothing may be ignored", () =>
+    Effect.gen(function* () {
+      const scripted = TestBackend.make()
+      const { chat } = yield* TestGateway.serve(scripted, { strictParams: true })
+      const complaint = Effect.fnUntraced(function* (more: object) {
+        const { json, status } = yield* chat({ ...hello, ...more })
+        return [status, json.error?.param, json.error?.code]
+      })
+      assert.deepStrictEqual(yield* complaint({ temperature: 1 }), [400, "temperature", "unsupported_parameter"])
+      assert.deepStrictEqual(yield* complaint({ top_k: 1, seed: 1 }), [400, "top_k", "unknown_parameter"])
+      assert.strictEqual(scripted.asks.length, 0)
+      assert.strictEqual((yield* chat({ ...hello, stop: "x", user: "u", temperature: null })).status, 200)
     })
   )
 })
