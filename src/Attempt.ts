@@ -4,7 +4,13 @@
 import { Effect, Either, ExecutionStrategy, Exit, Queue, Scope } from "effect"
 import type { Backend } from "./Backend.ts"
 import type { AskMode, ChatRequest } from "./domain/Chat.ts"
-import { type ChatError, ContextLengthExceeded, ModelNotFound, type TurnError } from "./domain/ChatError.ts"
+import {
+  type ChatError,
+  ContextLengthExceeded,
+  ImagesNotSupported,
+  ModelNotFound,
+  type TurnError
+} from "./domain/ChatError.ts"
 import * as Model from "./domain/Model.ts"
 import * as Prompt from "./domain/Prompt.ts"
 import * as Reply from "./domain/Reply.ts"
@@ -57,13 +63,14 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
   ): Effect.fn.Return<Begun, ChatError, Scope.Scope> {
     yield* backend.ensureReady
     const { key, mode = defaultAskMode, model } = yield* resolve(yield* backend.models, request)
+    const images = request.messages.flatMap((message) => message.images)
+    if (images.length > 0 && Model.refusesImages(model)) return yield* new ImagesNotSupported({ model: Model.cut(key) })
     const prompt = render(request)
     const promptTokens = count(prompt, request)
     const limit = model?.contextLength
     if (limit !== undefined && promptTokens > limit * slack) {
       return yield* new ContextLengthExceeded({ promptTokens, limit })
     }
-    const images = request.messages.flatMap((message) => message.images)
     const ask = Effect.fnUntraced(function* (text: string) {
       const turn = yield* backend.chat({ requestId: crypto.randomUUID(), model: key, mode, prompt: text, images })
       yield* watchdog.watch(turn, backend.id)

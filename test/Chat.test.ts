@@ -224,6 +224,25 @@ describe("Chat", () => {
     }).pipe(Effect.provide(gateway(a.backend)))
   })
 
+  it.effect("refuses pictures for a model that does not see, and asks nothing", () => {
+    const a = TestBackend.make(TestBackend.say("I see"), {
+      models: Effect.succeed([
+        { key: "blind", name: "Blind", scene: "chat", isDefault: false, vision: false },
+        { key: "auto", name: "Auto", scene: "chat", isDefault: true, vision: false }
+      ])
+    })
+    return Effect.gen(function* () {
+      const chat = yield* Chat
+      const shown = { ...request.messages[0], images: [{ mediaType: "image/png", data: "aGk=" }] }
+      const ask = (model: string) => Effect.scoped(chat.open({ ...request, model, messages: [shown] }))
+      const error = yield* Effect.flip(ask("Blind"))
+      assert.isTrue(error._tag === "ImagesNotSupported" && error.model === "blind")
+      assert.strictEqual(a.counts.opened, 0)
+      yield* ask("auto")
+      assert.lengthOf(a.asks[0]?.images ?? [], 1)
+    }).pipe(Effect.provide(gateway(a.backend)))
+  })
+
   it.effect("refuses a conversation that is longer than the model takes", () => {
     const a = scripted("a")
     return Effect.gen(function* () {

@@ -83,6 +83,11 @@ export class ContextLengthExceeded extends Schema.TaggedError<ContextLengthExcee
   limit: Schema.Int
 }) {}
 
+/** There are pictures, and the model does not see. */
+export class ImagesNotSupported extends Schema.TaggedError<ImagesNotSupported>()("ImagesNotSupported", {
+  model: Schema.String
+}) {}
+
 /** What may end a turn that a backend has accepted. */
 export type TurnError =
   | BackendFailure
@@ -101,3 +106,4 @@ export type ChatError =
   | LoginInProgress
   | ModelNotFound
   | ContextLengthExceeded
+  | ImagesNotSupported

@@ -136,6 +136,8 @@ export const fromChatError = Match.type<ChatError>().pipe(
         type: "upstream_error",
         code: "invalid_json_output"
       }),
+    ImagesNotSupported: ({ model }) =>
+      unsupported("model", `The model '${model}' does not take images. Choose one that does, or leave the images out.`),
     ContextLengthExceeded: ({ limit, promptTokens }) =>
       badRequest(
         `This model's maximum context length is ${limit} tokens. However, your messages resulted in about ${promptTokens} tokens. Please reduce the length of the messages.`,

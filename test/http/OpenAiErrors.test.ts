@@ -4,6 +4,7 @@ import {
   BackendFailure,
   BackendUnavailable,
   type ChatError,
+  ImagesNotSupported,
   LoginFailed,
   LoginInProgress,
   ModelNotFound,
@@ -73,6 +74,13 @@ describe("the wording of chat errors", () => {
       "timeout_error",
       "upstream_timeout",
       "Lingma gave no answer in time"
+    ],
+    [
+      new ImagesNotSupported({ model: "blind" }),
+      400,
+      "invalid_request_error",
+      "unsupported_value",
+      "The model 'blind' does not take images. Choose one that does, or leave the images out."
     ],
     [
       new ModelNotFound({ model: "qwen4", near: ["qwen3", "Qwen 3"] }),

@@ -112,6 +112,8 @@ export const fromChatError = Match.type<ChatError>().pipe(
     ModelNotFound: (error) => modelNotFound(error.model, error.near),
     ToolCallNotProduced: () => failure(502, "api_error", "The model called no tool, although it had to"),
     InvalidJsonOutput: () => failure(502, "api_error", "The model's answer does not fit the output format"),
+    ImagesNotSupported: ({ model }) =>
+      badRequest(`model: '${model}' does not take images. Choose one that does, or leave the images out.`),
     // Claude Code looks for these words, and compacts.
     ContextLengthExceeded: ({ limit, promptTokens }) =>
       badRequest(`prompt is too long: ${promptTokens} tokens > ${limit} maximum`)
