@@ -1,8 +1,10 @@
 /**
  * Who may knock at all: names this server answers to, and web origins that may read its answers.
  */
+import * as HttpServer from "@effect/platform/HttpServer"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Effect, Option } from "effect"
 import { isLoopback } from "../Config.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
@@ -13,6 +15,15 @@ export interface GateOptions {
   readonly allowedHosts: ReadonlyArray<string>
   readonly corsOrigins: ReadonlyArray<string>
 }
+
+/** Where the server listens, if it tells; else where the settings say. An app's own server listens where it likes. */
+export const listensAt = (host: string): Effect.Effect<string> =>
+  Effect.map(Effect.serviceOption(HttpServer.HttpServer), (server) =>
+    Option.match(server, {
+      onNone: () => host,
+      onSome: ({ address }) => (address._tag === "TcpAddress" ? address.hostname : "localhost")
+    })
+  )
 
 const nameOf = (host: string): string => host.replace(/:\d*$/, "").toLowerCase()
 

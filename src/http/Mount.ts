@@ -1,18 +1,19 @@
 /**
  * The gateway on the router of an app: its own routes pass its own edge, and nothing else does.
  *
- * The app's router only hands them over; which route it is, is decided by a router of the gateway's own, as written.
+ * The app's router only hands them over; which route it is, is decided by the gateway's own router.
  * The app sends, so what goes around a request ends with the request's scope.
  */
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
-import * as HttpServer from "@effect/platform/HttpServer"
-import { Effect, Layer, Option } from "effect"
+import { Effect, Layer } from "effect"
 import { GatewayConfig, isLoopback, type Settings } from "../Config.ts"
 import * as AccessLog from "./AccessLog.ts"
 import { Drain } from "./Drain.ts"
+import * as Gate from "./Gate.ts"
+import * as OwnRouter from "./OwnRouter.ts"
 import * as RequestId from "./RequestId.ts"
 import * as RequestSpan from "./RequestSpan.ts"
-import * as Routes from "./Routes.ts"
+import type * as Routes from "./Routes.ts"
 
 export interface MountOptions {
   readonly table: Routes.Table
@@ -25,16 +26,8 @@ export interface MountOptions {
 const handedOver = ({ patterns }: Routes.Table): ReadonlyArray<HttpLayerRouter.PathInput> =>
   patterns.flatMap((path) => (path === "/" ? [] : [path.replace(/:[^/]+$/, "*") as HttpLayerRouter.PathInput]))
 
-/** The address of the app's server, which the Host names are judged by. */
-const settled = (settings: Settings) =>
-  Effect.map(Effect.serviceOption(HttpServer.HttpServer), (server) =>
-    Option.match(server, {
-      onNone: () => settings,
-      onSome: ({ address }) => ({ ...settings, host: address._tag === "TcpAddress" ? address.hostname : "localhost" })
-    })
-  )
-
-const isOpen = ({ allowOpen, apiKeys, host }: Settings) => !isLoopback(host) && apiKeys.length === 0 && !allowOpen
+const isOpen = ({ allowOpen, apiKeys }: Settings, host: string) =>
+  !isLoopback(host) && apiKeys.length === 0 && !allowOpen
 
 /** Adds `routes` to the router of the app. */
 export const layer = <A, E, R>(routes: Layer.Layer<A, E, R>, { patternOf, prefix, table }: MountOptions) =>
@@ -42,14 +35,10 @@ export const layer = <A, E, R>(routes: Layer.Layer<A, E, R>, { patternOf, prefix
     Effect.gen(function* () {
       const router = yield* HttpLayerRouter.HttpRouter
       const drain = yield* Drain
-      const settings = yield* Effect.flatMap(GatewayConfig, settled)
-      if (isOpen(settings)) yield* Effect.logWarning("mounted without API_KEYS where others than this machine can call")
-      const inner = yield* HttpLayerRouter.toHttpEffect(routes).pipe(
-        // Else its router would be the app's.
-        Effect.provideServiceEffect(Layer.CurrentMemoMap, Layer.makeMemoMap),
-        Effect.provideService(HttpLayerRouter.RouterConfig, Routes.routerConfig),
-        Effect.provideService(GatewayConfig, settings)
-      )
+      const settings = yield* GatewayConfig
+      if (isOpen(settings, yield* Gate.listensAt(settings.host)))
+        yield* Effect.logWarning("mounted without API_KEYS where others than this machine can call")
+      const inner = yield* OwnRouter.make(routes)
       // The edge has answered every failure; what is left is an interrupt.
       const app = Effect.orDie(inner)
       const around = Effect.zipRight(

@@ -4,6 +4,7 @@
 import * as HttpApiSwagger from "@effect/platform/HttpApiSwagger"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
+import * as HttpServer from "@effect/platform/HttpServer"
 import { Effect, Layer } from "effect"
 import { GatewayConfig } from "../Config.ts"
 import * as AccessLog from "./AccessLog.ts"
@@ -16,9 +17,11 @@ import { CapabilitiesHandlers } from "./capabilities/Handlers.ts"
 import * as Dialects from "./Dialects.ts"
 import { Drain, onClose } from "./Drain.ts"
 import * as Edge from "./Edge.ts"
+import * as Gate from "./Gate.ts"
 import { Images } from "./Images.ts"
 import { InternalHandlers } from "./internal/Handlers.ts"
 import * as Mount from "./Mount.ts"
+import * as OwnRouter from "./OwnRouter.ts"
 import { oneSegment } from "./openai/Api.ts"
 import * as ChatFields from "./openai/Fields.ts"
 import { OpenAiHandlers } from "./openai/Handlers.ts"
@@ -52,7 +55,8 @@ const EdgeMiddleware = HttpLayerRouter.middleware(
   Effect.gen(function* () {
     const config = yield* GatewayConfig
     const drain = yield* Drain
-    return Edge.make({ ...config, drain, methodsOf: table.methodsOf, dialects: Dialects.all })
+    const host = yield* Gate.listensAt(config.host)
+    return Edge.make({ ...config, host, drain, methodsOf: table.methodsOf, dialects: Dialects.all })
   }),
   { global: true }
 )
@@ -60,16 +64,14 @@ const EdgeMiddleware = HttpLayerRouter.middleware(
 /** All routes, for a router of their own. */
 export const routes = Layer.mergeAll(ApiRoutes, DocsRoute, EdgeMiddleware)
 
-const served = Layer.unwrapEffect(
-  Effect.map(Drain, (drain) =>
-    HttpLayerRouter.serve(routes, {
-      disableLogger: true,
-      disableListenLog: true,
-      routerConfig: Routes.routerConfig,
-      middleware: (app) =>
-        RequestSpan.middleware(patternOf)(RequestId.middleware(AccessLog.middleware(patternOf)(drain.track(app))))
-    })
-  )
+const served = Layer.unwrapScoped(
+  Effect.gen(function* () {
+    const drain = yield* Drain
+    const app = yield* OwnRouter.make(routes)
+    return HttpServer.serve(app, (inner) =>
+      RequestSpan.middleware(patternOf)(RequestId.middleware(AccessLog.middleware(patternOf)(drain.track(inner))))
+    )
+  })
 )
 
 /** Platform's own span holds every header. */

@@ -200,4 +200,34 @@ describe("a gateway on an app's router", () => {
       assert.strictEqual(lines.find(({ message }) => message === "server drained")?.annotations["how"], "forced")
     })
   )
+
+  it.scopedLive("shares no router with an app that serves beside it", () =>
+    Effect.gen(function* () {
+      const listening = () => NodeHttpServer.layer(() => createServer(), { host: "127.0.0.1", port: 0 })
+      const ports: Array<number> = []
+      const noted = Layer.effectDiscard(
+        Effect.map(HttpServer.HttpServer, ({ address }) => {
+          ports.push(address._tag === "TcpAddress" ? address.port : 0)
+        })
+      )
+      const app = HttpLayerRouter.serve(HttpLayerRouter.add("GET", "/own", HttpServerResponse.text("the app's")), {
+        disableLogger: true,
+        disableListenLog: true
+      })
+      yield* Layer.merge(app, noted).pipe(
+        Layer.provide(listening()),
+        Layer.provideMerge(Layer.provide(Layer.merge(Server.layer, Layer.fresh(noted)), listening())),
+        Layer.provide(TestGateway.core(TestBackend.make())),
+        Layer.provide(Logger.remove(Logger.defaultLogger)),
+        Layer.build
+      )
+      const text = (port: number, path: string) =>
+        Effect.promise(() => fetch(`http://127.0.0.1:${port}${path}`).then((response) => response.text()))
+      const [gateway = 0, own = 0] = ports
+      assert.include(yield* text(gateway, "/healthz"), "pool_size")
+      assert.include(yield* text(gateway, "/own"), "unknown_url")
+      assert.strictEqual(yield* text(own, "/own"), "the app's")
+      assert.strictEqual(yield* text(own, "/healthz"), "")
+    })
+  )
 })

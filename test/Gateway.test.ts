@@ -1,0 +1,107 @@
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Logger, Stream } from "effect"
+import { Backend } from "../src/Backend.ts"
+import { Chat } from "../src/Chat.ts"
+import * as Client from "../src/Client.ts"
+import { GatewayConfig } from "../src/Config.ts"
+import { finish, request, textDelta } from "../src/domain/Chat.ts"
+import * as Gateway from "../src/Gateway.ts"
+import { Guard } from "../src/Guard.ts"
+import { Pool } from "../src/Pool.ts"
+
+const saying = (text: string) =>
+  Backend.fromStream({ id: text, models: ["one", "two"], chat: () => Stream.make(textDelta(text), finish("stop")) })
+
+const messages = [{ role: "user", content: "hi" }] as const
+const address = Effect.map(HttpServer.HttpServer, (server) => HttpServer.formatAddress(server.address))
+const ask = (prefix: string) =>
+  Effect.gen(function* () {
+    const { openai } = yield* Client.make({ baseUrl: (yield* address) + prefix })
+    const { choices } = yield* openai.chatCompletions({ payload: { model: "auto", messages } })
+    return choices[0]?.message.content
+  }).pipe(Effect.provide(FetchHttpClient.layer))
+const stats = (path: string) =>
+  Effect.flatMap(HttpClient.get(path), (response) => response.json) as Effect.Effect<
+    { readonly concurrency: { readonly accepted_total: number } },
+    unknown,
+    HttpClient.HttpClient
+  >
+
+const quiet = Logger.remove(Logger.defaultLogger)
+const serve = <A, E, R>(app: Layer.Layer<A, E, R>) =>
+  HttpLayerRouter.serve(app, { disableLogger: true, disableListenLog: true }).pipe(
+    Layer.provideMerge(NodeHttpServer.layerTest),
+    Layer.provide(quiet)
+  )
+
+describe("Gateway", () => {
+  it.live("is tested over backends of one's own, its parts at hand", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* ask(""), "fine")
+      assert.deepInclude(yield* (yield* Guard).stats, { accepted: 1, completed: 1, maxInFlight: 3 })
+      const [instance] = yield* (yield* Pool).snapshot
+      assert.deepInclude(instance, { id: "fine", ready: true, inFlight: 0 })
+    }).pipe(
+      Effect.provide(
+        Gateway.layerTest([saying("fine")], { maxInFlight: 3 }).pipe(
+          Layer.provideMerge(NodeHttpServer.layerTest),
+          Layer.provide(quiet)
+        )
+      )
+    )
+  )
+
+  it.live("is one gateway for an app's routes and its own chats", () =>
+    Effect.gen(function* () {
+      yield* ask("/ai")
+      const run = yield* (yield* Chat).open(request({ messages: "hi" }))
+      yield* Stream.runDrain(run.events)
+      assert.deepInclude(yield* (yield* Guard).stats, { accepted: 2 })
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(
+        serve(Gateway.routesWithoutPool("/ai")).pipe(
+          Layer.provideMerge(Gateway.chat),
+          Layer.provide(Pool.layer([saying("fine")])),
+          Layer.provide(GatewayConfig.layer())
+        )
+      )
+    )
+  )
+
+  it.live("may be there twice, when each is fresh", () => {
+    const one = (prefix: "/a" | "/b") =>
+      Layer.fresh(
+        Gateway.routesWithoutPool(prefix).pipe(
+          Layer.provide(Pool.layer([saying(prefix)])),
+          Layer.provide(GatewayConfig.layer())
+        )
+      )
+    return Effect.gen(function* () {
+      assert.deepStrictEqual([yield* ask("/a"), yield* ask("/b"), yield* ask("/b")], ["/a", "/b", "/b"])
+      const accepted = yield* Effect.forEach(["/a", "/b"], (prefix) => stats(`${prefix}/internal/stats`))
+      assert.deepStrictEqual(
+        accepted.map(({ concurrency }) => concurrency.accepted_total),
+        [1, 2]
+      )
+    }).pipe(Effect.provide(serve(Layer.merge(one("/a"), one("/b")))))
+  })
+})
+
+describe("a backend from a stream", () => {
+  it.live("fails when the stream ends without a finish", () => {
+    const half = Backend.fromStream({ id: "half", models: ["one"], chat: () => Stream.make(textDelta("half")) })
+    return Effect.gen(function* () {
+      const client = yield* Client.make()
+      const failure = yield* Effect.flip(Stream.runDrain(client.chatStream({ model: "one", messages })))
+      assert.deepInclude(failure, { _tag: "ChatStreamFailed", code: "upstream_error" })
+    }).pipe(
+      Effect.provide(Gateway.layerTest([half]).pipe(Layer.provideMerge(NodeHttpServer.layerTest), Layer.provide(quiet)))
+    )
+  })
+})
