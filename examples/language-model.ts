@@ -26,7 +26,7 @@ const Weather = Toolkit.make(
 )
 const WeatherLive = Weather.toLayer({ weather: ({ city }) => Effect.succeed({ degrees: city.length }) })
 
-const says = (text: string) => `[[emu interval=0 text=${JSON.stringify(text)}]]`
+const says = (text: string) => `[[emu interval=0 text=${JSON.stringify(text).replaceAll("<", "\\u003c")}]]`
 
 const City = Schema.Struct({ name: Schema.String, people: Schema.Int })
 

@@ -17,12 +17,16 @@ const examples = readdirSync(join(root, "examples")).map((file) => file.replace(
 const expected: Readonly<Record<string, RegExp>> = {
   backend: /^parrot says: Polly wants a cracker$/m,
   client: /^models; an answer in pieces; model_not_found$/m,
-  "language-model": /^In Switzerland\. \(stop, \d+ tokens\)\nThere too\.\nBern has 134000 people$/m,
+  "language-model":
+    /^In Switzerland\. \(stop, \d+ tokens\)\nThere too\.\nBern has 134000 people\ntool-calls: \{"degrees":4\}$/m,
   mount: /^on one port: two orders, and an answer of some text$/m,
   parts: /^a is chosen; queue_full; a heard hello \(\d+ tokens\)$/m,
   rpc: /^signed in: true; sign in at \/\S*$/m,
   testing: /^the test passed$/m
 }
+
+/** Several instances take any free ports, so that nothing here is in the way of anything else. */
+const apart = { LINGMA_INSTANCE_COUNT: "2" }
 
 type Json = Readonly<Record<string, unknown>>
 interface Locked extends Json {
@@ -144,7 +148,7 @@ const started = (app: string) =>
       Effect.sync(() => {
         const child = spawn(join(app, "node_modules/.bin/lingma-gateway"), ["start"], {
           cwd: app,
-          env: { PATH: process.env["PATH"], HOME: app, GATEWAY_PORT: "0", LINGMA_WORK_DIR: "served" },
+          env: { PATH: process.env["PATH"], HOME: app, GATEWAY_PORT: "0", LINGMA_WORK_DIR: "served", ...apart },
           stdio: ["ignore", "pipe", "ignore"]
         })
         child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -171,7 +175,11 @@ const runAll = (app: string, env: Record<string, string>) =>
     examples,
     (example) =>
       Effect.map(
-        run(app, process.execPath, [join("out", `${example}.js`)], { ...env, LINGMA_WORK_DIR: `data-${example}` }),
+        run(app, process.execPath, [join("out", `${example}.js`)], {
+          ...env,
+          ...apart,
+          LINGMA_WORK_DIR: `data-${example}`
+        }),
         (ended) => [example, ended] as const
       ),
     { concurrency: 3 }
