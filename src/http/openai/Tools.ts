@@ -2,17 +2,9 @@
  * Tools, their choice and the form of an answer, from OpenAI's several ways of saying them.
  */
 import { Either } from "effect"
-import {
-  type JsonSchema,
-  noTools,
-  type OutputFormat,
-  type Tool,
-  type ToolChoice,
-  type Toolset
-} from "../../domain/Chat.ts"
-import * as JsonSchemas from "../../domain/JsonSchemas.ts"
-import * as ToolSchema from "../../domain/tools/ToolSchema.ts"
+import { noTools, type OutputFormat, type Tool, type ToolChoice, type Toolset } from "../../domain/Chat.ts"
 import * as Errors from "../OpenAiErrors.ts"
+import * as OpenAiTools from "../OpenAiTools.ts"
 import type { ChatCompletionRequest, NamedTool, Tool as PayloadTool } from "./Payload.ts"
 
 type Checked<A> = Either.Either<A, Errors.Failure>
@@ -30,67 +22,17 @@ export const shapeOf = ({ functions, tools }: ChatCompletionRequest): CallShape 
   custom: new Set((tools ?? []).flatMap((tool) => (tool.type === "custom" ? [tool.custom.name] : [])))
 })
 
-const nothing: JsonSchema = { type: "object", properties: {} }
-const freeText: JsonSchema = { type: "object", properties: { input: { type: "string" } }, required: ["input"] }
-
-const syntaxes = { lark: "Lark grammar", regex: "regular expression" }
-
-/** The upstream cannot be held to a grammar; it can be told. */
-const describe = ({ description, format }: Extract<PayloadTool, { type: "custom" }>["custom"]): string | undefined => {
-  if (format?.type !== "grammar") return description ?? undefined
-  const rule = `The input must match this ${syntaxes[format.grammar.syntax]}:\n${format.grammar.definition}`
-  return description ? `${description}\n\n${rule}` : rule
+const ofTool = (tool: PayloadTool): Tool => {
+  if (tool.type === "function") return OpenAiTools.ofFunction(tool.function)
+  const { format } = tool.custom
+  return OpenAiTools.ofCustom(tool.custom, format?.type === "grammar" ? format.grammar : undefined)
 }
-
-type Function = Extract<PayloadTool, { type: "function" }>["function"]
-
-const ofFunction = ({ description, name, parameters, strict }: Function): Tool => ({
-  kind: "function",
-  name,
-  description: description ?? undefined,
-  parameters: parameters ?? nothing,
-  strict: strict === true
-})
-
-const ofTool = (tool: PayloadTool): Tool =>
-  tool.type === "function"
-    ? ofFunction(tool.function)
-    : {
-        kind: "custom",
-        name: tool.custom.name,
-        description: describe(tool.custom),
-        parameters: freeText,
-        strict: false
-      }
 
 const nameOf = (named: NamedTool): string => (named.type === "function" ? named.function.name : named.custom.name)
 
-interface Listed {
-  readonly tool: Tool
-  /** Where it is, up to its name. */
-  readonly at: string
-}
-
-/** Each name once, since an answer names nothing else; and each with a schema that is one. */
-const checked = (listed: ReadonlyArray<Listed>): Checked<ReadonlyArray<Tool>> =>
-  Either.gen(function* () {
-    const tools = listed.map(({ tool }) => tool)
-    const seen = new Set<string>()
-    for (const { at, tool } of listed) {
-      if (seen.has(tool.name)) {
-        yield* Either.left(Errors.invalid(`${at}.name`, `Invalid '${at}.name': each tool needs a name of its own.`))
-      }
-      seen.add(tool.name)
-    }
-    yield* Either.mapLeft(ToolSchema.checkAll(tools.map(({ parameters }) => parameters)), ({ at, why }) =>
-      Errors.notParameters(`${listed[at]?.at}.parameters`, why)
-    )
-    return tools
-  })
-
-const list = ({ functions, tools }: ChatCompletionRequest): ReadonlyArray<Listed> => [
+const list = ({ functions, tools }: ChatCompletionRequest): ReadonlyArray<OpenAiTools.Listed> => [
   ...(tools ?? []).map((tool, i) => ({ tool: ofTool(tool), at: `tools[${i}].${tool.type}` })),
-  ...(functions ?? []).map((tool, i) => ({ tool: ofFunction(tool), at: `functions[${i}]` }))
+  ...(functions ?? []).map((tool, i) => ({ tool: OpenAiTools.ofFunction(tool), at: `functions[${i}]` }))
 ]
 
 const isThere = (tools: ReadonlyArray<Tool>, named: NamedTool): boolean =>
@@ -140,7 +82,7 @@ export const toToolset = (payload: ChatCompletionRequest): Checked<Toolset> =>
         yield* Either.left(Errors.invalid(old, `'${old}' is not allowed beside 'tools' and 'tool_choice'.`))
       }
     }
-    const tools = yield* checked(list(payload))
+    const tools = yield* OpenAiTools.checked(list(payload))
     const chosen = isNew
       ? yield* choose(tools, payload.tool_choice)
       : { tools, choice: yield* chooseFunction(tools, payload.function_call) }
@@ -150,9 +92,5 @@ export const toToolset = (payload: ChatCompletionRequest): Checked<Toolset> =>
 
 export const toFormat = ({ response_format: format }: ChatCompletionRequest): Checked<OutputFormat> => {
   if (format?.type !== "json_schema") return Either.right({ type: format?.type ?? "text" })
-  const { name, schema = null, strict } = format.json_schema
-  return Either.mapBoth(JsonSchemas.validator(schema ?? {}), {
-    onLeft: (why) => Errors.notSchema("response_format.json_schema.schema", why),
-    onRight: () => ({ type: "json_schema" as const, name, schema: schema ?? {}, strict: strict === true })
-  })
+  return OpenAiTools.ofSchema(format.json_schema, "response_format.json_schema.schema")
 }

@@ -77,11 +77,12 @@ export const toRequest = ({ past, payload, pictures, sessionId, turn }: RequestO
     const said = yield* Items.toMessages(turn, { pictures, held: past.item, named: tools.named, skip })
     const messages = [...instructed(payload), ...said]
     if (!Arr.isNonEmptyReadonlyArray(messages) || Prompt.isEmpty(said)) return yield* Either.left(Errors.emptyInput)
+    const format = yield* Tools.toFormat(payload)
     const request: ChatRequest = {
       model: payload.model,
       messages,
       toolset: tools.toolset,
-      format: Tools.toFormat(payload),
+      format,
       stop: [],
       maxTokens: payload.max_output_tokens ?? undefined,
       effort: payload.reasoning?.effort ?? undefined,

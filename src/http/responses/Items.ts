@@ -99,26 +99,25 @@ const notHeld = (path: Path): Errors.Failure =>
   Errors.invalid(at([...path, "id"]), "No such item is held here: send it whole, as with 'store': false.")
 
 /** Calls join the assistant's message before them, as one turn. */
-class Conversation {
-  readonly messages: Array<Message> = []
-  private calls: Array<ToolCall> | undefined
-
-  say(role: Role, said: Said, toolCallId?: string): void {
+const conversation = () => {
+  const messages: Array<Message> = []
+  let calls: Array<ToolCall> | undefined
+  const say = (role: Role, said: Said, toolCallId?: string) => {
     const toolCalls: Array<ToolCall> = []
-    this.messages.push({ role, ...said, toolCalls, toolCallId })
-    this.calls = role === "assistant" ? toolCalls : undefined
+    messages.push({ role, ...said, toolCalls, toolCallId })
+    calls = role === "assistant" ? toolCalls : undefined
   }
-
-  call(call: ToolCall): void {
-    if (this.calls === undefined) this.say("assistant", { text: "", images: [] })
-    this.calls?.push(call)
+  const call = (made: ToolCall) => {
+    if (calls === undefined) say("assistant", { text: "", images: [] })
+    calls?.push(made)
   }
+  return { messages, say, call }
 }
 
 export const toMessages = (turn: Turn, options: ReadOptions): Checked<ReadonlyArray<Message>> =>
   Either.gen(function* () {
     const { held, named, skip } = options
-    const conversation = new Conversation()
+    const { call, messages, say } = conversation()
     for (const [given, path] of numbered(turn)) {
       let item = yield* readItem(given, kindOf(given), path, skip)
       if (item !== undefined && isReference(item)) {
@@ -128,13 +127,13 @@ export const toMessages = (turn: Turn, options: ReadOptions): Checked<ReadonlyAr
       }
       if (item === undefined || isReference(item) || item.type === "reasoning") continue
       if ("role" in item) {
-        conversation.say(roles[item.role], yield* toSaid(item.content ?? "", [...path, "content"], options))
+        say(roles[item.role], yield* toSaid(item.content ?? "", [...path, "content"], options))
       } else if ("output" in item) {
-        conversation.say("tool", yield* toSaid(item.output, [...path, "output"], options), item.call_id)
+        say("tool", yield* toSaid(item.output, [...path, "output"], options), item.call_id)
       } else {
         const name = Tools.flatName(named, item.name, item.namespace)
-        conversation.call({ id: item.call_id, name, arguments: "input" in item ? item.input : item.arguments })
+        call({ id: item.call_id, name, arguments: "input" in item ? item.input : item.arguments })
       }
     }
-    return conversation.messages
+    return messages
   })

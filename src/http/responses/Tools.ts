@@ -2,10 +2,11 @@
  * The tools of a request as one flat list of names, and each name back as the client wrote it.
  */
 import { Either } from "effect"
-import { type JsonSchema, noTools, type OutputFormat, type Tool, type Toolset } from "../../domain/Chat.ts"
+import { noTools, type OutputFormat, type Tool, type Toolset } from "../../domain/Chat.ts"
 import type { Path } from "../Issues.ts"
-import { format as at } from "../Issues.ts"
+import { format } from "../Issues.ts"
 import * as Errors from "../OpenAiErrors.ts"
+import * as OpenAiTools from "../OpenAiTools.ts"
 import * as Kinds from "./Kinds.ts"
 import {
   type CustomTool,
@@ -27,10 +28,11 @@ export interface Named {
   readonly flat: string
 }
 
-interface Listed extends Omit<Named, "flat"> {
-  readonly tool: Omit<Tool, "name">
-  readonly path: Path
+interface Listed extends OpenAiTools.Listed {
+  readonly namespace: string | undefined
 }
+
+interface Flat extends Named, OpenAiTools.Listed {}
 
 export interface Tools {
   readonly toolset: Toolset
@@ -39,33 +41,10 @@ export interface Tools {
   readonly echoed: ReadonlyArray<Loose>
 }
 
-const nothing: JsonSchema = { type: "object", properties: {} }
-const freeText: JsonSchema = { type: "object", properties: { input: { type: "string" } }, required: ["input"] }
-const syntaxes = { lark: "Lark grammar", regex: "regular expression" }
-
-/** The upstream cannot be held to a grammar; it can be told. */
-const describe = ({ description, format }: CustomTool): string | undefined => {
-  if (format?.type !== "grammar") return description ?? undefined
-  const rule = `The input must match this ${syntaxes[format.syntax]}:\n${format.definition}`
-  return description ? `${description}\n\n${rule}` : rule
-}
-
-const toListed = (tool: FunctionTool | CustomTool, namespace: string | undefined, path: Path): Listed => {
-  const { name, type: kind } = tool
-  return tool.type === "function"
-    ? {
-        kind,
-        name,
-        namespace,
-        path,
-        tool: {
-          kind,
-          description: tool.description ?? undefined,
-          parameters: tool.parameters ?? nothing,
-          strict: tool.strict === true
-        }
-      }
-    : { kind, name, namespace, path, tool: { kind, description: describe(tool), parameters: freeText, strict: false } }
+const toListed = (written: FunctionTool | CustomTool, namespace: string | undefined, path: Path): Listed => {
+  if (written.type === "function") return { tool: OpenAiTools.ofFunction(written), namespace, at: format(path) }
+  const grammar = written.format?.type === "grammar" ? written.format : undefined
+  return { tool: OpenAiTools.ofCustom(written, grammar), namespace, at: format(path) }
 }
 
 const readTool = Kinds.reader("tool", kinds.tools)
@@ -99,28 +78,15 @@ const list = (tools: ReadonlyArray<Loose>, skip: Skip) =>
   })
 
 /** The bare name where it is the only one, for that is what a model writes; else with its namespace before it. */
-const flatten = (listed: ReadonlyArray<Listed>): Checked<ReadonlyArray<Listed & Named>> =>
-  Either.gen(function* () {
-    const times = new Map<string, number>()
-    for (const { name } of listed) times.set(name, (times.get(name) ?? 0) + 1)
-    const seen = new Set<string>()
-    const flattened: Array<Listed & Named> = []
-    for (const one of listed) {
-      const { name, namespace, path, tool } = one
-      const flat = times.get(name) === 1 || namespace === undefined ? name : `${namespace}.${name}`
-      const where = at([...path, "name"])
-      if (seen.has(flat)) {
-        yield* Either.left(Errors.invalid(where, `Invalid '${where}': each tool needs a name of its own.`))
-      }
-      const type = tool.parameters["type"]
-      if (type !== undefined && type !== "object") {
-        yield* Either.left(Errors.notParameters(at([...path, "parameters"])))
-      }
-      seen.add(flat)
-      flattened.push({ ...one, flat })
-    }
-    return flattened
+const flatten = (listed: ReadonlyArray<Listed>): ReadonlyArray<Flat> => {
+  const times = new Map<string, number>()
+  for (const { tool } of listed) times.set(tool.name, (times.get(tool.name) ?? 0) + 1)
+  return listed.map(({ at, namespace, tool }) => {
+    const { kind, name } = tool
+    const flat = times.get(name) === 1 || namespace === undefined ? name : `${namespace}.${name}`
+    return { kind, name, namespace, flat, at, tool: { ...tool, name: flat } }
   })
+}
 
 /** A namespace that was not given leaves it open. */
 const isMeant = (named: Pick<NamedTool, "name" | "namespace">, one: Pick<Named, "name" | "namespace">): boolean =>
@@ -129,9 +95,9 @@ const isMeant = (named: Pick<NamedTool, "name" | "namespace">, one: Pick<Named, 
 type Choice = NonNullable<ResponsesRequest["tool_choice"]>
 
 /** Entries of dropped kinds narrow nothing. */
-const narrow = (all: ReadonlyArray<Listed & Named>, allowed: ReadonlyArray<Loose>) =>
+const narrow = (all: ReadonlyArray<Flat>, allowed: ReadonlyArray<Loose>) =>
   Either.gen(function* () {
-    const kept = new Set<Listed & Named>()
+    const kept = new Set<Flat>()
     for (const [i, entry] of allowed.entries()) {
       const { name, namespace, type } = entry
       if (type !== "function" && type !== "custom") continue
@@ -149,13 +115,13 @@ const narrow = (all: ReadonlyArray<Listed & Named>, allowed: ReadonlyArray<Loose
 
 const absent = (param: string) => Errors.invalid(param, `Invalid value for '${param}': no such tool in 'tools'.`)
 
-const choose = (all: ReadonlyArray<Listed & Named>, choice: Choice, parallel: boolean): Checked<Toolset> =>
+const choose = (all: ReadonlyArray<Flat>, choice: Choice, parallel: boolean): Checked<Toolset> =>
   Either.gen(function* () {
     const isWide = choice === "auto" || choice === "none"
     if (all.length === 0 && !isWide) return yield* Either.left(Errors.choiceWithoutTools("tool_choice", "tools"))
     const allowed = typeof choice === "object" && choice.type === "allowed_tools" ? choice : undefined
     const kept = allowed === undefined ? all : yield* narrow(all, allowed.tools)
-    const tools = kept.map(({ flat, tool }) => ({ ...tool, name: flat }))
+    const tools = kept.map(({ tool }) => tool)
     if (allowed?.mode === "required" && tools.length === 0) return yield* Either.left(absent("tool_choice.tools"))
     if (tools.length === 0 || choice === "none") return noTools
     if (typeof choice === "string") return { tools, choice, parallel }
@@ -173,7 +139,8 @@ export const read = (payload: ResponsesRequest, skip: Skip): Checked<Tools> =>
       const message = `Invalid 'tools': expected an array with maximum length ${limits.tools}.`
       return yield* Either.left(Errors.invalid("tools", message, "array_above_max_length"))
     }
-    const named = yield* flatten(listed)
+    const named = flatten(listed)
+    yield* OpenAiTools.checked(named)
     const toolset = yield* choose(named, payload.tool_choice ?? "auto", payload.parallel_tool_calls ?? true)
     return { toolset, named, echoed }
   })
@@ -182,8 +149,9 @@ export const read = (payload: ResponsesRequest, skip: Skip): Checked<Tools> =>
 export const flatName = (named: ReadonlyArray<Named>, name: string, namespace: string | null | undefined): string =>
   named.find((one) => isMeant({ name, namespace }, one))?.flat ?? name
 
-export const toFormat = ({ text }: ResponsesRequest): OutputFormat => {
+export const toFormat = ({ text }: ResponsesRequest): Checked<OutputFormat> => {
   const format = text?.format
-  if (format?.type !== "json_schema") return { type: format?.type ?? "text" }
-  return { type: "json_schema", name: format.name, schema: format.schema, strict: format.strict === true }
+  return format?.type === "json_schema"
+    ? OpenAiTools.ofSchema(format, "text.format.schema")
+    : Either.right({ type: format?.type ?? "text" })
 }

@@ -283,6 +283,11 @@ describe("the tools of a request", () => {
       "invalid_function_parameters",
       "tools[0].parameters"
     ])
+    assert.deepStrictEqual(complaint({ tools: [{ ...f, parameters: { type: "object", properties: 1 } }] }), [
+      400,
+      "invalid_function_parameters",
+      "tools[0].parameters"
+    ])
     const members = Array.from({ length: 200 }, (_, i) => ({ type: "function", name: `t${i}` }))
     const spaces = ["a", "b"].map((name) => ({ type: "namespace", name, tools: members }))
     assert.deepStrictEqual(complaint({ tools: spaces }), [400, "array_above_max_length", "tools"])
@@ -313,6 +318,8 @@ describe("a request", () => {
     ] as const) {
       assert.deepStrictEqual(complaint(body), [400, "unsupported_value", param])
     }
+    const wrong = { format: { type: "json_schema", name: "n", schema: { type: "thing" } } }
+    assert.deepStrictEqual(complaint({ text: wrong }), [400, "invalid_json_schema", "text.format.schema"])
     assert.deepStrictEqual(complaint({ stream_options: {} }), [400, "invalid_value", "stream_options"])
   })
 
