@@ -26,9 +26,12 @@ export const answeredBy = (run: ChatRun): Effect.Effect<void> =>
     if (notes !== undefined) notes.run = run
   })
 
+/** Too many, as one dialect or the other says it. */
+const REJECTED = new Set([429, 529])
+
 /** How the chat of a request ended, as far as it got. */
 export const outcomeOf = ({ run }: RequestNotes, status: number): string => {
-  if (run === undefined) return status === 429 ? "rejected" : status >= 400 ? "failed" : "completed"
+  if (run === undefined) return REJECTED.has(status) ? "rejected" : status >= 400 ? "failed" : "completed"
   const state = run.turn.state()
   return state === "running" ? "cancelled" : state === "finished" ? "completed" : "failed"
 }
