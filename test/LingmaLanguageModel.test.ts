@@ -94,7 +94,7 @@ describe("LingmaLanguageModel", () => {
       const ask = scripted.asks[0]
       assert.deepStrictEqual(ask?.images, [{ mediaType: "image/png", data: "AQID" }])
       const text = ask?.prompt ?? ""
-      for (const part of ["[system] be brief", "[user] what is it?", `"name":"look"`, `{"at":"it"}`, `{"a":1}`]) {
+      for (const part of ["[system] be brief", "[user] what is it?", "<tool_call>", "look", `{"a":1}`]) {
         assert.include(text, part)
       }
       const address = [{ type: "file", mediaType: "image/png", data: new URL("https://a.example/b.png") }] as const
