@@ -12,7 +12,9 @@ import {
   type Tool,
   type Toolset
 } from "../../domain/Chat.ts"
+import * as JsonSchemas from "../../domain/JsonSchemas.ts"
 import * as Prompt from "../../domain/Prompt.ts"
+import * as ToolSchema from "../../domain/tools/ToolSchema.ts"
 import type { Link } from "../Images.ts"
 import * as Blocks from "./Blocks.ts"
 import * as Errors from "./Errors.ts"
@@ -49,15 +51,20 @@ const toTool = (tool: Exclude<PayloadTool, { readonly type: "other" }>): Tool =>
 const toTools = (tools: ReadonlyArray<PayloadTool>, skip: Skip): Checked<ReadonlyArray<Tool>> => {
   const seen = new Set<string>()
   const kept: Array<Tool> = []
+  const places: Array<number> = []
   for (const [i, tool] of tools.entries()) {
     if (tool.type === "other") skip(`tool ${tool.kind}`)
     else {
       if (seen.has(tool.name)) return Either.left(Errors.badRequest(`tools[${i}].name: Tool names must be unique`))
       seen.add(tool.name)
       kept.push(toTool(tool))
+      places.push(i)
     }
   }
-  return Either.right(kept)
+  return Either.mapBoth(ToolSchema.checkAll(kept.map(({ parameters }) => parameters)), {
+    onLeft: ({ at, why }) => Errors.badRequest(`tools[${places[at]}].input_schema: ${why}`),
+    onRight: () => kept
+  })
 }
 
 const toToolset = (payload: CountTokensRequest, skip: Skip): Checked<Toolset> =>
@@ -92,9 +99,14 @@ const toEffort = (word: string | null | undefined, skip: Skip): ReasoningEffort 
   return effort
 }
 
-const toFormat = ({ output_config: config, output_format: old }: CountTokensRequest): OutputFormat => {
+const toFormat = ({ output_config: config, output_format: old }: CountTokensRequest): Checked<OutputFormat> => {
   const format = config?.format ?? old
-  return format ? { type: "json_schema", name: "output", schema: format.schema, strict: true } : { type: "text" }
+  if (!format) return Either.right({ type: "text" })
+  const { schema } = format
+  return Either.mapBoth(JsonSchemas.check(schema), {
+    onLeft: (why) => Errors.badRequest(`${config?.format ? "output_config.format" : "output_format"}.schema: ${why}`),
+    onRight: () => ({ type: "json_schema" as const, name: "output", schema, strict: true })
+  })
 }
 
 const isMessages = (payload: MessagesRequest | CountTokensRequest): payload is MessagesRequest =>
@@ -131,7 +143,7 @@ export const toRequest = (
       model: payload.model,
       messages,
       toolset: yield* toToolset(payload, skip),
-      format: toFormat(payload),
+      format: yield* toFormat(payload),
       stop: full?.stop_sequences ?? [],
       maxTokens: full?.max_tokens,
       effort: toEffort(payload.output_config?.effort, skip),

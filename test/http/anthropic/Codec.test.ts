@@ -152,6 +152,15 @@ describe("messages", () => {
     assert.strictEqual(complaint({ stream: "yes" }), "stream: Input should be a boolean, not a string")
     assert.strictEqual(complaint({ tools: [{ name: "x" }] }), "tools[0].input_schema: Field required")
     assert.strictEqual(complaint({ tools: [tool, tool] }), "tools[1].name: Tool names must be unique")
+    const search = { type: "web_search_20250305", name: "web_search" }
+    assert.match(
+      complaint({ tools: [search, tool, { ...tool, name: "x", input_schema: { type: "string" } }] }),
+      /^tools\[2\]\.input_schema: its type must be "object"/
+    )
+    assert.match(
+      complaint({ output_config: { format: { type: "json_schema", schema: { type: "wizard" } } } }),
+      /^output_config\.format\.schema: /
+    )
     assert.match(
       complaint({ messages: [{ role: "user", content: [{ type: "image", source: { type: "file", file_id: "f" } }] }] }),
       /^messages\[0\]\.content\[0\]\.source: Files are not kept/

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Redacted } from "effect"
+import { Duration, Effect, Fiber, Redacted } from "effect"
 import { textDelta } from "../../../src/domain/Chat.ts"
 import { BackendFailure, BackendUnavailable, NotLoggedIn, QuotaExhausted } from "../../../src/domain/ChatError.ts"
+import * as RawHttp from "../../support/RawHttp.ts"
 import * as TestBackend from "../../support/TestBackend.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
 import * as Grammar from "./Grammar.ts"
@@ -117,6 +118,48 @@ describe("every failure under /v1/messages", () => {
       assert.deepStrictEqual([content, error], [[], { type: "api_error", message: "upstream lingma error" }])
       assert.include(text, `"request_id":"${headers.get("request-id")}"`)
       assert.notInclude(text, "secret")
+    })
+  )
+})
+
+describe("a gateway that goes down", () => {
+  it.scopedLive("says so in the stream that it cuts", () =>
+    Effect.gen(function* () {
+      const scripted = TestBackend.make(TestBackend.emit(textDelta("Hel")))
+      const { close, port } = yield* TestGateway.serve(scripted, { drainTimeout: Duration.millis(300) })
+      const body = JSON.stringify({ ...hello, stream: true })
+      const head = `POST /v1/messages HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n`
+      const send = `${head}content-length: ${body.length}\r\n\r\n${body}`
+      const running = yield* RawHttp.connect(port)
+      yield* running.send(send)
+      yield* running.until("text_delta")
+      const closing = yield* Effect.fork(close)
+      const cut = yield* running.closed
+      assert.include(cut, 'event: error\ndata: {"type":"error","error":{"type":"api_error"')
+      assert.notInclude(cut, "message_stop")
+      yield* Fiber.join(closing)
+    })
+  )
+
+  it.scopedLive("answers 503 on connections that are still open", () =>
+    Effect.gen(function* () {
+      const scripted = TestBackend.make(TestBackend.silent)
+      const { close, port } = yield* TestGateway.serve(scripted, { drainTimeout: Duration.millis(300) })
+      const body = JSON.stringify(hello)
+      const head = `POST /v1/messages HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n`
+      const late = yield* RawHttp.connect(port)
+      const running = yield* RawHttp.connect(port)
+      yield* running.send(`${head}content-length: ${body.length}\r\n\r\n${body}`)
+      yield* scripted.turns.take
+      // Begun before the drain, so that the connection is not idle.
+      yield* late.send(head)
+      const closing = yield* Effect.fork(close)
+      yield* Effect.sleep("50 millis")
+      yield* late.send(`content-length: ${body.length}\r\n\r\n${body}`)
+      const refused = yield* late.until("request_id")
+      assert.match(refused, /^HTTP\/1.1 503 /)
+      assert.include(refused, '"type":"api_error","message":"The gateway is shutting down"')
+      yield* Fiber.join(closing)
     })
   )
 })
