@@ -8,8 +8,10 @@ import type { LoginState } from "./domain/Login.ts"
 import type { Model } from "./domain/Model.ts"
 import * as Turn from "./domain/Turn.ts"
 
+/** `starting` and `reconnecting` lead to `ready` without anybody's doing. */
 export type BackendState = "stopped" | "starting" | "ready" | "reconnecting" | "failed" | "closed"
 
+/** How an instance fares. */
 export interface BackendStatus {
   readonly state: BackendState
   /** Undefined until the instance has told. */
@@ -21,6 +23,7 @@ export interface BackendStatus {
   readonly lastError: string | undefined
 }
 
+/** Who is signed in. */
 export interface BackendIdentity {
   readonly id: string
   readonly userType: string
@@ -41,6 +44,7 @@ export interface BackendLogin {
   readonly callback: (url: string) => Effect.Effect<void, LoginFailed | BackendUnavailable>
 }
 
+/** One instance of a provider. */
 export interface Backend {
   readonly id: string
   /** True for the built-in stand-in. */
@@ -57,6 +61,7 @@ export interface Backend {
   readonly chat: (ask: Ask) => Effect.Effect<Turn.Turn, TurnError, Scope.Scope>
 }
 
+/** A provider that answers with a stream. */
 export interface StreamBackend {
   readonly id: string
   /** Names alone will do; the first of those is what `auto` means. */
@@ -78,4 +83,5 @@ const fromStream = ({ chat, id, models }: StreamBackend): Backend => ({
   chat: (ask) => Turn.fromStream(chat(ask), { instance: id })
 })
 
+/** Constructors of backends. */
 export const Backend = { fromStream }

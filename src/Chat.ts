@@ -29,6 +29,7 @@ import { type Lease, Pool } from "./Pool.ts"
 import * as Scoped from "./Scoped.ts"
 import * as Span from "./Span.ts"
 
+/** A chat whose answer has begun. */
 export interface ChatRun {
   /** The instance that answers. */
   readonly servedBy: string
@@ -44,6 +45,7 @@ export interface ChatRun {
   readonly events: Stream.Stream<ChatEvent, TurnError>
 }
 
+/** Deadlines, names of models and what an answer is made into. */
 export interface ChatOptions extends Attempt.AttemptOptions {
   /** Puts prompts and answers into spans. */
   readonly captureContent?: boolean
@@ -93,6 +95,7 @@ const logFailure = (error: ChatError, how: string) =>
     return Effect.annotateLogs(Effect.logWarning(how), { error: _tag, ...reason })
   })
 
+/** Chats over `Pool`, bounded by `Guard`, counted by `Metrics`. Fails with a `ChatError`. */
 export class Chat extends Context.Tag("lingma-gateway/Chat")<
   Chat,
   {
@@ -233,9 +236,11 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
     return Chat.of({ open, models, count: (request) => Effect.sync(() => attempt.count(request)) })
   })
 
+  /** With options of a program's own. */
   static readonly layer = (options: ChatOptions): Layer.Layer<Chat, never, Guard | Metrics | Pool> =>
     Layer.scoped(Chat, Chat.make(options))
 
+  /** With the options that the settings hold. */
   static readonly layerFromConfig: Layer.Layer<Chat, never, GatewayConfig | Guard | Metrics | Pool> =
     Layer.unwrapEffect(
       Effect.map(GatewayConfig, (config) =>

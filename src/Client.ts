@@ -9,6 +9,7 @@ import { Api } from "./http/Api.ts"
 import { ChatCompletionChunk } from "./http/openai/Api.ts"
 import type { ChatCompletionRequest } from "./http/openai/Payload.ts"
 
+/** Which gateway, and by which key. */
 export interface ClientOptions {
   /** As in `http://127.0.0.1:8370`, without `/v1`; none where the `HttpClient` has its own. */
   readonly baseUrl?: string
@@ -37,6 +38,7 @@ const failed = (status: number, text: string) =>
 
 const broken = (message: string) => new ChatStreamFailed({ status: 200, code: null, message })
 
+/** Every route of the API by group and name, and `chatStream`; over any `HttpClient`. */
 export const make = (options: ClientOptions = {}) =>
   Effect.gen(function* () {
     const key = options.apiKey

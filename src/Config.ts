@@ -194,6 +194,7 @@ export const config = all(table)
 /** A setting as it was written, or its default. */
 export const raw = (one: Setting): Config.Config<string> => Config.withDefault(Config.string(one.name), one.default)
 
+/** Every setting, parsed: times are `Duration`s, secrets `Redacted`, what may be unset an `Option`. */
 export type Settings = Config.Config.Success<typeof config>
 
 export { isLoopback } from "./SettingConflicts.ts"
@@ -204,7 +205,9 @@ export const checked = Config.mapOrFail(config, (all) => {
   return broken === undefined ? Either.right(all) : Either.left(ConfigError.InvalidData([], broken))
 })
 
+/** The settings in force. */
 export class GatewayConfig extends Context.Tag("lingma-gateway/Config")<GatewayConfig, Settings>() {
+  /** From the `ConfigProvider`, which is the environment by default; wrong values are a `ConfigError`. */
   static readonly layerFromEnv: Layer.Layer<GatewayConfig, ConfigError.ConfigError> = Layer.effect(
     GatewayConfig,
     checked

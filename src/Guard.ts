@@ -8,6 +8,7 @@ import { Clock, Context, Duration, Effect, Exit, Layer, Random, type Scope } fro
 import { Overloaded } from "./domain/ChatError.ts"
 import * as Scoped from "./Scoped.ts"
 
+/** How many may run, and how many may wait for how long. */
 export interface GuardOptions {
   readonly maxInFlight: number
   /** Most requests that may wait; beyond it they are refused at once. */
@@ -31,6 +32,7 @@ export interface GuardStats {
   readonly cancelled: number
 }
 
+/** A place that is held until the scope closes. */
 export interface Slot {
   /** How the request ended; the first word counts, and none at all means cancelled. */
   readonly settle: (outcome: "completed" | "failed") => void
@@ -44,6 +46,7 @@ interface Waiter {
 // Averages over about the last thirty releases.
 const SMOOTHING = 1 / 16
 
+/** Bounds what runs at once. Fails with `Overloaded`, which tells when to come again. */
 export class Guard extends Context.Tag("lingma-gateway/Guard")<
   Guard,
   {
@@ -143,5 +146,6 @@ export class Guard extends Context.Tag("lingma-gateway/Guard")<
     })
   })
 
+  /** A guard of its own: whatever shares it shares its places. */
   static readonly layer = (options: GuardOptions): Layer.Layer<Guard> => Layer.effect(Guard, Guard.make(options))
 }

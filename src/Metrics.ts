@@ -146,6 +146,7 @@ const measure = ({ answer, dialect, millis, outcome, queueMillis }: ChatRecord):
   if (answer.pieces > 1) mark(tokenGap, (millis - answer.firstTokenMillis) / 1000 / (answer.pieces - 1))
 }
 
+/** Counts chats at their end, for itself and for Effect's registry, which is the process' own. */
 export class Metrics extends Context.Tag("lingma-gateway/Metrics")<
   Metrics,
   {
@@ -177,5 +178,6 @@ export class Metrics extends Context.Tag("lingma-gateway/Metrics")<
     })
   })
 
+  /** Begins at zero. */
   static readonly layer: Layer.Layer<Metrics> = Layer.effect(Metrics, Metrics.make)
 }

@@ -7,6 +7,7 @@ import * as Health from "./domain/Health.ts"
 import * as Routing from "./domain/Routing.ts"
 import * as Scoped from "./Scoped.ts"
 
+/** An instance as it is at the moment. */
 export interface Instance extends BackendStatus, Routing.Candidate {
   readonly backend: Backend
   readonly health: Health.Health
@@ -15,12 +16,14 @@ export interface Instance extends BackendStatus, Routing.Candidate {
   readonly ejections: number
 }
 
+/** A chat's hold on an instance, until the scope closes. */
 export interface Lease {
   readonly backend: Backend
   /** How the chat ended; the first word counts, and none at all means cancelled. */
   readonly settle: (outcome: Exclude<Health.Outcome, "cancelled">) => void
 }
 
+/** Bounds for each instance. */
 export interface PoolOptions {
   /** Most chats at once on one instance; 0 means no limit of its own. */
   readonly maxInFlightPerInstance: number
@@ -29,6 +32,7 @@ export interface PoolOptions {
 /** States that lead to ready without anybody's doing. */
 const coming: ReadonlySet<BackendState> = new Set(["starting", "reconnecting"])
 
+/** The instances that chats are given to. Never fails: with none ready it gives one that may wake. */
 export class Pool extends Context.Tag("lingma-gateway/Pool")<
   Pool,
   {
@@ -127,6 +131,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
     })
   })
 
+  /** A pool of given backends, whose ids differ. */
   static readonly layer = (backends: Arr.NonEmptyReadonlyArray<Backend>, options?: PoolOptions): Layer.Layer<Pool> =>
     Layer.effect(Pool, Pool.make(backends, options))
 }

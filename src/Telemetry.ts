@@ -118,6 +118,7 @@ const layerOf = (settings: Settings) => {
   return Layer.merge(Traces, Measures).pipe(Layer.provide(Serialization), Layer.provide(Client))
 }
 
+/** Spans and metrics to an OTLP collector; empty unless an endpoint is set. */
 export const layerFromConfig: Layer.Layer<never, never, GatewayConfig> = Layer.unwrapEffect(
   Effect.map(GatewayConfig, layerOf)
 )

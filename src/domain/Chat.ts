@@ -4,6 +4,7 @@
 import type { Array as Arr, Option } from "effect"
 import * as Affinity from "./Affinity.ts"
 
+/** Who speaks. */
 export type Role = "system" | "user" | "assistant" | "tool"
 
 /** A call the assistant made; `arguments` is JSON text, or the free text of a custom tool. */
@@ -20,6 +21,7 @@ export interface Image {
   readonly data: string
 }
 
+/** One message of a conversation. */
 export interface Message {
   readonly role: Role
   readonly text: string
@@ -43,6 +45,7 @@ export interface Tool {
   readonly strict: boolean
 }
 
+/** Whether a tool may, must or must not be called; a name is the one that must. */
 export type ToolChoice = "none" | "auto" | "required" | { readonly name: string }
 
 /** The tools of a request, narrowed to those that may be called. */
@@ -71,6 +74,7 @@ export type ReasoningEffort = (typeof efforts)[number]
 /** `agent` lets the assistant's own tools plan; whatever it asks to run here is refused. */
 export type AskMode = "chat" | "agent"
 
+/** What a chat is asked; `request` makes one. */
 export interface ChatRequest {
   /** As the client wrote it: a key, a display name, an alias or a word such as `auto`. */
   readonly model: string
@@ -89,6 +93,7 @@ export interface ChatRequest {
   readonly origin: Origin
 }
 
+/** Where a request came from. */
 export interface Origin {
   readonly dialect: "chat_completions" | "responses" | "messages" | "embedded"
   readonly stream: boolean
@@ -104,8 +109,10 @@ export interface Ask {
   readonly images: ReadonlyArray<Image>
 }
 
+/** Why an answer ended: by itself or a stop text, at its length, or with calls. */
 export type FinishReason = "stop" | "length" | "tool_calls"
 
+/** None that may be called. */
 export const noTools: Toolset = { tools: [], choice: "none", parallel: true }
 
 /** What a request asks for when it says no more than its messages. */
@@ -151,6 +158,7 @@ export interface Usage {
   readonly contextLimit?: number
 }
 
+/** A piece of an answer. The last one is its `Finish`. */
 export type ChatEvent =
   | { readonly _tag: "TextDelta"; readonly text: string }
   | { readonly _tag: "ThoughtDelta"; readonly text: string }

@@ -98,6 +98,7 @@ export type TurnError =
   | ToolCallNotProduced
   | InvalidJsonOutput
 
+/** Whatever a chat may fail with. */
 export type ChatError =
   | TurnError
   | Overloaded

@@ -24,6 +24,7 @@ export interface Alias {
   readonly efforts?: ReadonlyArray<ReasoningEffort>
 }
 
+/** How names are understood. */
 export interface ResolveOptions {
   readonly aliases: ReadonlyArray<Alias>
   /** By key or display name; what `auto`, `lingma` and `agent` mean. */
@@ -32,6 +33,7 @@ export interface ResolveOptions {
   readonly fallback: "none" | "default"
 }
 
+/** What a name means on an instance. */
 export interface Resolved {
   readonly key: string
   /** Absent when the instance told no models and the name was passed on as it is. */

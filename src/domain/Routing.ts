@@ -3,6 +3,7 @@
  */
 import { Array as Arr, Option } from "effect"
 
+/** An instance as the choice sees it. */
 export interface Candidate {
   readonly id: string
   readonly ready: boolean
@@ -11,6 +12,7 @@ export interface Candidate {
   readonly limit?: number | undefined
 }
 
+/** What the choice goes by. */
 export interface PickOptions {
   readonly key: Option.Option<string>
   /** Counts the picks; ties and cold starts go round by it. */

@@ -8,13 +8,16 @@ import { Chunk, Deferred, Effect, Either, FiberId, Option, type Scope, Stream } 
 import type { ChatEvent } from "./Chat.ts"
 import { BackendFailure, type TurnError } from "./ChatError.ts"
 
+/** Takes events by callback. */
 export interface Reader {
   readonly onEvent: (event: ChatEvent) => void
   readonly onFailure: (error: TurnError) => void
 }
 
+/** `finished` after a `Finish`, `failed` after a failure; both are for ever. */
 export type TurnState = "running" | "finished" | "failed"
 
+/** An answer on its way; a backend feeds it by `emit` and `fail`. */
 export interface Turn {
   readonly state: () => TurnState
   /** Why it failed, once it has. */
@@ -30,6 +33,7 @@ export interface Turn {
   readonly started: Effect.Effect<void, TurnError>
 }
 
+/** Whose turn it is, and what it may hold. */
 export interface TurnOptions {
   readonly instance: string
   /** Most characters held for a reader that does not read; beyond it the turn fails. */
@@ -38,6 +42,7 @@ export interface TurnOptions {
 
 const sizeOf = (event: ChatEvent): number => ("text" in event ? event.text.length : 64)
 
+/** A turn that has not begun. */
 export const make = (options: TurnOptions): Turn => {
   const capacity = options.capacity ?? 1 << 20
   const started = Deferred.unsafeMake<void, TurnError>(FiberId.none)

@@ -12,6 +12,7 @@ import { ChatCompletionChunk, OpenAiApi } from "./openai/Api.ts"
 import { OpsApi } from "./ops/Api.ts"
 import { ResponseStreamEvent, ResponsesApi } from "./responses/Api.ts"
 
+/** Every route with its shapes and failures, for clients, for `/openapi.json` and for the handlers. */
 export class Api extends HttpApi.make("lingma-gateway")
   .add(OpenAiApi)
   .add(AnthropicApi)

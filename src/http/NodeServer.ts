@@ -44,6 +44,7 @@ const last = (socket: Duplex, reason: Unparsed["reason"], id: string, asked: Inc
   socket.end(bytes, () => socket.destroy())
 }
 
+/** Not listening yet. */
 export const make = (): Server => {
   const server = createServer({
     maxHeaderSize: 16 * 1024,

@@ -26,6 +26,7 @@ import { Browser, SignInStopped } from "./Browser.ts"
 import type { LingmaRpc } from "./LingmaRpc.ts"
 import * as LoginCalls from "./LoginCalls.ts"
 
+/** When, where and how often a password is typed. */
 export interface AutoLoginOptions {
   /** Whether logins begin by themselves. */
   readonly enabled: boolean
@@ -41,6 +42,7 @@ export interface AutoLoginOptions {
   readonly patience: Duration.Duration
 }
 
+/** The instance whose account is signed in. */
 export interface Client {
   readonly id: string
   readonly account: Option.Option<Account>
@@ -55,6 +57,7 @@ export interface PersonLogin {
   readonly url: string
 }
 
+/** The login of one instance. */
 export interface Login {
   readonly state: Effect.Effect<LoginState>
   /** Whether a login would begin by itself. */
@@ -83,6 +86,7 @@ const broken = new SignInStopped({ reason: "timed_out", detail: "the login broke
 /** Between two tries of a page that could not be worked with. */
 const loginRetry = Schedule.exponential("2 seconds").pipe(Schedule.jittered)
 
+/** Signs in by a `Browser`, or has a person do it. Fails with `LoginFailed` or `LoginInProgress`. */
 export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
   AutoLogin,
   {
@@ -270,9 +274,11 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
     return AutoLogin.of({ of })
   })
 
+  /** With options of a program's own. */
   static readonly layer = (options: AutoLoginOptions): Layer.Layer<AutoLogin, never, Browser> =>
     Layer.effect(AutoLogin, AutoLogin.make(options))
 
+  /** With the options that the settings hold. */
   static readonly layerFromConfig: Layer.Layer<AutoLogin, never, Browser | GatewayConfig> = Layer.unwrapEffect(
     Effect.map(GatewayConfig, (settings) =>
       AutoLogin.layer({

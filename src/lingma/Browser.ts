@@ -4,6 +4,7 @@
 import { Context, Data, type Duration, Effect, Layer, type Redacted } from "effect"
 import type { LoginReason } from "../domain/Login.ts"
 
+/** What one login needs. */
 export interface SignIn {
   /** The address Lingma named. */
   readonly url: string
@@ -29,6 +30,7 @@ export class SignInStopped extends Data.TaggedError("SignInStopped")<{
   readonly again: boolean
 }> {}
 
+/** Opens the login page and fills it in. */
 export class Browser extends Context.Tag("lingma-gateway/lingma/Browser")<
   Browser,
   {

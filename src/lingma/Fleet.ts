@@ -80,6 +80,7 @@ const makeGate = Effect.map(Effect.clock, (clock) => {
   return <A, E, R>(start: Effect.Effect<A, E, R>) => Effect.zipRight(enter, Effect.ensuring(start, left))
 })
 
+/** Starts them in the background; how each one fares is in its `status`. */
 export const make = (
   settings: Settings
 ): Effect.Effect<Arr.NonEmptyReadonlyArray<Backend>, never, AutoLogin | Scope.Scope> =>

@@ -15,6 +15,7 @@ import * as Protocol from "./Protocol.ts"
 import * as Pushes from "./Pushes.ts"
 import { RpcDisconnected, type RpcError, RpcTimeout } from "./RpcError.ts"
 
+/** `reconnecting` after a loss; there is no end but that of the scope. */
 export type RpcState = "connecting" | "ready" | "reconnecting"
 
 /** Receives the pushes of one turn, and at most one loss. Both are called synchronously, from the socket. */
@@ -34,6 +35,7 @@ export interface RpcStats {
   readonly strayPushes: number
 }
 
+/** Where to connect, and as whom. */
 export interface LingmaRpcOptions {
   readonly url: string
   /** How long a call waits for its reply. */
@@ -68,6 +70,7 @@ const mostLater = 1023
 
 const notConnected = Effect.fail(new RpcDisconnected({ reason: "not connected" }))
 
+/** One connection to one Lingma. Its calls fail with an `RpcError`, never with a throw. */
 export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
   LingmaRpc,
   {
@@ -278,6 +281,7 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
     })
   })
 
+  /** Connects at once and again; nothing fails when nobody is there, `ready` waits. */
   static readonly layer = (options: LingmaRpcOptions): Layer.Layer<LingmaRpc> =>
     Layer.scoped(LingmaRpc, LingmaRpc.make(options))
 }

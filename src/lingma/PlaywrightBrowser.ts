@@ -7,6 +7,7 @@ import { Browser, type SignIn, SignInStopped } from "./Browser.ts"
 import * as BrowserPath from "./BrowserPath.ts"
 import * as PageDriver from "./PageDriver.ts"
 
+/** Which browser, and whether it is seen. */
 export interface BrowserOptions {
   /** Path of the browser; undefined looks for one. */
   readonly executable: string | undefined
@@ -82,6 +83,7 @@ const unstartable = (cause: unknown) => {
   })
 }
 
+/** A `Browser` that is started for each login and ended with it. */
 export const make = (options: BrowserOptions) =>
   Effect.gen(function* () {
     const playwright = yield* load
@@ -160,4 +162,5 @@ export const make = (options: BrowserOptions) =>
     return Browser.of({ path, signIn })
   })
 
+/** A `Browser` by Playwright, which is loaded at the first login. */
 export const layer = (options: BrowserOptions): Layer.Layer<Browser> => Layer.effect(Browser, make(options))

@@ -5,6 +5,7 @@
  */
 import { Schema } from "effect"
 
+/** A method with the shapes of its parameters and its result. */
 export interface Method<P, R, I = R> {
   readonly name: string
   readonly params: Schema.Schema<P>

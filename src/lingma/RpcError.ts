@@ -30,6 +30,7 @@ export class RpcMalformed extends Schema.TaggedError<RpcMalformed>()("RpcMalform
   detail: Schema.String
 }) {}
 
+/** What a call to Lingma may fail with. */
 export type RpcError = RpcDisconnected | RpcRejected | RpcTimeout | RpcMalformed
 
 /** For the log, and for administrators. */
