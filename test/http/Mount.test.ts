@@ -112,6 +112,21 @@ describe("a gateway on an app's router", () => {
     })
   )
 
+  it.scopedLive("words failures in the dialect of the path, under a prefix too", () =>
+    Effect.gen(function* () {
+      for (const prefix of [undefined, "/ai"] as const) {
+        const { ask, chat } = yield* serve(TestBackend.make(), prefix === undefined ? {} : { prefix })
+        const messages = `${prefix ?? ""}/v1/messages`
+        const wrong = yield* ask("DELETE", messages)
+        assert.match(wrong, /^HTTP\/1.1 405 /)
+        assert.include(wrong, '{"type":"error","error":{"type":"invalid_request_error"')
+        assert.match(wrong, /^request-id: req-/im)
+        assert.include(yield* chat({ ...hello, max_tokens: 9 }, messages), '"stop_reason":"end_turn"')
+        assert.include(yield* chat(hello, `${messages}/count_tokens`), '{"input_tokens":')
+      }
+    })
+  )
+
   it.scopedLive("answers chats, and logs each at its true end", () =>
     Effect.gen(function* () {
       const scripted = TestBackend.make(TestBackend.silent)
