@@ -38,13 +38,16 @@ if (claude === undefined) {
         Effect.gen(function* () {
           const program = yield* Gateway
           const desk = yield* Agents.desk
-          yield* Agents.script(program, "pong 🏓, says the gateway", "the second pong")
+          yield* Agents.script(program)
+          for (const text of ["pong 🏓, says the gateway", "the second pong"])
+            yield* control(lingmas(program)[0]!, "script", { text, thoughts: "I wonder.", interval: 0, turns: 1 })
           const first = yield* run(program, desk, ["Reply with pong"])
           assert.deepStrictEqual([first.code, first.out.trim()], [0, "pong 🏓, says the gateway"])
           const second = yield* run(program, desk, ["--continue", "And again"])
           assert.deepStrictEqual([second.code, second.out.trim()], [0, "the second pong"])
           const prompt = yield* Agents.lastPrompt(program)
           for (const text of ["Reply with pong", "pong 🏓, says the gateway", "And again"]) assert.include(prompt, text)
+          assert.notInclude(prompt, "I wonder.")
           yield* settled(program)
         }),
       90_000
