@@ -79,6 +79,10 @@ describe("Model.resolve", () => {
     assert.strictEqual(Model.modeOf("claude-x", { aliases: byEffort }, "max"), "agent")
     assert.isUndefined(Model.modeOf("claude-x", { aliases: byEffort }, "low"))
     assert.strictEqual(chosen("auto", "high", [])?.key, "qwen3-coder")
+    assert.deepStrictEqual(
+      [chosen("x", "high")?.key, chosen("x", "low"), chosen("x")],
+      ["kmodel", undefined, undefined]
+    )
   })
 
   it("lets no alias hide a model that is there", () => {

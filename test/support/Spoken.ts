@@ -23,7 +23,13 @@ export const jsonCall = (name: string, args: unknown): string =>
 export const pieces = (text: string, size = 3): ReadonlyArray<string> =>
   Array.from({ length: Math.ceil(text.length / size) }, (_, i) => text.slice(i * size, (i + 1) * size))
 
-const saying = (text: string) => TestBackend.emit(...pieces(text).map(textDelta), finish("stop"))
+const saying =
+  (text: string): TestBackend.Script =>
+  (turn) =>
+    Effect.sync(() => {
+      for (const piece of pieces(text)) turn.emit(textDelta(piece))
+      turn.emit(finish("stop"))
+    })
 
 /** Answers turn by turn; the last text is said again and again. */
 export const turns = (...texts: ReadonlyArray<string>): TestBackend.Scripted => {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Schema } from "effect"
 import * as Capabilities from "../../../src/http/Capabilities.ts"
@@ -74,7 +75,7 @@ const tools = [tool("f"), tool("mcp.g-h_i"), custom()]
 /** A row for each field of the table. */
 const rows: Readonly<Record<string, Row>> = {
   model: {
-    good: ["auto"],
+    good: ["auto", "gpt-5"],
     bad: [
       ["", "empty_string"],
       ["x".repeat(257), "string_above_max_length"],
@@ -82,7 +83,7 @@ const rows: Readonly<Record<string, Row>> = {
     ]
   },
   messages: {
-    good: [hello.messages],
+    good: [hello.messages, [{ role: "system", content: "be brief" }, ...hello.messages]],
     bad: [
       [[], "empty_array"],
       [many(4097, () => hello.messages[0]), "array_above_max_length"],
@@ -274,7 +275,7 @@ const rows: Readonly<Record<string, Row>> = {
       ]
     ]
   },
-  parallel_tool_calls: flag,
+  parallel_tool_calls: { ...flag, beside: { tools } },
   functions: {
     good: [[{ name: "f" }], [{ name: "f", description: "x", parameters: { type: "object" } }]],
     bad: [
@@ -295,6 +296,9 @@ const rows: Readonly<Record<string, Row>> = {
     ]
   }
 }
+
+/** Taken only at values that ask for nothing, or asked of the answer's frame alone. */
+const withoutTrace = new Set(["n", "logprobs", "top_logprobs", "modalities", "stream_options"])
 
 describe("each field of a request", () => {
   it("has a row in the table, in the schema and in this test", () => {
@@ -319,10 +323,13 @@ describe("each field of a request", () => {
 
     it(`${field} has the class that the table gives it`, () => {
       const rule = dialect.fields[field]
+      const asked = (more: object) => Either.getOrThrow(read({ ...hello, ...beside, ...more }))
+      const changing = good.filter((value) => !isDeepStrictEqual(asked({ [field]: value }), asked({})))
       if (rule?.class === "refused") {
         assert.strictEqual(good.length, 0)
         assert.isTrue(bad.some(([, code]) => code === "unsupported_value"))
-      }
+      } else if (rule?.class === "ignored" || withoutTrace.has(field)) assert.deepStrictEqual(changing, [])
+      else assert.isAbove(changing.length, 0)
       const value = good[0] ?? "x"
       assert.deepStrictEqual(
         Capabilities.ignored(dialect, { ...hello, [field]: value }),
