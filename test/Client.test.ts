@@ -32,6 +32,20 @@ describe("Client", () => {
     })
   )
 
+  it.scopedLive("asks for a response, and for one that is held", () =>
+    Effect.gen(function* () {
+      const { base } = yield* TestGateway.serve(TestBackend.make(), { responsesStore: 1 })
+      const { responses } = yield* connect(base)
+      const input = [{ role: "user", content: "hi" }]
+      const answer = yield* responses.createResponse({ payload: { model: "auto", input } })
+      assert.deepInclude(answer.output[0], { type: "message", status: "completed" })
+      assert.deepStrictEqual(yield* responses.response({ path: { id: answer.id } }), answer)
+      assert.isTrue((yield* responses.deleteResponse({ path: { id: answer.id } })).deleted)
+      const gone = yield* Effect.flip(responses.response({ path: { id: answer.id } }))
+      assert.strictEqual(gone._tag, "OpenAiFailure")
+    })
+  )
+
   it.scopedLive("takes an answer as it comes", () =>
     Effect.gen(function* () {
       const { base } = yield* TestGateway.serve(TestBackend.make(TestBackend.say("Hel", "lo")))

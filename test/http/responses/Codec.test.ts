@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Either, Option, Schema } from "effect"
+import { Either, FastCheck as fc, Option, Schema } from "effect"
 import * as Codec from "../../../src/http/responses/Codec.ts"
 import * as Items from "../../../src/http/responses/Items.ts"
 import { ResponsesRequest } from "../../../src/http/responses/Payload.ts"
@@ -347,5 +347,49 @@ describe("a request", () => {
       store: true,
       temperature: 1
     })
+  })
+
+  it("is read or refused whatever it holds, and never breaks the reader", () => {
+    const kind = fc.constantFrom(
+      "message",
+      "function_call",
+      "function_call_output",
+      "reasoning",
+      "function",
+      "namespace"
+    )
+    const role = fc.constantFrom("user", "assistant", "tool")
+    const thing = fc.record(
+      {
+        type: fc.oneof(kind, fc.jsonValue()),
+        role: fc.oneof(role, fc.jsonValue()),
+        name: fc.oneof(fc.constant("f"), fc.jsonValue()),
+        call_id: fc.oneof(fc.constant("c"), fc.jsonValue()),
+        content: fc.oneof(fc.string(), fc.array(fc.record({ type: fc.constant("input_text"), text: fc.jsonValue() }))),
+        output: fc.jsonValue(),
+        arguments: fc.oneof(fc.constant("{}"), fc.jsonValue()),
+        parameters: fc.jsonValue(),
+        tools: fc.array(fc.jsonValue())
+      },
+      { requiredKeys: [] }
+    )
+    const decode = Schema.decodeUnknownEither(ResponsesRequest)
+    const body = fc.record({
+      model: fc.constant("auto"),
+      input: fc.oneof({ arbitrary: fc.constant("hi"), weight: 2 }, fc.array(thing), fc.jsonValue()),
+      tools: fc.oneof({ arbitrary: fc.constant([]), weight: 3 }, fc.array(thing), fc.jsonValue()),
+      tool_choice: fc.oneof({ arbitrary: fc.constant("auto"), weight: 4 }, thing, fc.jsonValue())
+    })
+    let good = 0
+    fc.assert(
+      fc.property(body, (one) => {
+        if (Either.isLeft(decode(one))) return
+        const result = read(one)
+        if (Either.isRight(result)) good++
+        else assert.strictEqual(result.left.status, 400)
+      }),
+      { numRuns: 300 }
+    )
+    assert.isAbove(good, 0)
   })
 })
