@@ -4,7 +4,7 @@ import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Duration, Effect, Exit, Fiber, HashMap, Layer, Logger, Queue, Scope } from "effect"
+import { Context, Duration, Effect, Exit, Fiber, HashMap, Layer, Logger, Option, Queue, Scope, Tracer } from "effect"
 import type { Settings } from "../../src/Config.ts"
 import { finish, textDelta } from "../../src/domain/Chat.ts"
 import { Guard } from "../../src/Guard.ts"
@@ -25,8 +25,9 @@ const serve = Effect.fnUntraced(function* (
   {
     hostname = "127.0.0.1",
     prefix,
-    settings = {}
-  }: { hostname?: string; prefix?: "/ai"; settings?: Partial<Settings> } = {}
+    settings = {},
+    tracer
+  }: { hostname?: string; prefix?: "/ai"; settings?: Partial<Settings>; tracer?: Tracer.Tracer } = {}
 ) {
   const lines: Array<Line> = []
   const log = Logger.make(({ annotations, logLevel, message }) => {
@@ -50,6 +51,7 @@ const serve = Effect.fnUntraced(function* (
     Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { host: hostname, port: 0 })),
     Layer.provideMerge(TestGateway.core(scripted, settings)),
     Layer.provide(Logger.replace(Logger.defaultLogger, log)),
+    Layer.provide(tracer === undefined ? Layer.empty : Layer.setTracer(tracer)),
     Layer.buildWithScope(scope)
   )
   const { address } = Context.get(context, HttpServer.HttpServer)
@@ -243,6 +245,48 @@ describe("a gateway on an app's router", () => {
       assert.include(yield* text(gateway, "/own"), "unknown_url")
       assert.strictEqual(yield* text(own, "/own"), "the app's")
       assert.strictEqual(yield* text(own, "/healthz"), "")
+    })
+  )
+
+  it.scopedLive("has its spans inside of the app's, ended when all is sent", () =>
+    Effect.gen(function* () {
+      const spans: Array<{ readonly name: string; readonly parent: string | undefined; status: string }> = []
+      const tracer = Tracer.make({
+        context: (run) => run(),
+        span: (name, parent, context, links, startTime, kind) => {
+          const outer = Option.getOrUndefined(parent)
+          const told = { name, parent: outer?._tag === "Span" ? outer.name : undefined, status: "started" }
+          spans.push(told)
+          return {
+            _tag: "Span",
+            name,
+            spanId: String(spans.length),
+            traceId: "1",
+            parent,
+            context,
+            links,
+            kind,
+            sampled: true,
+            status: { _tag: "Started", startTime },
+            attributes: new Map(),
+            end: () => {
+              told.status = "ended"
+            },
+            attribute: () => {},
+            event: () => {},
+            addLinks: () => {}
+          }
+        }
+      })
+      const scripted = TestBackend.make(TestBackend.emit(textDelta("half")))
+      const { port } = yield* serve(scripted, { tracer })
+      const peer = yield* RawHttp.connect(port)
+      yield* peer.send(RawHttp.post({ ...hello, stream: true }))
+      yield* peer.until("half")
+      const mine = spans.find(({ name }) => name === "POST /v1/chat/completions")
+      assert.deepStrictEqual(mine, { name: "POST /v1/chat/completions", parent: "http.server POST", status: "started" })
+      yield* Effect.sync(() => peer.socket.destroy())
+      yield* eventually(() => spans.every(({ status }) => status === "ended"))
     })
   )
 })
