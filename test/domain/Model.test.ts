@@ -63,7 +63,7 @@ describe("Model.resolve", () => {
   it("follows an alias for an effort before a model of that name, when its model is there", () => {
     const byEffort = Either.getOrThrow(
       Model.parseAliases(
-        "kmodel@low=auto,auto@high|xhigh=qwen3-coder,kmodel@high=gone,claude-*=auto,claude-*@max=agent"
+        "kmodel@low=auto,auto@high|xhigh=qwen3-coder,kmodel@high=gone,x@high=kmodel,claude-*=auto,claude-*@max=agent"
       )
     )
     const chosen = (asked: string, effort?: ReasoningEffort, models = tenant) =>
