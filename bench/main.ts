@@ -2,8 +2,9 @@
  * `npm run bench`: the gateway beside the floor, in turn, scenario by scenario.
  *
  * `--repetitions N`, `--only SCENARIO` (repeatable), `--url NAME=http://…` for a server that already runs, with
- * `--pid NAME=PID` for its CPU time. A run with `--only` or `--url` is printed and not kept.
+ * `--pid NAME=PID` for its CPU time, `--profile DIR` for CPU profiles. Only a run without any of these three is kept.
  */
+import { resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { warmUp } from "./load.ts"
 import { startFloor, startGateway, stopAll, type Target } from "./processes.ts"
@@ -21,7 +22,8 @@ const { values } = parseArgs({
     repetitions: { type: "string", default: "5" },
     only: { type: "string", multiple: true, default: [] },
     url: { type: "string", multiple: true, default: [] },
-    pid: { type: "string", multiple: true, default: [] }
+    pid: { type: "string", multiple: true, default: [] },
+    profile: { type: "string" }
   }
 })
 const repetitions = Number(values.repetitions)
@@ -34,9 +36,12 @@ if (!(Number.isInteger(repetitions) && repetitions > 0) || chosen.length === 0) 
   throw new Error(`--repetitions takes a number, --only one of ${scenarios.map(({ name }) => name).join(", ")}`)
 }
 
+/** Where its time goes: a `.cpuprofile` for each gateway, when it ends. */
+const profile = values.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${resolve(values.profile)}`]
+
 const servers: ReadonlyMap<string, () => Promise<Target>> = new Map([
   ["floor", startFloor],
-  ["gateway", startGateway],
+  ["gateway", () => startGateway(profile)],
   ...pairs(values.url).map(([name, url]) => {
     const pid = pids.get(name)
     const target: Target = { name, base: new URL(url), pid: pid === undefined ? undefined : Number(pid) }
@@ -75,4 +80,4 @@ for (let repetition = 1; repetition <= repetitions; repetition++) {
 
 const table = Report.table(results)
 process.stdout.write(`\n${title}\n\n${table}\n`)
-if (values.only.length === 0 && values.url.length === 0) Report.append(title, table)
+if (values.only.length === 0 && values.url.length === 0 && values.profile === undefined) Report.append(title, table)

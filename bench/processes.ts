@@ -52,8 +52,8 @@ export const startFloor = async (): Promise<Target> => {
   return { name: "floor", base: new URL(found), pid }
 }
 
-/** The gateway, which starts its emulator itself. */
-export const startGateway = async (): Promise<Target> => {
+/** The gateway, which starts its emulator itself; `flags` are for Node. */
+export const startGateway = async (flags: ReadonlyArray<string> = []): Promise<Target> => {
   const env = {
     GATEWAY_PORT: "0",
     GATEWAY_MAX_IN_FLIGHT: "4096",
@@ -61,7 +61,7 @@ export const startGateway = async (): Promise<Target> => {
     LINGMA_BIN: emulator,
     LOG_LEVEL: "error"
   }
-  const { found, pid } = await start([path("../bin/lingma-gateway.js"), "start"], env, announced, directory())
+  const { found, pid } = await start([...flags, path("../bin/lingma-gateway.js"), "start"], env, announced, directory())
   const base = new URL(found)
   for (let tries = 0; !(await isReady(base)); tries++) {
     if (tries === 600) throw new Error("the gateway is never ready")

@@ -1,4 +1,4 @@
 #!/usr/bin/env node
-import { run } from "../dist/emulator/Main.js"
+import { run } from "../dist/bundle/emulator.js"
 
 process.exit(await run(process.argv.slice(2), process.env))

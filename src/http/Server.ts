@@ -1,7 +1,6 @@
 /**
  * Routes, docs and everything around them as one layer, still without a port.
  */
-import * as HttpApiSwagger from "@effect/platform/HttpApiSwagger"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import * as HttpServer from "@effect/platform/HttpServer"
@@ -15,6 +14,7 @@ import * as MessagesFields from "./anthropic/Fields.ts"
 import { AnthropicHandlers } from "./anthropic/Handlers.ts"
 import { CapabilitiesHandlers } from "./capabilities/Handlers.ts"
 import * as Dialects from "./Dialects.ts"
+import * as Docs from "./Docs.ts"
 import { Drain, onClose } from "./Drain.ts"
 import * as Edge from "./Edge.ts"
 import * as Gate from "./Gate.ts"
@@ -45,7 +45,7 @@ const ApiRoutes = HttpLayerRouter.addHttpApi(Api, { openapiPath: OPENAPI }).pipe
   Layer.provide([Auth.layer, Images.layerFromConfig])
 )
 
-const DocsRoute = HttpApiSwagger.layerHttpLayerRouter({ api: Api, path: DOCS })
+const DocsRoute = Docs.layer({ api: Api, path: DOCS })
 
 const table = Routes.table(Api, [OPENAPI, DOCS])
 
