@@ -75,7 +75,9 @@ const handlers = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const chat = yield* Chat
     const drain = yield* Drain
-    const { bodyLimitMb, keepAlive, messagesKeepAlive, modelAliases } = yield* GatewayConfig
+    const config = yield* GatewayConfig
+    const { bodyLimitMb, keepAlive, messagesKeepAlive } = config
+    const names = { ...config, aliases: config.modelAliases, fallback: config.modelFallback }
     const answer = Answer.make({ drain, keepAlive })
     const limit = Math.floor(bodyLimitMb * 1024 * 1024)
     const images = yield* Images
@@ -118,12 +120,12 @@ const handlers = HttpApiBuilder.group(
       .handleRaw("messages", () => answered(messages))
       .handleRaw("countTokens", () => answered(countTokens))
       .handle("models", () =>
-        answered(Effect.map(chat.models, (all) => HttpServerResponse.unsafeJson(Models.toList(all, modelAliases))))
+        answered(Effect.map(chat.models, (all) => HttpServerResponse.unsafeJson(Models.toList(all, names))))
       )
       .handle("model", ({ path }) =>
         answered(
           Effect.flatMap(chat.models, (all) =>
-            Either.map(Models.toOne(all, modelAliases, path.id), (model) => HttpServerResponse.unsafeJson(model))
+            Either.map(Models.toOne(all, names, path.id), (model) => HttpServerResponse.unsafeJson(model))
           )
         )
       )

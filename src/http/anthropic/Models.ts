@@ -2,7 +2,7 @@
  * The models in Anthropic's shape, and the names that lead to them.
  */
 import { Either } from "effect"
-import type { Alias, Model } from "../../domain/Model.ts"
+import * as Model from "../../domain/Model.ts"
 import type { ModelInfo, ModelList } from "./Api.ts"
 import * as Errors from "./Errors.ts"
 
@@ -11,7 +11,7 @@ type Entry = typeof ModelInfo.Encoded
 // Stable between calls: nothing tells when a model came to be.
 const CREATED = "2024-01-01T00:00:00Z"
 
-const toEntry = (id: string, name: string, model: Model | undefined): Entry => ({
+const toEntry = (id: string, name: string, model: Model.Model | undefined): Entry => ({
   type: "model",
   id,
   display_name: name,
@@ -19,35 +19,34 @@ const toEntry = (id: string, name: string, model: Model | undefined): Entry => (
   ...(model?.contextLength === undefined ? {} : { max_input_tokens: model.contextLength })
 })
 
-const isTarget = (target: string, { key, name }: Model) =>
-  key === target || name.toLowerCase() === target.trim().toLowerCase()
-
 /**
- * Keys first, then the aliases that name one thing: pickers show only ids that begin with `claude`, and an alias is how
- * a model comes by one.
+ * Keys first, then the aliases that name one thing and lead somewhere: pickers show only ids that hold `claude`, and an
+ * alias is how a model comes by one.
  */
-const entries = (models: ReadonlyArray<Model>, aliases: ReadonlyArray<Alias>): ReadonlyArray<Entry> => {
+const entries = (models: ReadonlyArray<Model.Model>, options: Model.ResolveOptions): ReadonlyArray<Entry> => {
   const keys = models.map((model) => toEntry(model.key, model.name, model))
   const taken = new Set(models.map(({ key }) => key))
-  const named = aliases
-    .filter(({ pattern }) => !pattern.includes("*") && !taken.has(pattern))
-    .map(({ pattern, target }) => {
-      const model = models.find((one) => isTarget(target, one))
-      return toEntry(pattern, model?.name ?? target, model)
+  const named = options.aliases.flatMap(({ efforts, pattern }) => {
+    if (pattern.includes("*") || efforts !== undefined || taken.has(pattern)) return []
+    taken.add(pattern)
+    return Either.match(Model.resolve(models, pattern, options), {
+      onLeft: () => [],
+      onRight: ({ key, model }) => [toEntry(pattern, model?.name ?? key, model)]
     })
+  })
   return [...keys, ...named]
 }
 
-export const toList = (models: ReadonlyArray<Model>, aliases: ReadonlyArray<Alias>): typeof ModelList.Encoded => {
-  const data = entries(models, aliases)
+export const toList = (models: ReadonlyArray<Model.Model>, options: Model.ResolveOptions): typeof ModelList.Encoded => {
+  const data = entries(models, options)
   return { data, has_more: false, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null }
 }
 
 export const toOne = (
-  models: ReadonlyArray<Model>,
-  aliases: ReadonlyArray<Alias>,
+  models: ReadonlyArray<Model.Model>,
+  options: Model.ResolveOptions,
   id: string
 ): Either.Either<Entry, Errors.Failure> => {
-  const found = entries(models, aliases).find((entry) => entry.id === id)
+  const found = entries(models, options).find((entry) => entry.id === id)
   return found === undefined ? Either.left(Errors.modelNotFound(id)) : Either.right(found)
 }

@@ -164,6 +164,22 @@ describe("a gateway that goes down", () => {
   )
 })
 
+describe("an answer", () => {
+  it.scopedLive("names what had no effect, and takes what nobody knows", () =>
+    Effect.gen(function* () {
+      const { request } = yield* TestGateway.serve(TestBackend.make())
+      const more = { temperature: 1, top_k: 5, context_management: {}, metadata: { user_id: "u" }, thinking: null }
+      for (const stream of [false, true]) {
+        const body = { ...hello, ...more, stream }
+        const answer = yield* request("/v1/messages?beta=true", post(body, { "anthropic-beta": "a-2025,b-2026" }))
+        assert.strictEqual(answer.status, 200)
+        assert.strictEqual(answer.headers.get("x-lingma-ignored-params"), "temperature, top_k, context_management")
+        assert.strictEqual(answer.headers.get("x-lingma-instance"), "inst-0")
+      }
+    })
+  )
+})
+
 describe("the door", () => {
   it.scopedLive("is open for HEAD / and GET / without a key", () =>
     Effect.gen(function* () {
@@ -191,7 +207,9 @@ describe("models", () => {
     Effect.gen(function* () {
       const modelAliases = [
         { pattern: "claude-*", target: "lingma" },
-        { pattern: "claude-qwen3", target: "Qwen3 Coder" }
+        { pattern: "claude-qwen3", target: "Qwen3 Coder" },
+        { pattern: "claude-nowhere", target: "gone" },
+        { pattern: "quick", target: "auto", efforts: ["low" as const] }
       ]
       const { request } = yield* TestGateway.serve(TestBackend.make(), { modelAliases })
       const init = { headers: { "anthropic-version": "2023-06-01" } }
