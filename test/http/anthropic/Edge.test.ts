@@ -206,9 +206,9 @@ describe("models", () => {
   it.scopedLive("come in Anthropic's shape to whoever sends anthropic-version, with the names that lead to them", () =>
     Effect.gen(function* () {
       const modelAliases = [
-        { pattern: "claude-*", target: "lingma" },
         { pattern: "claude-qwen3", target: "Qwen3 Coder" },
         { pattern: "claude-nowhere", target: "gone" },
+        { pattern: "claude-*", target: "lingma" },
         { pattern: "quick", target: "auto", efforts: ["low" as const] }
       ]
       const { request } = yield* TestGateway.serve(TestBackend.make(), { modelAliases })
