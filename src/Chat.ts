@@ -24,6 +24,7 @@ import * as Model from "./domain/Model.ts"
 import * as RetryBudget from "./domain/RetryBudget.ts"
 import * as Turn from "./domain/Turn.ts"
 import { Guard } from "./Guard.ts"
+import { Load } from "./Load.ts"
 import { type Answered, type ChatOutcome, Metrics } from "./Metrics.ts"
 import { type Lease, Pool } from "./Pool.ts"
 import * as Scoped from "./Scoped.ts"
@@ -109,6 +110,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
 >() {
   static readonly make = Effect.fnUntraced(function* (options: ChatOptions) {
     const guard = yield* Guard
+    const load = yield* Load
     const pool = yield* Pool
     const metrics = yield* Metrics
     const attempt = yield* Attempt.make(options)
@@ -174,7 +176,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         })
       )
       budget.request(arrived)
-      const slot = yield* Effect.tapError(Span.within("queue")(guard.slot), () =>
+      const slot = yield* Effect.tapError(Span.within("queue")(Effect.zipRight(load.admit, guard.slot)), () =>
         Effect.sync(() => (outcome = "rejected"))
       )
       queueMillis = now() - arrived

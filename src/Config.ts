@@ -22,6 +22,36 @@ const table = {
   maxInFlight: setting("GATEWAY_MAX_IN_FLIGHT", "64", "chats running at once", Rule.integer(1, 100_000)),
   queueTimeout: setting("GATEWAY_QUEUE_TIMEOUT_SEC", "30", "longest wait for a slot", Rule.seconds(0, 3600)),
   queueMax: setting("GATEWAY_QUEUE_MAX", "256", "chats waiting at once; more are refused", Rule.integer(0, 1_000_000)),
+  maxConnections: setting(
+    "GATEWAY_MAX_CONNECTIONS",
+    "4096",
+    "connections at once; over it the longest idle one is closed",
+    Rule.integer(1, 1_000_000)
+  ),
+  headersTimeout: setting(
+    "GATEWAY_HEADERS_TIMEOUT_SEC",
+    "15",
+    "time for a request's headers to arrive",
+    Rule.seconds(0.1, 3600)
+  ),
+  requestTimeout: setting(
+    "GATEWAY_REQUEST_TIMEOUT_SEC",
+    "30",
+    "time for a whole request to arrive, its body included",
+    Rule.seconds(0.1, 3600)
+  ),
+  shedLag: setting(
+    "GATEWAY_SHED_LAG_MS",
+    "1000",
+    "new chats are refused while the event loop is this late; 0 = never",
+    Rule.integer(0, 600_000)
+  ),
+  shedMemoryPercent: setting(
+    "GATEWAY_SHED_MEMORY_PERCENT",
+    "92",
+    "new chats are refused while so much of the heap, or of the container's memory, is in use; 0 = never",
+    Rule.integer(0, 100)
+  ),
   bodyLimitMb: setting("GATEWAY_BODY_LIMIT_MB", "32", "largest request body", Rule.number(0.001, 1024, "a number")),
   imageLimitMb: setting("GATEWAY_IMAGE_LIMIT_MB", "10", "largest image", Rule.number(0.001, 1024, "a number")),
   imageUrls: setting("GATEWAY_IMAGE_URLS", "false", "fetch images from public http(s) addresses", Rule.flag),

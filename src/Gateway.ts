@@ -9,6 +9,7 @@ import { GatewayConfig, type Settings } from "./Config.ts"
 import { Gauges } from "./Gauges.ts"
 import { Guard } from "./Guard.ts"
 import * as Server from "./http/Server.ts"
+import { Load } from "./Load.ts"
 import { AutoLogin } from "./lingma/AutoLogin.ts"
 import * as Fleet from "./lingma/Fleet.ts"
 import * as PlaywrightBrowser from "./lingma/PlaywrightBrowser.ts"
@@ -39,7 +40,7 @@ export const lingmas: Layer.Layer<Pool, never, GatewayConfig> = pooled.pipe(
 /** Chats without HTTP, over whatever `Pool` is given. */
 export const chat: Layer.Layer<Chat | Guard | Metrics, ConfigError.ConfigError, GatewayConfig | Pool> =
   Chat.layerFromConfig.pipe(
-    Layer.provide(TokenCounter.layerFromConfig),
+    Layer.provide([TokenCounter.layerFromConfig, Load.layerFromConfig]),
     Layer.provideMerge(Layer.merge(GuardFromConfig, Metrics.layer))
   )
 

@@ -109,6 +109,12 @@ export const failedExports = total(
   "Exports to the OTLP collector that failed"
 )
 export const httpRequests = total("gateway_http_requests_total", "Requests by route, method and status")
+export const shedding = gauge(
+  "gateway_shedding",
+  "Whether new chats are refused because the process has too much to do"
+)
+export const shed = total("gateway_shed_total", "Chats refused because the process had too much to do")
+export const connectionsShed = total("gateway_connections_shed_total", "Connections closed because there were too many")
 export const eventLoopLag = gauge(
   "gateway_event_loop_lag_seconds",
   "99th percentile of the event loop's delay since the last look"

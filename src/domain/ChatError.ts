@@ -13,6 +13,9 @@ export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", {
   retryAfter: Schema.Int
 }) {}
 
+/** The process itself has too much to do. `retryAfter` in whole seconds, at least 1. */
+export class Shed extends Schema.TaggedError<Shed>()("Shed", { retryAfter: Schema.Int }) {}
+
 /** The gateway is going down and takes no new work. */
 export class ShuttingDown extends Schema.TaggedError<ShuttingDown>()("ShuttingDown", {}) {}
 
@@ -102,6 +105,7 @@ export type TurnError =
 export type ChatError =
   | TurnError
   | Overloaded
+  | Shed
   | ShuttingDown
   | LoginFailed
   | LoginInProgress

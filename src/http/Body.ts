@@ -9,11 +9,19 @@ import * as NodeRequest from "./NodeRequest.ts"
 import { BodyRefused } from "./Refusal.ts"
 
 const DEPTH = 64
+/** A long conversation has some ten thousand. */
+const VALUES = 200_000
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
 const tooLarge = Effect.fail(new BodyRefused({ reason: "too_large" }))
 const malformed = new BodyRefused({ reason: "malformed" })
+
+export interface Bounds {
+  readonly depth: number
+  /** Strings, keys among them, and everything that a bracket or a comma begins. */
+  readonly values: number
+}
 
 /** A quote that an odd number of backslashes precedes does not end the string. */
 const isEscaped = (bytes: Uint8Array, quote: number): boolean => {
@@ -23,19 +31,25 @@ const isEscaped = (bytes: Uint8Array, quote: number): boolean => {
 }
 
 /** Looks at structure only: a string is jumped over, however long. */
-export const isDeeperThan = (bytes: Uint8Array, limit: number): boolean => {
+export const exceeds = (bytes: Uint8Array, bounds: Bounds): keyof Bounds | undefined => {
   let depth = 0
+  let values = 0
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i]
     if (byte === QUOTE) {
       do i = bytes.indexOf(QUOTE, i + 1)
       while (i > 0 && isEscaped(bytes, i))
-      if (i < 0) return false
+      if (i < 0) return undefined
+      values++
     } else if (byte === 0x7b || byte === 0x5b) {
-      if (++depth > limit) return true
+      if (++depth > bounds.depth) return "depth"
+      values++
     } else if (byte === 0x7d || byte === 0x5d) depth--
+    else if (byte === 0x2c) values++
+    else continue
+    if (values > bounds.values) return "values"
   }
-  return false
+  return undefined
 }
 
 const fromNode = (node: NodeRequest.NodeRequest, limit: number): Effect.Effect<Uint8Array, BodyRefused> =>
@@ -86,13 +100,14 @@ const fromStream = (request: HttpServerRequest.HttpServerRequest, limit: number)
 
 const isJson = (type: string | undefined) => type !== undefined && /^application\/json\s*(;|$)/i.test(type.trim())
 
-const parse = (bytes: Uint8Array): Effect.Effect<unknown, BodyRefused> =>
-  isDeeperThan(bytes, DEPTH)
-    ? Effect.fail(malformed)
-    : Effect.try({
-        try: (): unknown => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)),
-        catch: () => malformed
-      })
+const parse = (bytes: Uint8Array): Effect.Effect<unknown, BodyRefused> => {
+  const exceeded = exceeds(bytes, { depth: DEPTH, values: VALUES })
+  if (exceeded !== undefined) return exceeded === "depth" ? malformed : new BodyRefused({ reason: "too_many_values" })
+  return Effect.try({
+    try: (): unknown => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)),
+    catch: () => malformed
+  })
+}
 
 export const json = (
   request: HttpServerRequest.HttpServerRequest,

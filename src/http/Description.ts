@@ -83,6 +83,8 @@ const meanings: Readonly<Record<string, string>> = {
   "413": "The body is too large",
   "415": "The body is not plain application/json",
   "429": "No place became free in time (`backpressure`), or the account's quota is used up (`insufficient_quota`)",
+  "414": "The URL is too long",
+  "417": "Another `expect` than `100-continue`",
   "431": "The headers are too large",
   "500": "A bug; what it was is in the log",
   "502": "Lingma answered with a failure, or with nothing that can be used",
@@ -91,7 +93,7 @@ const meanings: Readonly<Record<string, string>> = {
   "529": "No place became free in time"
 }
 /** Whatever is asked. */
-const anywhere = ["400", "403", "408", "431", "500", "503"]
+const anywhere = ["400", "403", "408", "414", "417", "431", "500", "503"]
 
 const EVENTS = "text/event-stream"
 const JSON_TYPE = "application/json"

@@ -4,8 +4,9 @@
  * Built after the server, so that it is finalized before it.
  */
 import type { Server } from "node:http"
-import { Context, Deferred, type Duration, Effect, Layer, Schedule, type Scope } from "effect"
+import { Context, Deferred, type Duration, Effect, Layer, type Scope } from "effect"
 import * as Scoped from "../Scoped.ts"
+import * as Connections from "./Connections.ts"
 import { NodeServer } from "./NodeServer.ts"
 
 /** How long forced work may take to say its last words. */
@@ -59,9 +60,11 @@ export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
         node.close(() => resume(Effect.void))
       }).pipe(
         Effect.raceFirst(
-          Effect.repeat(
-            Effect.sync(() => node.closeIdleConnections()),
-            Schedule.spaced("20 millis")
+          Effect.sync(() => node.closeIdleConnections()).pipe(
+            Effect.zipRight(Effect.sleep("20 millis")),
+            // A first request that was on its way has come by now.
+            Effect.zipRight(Effect.sync(() => Connections.closeUnused(node))),
+            Effect.forever
           )
         )
       )

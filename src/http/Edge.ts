@@ -11,6 +11,8 @@ import * as AccessLog from "./AccessLog.ts"
 import * as Dialects from "./Dialects.ts"
 import type { Drain } from "./Drain.ts"
 import * as Gate from "./Gate.ts"
+import * as Head from "./Head.ts"
+import * as NodeRequest from "./NodeRequest.ts"
 import { Broken, CallerRefused, type Refusal, RouteRefused, Unparsed } from "./Refusal.ts"
 import * as RequestId from "./RequestId.ts"
 import * as Send from "./Send.ts"
@@ -27,6 +29,17 @@ export interface EdgeOptions extends Gate.GateOptions {
 
 /** Probes are answered to the end. */
 const probes = new Set(["/healthz", "/readyz"])
+
+const closing = HttpServerResponse.setHeader("connection", "close")
+
+/** What is wrong with a request before anything is asked of it. */
+const headOf = (request: Request): Unparsed["reason"] | undefined => {
+  const { expect, upgrade } = request.headers
+  if (upgrade?.toLowerCase() === "websocket") return "upgrade"
+  if (expect !== undefined && expect.toLowerCase() !== "100-continue") return "expectation"
+  const node = NodeRequest.fromRequest(request)
+  return node === undefined ? undefined : Head.refusal(node.incoming)
+}
 
 export const make = (options: EdgeOptions) => {
   const dialectOf = ({ headers, url }: Request) => Dialects.of(options.dialects, AccessLog.pathOf(url), headers)
@@ -51,9 +64,8 @@ export const make = (options: EdgeOptions) => {
 
   const gate = <E>(request: Request, app: App<E>): App<E> => {
     if (!Gate.isHostAllowed(options, request)) return refuse(request, new CallerRefused({ reason: "host" }))
-    if (request.headers["upgrade"]?.toLowerCase() === "websocket") {
-      return refuse(request, new Unparsed({ reason: "upgrade" }))
-    }
+    const wrong = headOf(request)
+    if (wrong !== undefined) return Effect.map(refuse(request, new Unparsed({ reason: wrong })), closing)
     if (Gate.isPreflight(request) && Gate.listedOrigin(options, request) !== undefined) {
       return Effect.succeed(Gate.preflight(request))
     }

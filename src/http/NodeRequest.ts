@@ -29,6 +29,17 @@ export const proceed = ({ incoming, outgoing }: NodeRequest): void => {
   if (waiting.delete(incoming)) outgoing.writeContinue()
 }
 
+/** Bodies up to this size are read on after an answer that did not want them, and the connection is kept. */
+const SMALL = 64 * 1024
+
+/** Whether an answer given now comes before a body that is large, of unknown size, or held back. */
+export const isUnread = ({ incoming }: NodeRequest): boolean => {
+  if (incoming.complete) return false
+  if (waiting.has(incoming)) return true
+  const { "content-length": length, "transfer-encoding": coding } = incoming.headers
+  return coding !== undefined || Number(length ?? 0) > SMALL
+}
+
 /** How long a refused body is read on. A socket that is closed under the sender loses the answer. */
 const LINGER = 2_000
 

@@ -6,9 +6,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, S
 import type { Duplex } from "node:stream"
 import type * as HttpServerError from "@effect/platform/HttpServerError"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Context, Effect, Layer } from "effect"
+import { Context, Duration, Effect, Layer } from "effect"
 import { GatewayConfig } from "../Config.ts"
 import * as AccessLog from "./AccessLog.ts"
+import * as Connections from "./Connections.ts"
 import * as Dialects from "./Dialects.ts"
 import * as NodeRequest from "./NodeRequest.ts"
 import { Unparsed } from "./Refusal.ts"
@@ -44,15 +45,28 @@ const last = (socket: Duplex, reason: Unparsed["reason"], id: string, asked: Inc
   socket.end(bytes, () => socket.destroy())
 }
 
+export interface ServerOptions {
+  readonly headersTimeout: Duration.Duration
+  /** For the whole request, its body included. */
+  readonly requestTimeout: Duration.Duration
+  readonly maxConnections: number
+}
+
 /** Not listening yet. */
-export const make = (): Server => {
+export const make = (options: ServerOptions): Server => {
+  const requestTimeout = Duration.toMillis(options.requestTimeout)
+  const headersTimeout = Math.min(Duration.toMillis(options.headersTimeout), requestTimeout)
   const server = createServer({
     maxHeaderSize: 16 * 1024,
-    headersTimeout: 15_000,
-    requestTimeout: 30_000,
-    connectionsCheckingInterval: 2_000,
-    keepAliveTimeout: 65_000
+    headersTimeout,
+    requestTimeout,
+    connectionsCheckingInterval: Math.min(2_000, headersTimeout / 4),
+    keepAliveTimeout: 65_000,
+    // Judged by `Head`, where the refusal has a body.
+    requireHostHeader: false
   })
+  // Node would drop what is over the limit, and serve the rest; `Head` counts.
+  server.maxHeadersCount = 0
   const answers = new WeakMap<Duplex, ServerResponse>()
 
   // Without a listener a reset of a half upgraded socket ends the process.
@@ -65,12 +79,20 @@ export const make = (): Server => {
     NodeRequest.holdBack(request)
     server.emit("request", request, response)
   })
+  server.on("checkExpectation", (request, response) => {
+    NodeRequest.holdBack(request)
+    server.emit("request", request, response)
+  })
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     const answer = answers.get(socket)
-    // Nothing may be written into the middle of an answer.
-    const isBusy = answer?.headersSent === true && !answer.writableFinished
-    if (!socket.writable || isBusy || error.code === "ECONNRESET") socket.destroy()
-    else {
+    // Nothing may be written into the middle of an answer, or in place of one to an earlier request.
+    const isBusy = answer?.writableFinished === false && (answer.headersSent || answer.req.complete)
+    if (!socket.writable || error.code === "ECONNRESET") socket.destroy()
+    else if (isBusy) {
+      // What was said already may be the whole of it.
+      socket.end(() => socket.destroy())
+      setTimeout(() => socket.destroy(), 2_000).unref()
+    } else {
       const asked = answer?.writableFinished === false ? answer.req : undefined
       last(socket, reasons[error.code ?? ""] ?? "malformed", RequestId.make(), asked)
     }
@@ -80,6 +102,7 @@ export const make = (): Server => {
   server.on("newListener", (event, listener) => {
     if (event === "upgrade") process.nextTick(() => server.off("upgrade", listener))
   })
+  Connections.watch(server, options.maxConnections)
   return server
 }
 
@@ -87,8 +110,8 @@ type Platform = Layer.Layer.Success<ReturnType<typeof NodeHttpServer.layer>>
 
 /** Listens where the settings say, and lends the server to `Drain`. */
 export const layerFromConfig: Layer.Layer<Platform, HttpServerError.ServeError, GatewayConfig> = Layer.unwrapEffect(
-  Effect.map(GatewayConfig, ({ host, port }) => {
-    const server = make()
+  Effect.map(GatewayConfig, ({ host, port, ...options }) => {
+    const server = make(options)
     return Layer.merge(
       NodeHttpServer.layer(() => server, { host, port }),
       Layer.succeed(NodeServer, server)

@@ -121,6 +121,8 @@ export const fromChatError = Match.type<ChatError>().pipe(
       }),
     LoginInProgress: () => unavailable("Lingma is being signed in", "login_in_progress", retryAfter(5)),
     LoginFailed: () => unavailable("Lingma auto login failed", "login_failed", retryAfter(30)),
+    Shed: ({ retryAfter: seconds }) =>
+      unavailable("The gateway is overloaded, please retry later", "overloaded", retryAfter(seconds)),
     BackendUnavailable: () => unavailable("Lingma is not ready", "upstream_not_ready", retryAfter(2)),
     BackendFailure: () => failure(502, "upstream lingma error", { type: "upstream_error", code: "upstream_error" }),
     UpstreamTimeout: () =>
@@ -166,13 +168,16 @@ const bodyRefused = {
   too_large: failure(413, "The request body is too large", { code: "request_too_large" }, { connection: "close" }),
   media_type: failure(415, "The request body must be application/json", { code: "unsupported_media_type" }),
   encoding: failure(415, "A compressed request body is not supported", { code: "unsupported_media_type" }),
-  malformed: badRequest(NOT_JSON, null, null)
+  malformed: badRequest(NOT_JSON, null, null),
+  too_many_values: badRequest("The JSON body holds too many values", null, "request_too_complex")
 }
 
 const unparsed = {
   malformed: badRequest("The request could not be read as HTTP", null, null),
   timeout: failure(408, "The request did not arrive in time", { type: "timeout_error", code: "request_timeout" }),
   headers_too_large: failure(431, "The request headers are too large", { code: "request_headers_too_large" }),
+  url_too_long: failure(414, "The request URL is too long", { code: "request_url_too_long" }),
+  expectation: failure(417, "Nothing but 100-continue can be expected", { code: "expectation_not_supported" }),
   upgrade: badRequest("Upgrades are not supported", null, "upgrade_not_supported")
 }
 

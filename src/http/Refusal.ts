@@ -20,7 +20,7 @@ export class CallerRefused extends Schema.TaggedError<CallerRefused>()("CallerRe
 }) {}
 
 export class BodyRefused extends Schema.TaggedError<BodyRefused>()("BodyRefused", {
-  reason: Schema.Literal("too_large", "media_type", "encoding", "malformed")
+  reason: Schema.Literal("too_large", "media_type", "encoding", "malformed", "too_many_values")
 }) {}
 
 /** A bug; what it was is in the log only. */
@@ -28,7 +28,7 @@ export class Broken extends Schema.TaggedError<Broken>()("Broken", {}) {}
 
 /** What cannot be served as a plain request: the parser's complaints, and upgrades. */
 export class Unparsed extends Schema.TaggedError<Unparsed>()("Unparsed", {
-  reason: Schema.Literal("malformed", "timeout", "headers_too_large", "upgrade")
+  reason: Schema.Literal("malformed", "timeout", "headers_too_large", "url_too_long", "expectation", "upgrade")
 }) {}
 
 export type Refusal = RouteRefused | KeyRefused | CallerRefused | BodyRefused | Broken | Unparsed

@@ -36,14 +36,15 @@ export const handler: PreResponseHandler = (request, response) =>
     }
     const { body } = response
     if (body._tag !== "Uint8Array" && body._tag !== "Empty") return Effect.succeed(response)
-    outgoing.writeHead(response.status, response.headers)
+    const closes = response.headers["connection"] === "close" || NodeRequest.isUnread(node)
+    outgoing.writeHead(response.status, closes ? { ...response.headers, connection: "close" } : response.headers)
     const bytes = body._tag === "Empty" || request.method === "HEAD" ? "" : body.body
     const end = (last?: Uint8Array | string) => {
       outgoing.end(last)
       SseWriter.linger(outgoing)
       return response
     }
-    if (response.headers["connection"] !== "close") return Effect.succeed(end(bytes))
+    if (!closes) return Effect.succeed(end(bytes))
     outgoing.write(bytes)
     return Effect.map(NodeRequest.discarded(node), () => end())
   })

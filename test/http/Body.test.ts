@@ -11,12 +11,37 @@ const utf8 = (text: string) => new TextEncoder().encode(text)
 const depthOf = (value: unknown): number =>
   typeof value === "object" && value !== null ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0
 
+const isDeeperThan = (bytes: Uint8Array, depth: number) =>
+  Body.exceeds(bytes, { depth, values: Number.POSITIVE_INFINITY }) === "depth"
+
+/** As `exceeds` counts: strings and keys, brackets, and commas. */
+const widthOf = (value: unknown): number => {
+  if (typeof value === "string") return 1
+  if (typeof value !== "object" || value === null) return 0
+  const inside = Object.values(value)
+  const keys = Array.isArray(value) ? 0 : inside.length
+  return 1 + keys + Math.max(0, inside.length - 1) + inside.reduce<number>((sum, one) => sum + widthOf(one), 0)
+}
+
+describe("the width of JSON", () => {
+  it("is told without parsing", () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 5 }), fc.nat(40), (value, values) => {
+        const bytes = utf8(JSON.stringify(value))
+        const expected = widthOf(value) > values ? "values" : undefined
+        assert.strictEqual(Body.exceeds(bytes, { depth: 99, values }), expected)
+      }),
+      { numRuns: 500 }
+    )
+  })
+})
+
 describe("the depth of JSON", () => {
   it("is told without parsing", () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 6 }), fc.integer({ min: 0, max: 7 }), (value, limit) => {
         const bytes = utf8(JSON.stringify(value))
-        assert.strictEqual(Body.isDeeperThan(bytes, limit), depthOf(value) > limit)
+        assert.strictEqual(isDeeperThan(bytes, limit), depthOf(value) > limit)
       }),
       { numRuns: 500 }
     )
@@ -25,13 +50,13 @@ describe("the depth of JSON", () => {
   it("is not fooled by brackets, quotes and backslashes in strings", () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[[\]{}"\\a]{0,20}$/), (text) => {
-        assert.isFalse(Body.isDeeperThan(utf8(JSON.stringify({ [text]: [text] })), 2))
-        assert.isTrue(Body.isDeeperThan(utf8(JSON.stringify({ [text]: [text] })), 1))
+        assert.isFalse(isDeeperThan(utf8(JSON.stringify({ [text]: [text] })), 2))
+        assert.isTrue(isDeeperThan(utf8(JSON.stringify({ [text]: [text] })), 1))
       }),
       { numRuns: 500 }
     )
-    assert.isFalse(Body.isDeeperThan(utf8('"[[[['), 1))
-    assert.isFalse(Body.isDeeperThan(new Uint8Array(), 0))
+    assert.isFalse(isDeeperThan(utf8('"[[[['), 1))
+    assert.isFalse(isDeeperThan(new Uint8Array(), 0))
   })
 })
 
@@ -136,6 +161,16 @@ describe("a body", () => {
       const cut = new Uint8Array([...utf8('{"model":"'), 0xc3, ...utf8('"}')])
       const answer = yield* request("/v1/chat/completions", { method: "POST", headers, body: cut })
       assert.strictEqual(answer.json.error?.message, "We could not parse the JSON body of your request.")
+    })
+  )
+
+  it.scopedLive("of more values than anybody needs is a 400", () =>
+    Effect.gen(function* () {
+      const { chat } = yield* TestGateway.serve(TestBackend.make())
+      for (const padding of ["[]", '"a"', "0"]) {
+        const answer = yield* chat(`{"model":"auto","padding":[${`${padding},`.repeat(200_000)}0]}`)
+        assert.deepStrictEqual([answer.status, answer.json.error?.code], [400, "request_too_complex"])
+      }
     })
   )
 

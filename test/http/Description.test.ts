@@ -90,7 +90,7 @@ describe("/openapi.json", () => {
       const responses = Object.entries((operation as Operation).responses ?? {})
       assert.includeMembers(
         responses.map(([status]) => status),
-        ["200", "400", "403", "408", "431", "500", "503"],
+        ["200", "400", "403", "408", "414", "417", "431", "500", "503"],
         path
       )
       for (const [status, { content, description, headers = {} }] of responses) {

@@ -70,6 +70,17 @@ describe("a drain", () => {
     })
   )
 
+  it.scopedLive("does not wait for connections that were never used, such as those a client opens in advance", () =>
+    Effect.gen(function* () {
+      const { close, lines, port, request } = yield* TestGateway.serve(TestBackend.make())
+      const unused = yield* RawHttp.connect(port)
+      yield* request("/healthz")
+      yield* close
+      assert.strictEqual(yield* unused.closed, "")
+      assert.strictEqual(lines.find(({ message }) => message === "server drained")?.annotations["how"], "drained")
+    })
+  )
+
   it.scopedLive("is not ready but alive while it lasts", () =>
     Effect.gen(function* () {
       const scripted = TestBackend.make(TestBackend.silent)

@@ -106,6 +106,8 @@ export const fromChatError = Match.type<ChatError>().pipe(
       }),
     LoginInProgress: () => unavailable("Lingma is being signed in", retryAfter(5)),
     LoginFailed: () => unavailable("Lingma auto login failed", retryAfter(30)),
+    Shed: ({ retryAfter: seconds }) =>
+      unavailable("The gateway is overloaded, please retry later", retryAfter(seconds)),
     BackendUnavailable: () => unavailable("Lingma is not ready", retryAfter(2)),
     BackendFailure: () => failure(502, "api_error", "upstream lingma error"),
     UpstreamTimeout: () => failure(504, "timeout_error", "Lingma gave no answer in time"),
@@ -126,13 +128,16 @@ const bodyRefused = {
   too_large: failure(413, "request_too_large", "Request exceeds the maximum size", { connection: "close" }),
   media_type: failure(415, "invalid_request_error", "The request body must be application/json"),
   encoding: failure(415, "invalid_request_error", "A compressed request body is not supported"),
-  malformed: badRequest(NOT_JSON)
+  malformed: badRequest(NOT_JSON),
+  too_many_values: badRequest("The request body holds too many values")
 }
 
 const unparsed = {
   malformed: badRequest("The request could not be read as HTTP"),
   timeout: failure(408, "timeout_error", "The request did not arrive in time"),
   headers_too_large: failure(431, "invalid_request_error", "The request headers are too large"),
+  url_too_long: failure(414, "invalid_request_error", "The request URL is too long"),
+  expectation: failure(417, "invalid_request_error", "Nothing but 100-continue can be expected"),
   upgrade: badRequest("Upgrades are not supported")
 }
 
