@@ -35,6 +35,12 @@ export interface Fold {
   readonly add: (event: ChatEvent) => void
 }
 
+/** Which instance answers. */
+export const headersOf = (run: ChatRun): Readonly<Record<string, string>> => ({
+  "x-lingma-instance": run.servedBy,
+  ...(run.emulated ? { "x-lingma-emulated": "true" } : {})
+})
+
 const COMMENT = ": keep-alive\n\n"
 
 type Opening = Fiber.RuntimeFiber<ChatRun, ChatError>

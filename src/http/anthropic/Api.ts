@@ -8,6 +8,7 @@ import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
+import { streamed } from "../Streamed.ts"
 import * as Errors from "./Errors.ts"
 import { CountTokensRequest, MessagesRequest } from "./Payload.ts"
 
@@ -106,16 +107,6 @@ export class AnthropicKey extends HttpApiMiddleware.Tag<AnthropicKey>()("lingma-
   }
 }) {}
 
-type Spec = { responses?: Record<string, { content?: Record<string, unknown> }> }
-
-const streamed = (operation: Spec): Spec => {
-  const ok = operation.responses?.["200"]
-  if (ok !== undefined) {
-    ok.content = { ...ok.content, "text/event-stream": { schema: { $ref: "#/components/schemas/MessageStreamEvent" } } }
-  }
-  return operation
-}
-
 const id = HttpApiSchema.param("id", Schema.String)
 
 /** Where requests for `/v1/models` go that carry `anthropic-version`. */
@@ -136,7 +127,7 @@ export class AnthropicApi extends HttpApiGroup.make("anthropic")
       .addError(Errors.withStatus(504))
       .addError(Errors.withStatus(529))
       .annotate(OpenApi.Summary, "Answers a conversation in Anthropic's dialect, whole or as a stream")
-      .annotate(OpenApi.Transform, streamed)
+      .annotate(OpenApi.Transform, streamed("MessageStreamEvent"))
   )
   .add(
     HttpApiEndpoint.post("countTokens", "/v1/messages/count_tokens")

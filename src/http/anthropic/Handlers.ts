@@ -61,9 +61,8 @@ const unseen: Pictures = () =>
   Effect.succeed((link) => ({ mediaType: "image/png", data: "data" in link ? link.data : "" }))
 
 const runHeaders = (ignored: Readonly<Record<string, string>>) => (run: ChatRun) => ({
-  "x-lingma-instance": run.servedBy,
-  ...ignored,
-  ...(run.emulated ? { "x-lingma-emulated": "true" } : {})
+  ...Answer.headersOf(run),
+  ...ignored
 })
 
 const answered = <R>(effect: Effect.Effect<HttpServerResponse.HttpServerResponse, Errors.Problem, R>) =>

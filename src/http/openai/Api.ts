@@ -9,6 +9,7 @@ import { Schema } from "effect"
 import * as Errors from "../OpenAiErrors.ts"
 import { OpenAiKey } from "../OpenAiKey.ts"
 import * as Segment from "../Segment.ts"
+import { streamed } from "../Streamed.ts"
 import { ChatCompletionRequest } from "./Payload.ts"
 
 const Call = Schema.Struct({ name: Schema.String, arguments: Schema.String })
@@ -116,20 +117,6 @@ export const ModelList = Schema.Struct({
   data: Schema.Array(ModelObject)
 }).annotations({ identifier: "ModelList" })
 
-type Spec = { responses?: Record<string, { content?: Record<string, unknown> }> }
-
-// The generator keeps one media type per status, and adds platform's own decode error, which is never answered here.
-const streamed = (operation: Spec): Spec => {
-  const ok = operation.responses?.["200"]
-  if (ok !== undefined) {
-    ok.content = {
-      ...ok.content,
-      "text/event-stream": { schema: { $ref: "#/components/schemas/ChatCompletionChunk" } }
-    }
-  }
-  return operation
-}
-
 const id = HttpApiSchema.param("id", Schema.String)
 
 export class OpenAiApi extends HttpApiGroup.make("openai")
@@ -146,7 +133,7 @@ export class OpenAiApi extends HttpApiGroup.make("openai")
       .addError(Errors.withStatus(503))
       .addError(Errors.withStatus(504))
       .annotate(OpenApi.Summary, "Answers a conversation, whole or as a stream")
-      .annotate(OpenApi.Transform, streamed)
+      .annotate(OpenApi.Transform, streamed("ChatCompletionChunk"))
   )
   .add(
     HttpApiEndpoint.get("models", "/v1/models")

@@ -6,7 +6,7 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Either, Layer, Schema } from "effect"
-import { Chat, type ChatRun } from "../../Chat.ts"
+import { Chat } from "../../Chat.ts"
 import { GatewayConfig } from "../../Config.ts"
 import type { ChatError } from "../../domain/ChatError.ts"
 import * as Answer from "../Answer.ts"
@@ -44,11 +44,6 @@ const stamped = Effect.map(Effect.clock, (clock) => {
   }
 })
 
-const runHeaders = (run: ChatRun) => ({
-  "x-lingma-instance": run.servedBy,
-  ...(run.emulated ? { "x-lingma-emulated": "true" } : {})
-})
-
 const answered = <R>(effect: Effect.Effect<HttpServerResponse.HttpServerResponse, Errors.Failure | ChatError, R>) =>
   Effect.catchAll(effect, (error) => Effect.succeed(Errors.respond(error)))
 
@@ -73,7 +68,7 @@ const handlers = HttpApiBuilder.group(
         const includeUsage = payload.stream_options?.include_usage === true
         const stream = yield* answer.stream({
           open,
-          headers: runHeaders,
+          headers: Answer.headersOf,
           encode: (run) => Completion.chunks({ ...options, includeUsage, ...run }),
           failure: (error) => Errors.frame(Errors.fromChatError(error))
         })
@@ -81,7 +76,7 @@ const handlers = HttpApiBuilder.group(
       }
       const { fold, millis, run } = yield* answer.whole(open, (run) => Completion.fold({ ...options, ...run }))
       return HttpServerResponse.unsafeJson(fold.result(millis), {
-        headers: { ...runHeaders(run), ...ignored, "openai-processing-ms": String(Math.round(millis)) }
+        headers: { ...Answer.headersOf(run), ...ignored, "openai-processing-ms": String(Math.round(millis)) }
       })
     })
 

@@ -7,6 +7,7 @@ import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import { OpenAiKey } from "../OpenAiKey.ts"
+import { streamed } from "../Streamed.ts"
 import * as Errors from "./Errors.ts"
 import { ResponsesRequest } from "./Payload.ts"
 import { OutputItem, OutputText, ResponseObject } from "./Resource.ts"
@@ -73,20 +74,6 @@ export const Deleted = Schema.Struct({
   deleted: Schema.Literal(true)
 }).annotations({ identifier: "ResponseDeleted" })
 
-type Spec = { responses?: Record<string, { content?: Record<string, unknown> }> }
-
-// The generator keeps one media type per status.
-const streamed = (operation: Spec): Spec => {
-  const ok = operation.responses?.["200"]
-  if (ok !== undefined) {
-    ok.content = {
-      ...ok.content,
-      "text/event-stream": { schema: { $ref: "#/components/schemas/ResponseStreamEvent" } }
-    }
-  }
-  return operation
-}
-
 const id = HttpApiSchema.param("id", Schema.String)
 
 export class ResponsesApi extends HttpApiGroup.make("responses")
@@ -103,7 +90,7 @@ export class ResponsesApi extends HttpApiGroup.make("responses")
       .addError(Errors.withStatus(503))
       .addError(Errors.withStatus(504))
       .annotate(OpenApi.Summary, "Answers an input, whole or as a stream of events")
-      .annotate(OpenApi.Transform, streamed)
+      .annotate(OpenApi.Transform, streamed("ResponseStreamEvent"))
   )
   .add(
     HttpApiEndpoint.get("response")`/v1/responses/${id}`

@@ -6,7 +6,7 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Either, Layer, Schema } from "effect"
-import { Chat, type ChatRun } from "../../Chat.ts"
+import { Chat } from "../../Chat.ts"
 import { GatewayConfig } from "../../Config.ts"
 import type { ChatError } from "../../domain/ChatError.ts"
 import * as Answer from "../Answer.ts"
@@ -38,11 +38,6 @@ const read = (limit: number, strict: boolean) =>
   })
 
 const newId = (prefix: string) => `${prefix}_${randomBytes(24).toString("hex")}`
-
-const runHeaders = (run: ChatRun) => ({
-  "x-lingma-instance": run.servedBy,
-  ...(run.emulated ? { "x-lingma-emulated": "true" } : {})
-})
 
 const answered = <R>(effect: Effect.Effect<HttpServerResponse.HttpServerResponse, Errors.Failure | ChatError, R>) =>
   Effect.catchAll(effect, (error) => Effect.succeed(Errors.respond(error)))
@@ -88,7 +83,7 @@ const handlers = HttpApiBuilder.group(
         const events = Events.make(options)
         const stream = yield* answer.stream({
           open,
-          headers: runHeaders,
+          headers: Answer.headersOf,
           encode: events.encode,
           failure: (error) => events.fail(Errors.inResponse(error))
         })
@@ -96,7 +91,7 @@ const handlers = HttpApiBuilder.group(
       }
       const { fold, millis, run } = yield* answer.whole(open, (run) => Events.whole(options, run))
       return HttpServerResponse.unsafeJson(fold.result(), {
-        headers: { ...runHeaders(run), ...ignored, "openai-processing-ms": String(Math.round(millis)) }
+        headers: { ...Answer.headersOf(run), ...ignored, "openai-processing-ms": String(Math.round(millis)) }
       })
     })
 
