@@ -89,10 +89,17 @@ const mayRetry = (error: ChatError, mode: AskMode): boolean => {
   }
 }
 
+/** A field may be a word of the client's. */
+const longestField = 500
+
 const logFailure = (error: ChatError, how: string) =>
   Effect.suspend(() => {
     const { _tag, ...fields } = error
-    const reason = Object.fromEntries(Object.entries(fields).filter(([, value]) => typeof value !== "object"))
+    const reason = Object.fromEntries(
+      Object.entries(fields).flatMap(([name, value]) =>
+        typeof value === "object" ? [] : [[name, typeof value === "string" ? value.slice(0, longestField) : value]]
+      )
+    )
     return Effect.annotateLogs(Effect.logWarning(how), { error: _tag, ...reason })
   })
 

@@ -19,11 +19,31 @@ const nonBlocking = (): number | undefined => {
   }
 }
 
+const lost = (dropped: number) => `${JSON.stringify({ message: "log lines dropped", logLevel: "WARN", dropped })}\n`
+
+/** What Node may keep for a socket's reader; it would keep everything. */
+const mostKept = 1024 * 1024
+
+/** To a file, a terminal or a socket, by Node's own means. */
+const buffered = (): LogOutput => {
+  let dropped = 0
+  return {
+    write: (line) => {
+      if (process.stdout.writableLength > mostKept) {
+        dropped++
+        return
+      }
+      if (dropped > 0) process.stdout.write(lost(dropped))
+      dropped = 0
+      process.stdout.write(line)
+    },
+    close: () => {}
+  }
+}
+
 export const make = (): LogOutput => {
   const fd = nonBlocking()
-  if (fd === undefined) {
-    return { write: (line) => void process.stdout.write(line), close: () => {} }
-  }
+  if (fd === undefined) return buffered()
   /** The rest of a line of which a part is out already. */
   let rest: Buffer = Buffer.alloc(0)
   let dropped = 0
@@ -45,7 +65,7 @@ export const make = (): LogOutput => {
         return
       }
       if (dropped > 0) {
-        const told = Buffer.from(`${JSON.stringify({ message: "log lines dropped", logLevel: "WARN", dropped })}\n`)
+        const told = Buffer.from(lost(dropped))
         dropped = 0
         if (!push(told)) {
           dropped++

@@ -14,12 +14,16 @@ const levels: Record<Settings["logLevel"], LogLevel.LogLevel> = {
   off: LogLevel.None
 }
 
+/** Those that JSON leaves as they are. */
+const odd = /[\u007f-\u009f\u2028\u2029]/g
+const escape = (sign: string) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`
+
 /** One object per line, control characters escaped. */
 const toJson = Logger.make<unknown, string>((options) => {
   const line = Logger.structuredLogger.log(options)
   const span = Context.getOption(FiberRefs.getOrDefault(options.context, FiberRef.currentContext), Tracer.ParentSpan)
   const trace = span._tag === "Some" ? { trace_id: span.value.traceId, span_id: span.value.spanId } : {}
-  return `${JSON.stringify({ ...line, ...trace })}\n`
+  return `${JSON.stringify({ ...line, ...trace }).replace(odd, escape)}\n`
 })
 
 const Json = Logger.replaceScoped(

@@ -11,7 +11,7 @@ import * as OtlpTracer from "@effect/opentelemetry/OtlpTracer"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
-import { Clock, Duration, Effect, Layer, Option, Redacted, Tracer } from "effect"
+import { Clock, Duration, Effect, Layer, Logger, Option, Redacted, Tracer } from "effect"
 import { GatewayConfig, type Settings } from "./Config.ts"
 import * as Metrics from "./Metrics.ts"
 import { version } from "./Version.ts"
@@ -115,7 +115,9 @@ const layerOf = (settings: Settings) => {
   const Client = Layer.effect(HttpClient.HttpClient, patient(settings.otelTimeout)).pipe(
     Layer.provide(FetchHttpClient.layer)
   )
-  return Layer.merge(Traces, Measures).pipe(Layer.provide(Serialization), Layer.provide(Client))
+  // Lines of the log name their span; as events of it they would bring along what clients sent.
+  const LogOnly = Logger.remove(Logger.tracerLogger)
+  return Layer.mergeAll(Traces, Measures, LogOnly).pipe(Layer.provide(Serialization), Layer.provide(Client))
 }
 
 /** Spans and metrics to an OTLP collector; empty unless an endpoint is set. */

@@ -51,6 +51,33 @@ describe("GatewayConfig", () => {
     })
   )
 
+  it.effect("refuses wrong values of the standard OTEL_* names, too", () =>
+    Effect.gen(function* () {
+      const wrong = {
+        OTEL_EXPORTER_OTLP_ENDPOINT: "zebra",
+        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "ftp://zebra",
+        OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: "zebra:4318",
+        OTEL_EXPORTER_OTLP_HEADERS: "zebra",
+        OTEL_EXPORTER_OTLP_PROTOCOL: "zebra",
+        OTEL_EXPORTER_OTLP_TIMEOUT: "zebra",
+        OTEL_RESOURCE_ATTRIBUTES: "zebra",
+        OTEL_SDK_DISABLED: "zebra",
+        OTEL_TRACES_EXPORTER: "zebra",
+        OTEL_METRICS_EXPORTER: "zebra",
+        OTEL_TRACES_SAMPLER: "zebra",
+        OTEL_TRACES_SAMPLER_ARG: "7",
+        OTEL_BSP_SCHEDULE_DELAY: "-7",
+        OTEL_METRIC_EXPORT_INTERVAL: "0",
+        OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: "zebra"
+      }
+      for (const [name, value] of Object.entries(wrong)) {
+        const text = yield* refused({ [name]: value })
+        assert.match(text, new RegExp(`^${name} must `), name)
+        assert.notInclude(text, "zebra")
+      }
+    })
+  )
+
   it.effect("tells all that is wrong at once", () =>
     Effect.gen(function* () {
       const text = yield* refused({ GATEWAY_PORT: "x", GATEWAY_MAX_IN_FLIGHT: "0" })

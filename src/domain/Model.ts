@@ -47,9 +47,11 @@ const LONGEST = 128
 
 const fold = (text: string) => text.trim().toLowerCase()
 
-/** A name as it may be shown: never longer than a model's name can be. */
-export const cut = (name: string): string =>
-  name.length <= LONGEST ? name : `${name.slice(0, LONGEST).replace(/[\uD800-\uDBFF]$/, "")}…`
+/** A name as it may be shown: never longer than a model's name can be, and without control characters. */
+export const cut = (name: string): string => {
+  const short = name.length <= LONGEST ? name : `${name.slice(0, LONGEST).replace(/[\uD800-\uDBFF]$/, "")}…`
+  return short.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, "\uFFFD")
+}
 
 // The same display name occurs in several scenes with another key: chat wins, then assistant.
 const place = ({ scene }: Model) => (scene === "chat" ? 0 : scene === "assistant" ? 1 : 2)

@@ -180,6 +180,7 @@ describe("Model.resolve", () => {
     assert.deepStrictEqual(nearTo(long), [])
     assert.strictEqual(Model.cut(long), `${"x".repeat(127)}…`)
     assert.strictEqual(Model.cut("short"), "short")
+    assert.strictEqual(Model.cut("a\n\u001b\u2028b"), "a\uFFFD\uFFFD\uFFFDb")
   })
 })
 

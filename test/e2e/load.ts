@@ -18,8 +18,10 @@ export interface Outcome {
 export interface Ask {
   readonly prompt: string
   readonly stream?: boolean
-  /** Leaves after so many milliseconds. */
-  readonly leaveAfter?: number
+  /** Leaves after so many milliseconds, or with the first piece of the answer. */
+  readonly leaveAfter?: number | "first"
+  /** Further fields of the body. */
+  readonly more?: Readonly<Record<string, unknown>>
 }
 
 const agents = new Map<string, Http.Agent>()
@@ -36,7 +38,7 @@ const endOf = (stream: boolean, status: number, body: string, complete: boolean)
   return complete && body.endsWith("data: [DONE]\n\n") ? "whole" : "cut"
 }
 
-export const ask = (program: Program, { leaveAfter, prompt, stream = true }: Ask): Promise<Outcome> =>
+export const ask = (program: Program, { leaveAfter, more, prompt, stream = true }: Ask): Promise<Outcome> =>
   new Promise((resolve) => {
     const { hostname, port } = new URL(program.base)
     let status = 0
@@ -55,24 +57,23 @@ export const ask = (program: Program, { leaveAfter, prompt, stream = true }: Ask
       method: "POST",
       headers: { "content-type": "application/json" }
     })
-    const timer =
-      leaveAfter === undefined
-        ? undefined
-        : setTimeout(() => {
-            request.destroy()
-            done("left")
-          }, leaveAfter)
+    const leave = () => {
+      request.destroy()
+      done("left")
+    }
+    const timer = typeof leaveAfter === "number" ? setTimeout(leave, leaveAfter) : undefined
     request.on("error", () => done("cut"))
     request.on("response", (response) => {
       status = response.statusCode ?? 0
       instance = String(response.headers["x-lingma-instance"] ?? "")
       response.setEncoding("utf8").on("data", (part: string) => {
         body += part
+        if (leaveAfter === "first" && status === 200) leave()
       })
       response.on("error", () => {})
       response.on("close", () => done(endOf(stream, status, body, response.complete)))
     })
-    request.end(JSON.stringify({ model: "auto", stream, messages: [{ role: "user", content: prompt }] }))
+    request.end(JSON.stringify({ model: "auto", stream, messages: [{ role: "user", content: prompt }], ...more }))
   })
 
 /** Keeps `parallel` chats running until `next` has no more to ask. */

@@ -114,7 +114,10 @@ export const start = (env: Record<string, string> = {}, options: { readonly read
       ...(emulated.length === 0 ? {} : { LINGMA_CHILD_ENV: emulated.join(",") }),
       ...env
     })
-    const base = yield* eventually(() => announced(program.stdout()), `a base URL; ${program.stderr()}`)
+    const base = yield* eventually(
+      () => announced(program.stdout()) ?? /base URL +(http:\S+)\/v1/.exec(program.stderr())?.[1],
+      `a base URL; ${program.stderr()}`
+    )
     if (options.ready !== false)
       yield* eventually(() => program.stdout().includes('"state":"ready"') || undefined, "ready")
     return { ...program, base } satisfies Program
