@@ -3,9 +3,11 @@
  *
  * `--repetitions N`, `--only SCENARIO` (repeatable), `--url NAME=http://…` for a server that already runs, with
  * `--pid NAME=PID` for its CPU time, `--profile DIR` for CPU profiles. Only a run without any of these three is kept.
+ * `--tracing`: a gateway without traces beside one that sends them to a collector which takes all; kept, too.
  */
 import { resolve } from "node:path"
 import { parseArgs } from "node:util"
+import { collector } from "./collector.ts"
 import { warmUp } from "./load.ts"
 import { startFloor, startGateway, stopAll, type Target } from "./processes.ts"
 import * as Report from "./report.ts"
@@ -23,7 +25,8 @@ const { values } = parseArgs({
     only: { type: "string", multiple: true, default: [] },
     url: { type: "string", multiple: true, default: [] },
     pid: { type: "string", multiple: true, default: [] },
-    profile: { type: "string" }
+    profile: { type: "string" },
+    tracing: { type: "boolean", default: false }
   }
 })
 const repetitions = Number(values.repetitions)
@@ -40,8 +43,15 @@ if (!(Number.isInteger(repetitions) && repetitions > 0) || chosen.length === 0) 
 const profile = values.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${resolve(values.profile)}`]
 
 const servers: ReadonlyMap<string, () => Promise<Target>> = new Map([
-  ["floor", startFloor],
-  ["gateway", () => startGateway(profile)],
+  ...(values.tracing
+    ? ([
+        ["untraced", () => startGateway(profile)],
+        ["traced", async () => startGateway(profile, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: await collector() })]
+      ] as const)
+    : ([
+        ["floor", startFloor],
+        ["gateway", () => startGateway(profile)]
+      ] as const)),
   ...pairs(values.url).map(([name, url]) => {
     const pid = pids.get(name)
     const target: Target = { name, base: new URL(url), pid: pid === undefined ? undefined : Number(pid) }

@@ -52,14 +52,18 @@ export const startFloor = async (): Promise<Target> => {
   return { name: "floor", base: new URL(found), pid }
 }
 
-/** The gateway, which starts its emulator itself; `flags` are for Node. */
-export const startGateway = async (flags: ReadonlyArray<string> = []): Promise<Target> => {
+/** The gateway, which starts its emulator itself; `flags` are for Node, `more` are settings. */
+export const startGateway = async (
+  flags: ReadonlyArray<string> = [],
+  more: Readonly<Record<string, string>> = {}
+): Promise<Target> => {
   const env = {
     GATEWAY_PORT: "0",
     GATEWAY_MAX_IN_FLIGHT: "4096",
     GATEWAY_DRAIN_TIMEOUT_SEC: "1",
     LINGMA_BIN: emulator,
-    LOG_LEVEL: "error"
+    LOG_LEVEL: "error",
+    ...more
   }
   const { found, pid } = await start([...flags, path("../bin/lingma-gateway.js"), "start"], env, announced, directory())
   const base = new URL(found)
