@@ -2,7 +2,7 @@
  * Coding agents as their users run them: found where they are installed, with a home and a project of their own.
  */
 import { spawn } from "node:child_process"
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -20,24 +20,55 @@ export const find = (command: string): string | undefined =>
 export interface Desk {
   readonly home: string
   readonly work: string
+  readonly tmp: string
 }
 
-/** Gone with the scope. */
+/** What an agent left running: known by its home, also where it made itself a daemon. */
+const left = ({ home }: Desk): ReadonlyArray<number> => {
+  const isOurs = (pid: number) => {
+    try {
+      return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").includes(`HOME=${home}`)
+    } catch {
+      return false
+    }
+  }
+  return existsSync("/proc")
+    ? readdirSync("/proc")
+        .filter((name) => /^\d+$/.test(name))
+        .map(Number)
+        .filter(isOurs)
+    : []
+}
+
+const kill = (pid: number) => {
+  try {
+    process.kill(pid, "SIGKILL")
+  } catch {
+    // gone
+  }
+}
+
+/** Gone with the scope, and with it whatever still runs there. */
 export const desk = Effect.map(
   Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(tmpdir(), "lingma-agent-"))),
-    (dir) => Effect.sync(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }))
+    Effect.sync((): Desk & { readonly dir: string } => {
+      const dir = mkdtempSync(join(tmpdir(), "lingma-agent-"))
+      const [home, work, tmp] = [join(dir, "home"), join(dir, "work"), join(dir, "tmp")]
+      for (const place of [home, work, tmp]) mkdirSync(place)
+      return { dir, home, work, tmp }
+    }),
+    ({ dir, ...desk }) =>
+      Effect.sync(() => {
+        left(desk).forEach(kill)
+        rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
+      })
   ),
-  (dir): Desk => {
-    const [home, work] = [join(dir, "home"), join(dir, "work")]
-    for (const place of [home, work]) mkdirSync(place)
-    return { home, work }
-  }
+  ({ dir: _, ...desk }): Desk => desk
 )
 
 /** Runs to its end; all it started goes with it. */
 export const run = (
-  { home, work }: Desk,
+  { home, tmp, work }: Desk,
   command: string,
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string>>
@@ -45,7 +76,7 @@ export const run = (
   Effect.async<{ readonly code: number | null; readonly out: string }>((resume) => {
     const child = spawn(command, args, {
       cwd: work,
-      env: { PATH: process.env["PATH"], HOME: home, ...env },
+      env: { PATH: process.env["PATH"], HOME: home, TMPDIR: tmp, ...env },
       stdio: ["ignore", "pipe", "pipe"],
       detached: true
     })
@@ -55,9 +86,12 @@ export const run = (
         out += text
       })
     }
+    const killAll = () => child.pid !== undefined && kill(-child.pid)
     child.on("error", (error) => resume(Effect.die(error)))
+    // What it left in its group would hold the pipes open.
+    child.on("exit", killAll)
     child.on("close", (code) => resume(Effect.succeed({ code, out })))
-    return Effect.sync(() => child.pid !== undefined && process.kill(-child.pid, "SIGKILL"))
+    return Effect.sync(killAll)
   }).pipe(Effect.timeout("60 seconds"))
 
 /** What the emulator answers next, turn by turn. */

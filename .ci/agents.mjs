@@ -1,0 +1,52 @@
+/**
+ * Installs the coding agents that the end-to-end tests drive, in CI only: three packages of some 900 MB. Without them those tests
+ * say that they were not run.
+ */
+import { spawnSync } from "node:child_process"
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs"
+import { delimiter, join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const packages = {
+  codex: "@openai/codex@0.169.0",
+  claude: "@anthropic-ai/claude-code@2.1.332",
+  pi: "@mariozechner/pi-coding-agent@0.73.1"
+}
+const MINUTES = 4
+
+const cache = fileURLToPath(new URL("../node_modules/.cache", import.meta.url))
+const place = join(cache, "agents")
+const part = join(cache, "agents.part")
+
+/** Where test/e2e/agents.ts looks. */
+const places = [...(process.env.PATH ?? "").split(delimiter), join(place, "node_modules", ".bin")]
+const missing = Object.keys(packages).filter((command) => !places.some((dir) => existsSync(join(dir, command))))
+
+/** Why not, when it did not come to be; half an installation never gets to where it is looked for. */
+const install = () => {
+  rmSync(part, { recursive: true, force: true })
+  mkdirSync(part, { recursive: true })
+  const options = "--no-audit --no-fund --no-save --prefer-offline --loglevel=error"
+  const patience = "--fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-timeout=30000"
+  const args = ["install", "--prefix", part, ...`${options} ${patience}`.split(" "), ...Object.values(packages)]
+  const { error, signal, status, stderr } = spawnSync("npm", args, {
+    stdio: ["ignore", "ignore", "pipe"],
+    encoding: "utf8",
+    timeout: MINUTES * 60_000,
+    killSignal: "SIGKILL"
+  })
+  if (status === 0) {
+    rmSync(place, { recursive: true, force: true })
+    renameSync(part, place)
+    return undefined
+  }
+  rmSync(part, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+  if (signal !== null) return `not done in ${MINUTES} minutes`
+  return error?.code ?? /npm (?:error|ERR!) code (\w+)/.exec(stderr)?.[1] ?? `npm ended with ${status}`
+}
+
+if (![undefined, "", "0", "false"].includes(process.env.CI) && missing.length > 0) {
+  process.stdout.write(`installing ${missing.join(", ")} for the end-to-end tests\n`)
+  const reason = install()
+  if (reason !== undefined) process.stdout.write(`no agents from the registry (${reason}); their tests are left out\n`)
+}

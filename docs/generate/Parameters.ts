@@ -1,0 +1,57 @@
+/**
+ * `docs/parameters.md`: what becomes of each request field, from the tables that the gateway itself goes by.
+ */
+import { dialect as messages } from "../../src/http/anthropic/Fields.ts"
+import { type Dialect, type FieldClass, type FieldRule, IGNORED_PARAMS } from "../../src/http/Capabilities.ts"
+import { dialect as chat } from "../../src/http/openai/Fields.ts"
+import { dialect as responses } from "../../src/http/responses/Fields.ts"
+
+type Row = ReadonlyArray<string>
+
+/** A Markdown table with its columns aligned. */
+const table = (head: Row, rows: ReadonlyArray<Row>): string => {
+  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0)))
+  const line = (cells: Row) => `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`
+  return [head, widths.map((width) => "-".repeat(width)), ...rows].map(line).join("\n")
+}
+
+const classes: ReadonlyArray<FieldClass> = ["honoured", "emulated", "ignored", "refused"]
+
+const escaped = (text = "") => text.replaceAll("|", "\\|")
+
+const rowOf = ([name, rule]: readonly [string, FieldRule]): Row => [
+  `\`${name}\``,
+  rule.class,
+  escaped(rule.refused),
+  escaped(rule.note)
+]
+
+const section = ({ fields, limits, path }: Dialect): string => {
+  const byClass = classes.flatMap((name) => Object.entries(fields).filter(([, rule]) => rule.class === name))
+  const most = Object.entries(limits).map(([what, n]) => `\`${what}\` ${n}`)
+  return [
+    `## POST ${path}`,
+    table(["field", "class", "refused values", "note"], byClass.map(rowOf)),
+    ...(most.length === 0 ? [] : [`In one request at most: ${most.join(", ")}.`])
+  ].join("\n\n")
+}
+
+const opening = `# Parameters
+
+Made by \`npm run docs\` from \`src/http/*/Fields.ts\`, which is also what \`GET /v1/capabilities\` tells.
+
+${table(
+  ["class", "what becomes of the field"],
+  [
+    ["honoured", "does what it says"],
+    ["emulated", "does what it says, by the gateway's own means: Lingma answers in text only"],
+    ["ignored", "taken, without effect"],
+    ["refused", "400, since ignoring it would give a wrong answer"]
+  ]
+)}
+
+Ignored fields, and those that no table has, are named in the header \`${IGNORED_PARAMS}\` of the answer; with \`GATEWAY_STRICT_PARAMS=true\`
+they are a 400. \`null\` is as if the field were not there. "Refused values" are a 400 although the field is not.`
+
+export const render = (dialects: ReadonlyArray<Dialect> = [chat, responses, messages]): string =>
+  `${[opening, ...dialects.map(section)].join("\n\n")}\n`
