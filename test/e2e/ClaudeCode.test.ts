@@ -15,9 +15,7 @@ const KEY = "sk-claude-code-000000"
 /** As in docs/clients.md, without second tries. No model is named: its own names lead to the default one. */
 const run = (program: Program, desk: Agents.Desk, args: ReadonlyArray<string>, key = KEY) =>
   Agents.run(desk, claude ?? "claude", ["-p", ...args], {
-    ANTHROPIC_BASE_URL: program.base,
-    ANTHROPIC_AUTH_TOKEN: key,
-    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+    ...Agents.exported("Claude Code", program.base, key),
     CLAUDE_CODE_MAX_RETRIES: "0",
     DISABLE_AUTOUPDATER: "1"
   })
@@ -50,7 +48,7 @@ if (claude === undefined) {
           assert.notInclude(prompt, "I wonder.")
           yield* settled(program)
         }),
-      90_000
+      120_000
     )
 
     it.scoped(
@@ -76,7 +74,7 @@ if (claude === undefined) {
           assert.include(prompt, "I write it.")
           yield* settled(program)
         }),
-      90_000
+      120_000
     )
 
     it.scoped(
@@ -92,7 +90,7 @@ if (claude === undefined) {
           yield* Agents.script(program)
           yield* settled(program)
         }),
-      90_000
+      120_000
     )
 
     it.scoped(
@@ -108,7 +106,7 @@ if (claude === undefined) {
           const right = yield* run(program, desk, ["Reply with pong"])
           assert.deepStrictEqual([right.code, right.out.trim()], [0, "pong"])
         }),
-      90_000
+      120_000
     )
   })
 }

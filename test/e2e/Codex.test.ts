@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
@@ -8,38 +8,28 @@ import { control, lingmas, type Program, settled, start } from "./support.ts"
 /** `npm install --prefix node_modules/.cache/agents @openai/codex@0.169.0` puts it where it is found. */
 const codex = Agents.find("codex")
 
-/** As in docs/clients.md, without second tries. */
+/** As in docs/clients.md, without second tries and other networks. */
 const config = (base: string) => `
-model = "auto"
-model_provider = "gw"
 check_for_update_on_startup = false
-web_search = "disabled"
+${Agents.documented("Codex", "toml", base)}
+request_max_retries = 0
+stream_max_retries = 0
 [analytics]
 enabled = false
 [features]
 plugins = false
 apps = false
-[model_providers.gw]
-name = "gw"
-base_url = "${base}/v1"
-env_key = "GW_API_KEY"
-wire_api = "responses"
-request_max_retries = 0
-stream_max_retries = 0
 `
 
 const desk = (program: Program) =>
   Effect.tap(Agents.desk, ({ home }) =>
-    Effect.sync(() => {
-      mkdirSync(join(home, ".codex"))
-      writeFileSync(join(home, ".codex", "config.toml"), config(program.base))
-    })
+    Effect.sync(() => Agents.put(join(home, ".codex", "config.toml"), config(program.base)))
   )
 
 const run = (desk: Agents.Desk, args: ReadonlyArray<string>, key = "any-key") =>
   Agents.run(desk, codex ?? "codex", ["exec", ...args], {
     CODEX_HOME: join(desk.home, ".codex"),
-    GW_API_KEY: key
+    ...Agents.exported("Codex", "", key)
   })
 
 const free = ["--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
@@ -73,7 +63,7 @@ if (codex === undefined) {
           for (const text of ["Reply with pong", "pong 🏓, says the gateway", "And again"]) assert.include(prompt, text)
           yield* settled(program)
         }),
-      60_000
+      120_000
     )
 
     it.scoped(
@@ -96,7 +86,7 @@ if (codex === undefined) {
           for (const text of ["I write it.", "<tool_response", "written"]) assert.include(prompt, text)
           yield* settled(program)
         }),
-      60_000
+      120_000
     )
 
     it.scoped(
@@ -118,7 +108,7 @@ if (codex === undefined) {
           assert.include(prompt, "invalid agent id nobody")
           yield* settled(program)
         }),
-      60_000
+      120_000
     )
 
     it.scoped(
@@ -139,7 +129,7 @@ if (codex === undefined) {
           assert.include(out, "upstream lingma error")
           yield* settled(program)
         }),
-      60_000
+      120_000
     )
   })
 
@@ -158,7 +148,7 @@ if (codex === undefined) {
           assert.include(wrong.out, "401")
           assert.include(wrong.out, "Incorrect API key provided.")
         }),
-      60_000
+      120_000
     )
   })
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
@@ -9,29 +9,34 @@ import { type Program, settled, start } from "./support.ts"
 /** `npm install --prefix node_modules/.cache/agents @mariozechner/pi-coding-agent@0.73.1` puts it where it is found. */
 const pi = Agents.find("pi")
 
-const provider = { apiKey: "GW_KEY", models: [{ id: "auto" }] }
-
-/** As in docs/clients.md. Anthropic's clients add `/v1` by themselves. */
-const models = (base: string) => ({
-  providers: {
-    gw: { ...provider, baseUrl: `${base}/v1`, api: "openai-completions" },
-    messages: { ...provider, baseUrl: base, api: "anthropic-messages" }
+/** As in docs/clients.md, over each dialect. */
+const models = (base: string) => {
+  const { providers } = JSON.parse(Agents.documented("pi", "json", base)) as {
+    readonly providers: { readonly lingma: Readonly<Record<string, unknown>> }
   }
-})
+  const { lingma } = providers
+  return {
+    providers: {
+      lingma,
+      responses: { ...lingma, api: "openai-responses" },
+      messages: { ...lingma, api: "anthropic-messages", baseUrl: base }
+    }
+  }
+}
 
 const desk = (program: Program) =>
-  Effect.map(Agents.desk, (desk) => {
-    mkdirSync(join(desk.home, ".pi", "agent"), { recursive: true })
-    writeFileSync(join(desk.home, ".pi", "agent", "models.json"), JSON.stringify(models(program.base)))
-    writeFileSync(join(desk.work, "note.txt"), "one\ntwo\n")
-    return desk
-  })
+  Effect.tap(Agents.desk, ({ home, work }) =>
+    Effect.sync(() => {
+      Agents.put(join(home, ".pi", "agent", "models.json"), JSON.stringify(models(program.base)))
+      Agents.put(join(work, "note.txt"), "one\ntwo\n")
+    })
+  )
 
 type Provider = keyof ReturnType<typeof models>["providers"]
 
 const run = (desk: Agents.Desk, by: Provider, args: ReadonlyArray<string>, key = "any-key") =>
   Agents.run(desk, pi ?? "pi", ["--provider", by, "--model", "auto", ...args], {
-    GW_KEY: key,
+    ...Agents.exported("pi", "", key),
     PI_OFFLINE: "1",
     PI_TELEMETRY: "0"
   })
@@ -48,7 +53,7 @@ if (pi === undefined) {
   })
 } else {
   layer(Layer.scoped(Gateway, start()), options)(`pi (${pi})`, (it) => {
-    for (const by of ["gw", "messages"] as const)
+    for (const by of ["lingma", "responses", "messages"] as const)
       it.scoped(
         `reads a file, edits it, and is told what came of each (${by})`,
         () =>
@@ -86,14 +91,14 @@ if (pi === undefined) {
       () =>
         Effect.gen(function* () {
           const place = yield* desk(yield* Gateway)
-          const { code, out } = yield* run(place, "gw", ["-p", "Hello"], "sk-wrong")
+          const { code, out } = yield* run(place, "lingma", ["-p", "Hello"], "sk-wrong")
           assert.notStrictEqual(code, 0)
           assert.include(out, "Incorrect API key provided.")
           const other = yield* run(place, "messages", ["-p", "Hello"], "sk-wrong")
           assert.notStrictEqual(other.code, 0)
           assert.include(other.out, "invalid x-api-key")
         }),
-      60_000
+      120_000
     )
   })
 }

@@ -2,20 +2,39 @@
  * Coding agents as their users run them: found where they are installed, with a home and a project of their own.
  */
 import { spawn } from "node:child_process"
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { delimiter, join } from "node:path"
+import { delimiter, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect } from "effect"
 import { control, lingmas, type Program } from "./support.ts"
 
-const cached = fileURLToPath(new URL("../../node_modules/.cache/agents/node_modules/.bin", import.meta.url))
+export const cached = fileURLToPath(new URL("../../node_modules/.cache/agents/node_modules/.bin", import.meta.url))
+
+const everywhere = [...(process.env["PATH"] ?? "").split(delimiter), cached]
 
 /** On the PATH, or where `npm install --prefix node_modules/.cache/agents PACKAGE` puts it. */
-export const find = (command: string): string | undefined =>
-  [...(process.env["PATH"] ?? "").split(delimiter), cached]
-    .map((dir) => join(dir, command))
-    .find((file) => existsSync(file))
+export const find = (command: string, places: ReadonlyArray<string> = everywhere): string | undefined =>
+  places.map((dir) => join(dir, command)).find((file) => existsSync(file))
+
+const guide = readFileSync(new URL("../../docs/clients.md", import.meta.url), "utf8")
+
+/** The first block of a language under a heading of docs/clients.md, for this gateway and this key. */
+export const documented = (heading: string, language: string, base: string, key = "any-key"): string => {
+  const section = guide.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ?? ""
+  const block = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, "ms").exec(section)?.[1]
+  if (block === undefined) throw new Error(`docs/clients.md has no ${language} under "${heading}"`)
+  return block.replaceAll("http://127.0.0.1:8370", base).replaceAll("any-key", key)
+}
+
+/** What the `export` lines under a heading of docs/clients.md set. */
+export const exported = (heading: string, base: string, key = "any-key"): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    documented(heading, "sh", base, key)
+      .split("\n")
+      .filter((line) => line.startsWith("export "))
+      .flatMap((line) => [...line.matchAll(/\b(\w+)=(\S+)/g)].map(([, name, value]) => [name, value]))
+  )
 
 export interface Desk {
   readonly home: string
@@ -46,6 +65,12 @@ const kill = (pid: number) => {
   } catch {
     // gone
   }
+}
+
+/** A file of a desk, with the directories above it. */
+export const put = (file: string, text: string): void => {
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, text)
 }
 
 /** Gone with the scope, and with it whatever still runs there. */
@@ -92,7 +117,7 @@ export const run = (
     child.on("exit", killAll)
     child.on("close", (code) => resume(Effect.succeed({ code, out })))
     return Effect.sync(killAll)
-  }).pipe(Effect.timeout("60 seconds"))
+  }).pipe(Effect.timeout("90 seconds"))
 
 /** What the emulator answers next, turn by turn. */
 export const script = (program: Program, ...texts: ReadonlyArray<string>) =>
