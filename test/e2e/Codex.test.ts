@@ -67,6 +67,27 @@ if (codex === undefined) {
     )
 
     it.scoped(
+      "runs by the one command of the README",
+      () =>
+        Effect.gen(function* () {
+          const program = yield* Gateway
+          const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8")
+          const [, options = ""] = /^LINGMA_API_KEY=any-key codex (-c .*?)^```/ms.exec(readme) ?? []
+          const line = `${codex} exec --skip-git-repo-check ${options.trim()} "Reply with pong"`
+          yield* Agents.script(program, "pong by one command")
+          const { code, out } = yield* Agents.run(
+            yield* Agents.desk,
+            "/bin/sh",
+            ["-c", line.replace("http://127.0.0.1:8370", program.base)],
+            Agents.exported("Codex", "")
+          )
+          assert.strictEqual(code, 0, out)
+          assert.include(out, "pong by one command")
+        }),
+      120_000
+    )
+
+    it.scoped(
       "writes a file by its own tool, and is told what came of it",
       () =>
         Effect.gen(function* () {
