@@ -6,7 +6,7 @@
 import type { Server } from "node:http"
 import { Context, Deferred, type Duration, Effect, Layer, type Scope } from "effect"
 import * as Scoped from "../Scoped.ts"
-import * as Connections from "./Connections.ts"
+import { Connections } from "./Connections.ts"
 import { NodeServer } from "./NodeServer.ts"
 
 /** How long forced work may take to say its last words. */
@@ -63,7 +63,7 @@ export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
           Effect.sync(() => node.closeIdleConnections()).pipe(
             Effect.zipRight(Effect.sleep("20 millis")),
             // A first request that was on its way has come by now.
-            Effect.zipRight(Effect.sync(() => Connections.closeUnused(node))),
+            Effect.zipRight(Effect.sync(() => node instanceof Connections && node.closeUnused())),
             Effect.forever
           )
         )

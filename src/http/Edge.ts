@@ -63,9 +63,9 @@ export const make = (options: EdgeOptions) => {
   }
 
   const gate = <E>(request: Request, app: App<E>): App<E> => {
-    if (!Gate.isHostAllowed(options, request)) return refuse(request, new CallerRefused({ reason: "host" }))
     const wrong = headOf(request)
     if (wrong !== undefined) return Effect.map(refuse(request, new Unparsed({ reason: wrong })), closing)
+    if (!Gate.isHostAllowed(options, request)) return refuse(request, new CallerRefused({ reason: "host" }))
     if (Gate.isPreflight(request) && Gate.listedOrigin(options, request) !== undefined) {
       return Effect.succeed(Gate.preflight(request))
     }

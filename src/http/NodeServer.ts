@@ -2,14 +2,14 @@
  * Node's HTTP server with limits on what a connection may cost, and with listeners that keep a peer from ending
  * the process.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http"
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
 import type * as HttpServerError from "@effect/platform/HttpServerError"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Context, Duration, Effect, Layer } from "effect"
 import { GatewayConfig } from "../Config.ts"
 import * as AccessLog from "./AccessLog.ts"
-import * as Connections from "./Connections.ts"
+import { Connections } from "./Connections.ts"
 import * as Dialects from "./Dialects.ts"
 import * as NodeRequest from "./NodeRequest.ts"
 import { Unparsed } from "./Refusal.ts"
@@ -56,7 +56,8 @@ export interface ServerOptions {
 export const make = (options: ServerOptions): Server => {
   const requestTimeout = Duration.toMillis(options.requestTimeout)
   const headersTimeout = Math.min(Duration.toMillis(options.headersTimeout), requestTimeout)
-  const server = createServer({
+  const server = new Connections({
+    maxConnections: options.maxConnections,
     maxHeaderSize: 16 * 1024,
     headersTimeout,
     requestTimeout,
@@ -102,7 +103,6 @@ export const make = (options: ServerOptions): Server => {
   server.on("newListener", (event, listener) => {
     if (event === "upgrade") process.nextTick(() => server.off("upgrade", listener))
   })
-  Connections.watch(server, options.maxConnections)
   return server
 }
 

@@ -31,7 +31,8 @@ const connect = (url: string) =>
     perMessageDeflate: false,
     maxPayload: maxBody + 4096,
     handshakeTimeout: 5000,
-    followRedirects: false
+    followRedirects: false,
+    maxFragments: 4096
   })
 
 /** Runs `use` while the socket is open; never succeeds, fails when the socket is gone or speaks out of turn. */

@@ -79,6 +79,19 @@ describe("the program", () => {
       const wrong = yield* runToEnd(["start"], { GATEWAY_PORT: "zebra" })
       assert.strictEqual(wrong.code, 78)
       assert.match(wrong.stderr, /^GATEWAY_PORT must be an integer from 0 to 65535\n$/)
+      const broken = {
+        API_KEYS: [" ", "zebra,,zebra"],
+        ADMIN_KEYS: [" "],
+        LINGMA_ACCOUNTS: ['[{"username":"zebra"', "zebra", "zebra:a,zebra:b"]
+      }
+      for (const [name, values] of Object.entries(broken)) {
+        for (const value of values) {
+          const refused = yield* runToEnd(["start"], { [name]: value })
+          assert.strictEqual(refused.code, 78, `${name}=${value}`)
+          assert.match(refused.stderr, new RegExp(`^${name} `))
+          assert.notInclude(refused.stdout + refused.stderr, "zebra")
+        }
+      }
       const open = yield* runToEnd(["start"], { GATEWAY_HOST: "0.0.0.0" })
       assert.strictEqual(open.code, 78)
       assert.strictEqual((yield* runToEnd(["start", "--nonsense"])).code, 2)
