@@ -22,6 +22,19 @@ const part = join(cache, "agents.part")
 const places = [...(process.env.PATH ?? "").split(delimiter), join(place, "node_modules", ".bin")]
 const missing = Object.keys(packages).filter((command) => !places.some((dir) => existsSync(join(dir, command))))
 
+const binary = (command) => join(part, "node_modules", ".bin", command)
+
+/** Some are binaries that not every machine can run. */
+const runs = (command) => {
+  const env = { PATH: process.env.PATH, HOME: part, TMPDIR: part }
+  return spawnSync(binary(command), ["--version"], { env, stdio: "ignore", timeout: 60_000 }).status === 0
+}
+
+const leaveOut = (command) => {
+  rmSync(binary(command))
+  process.stdout.write(`${command} does not run on this machine; its tests are left out\n`)
+}
+
 /** Why not, when it did not come to be; half an installation never gets to where it is looked for. */
 const install = () => {
   rmSync(part, { recursive: true, force: true })
@@ -36,6 +49,9 @@ const install = () => {
     killSignal: "SIGKILL"
   })
   if (status === 0) {
+    Object.keys(packages)
+      .filter((command) => !runs(command))
+      .forEach(leaveOut)
     rmSync(place, { recursive: true, force: true })
     renameSync(part, place)
     return undefined
