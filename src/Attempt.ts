@@ -17,6 +17,7 @@ import * as Reply from "./domain/Reply.ts"
 import type { Turn } from "./domain/Turn.ts"
 import type { Grammar } from "./domain/tools/ToolPrompt.ts"
 import * as Metrics from "./Metrics.ts"
+import * as Scoped from "./Scoped.ts"
 import { TokenCounter } from "./TokenCounter.ts"
 import * as Watchdog from "./Watchdog.ts"
 
@@ -91,7 +92,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     })
     const scope = yield* Effect.scope
     const own = wanted === undefined ? undefined : yield* Scope.fork(scope, ExecutionStrategy.sequential)
-    const turn = yield* Scope.extend(ask(prompt), own ?? scope)
+    const turn = yield* own === undefined ? ask(prompt) : Scoped.extend(ask(prompt), own)
     yield* turn.started
     const firstEventAt = clock.unsafeCurrentTimeNanos()
     reply.hear(turn)

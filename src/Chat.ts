@@ -1,18 +1,7 @@
 /**
  * One chat request, start to finish. Every HTTP dialect goes through here.
  */
-import {
-  Context,
-  Effect,
-  Either,
-  ExecutionStrategy,
-  Exit,
-  Layer,
-  Option,
-  Scope,
-  type Stream,
-  type Tracer
-} from "effect"
+import { Context, Effect, ExecutionStrategy, Exit, Layer, Option, Scope, type Stream, type Tracer } from "effect"
 import * as Attempt from "./Attempt.ts"
 import * as ChatSpan from "./ChatSpan.ts"
 import { GatewayConfig } from "./Config.ts"
@@ -125,14 +114,18 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
     const budget = RetryBudget.make()
 
-    /** One try on one instance. What it held is given back when it fails, and with the scope otherwise. */
+    /** One try on one instance, and how it went. */
     const tried = (request: ChatRequest, lease: Lease) =>
-      Effect.tapError(attempt.begin(request, lease.backend), (error) =>
-        Effect.sync(() => {
+      Effect.match(attempt.begin(request, lease.backend), {
+        onFailure: (error) => {
           const outcome = blame(error)
           if (outcome !== undefined) lease.settle(outcome)
-        })
-      )
+          return { lease, error }
+        },
+        onSuccess: (begun) => ({ lease, begun, error: undefined })
+      })
+    const first = (request: ChatRequest) =>
+      Effect.flatMap(Span.within("lease")(pool.lease(request.affinity)), (lease) => tried(request, lease))
 
     const modeOf = (request: ChatRequest) =>
       Model.modeOf(request.model, options, request.effort) ?? options.defaultAskMode
@@ -147,22 +140,21 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       const seen = new Set<string>()
       let retried = false
       let inner = yield* Scope.fork(scope, ExecutionStrategy.sequential)
-      let lease = yield* Span.within("lease")(Scope.extend(pool.lease(request.affinity), inner))
-      while (true) {
-        const result = yield* Effect.either(Scope.extend(tried(request, lease), inner))
-        if (Either.isRight(result)) return { ...result.right, lease }
-        const error = result.left
-        seen.add(lease.backend.id)
+      let result = yield* Scoped.extend(first(request), inner)
+      while (result.error !== undefined) {
+        const { error } = result
+        seen.add(result.lease.backend.id)
         yield* Scope.close(inner, Exit.void)
         const isAbsent = error._tag === "BackendUnavailable"
         if (!isAbsent && (retried || !mayRetry(error, modeOf(request)))) return yield* error
         inner = yield* Scope.fork(scope, ExecutionStrategy.sequential)
-        const another = yield* Scope.extend(pool.another(request.affinity, seen), inner)
+        const another = yield* Scoped.extend(pool.another(request.affinity, seen), inner)
         if (Option.isNone(another) || !(isAbsent || budget.take(now()))) return yield* error
-        lease = another.value
         retried ||= !isAbsent
         yield* logFailure(error, "chat tried again on another instance")
+        result = yield* Scoped.extend(tried(request, another.value), inner)
       }
+      return { ...result.begun, lease: result.lease }
     })
 
     const open = (request: ChatRequest) =>

@@ -90,15 +90,28 @@ export class Guard extends Context.Tag("lingma-gateway/Guard")<
       next.wake?.()
     }
 
-    const hold = Effect.suspend(() => {
+    const holding = () => {
       let outcome: "completed" | "failed" | undefined
       const slot: Slot = {
         settle: (how) => {
           outcome ??= how
         }
       }
-      return Effect.as(Scoped.onClose(Effect.sync(() => leave(outcome ?? "cancelled"))), slot)
+      return { slot, release: () => leave(outcome ?? "cancelled") }
+    }
+    const hold = Effect.suspend(() => {
+      const { release, slot } = holding()
+      return Effect.as(Scoped.onClose(Effect.sync(release)), slot)
     })
+    /** Where there is a place, and nobody before. */
+    const free = Scoped.own(
+      () => {
+        if (counts.inFlight >= maxInFlight) return undefined
+        enter()
+        return holding()
+      },
+      ({ release }) => release()
+    )
 
     const reject = (reason: Overloaded["reason"]) =>
       Effect.flatMap(Random.nextRange(0.8, 1.2), (jitter) => {
@@ -135,13 +148,17 @@ export class Guard extends Context.Tag("lingma-gateway/Guard")<
     }
 
     return Guard.of({
-      slot: Effect.uninterruptibleMask((restore) => {
-        if (counts.inFlight < maxInFlight) {
-          enter()
-          return hold
-        }
-        return waiters.size < queueMax ? queue(restore) : reject("queue_full")
-      }),
+      slot: Effect.flatMap(free, (taken) =>
+        taken === undefined
+          ? Effect.uninterruptibleMask((restore) => {
+              if (counts.inFlight < maxInFlight) {
+                enter()
+                return hold
+              }
+              return waiters.size < queueMax ? queue(restore) : reject("queue_full")
+            })
+          : Effect.succeed(taken.slot)
+      ),
       stats: Effect.sync(() => ({ maxInFlight, queued: waiters.size, ...counts }))
     })
   })

@@ -3,7 +3,7 @@
  *
  * They live in Effect's registry, so that `/metrics` and OTLP tell the same. Labels come from closed sets only.
  */
-import { Context, Effect, Layer, Metric, MetricBoundaries, MetricLabel } from "effect"
+import { Context, Effect, Layer, Metric, MetricBoundaries, MetricKey, type MetricKeyType, MetricLabel } from "effect"
 import type { AskMode, Origin } from "./domain/Chat.ts"
 
 export type ChatOutcome = "completed" | "failed" | "cancelled" | "rejected"
@@ -47,8 +47,23 @@ const seconds = MetricBoundaries.fromIterable([
 ])
 const shortSeconds = MetricBoundaries.fromIterable([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30])
 
-const total = (name: string, description: string) => Metric.counter(name, { description, incremental: true })
-const gauge = (name: string, description: string) => Metric.gauge(name, { description })
+type Key = MetricKey.MetricKey.Untyped
+type Labels = Readonly<Record<string, string>>
+
+/** The metrics of this file, each with its labels so far: a mark costs no search in the registry. */
+const variants = new WeakMap<object, { readonly key: Key; readonly byLabels: Map<string, object> }>()
+
+const registered = <K extends MetricKeyType.MetricKeyType.Untyped>(key: MetricKey.MetricKey<K>) => {
+  const metric = Metric.fromMetricKey(key)
+  variants.set(metric, { key, byLabels: new Map() })
+  return metric
+}
+
+const total = (name: string, description: string) =>
+  registered(MetricKey.counter(name, { description, incremental: true }))
+const gauge = (name: string, description: string) => registered(MetricKey.gauge(name, { description }))
+const histogram = (name: string, boundaries: MetricBoundaries.MetricBoundaries, description: string) =>
+  registered(MetricKey.histogram(name, boundaries, description))
 
 export const inFlight = gauge("gateway_in_flight", "Chats that hold a slot")
 export const queued = gauge("gateway_queued", "Chats that wait for a slot")
@@ -78,27 +93,19 @@ export const replyRetries = total(
   "Answers asked for again by what was wrong with the first"
 )
 export const modelLists = total("gateway_models_requests_total", "Requests for the list of models")
-export const queueWait = Metric.histogram(
-  "gateway_queue_wait_seconds",
-  seconds,
-  "Time from a chat's arrival to its slot"
-)
-export const firstToken = Metric.histogram(
+export const queueWait = histogram("gateway_queue_wait_seconds", seconds, "Time from a chat's arrival to its slot")
+export const firstToken = histogram(
   "gateway_first_token_seconds",
   seconds,
   "Time from a chat's arrival to its first event"
 )
-export const duration = Metric.histogram(
-  "gateway_chat_duration_seconds",
-  seconds,
-  "Time from a chat's arrival to its end"
-)
-export const tokenGap = Metric.histogram(
+export const duration = histogram("gateway_chat_duration_seconds", seconds, "Time from a chat's arrival to its end")
+export const tokenGap = histogram(
   "gateway_token_gap_seconds",
   shortSeconds,
   "Mean time between the pieces of an answer, once per chat"
 )
-export const rpcDuration = Metric.histogram(
+export const rpcDuration = histogram(
   "gateway_rpc_duration_seconds",
   seconds,
   "Calls to Lingma by method, until their reply"
@@ -120,16 +127,27 @@ export const eventLoopLag = gauge(
   "99th percentile of the event loop's delay since the last look"
 )
 
-/** Adds to a counter or a histogram, or sets a gauge, from synchronous code. */
-export const mark = <Type, In, Out>(
+const labelled = <Type, In, Out>(
   metric: Metric.Metric<Type, In, Out>,
-  value: In,
-  labels: Readonly<Record<string, string>> = {}
-): void =>
-  metric.unsafeUpdate(
-    value,
-    Object.entries(labels).map(([key, label]) => MetricLabel.make(key, label))
-  )
+  labels: Labels
+): Metric.Metric<Type, In, Out> => {
+  let name = ""
+  for (const label in labels) name += `${label}=${labels[label]}\n`
+  if (name === "") return metric
+  const known = variants.get(metric)
+  let found = known?.byLabels.get(name)
+  if (found === undefined) {
+    const tags = Object.entries(labels).map(([label, value]) => MetricLabel.make(label, value))
+    if (known === undefined) return Metric.taggedWithLabels(metric, tags)
+    found = Metric.fromMetricKey(MetricKey.taggedWithLabels(known.key, tags))
+    known.byLabels.set(name, found)
+  }
+  return found as typeof metric
+}
+
+/** Adds to a counter or a histogram, or sets a gauge, from synchronous code. */
+export const mark = <Type, In, Out>(metric: Metric.Metric<Type, In, Out>, value: In, labels: Labels = {}): void =>
+  labelled(metric, labels).unsafeUpdate(value, [])
 
 /** Models come from upstream: a list that never ends must not become series. */
 const mostModels = 100

@@ -58,8 +58,11 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
     let turn = 0
 
     const healthOf = (id: string) => health.get(id) ?? Health.well
-    const inspect = (backend: Backend) =>
-      Effect.map(backend.status, (status): Instance => {
+    const statuses = Effect.forEach(backends, (backend) =>
+      Effect.map(backend.status, (status) => ({ backend, status }))
+    ) as Effect.Effect<Arr.NonEmptyReadonlyArray<{ readonly backend: Backend; readonly status: BackendStatus }>>
+    const inspect = (seen: Effect.Effect.Success<typeof statuses>) =>
+      Arr.map(seen, ({ backend, status }): Instance => {
         const { id } = backend
         const mine = healthOf(id)
         const at = now()
@@ -75,7 +78,6 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
           backend
         }
       })
-    const snapshot = Effect.forEach(backends, inspect) as Effect.Effect<Arr.NonEmptyReadonlyArray<Instance>>
 
     /** At most all but one are out at a time. */
     const isSpare = (id: string, at: number) =>
@@ -83,55 +85,61 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
 
     const add = (id: string, n: number) => load.set(id, (load.get(id) ?? 0) + n)
 
+    const giveLease = (backend: Backend) => {
+      const { id } = backend
+      let outcome: Health.Outcome | undefined
+      add(id, 1)
+      health.set(id, Health.begun(healthOf(id), now()))
+      const lease: Lease = {
+        backend,
+        settle: (how) => {
+          outcome ??= how
+        }
+      }
+      const giveBack = () => {
+        const at = now()
+        add(id, -1)
+        const before = healthOf(id)
+        const after = Health.ended(before, outcome ?? "cancelled", at, isSpare(id, at))
+        health.set(id, after)
+        if (after.ejections > before.ejections) ejections.set(id, (ejections.get(id) ?? 0) + 1)
+      }
+      return { lease, giveBack }
+    }
+
     /** Chosen and counted in one step, so that the next pick sees it. */
-    const take = (pick: (instances: Arr.NonEmptyReadonlyArray<Instance>) => Option.Option<Instance>) =>
-      Scoped.acquire(
-        Effect.map(snapshot, (instances) =>
-          Option.map(pick(instances), ({ backend }) => {
-            const { id } = backend
-            let outcome: Health.Outcome | undefined
-            add(id, 1)
-            health.set(id, Health.begun(healthOf(id), now()))
-            const lease: Lease = {
-              backend,
-              settle: (how) => {
-                outcome ??= how
-              }
-            }
-            const giveBack = () => {
-              const at = now()
-              add(id, -1)
-              const before = healthOf(id)
-              const after = Health.ended(before, outcome ?? "cancelled", at, isSpare(id, at))
-              health.set(id, after)
-              if (after.ejections > before.ejections) ejections.set(id, (ejections.get(id) ?? 0) + 1)
-            }
-            return { lease, giveBack }
-          })
-        ),
-        (taken) => Effect.sync(() => Option.isSome(taken) && taken.value.giveBack())
-      ).pipe(Effect.map(Option.map(({ lease }) => lease)))
+    const take = (pick: (instances: Arr.NonEmptyReadonlyArray<Instance>) => Instance | undefined) =>
+      Effect.flatMap(statuses, (seen) =>
+        Scoped.own(
+          () => {
+            const picked = pick(inspect(seen))
+            return picked === undefined ? undefined : giveLease(picked.backend)
+          },
+          ({ giveBack }) => giveBack()
+        )
+      )
 
     return Pool.of({
-      snapshot,
+      snapshot: Effect.map(statuses, inspect),
       lease: (key) =>
-        Effect.map(
-          take((instances) => Option.some(Routing.pick(instances, { key, turn: turn++ }))),
-          Option.getOrThrow // a pick among some is always some
+        Effect.flatMap(
+          take((instances) => Routing.pick(instances, { key, turn: turn++ })),
+          (taken) =>
+            taken === undefined ? Effect.dieMessage("a pick among some is none") : Effect.succeed(taken.lease)
         ),
       another: (key, tried) =>
-        take((instances) => {
-          const untried = instances.filter(({ id }) => !tried.has(id))
-          const ready = untried.filter((instance) => instance.ready)
-          const others = ready.length > 0 ? ready : untried.filter(({ state }) => coming.has(state))
-          return Arr.isNonEmptyReadonlyArray(others)
-            ? Option.some(Routing.pick(others, { key, turn: turn++ }))
-            : Option.none()
-        })
+        Effect.map(
+          take((instances) => {
+            const untried = instances.filter(({ id }) => !tried.has(id))
+            const ready = untried.filter((instance) => instance.ready)
+            const others = ready.length > 0 ? ready : untried.filter(({ state }) => coming.has(state))
+            return Arr.isNonEmptyReadonlyArray(others) ? Routing.pick(others, { key, turn: turn++ }) : undefined
+          }),
+          (taken) => Option.map(Option.fromNullable(taken), ({ lease }) => lease)
+        )
     })
   })
 
-  /** A pool of given backends, whose ids differ. */
   static readonly layer = (backends: Arr.NonEmptyReadonlyArray<Backend>, options?: PoolOptions): Layer.Layer<Pool> =>
     Layer.effect(Pool, Pool.make(backends, options))
 }

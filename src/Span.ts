@@ -3,14 +3,21 @@
  */
 import { Effect, FiberRef, type Scope, type Tracer } from "effect"
 
-const isOn = FiberRef.get(FiberRef.currentTracerEnabled)
+const where = <A, E, R, B, E2, R2>(
+  on: () => Effect.Effect<A, E, R>,
+  off: Effect.Effect<B, E2, R2>
+): Effect.Effect<A | B, E | E2, R | R2> =>
+  Effect.withFiberRuntime<A | B, E | E2, R | R2>((fiber) =>
+    fiber.getFiberRef(FiberRef.currentTracerEnabled) ? on() : off
+  )
 
 /** Around an effect. */
 export const within =
   (name: string, options: Tracer.SpanOptions = {}) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.flatMap(isOn, (on) =>
-      on ? (Effect.withSpan(effect, name, { captureStackTrace: false, ...options }) as Effect.Effect<A, E, R>) : effect
+    where(
+      () => Effect.withSpan(effect, name, { captureStackTrace: false, ...options }) as Effect.Effect<A, E, R>,
+      effect
     )
 
 /** Ends with the scope. */
@@ -18,9 +25,7 @@ export const scoped = (
   name: string,
   options: Tracer.SpanOptions = {}
 ): Effect.Effect<Tracer.Span | undefined, never, Scope.Scope> =>
-  Effect.flatMap(isOn, (on) =>
-    on ? Effect.makeSpanScoped(name, { captureStackTrace: false, ...options }) : Effect.succeed(undefined)
-  )
+  where(() => Effect.makeSpanScoped(name, { captureStackTrace: false, ...options }), Effect.succeed(undefined))
 
 /** What runs inside of a span that may be none. */
 export const inside =

@@ -62,18 +62,18 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
 
   const watch: Watchdog["watch"] = (turn, instance) =>
     Effect.asVoid(
-      Scoped.acquire(
-        Effect.suspend(() => {
+      Scoped.own(
+        () => {
           const at = now()
           const entry: Watched = { turn, instance, end: at + total, seen: 0, deadline: at + first }
           watched.add(entry)
-          return Effect.as(busy.open, entry)
-        }),
-        (entry) =>
-          Effect.suspend(() => {
-            watched.delete(entry)
-            return watched.size === 0 ? busy.close : Effect.void
-          })
+          busy.unsafeOpen()
+          return entry
+        },
+        (entry) => {
+          watched.delete(entry)
+          if (watched.size === 0) busy.unsafeClose()
+        }
       )
     )
   return { watch } satisfies Watchdog

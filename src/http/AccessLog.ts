@@ -4,7 +4,7 @@
 import * as HttpServerError from "@effect/platform/HttpServerError"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Cause, Effect, Exit, LogLevel, type Scope } from "effect"
+import { Cause, Clock, Context, Effect, Exit, type Fiber, FiberRef, LogLevel, type Scope } from "effect"
 import * as Metrics from "../Metrics.ts"
 import * as RequestNotes from "./RequestNotes.ts"
 
@@ -33,35 +33,39 @@ const chatFields = ({ run }: RequestNotes.RequestNotes) => {
 }
 
 /** What is noted of a request, and its line. */
-const begin = (patternOf: (url: string) => string) =>
-  Effect.gen(function* () {
-    const { method, url } = yield* HttpServerRequest.HttpServerRequest
-    const clock = yield* Effect.clock
-    const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
-    const began = now()
-    const notes: RequestNotes.RequestNotes = { route: patternOf(url), run: undefined }
-    const write = Effect.fnUntraced(function* (exit: Exit.Exit<HttpServerResponse.HttpServerResponse, unknown>) {
-      const path = pathOf(url)
-      const status = statusOf(exit)
-      const isBroken = Exit.isFailure(exit) && !Cause.isInterrupted(exit.cause)
-      if (isBroken) yield* Effect.logError("request broken", exit.cause)
-      const verb = METHODS.has(method) ? method : "other"
-      Metrics.mark(Metrics.httpRequests, 1, { route: notes.route, method: verb, status: String(status) })
-      const chat = notes.route.startsWith("/v1/") && method === "POST"
-      yield* Effect.logWithLevel(probes.has(path) ? LogLevel.Debug : LogLevel.Info, "request").pipe(
-        Effect.annotateLogs({
-          method,
-          path,
-          route: notes.route,
-          status,
-          ms: Math.round(now() - began),
-          ...(chat ? { outcome: RequestNotes.outcomeOf(notes, status) } : {}),
-          ...chatFields(notes)
-        })
-      )
-    })
-    return { notes, write }
-  })
+const begin = (patternOf: (url: string) => string) => (fiber: Fiber.RuntimeFiber<unknown, unknown>) => {
+  const { method, url } = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
+  const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
+  const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+  const began = now()
+  const notes: RequestNotes.RequestNotes = { route: patternOf(url), run: undefined }
+  const line = (level: LogLevel.LogLevel, path: string, status: number) =>
+    Effect.logWithLevel(level, "request").pipe(
+      Effect.annotateLogs({
+        method,
+        path,
+        route: notes.route,
+        status,
+        ms: Math.round(now() - began),
+        ...(notes.route.startsWith("/v1/") && method === "POST"
+          ? { outcome: RequestNotes.outcomeOf(notes, status) }
+          : {}),
+        ...chatFields(notes)
+      })
+    )
+  const write = (exit: Exit.Exit<HttpServerResponse.HttpServerResponse, unknown>) => {
+    const path = pathOf(url)
+    const status = statusOf(exit)
+    const verb = METHODS.has(method) ? method : "other"
+    Metrics.mark(Metrics.httpRequests, 1, { route: notes.route, method: verb, status: String(status) })
+    const level = probes.has(path) ? LogLevel.Debug : LogLevel.Info
+    const isBroken = Exit.isFailure(exit) && !Cause.isInterrupted(exit.cause)
+    const isHeard = LogLevel.greaterThanEqual(level, fiber.getFiberRef(FiberRef.currentMinimumLogLevel))
+    if (!isBroken) return isHeard ? line(level, path, status) : Effect.void
+    return Effect.zipRight(Effect.logError("request broken", exit.cause), line(level, path, status))
+  }
+  return { notes, write }
+}
 
 /** Around the sending too. */
 export const middleware =
@@ -69,7 +73,10 @@ export const middleware =
   <E, R>(
     app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
   ): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest> =>
-    Effect.flatMap(begin(patternOf), ({ notes, write }) => Effect.onExit(RequestNotes.provide(notes)(app), write))
+    Effect.withFiberRuntime((fiber) => {
+      const { notes, write } = begin(patternOf)(fiber)
+      return Effect.onExit(RequestNotes.provide(notes)(app), write)
+    })
 
 /** Where somebody else sends: written when the request's scope closes, which is after that. */
 export const scoped =
@@ -77,7 +84,8 @@ export const scoped =
   <E, R>(
     app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
   ): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | Scope.Scope | HttpServerRequest.HttpServerRequest> =>
-    Effect.flatMap(begin(patternOf), ({ notes, write }) => {
+    Effect.withFiberRuntime((fiber) => {
+      const { notes, write } = begin(patternOf)(fiber)
       let answered: Exit.Exit<HttpServerResponse.HttpServerResponse, unknown> | undefined
       const ended = (sent: Exit.Exit<unknown, unknown>) =>
         answered === undefined || (Exit.isSuccess(answered) && Exit.isFailure(sent))

@@ -8,6 +8,7 @@ import { Cause, Clock, Duration, Effect, Either, ExecutionStrategy, Exit, Fiber,
 import type { ChatRun } from "../Chat.ts"
 import type { ChatEvent } from "../domain/Chat.ts"
 import { type ChatError, ShuttingDown } from "../domain/ChatError.ts"
+import * as Scoped from "../Scoped.ts"
 import type { Drain } from "./Drain.ts"
 import * as RequestNotes from "./RequestNotes.ts"
 import * as Sse from "./Sse.ts"
@@ -43,21 +44,26 @@ export const headersOf = (run: ChatRun): Readonly<Record<string, string>> => ({
 
 const COMMENT = ": keep-alive\n\n"
 
-type Opening = Fiber.RuntimeFiber<ChatRun, ChatError>
+interface Opening {
+  readonly fiber: Fiber.RuntimeFiber<ChatRun, ChatError>
+  /** Of what the chat holds. */
+  readonly scope: Scope.CloseableScope
+}
 
-/**
- * Runs beside the request, in a scope of its own within the request's; interrupted before that scope closes.
- * `Scope.addFinalizer` because it costs a third of what `acquireRelease` does.
- */
-const fork = (open: Open) =>
+const stop = ({ fiber }: Opening) =>
+  Effect.suspend(() => (fiber.unsafePoll() === null ? Fiber.interrupt(fiber) : Effect.void))
+
+/** Runs beside the request, in a scope of its own within the request's; interrupted before that scope closes. */
+const fork = (open: Open): Effect.Effect<Opening, never, Scope.Scope> =>
   Effect.uninterruptible(
     Effect.gen(function* () {
       const outer = yield* Effect.scope
       const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
-      const opening = yield* Effect.forkDaemon(
-        Effect.interruptible(Scope.extend(Effect.tap(open, RequestNotes.answeredBy), scope))
+      const fiber = yield* Effect.forkDaemon(
+        Effect.interruptible(Scoped.extendFiber(Effect.tap(open, RequestNotes.answeredBy), scope))
       )
-      yield* Scope.addFinalizer(outer, Fiber.interrupt(opening))
+      const opening = { fiber, scope }
+      yield* Scope.addFinalizer(outer, stop(opening))
       return opening
     })
   )
@@ -66,7 +72,7 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
   const millis = Duration.toMillis(keepAlive)
 
   const source =
-    (opening: Opening, options: StreamOptions): Sse.Source =>
+    ({ fiber: opening }: Opening, options: StreamOptions): Sse.Source =>
     (sink) => {
       let over = false
       const close = () => {
@@ -130,7 +136,7 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
     }
 
   /** What became of `open`, or nothing when `patience` ends first. */
-  const outcome = (opening: Opening, patience?: number) =>
+  const outcome = ({ fiber: opening }: Opening, patience?: number) =>
     Effect.async<Option.Option<ChatRun>, ChatError>((resume) => {
       const done = (result: Effect.Effect<Option.Option<ChatRun>, ChatError>) => {
         stop()
@@ -184,14 +190,17 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
 
   /** Folds the events as they come. All that was held is given back before the answer is written. */
   const whole = <F extends Fold>(open: Open, make: (run: ChatRun) => F) =>
-    Effect.gen(function* () {
-      const began = yield* Clock.currentTimeMillis
-      const opening = yield* fork(open)
-      const run = yield* Effect.flatten(outcome(opening)).pipe(Effect.catchTag("NoSuchElementException", Effect.die))
-      const fold = make(run)
-      yield* finished(run, fold.add)
-      return { run, fold, millis: (yield* Clock.currentTimeMillis) - began }
-    }).pipe(Effect.scoped)
+    Effect.flatMap(Effect.zip(Clock.currentTimeMillis, fork(open)), ([began, opening]) =>
+      outcome(opening).pipe(
+        Effect.flatMap(Option.match({ onNone: () => Effect.dieMessage("no outcome"), onSome: Effect.succeed })),
+        Effect.flatMap((run) => {
+          const fold = make(run)
+          return Effect.as(finished(run, fold.add), { run, fold })
+        }),
+        Effect.onExit((exit) => Effect.zipRight(stop(opening), Scope.close(opening.scope, exit))),
+        Effect.zipWith(Clock.currentTimeMillis, (answer, now) => ({ ...answer, millis: now - began }))
+      )
+    )
 
   return { stream, whole }
 }

@@ -5,7 +5,7 @@ import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServerError from "@effect/platform/HttpServerError"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Cause, Effect } from "effect"
+import { Cause, Context, Effect } from "effect"
 import { type ChatError, ShuttingDown } from "../domain/ChatError.ts"
 import * as AccessLog from "./AccessLog.ts"
 import * as Dialects from "./Dialects.ts"
@@ -79,6 +79,7 @@ export const make = (options: EdgeOptions) => {
   }
 
   const shared = (request: Request, { headers, status }: Response, id: string): Record<string, string> => ({
+    "x-request-id": id,
     "x-content-type-options": "nosniff",
     ...(headers["cache-control"] === undefined ? { "cache-control": "no-store" } : {}),
     ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
@@ -88,14 +89,18 @@ export const make = (options: EdgeOptions) => {
   })
 
   return <E>(app: App<E>): App<E> =>
-    Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-      gate(request, app).pipe(
-        Effect.catchAllCause((cause) => answerCause(request, cause)),
-        Effect.zipWith(RequestId.current, (response, id) =>
-          HttpServerResponse.setHeaders(response, shared(request, response, id))
-        ),
+    Effect.withFiberRuntime((fiber) => {
+      const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
+      const id = RequestId.of(fiber)
+      const finish = (response: Response) =>
         // Registered here, when all others are: it sends.
-        Effect.zipLeft(HttpApp.appendPreResponseHandler(Send.handler))
-      )
-    )
+        Effect.as(
+          HttpApp.appendPreResponseHandler(Send.handler),
+          HttpServerResponse.setHeaders(response, shared(request, response, id))
+        )
+      return Effect.matchCauseEffect(gate(request, app), {
+        onFailure: (cause) => Effect.flatMap(answerCause(request, cause), finish),
+        onSuccess: finish
+      })
+    })
 }

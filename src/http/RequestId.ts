@@ -1,15 +1,15 @@
 /**
  * One name per request: the client's own if it is a decent one, on every answer and every log line.
  */
-import { randomBytes } from "node:crypto"
+import { randomUUID } from "node:crypto"
 import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Effect, FiberRef, GlobalValue } from "effect"
+import { Context, Effect, type Fiber, FiberRef, GlobalValue, HashMap } from "effect"
 
 const DECENT = /^[A-Za-z0-9._:-]{1,128}$/
 
-export const make = (): string => `req-${randomBytes(6).toString("hex")}`
+export const make = (): string => `req-${randomUUID().slice(24)}`
 
 export const from = (given: unknown): string => (typeof given === "string" && DECENT.test(given) ? given : make())
 
@@ -18,17 +18,31 @@ const ref = GlobalValue.globalValue("lingma-gateway/http/RequestId", () => Fiber
 /** The name of the request that is served. */
 export const current: Effect.Effect<string> = FiberRef.get(ref)
 
+/** The same, where the fiber is at hand. */
+export const of = (fiber: Fiber.RuntimeFiber<unknown, unknown>): string => fiber.getFiberRef(ref)
+
 /** Wraps the whole life of a request, its answer included. */
 export const middleware = <A, E, R>(
   app: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R | HttpServerRequest.HttpServerRequest> =>
-  Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) => {
+  Effect.withFiberRuntime((fiber) => {
+    const { headers } = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
     const id = from(headers["x-request-id"])
-    return HttpApp.appendPreResponseHandler((_request, response) =>
-      Effect.succeed(HttpServerResponse.setHeader(response, "x-request-id", id))
-    ).pipe(
-      Effect.zipRight(Effect.annotateCurrentSpan("http.request_id", id)),
-      Effect.zipRight(Effect.locally(app, ref, id)),
-      Effect.annotateLogs("request_id", id)
+    fiber.currentSpan?._tag === "Span" && fiber.currentSpan.attribute("http.request_id", id)
+    const named = HttpApp.appendPreResponseHandler((_request, response) =>
+      Effect.succeed(
+        response.headers["x-request-id"] === id ? response : HttpServerResponse.setHeader(response, "x-request-id", id)
+      )
+    )
+    // The fiber serves this request and no other: nothing is put back.
+    const annotations = HashMap.set<string, unknown>(
+      fiber.getFiberRef(FiberRef.currentLogAnnotations),
+      "request_id",
+      id
+    )
+    return named.pipe(
+      Effect.zipRight(FiberRef.set(ref, id)),
+      Effect.zipRight(FiberRef.set(FiberRef.currentLogAnnotations, annotations)),
+      Effect.zipRight(app)
     )
   })

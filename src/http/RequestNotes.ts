@@ -15,15 +15,18 @@ const current = GlobalValue.globalValue("lingma-gateway/http/RequestNotes", () =
   FiberRef.unsafeMake<RequestNotes | undefined>(undefined)
 )
 
+/** For the rest of the fiber, which serves this request and no other. */
 export const provide =
   (notes: RequestNotes) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.locally(effect, current, notes)
+    Effect.zipRight(FiberRef.set(current, notes), effect)
 
 /** Notes which chat answers. */
 export const answeredBy = (run: ChatRun): Effect.Effect<void> =>
-  Effect.map(FiberRef.get(current), (notes) => {
+  Effect.withFiberRuntime((fiber) => {
+    const notes = fiber.getFiberRef(current)
     if (notes !== undefined) notes.run = run
+    return Effect.void
   })
 
 /** Too many, as one dialect or the other says it. */

@@ -4,7 +4,7 @@
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
-import { Effect, Option, type Scope } from "effect"
+import { Context, Effect, FiberRef, Option, type Scope } from "effect"
 import * as Span from "../Span.ts"
 
 const quiet = new Set(["/", "/healthz", "/readyz", "/metrics"])
@@ -21,7 +21,9 @@ export const middleware =
   <E, R>(
     app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
   ): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest> =>
-    Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers, method, url }) => {
+    Effect.withFiberRuntime((fiber) => {
+      if (!fiber.getFiberRef(FiberRef.currentTracerEnabled)) return app
+      const { headers, method, url } = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
       const route = patternOf(url)
       if (quiet.has(route)) return app
       const parent = Option.getOrUndefined(HttpTraceContext.fromHeaders(headers))

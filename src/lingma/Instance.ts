@@ -72,6 +72,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
     let startedAt = 0
     /** Whether waiting makes sense: it never was up and has not failed yet, or it was up and failed once at most. */
     let hopeful = true
+    let isReady = false
     /** Starts in a row that did not get as far as ready; undefined before the first that did. */
     let failures: number | undefined
     let useful = false
@@ -83,7 +84,10 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
         before === next
           ? Effect.void
           : Effect.zipRight(
-              SubscriptionRef.set(state, next),
+              Effect.suspend(() => {
+                isReady = next === "ready"
+                return SubscriptionRef.set(state, next)
+              }),
               Effect.logInfo("instance state").pipe(Effect.annotateLogs({ state: next }))
             )
       )
@@ -185,15 +189,15 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
     const settled = Stream.runDrain(
       Stream.takeUntil(state.changes, (next) => next === "ready" || next === "failed" || next === "closed")
     )
-    const rpc: Instance["rpc"] = Effect.gen(function* () {
-      const now_ = yield* SubscriptionRef.get(state)
-      if (now_ === "ready" && current !== undefined) return current
+    const awaited: Instance["rpc"] = Effect.gen(function* () {
       // Somebody wants it: no longer wait for the schedule, but start at most once a second.
       if (now() - startedAt > wakeAfterMillis) yield* wake.open
       if (!hopeful) return yield* unavailable()
       yield* Effect.timeoutOption(settled, options.startupTimeout)
       return current === undefined ? yield* unavailable() : current
     })
+    // Most of the time there is nothing to wait for.
+    const rpc = Effect.suspend(() => (isReady && current !== undefined ? Effect.succeed(current) : awaited))
 
     return {
       state,
@@ -211,17 +215,15 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
         restarts: Math.max(0, starts - 1),
         lastError
       })),
-      loggedIn: Effect.gen(function* () {
-        yield* rpc
-        if (auth !== true) yield* fresh
-        if (auth !== true) return yield* new NotLoggedIn({ instance: id, retriable: false })
-      }),
+      loggedIn: Effect.flatMap(rpc, () =>
+        auth === true
+          ? Effect.void
+          : Effect.flatMap(fresh, () =>
+              auth === true ? Effect.void : new NotLoggedIn({ instance: id, retriable: false })
+            )
+      ),
       check: Effect.map(fresh, () => auth === true),
       identity: () => identity,
-      models: Effect.gen(function* () {
-        yield* rpc
-        if (models.length === 0) yield* fresh
-        return models
-      })
+      models: Effect.flatMap(rpc, () => (models.length > 0 ? Effect.succeed(models) : Effect.map(fresh, () => models)))
     } satisfies Instance
   })

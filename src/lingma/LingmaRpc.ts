@@ -115,6 +115,7 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
     const byRequest = new Map<string, Sink>()
     const bySession = new Map<string, Sink>()
     let write: Connection.Send = () => false
+    let isReady = false
     let hello: unknown
     let later: Array<() => void> = []
     let strayReplies = 0
@@ -184,6 +185,7 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
       Effect.sync(() => {
         const sinks = [...byRequest.values()]
         write = () => false
+        isReady = false
         byRequest.clear()
         bySession.clear()
         calls.failAll(error)
@@ -205,6 +207,7 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
       }).pipe(
         Effect.tap((answer) => {
           hello = answer
+          isReady = true
         }),
         Effect.zipRight(SubscriptionRef.set(state, "ready")),
         Effect.zipRight(
@@ -251,32 +254,24 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
       post: (method, params, onReply) =>
         Effect.zipRight(
           Span.scoped(method.name, spanOf(method.name)),
-          Scoped.acquire(
-            Effect.suspend(() => {
-              const id = request(method.name, params, Number.POSITIVE_INFINITY, (raw) =>
-                onReply(Calls.decode(method, raw))
-              )
-              return id === undefined ? notConnected : Effect.succeed(id)
-            }),
-            (id) => Effect.sync(() => calls.forget(id))
+          Scoped.own(
+            () => request(method.name, params, Number.POSITIVE_INFINITY, (raw) => onReply(Calls.decode(method, raw))),
+            calls.forget
           )
-        ).pipe(Effect.asVoid),
+        ).pipe(Effect.flatMap((id) => (id === undefined ? notConnected : Effect.void))),
       subscribe: ({ requestId, sessionId }, sink) =>
-        Effect.asVoid(
-          Scoped.acquire(
-            Effect.flatMap(SubscriptionRef.get(state), (current) => {
-              if (current !== "ready") return notConnected
-              byRequest.set(requestId, sink)
-              if (sessionId !== undefined) bySession.set(sessionId, sink)
-              return Effect.void
-            }),
-            () =>
-              Effect.sync(() => {
-                byRequest.delete(requestId)
-                if (sessionId !== undefined) bySession.delete(sessionId)
-              })
-          )
-        ),
+        Scoped.own(
+          () => {
+            if (!isReady) return undefined
+            byRequest.set(requestId, sink)
+            if (sessionId !== undefined) bySession.set(sessionId, sink)
+            return sink
+          },
+          () => {
+            byRequest.delete(requestId)
+            if (sessionId !== undefined) bySession.delete(sessionId)
+          }
+        ).pipe(Effect.flatMap((taken) => (taken === undefined ? notConnected : Effect.void))),
       stats: Effect.sync(() => ({ pending: calls.size(), turns: byRequest.size, strayReplies, strayPushes }))
     })
   })

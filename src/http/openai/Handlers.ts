@@ -1,7 +1,7 @@
 /**
  * Decode, open, encode. Anything longer belongs in `Codec`, `Answer` or `Chat`.
  */
-import { randomBytes } from "node:crypto"
+import { randomUUID } from "node:crypto"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -38,7 +38,7 @@ const read = (limit: number, strict: boolean) =>
 const stamped = Effect.map(Effect.clock, (clock) => {
   const began = clock.unsafeCurrentTimeMillis()
   return {
-    id: `chatcmpl-${randomBytes(16).toString("hex")}`,
+    id: `chatcmpl-${randomUUID().replaceAll("-", "")}`,
     created: Math.floor(began / 1000),
     elapsed: () => clock.unsafeCurrentTimeMillis() - began
   }
