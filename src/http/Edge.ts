@@ -47,12 +47,16 @@ export const make = (options: EdgeOptions) => {
   const refuse = (request: Request, problem: Refusal | ChatError) =>
     Effect.map(RequestId.current, (id) => dialectOf(request).respond(problem, id))
 
+  const isRouted = (path: string) => options.methodsOf(path).length > 0
+
   const noRoute = (request: Request): Effect.Effect<Response> => {
     const { method, url } = request
+    const path = AccessLog.pathOf(url)
+    const meant = [`/v1${path}`, path.replace(/^\/v1(?=\/v1\/)/, "")].find(isRouted)
     const allow = options.methodsOf(dialectOf(request).route(url))
     return method === "OPTIONS" && allow.length > 0
       ? Effect.succeed(HttpServerResponse.empty({ status: 204, headers: { allow: allow.join(", ") } }))
-      : refuse(request, new RouteRefused({ method, path: AccessLog.pathOf(url), allow }))
+      : refuse(request, new RouteRefused({ method, path, allow, ...(meant === undefined ? {} : { meant }) }))
   }
 
   const answerCause = <E>(request: Request, cause: Cause.Cause<E>): App<E> => {

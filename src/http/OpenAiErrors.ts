@@ -181,11 +181,14 @@ const unparsed = {
   upgrade: badRequest("Upgrades are not supported", null, "upgrade_not_supported")
 }
 
+const hint = (meant: string | undefined) =>
+  meant === undefined ? "" : `. It is at ${meant.slice(0, 200)}: check the base URL.`
+
 export const fromRefusal = Match.type<Refusal>().pipe(
   Match.tagsExhaustive({
-    RouteRefused: ({ allow, method, path }) =>
+    RouteRefused: ({ allow, meant, method, path }) =>
       allow.length === 0
-        ? failure(404, `Unknown request URL: ${method} ${path.slice(0, 200)}`, { code: "unknown_url" })
+        ? failure(404, `Unknown request URL: ${method} ${path.slice(0, 200)}${hint(meant)}`, { code: "unknown_url" })
         : failure(
             405,
             `Not allowed to ${method} on ${path}.`,

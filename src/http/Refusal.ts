@@ -7,7 +7,9 @@ import { Schema } from "effect"
 export class RouteRefused extends Schema.TaggedError<RouteRefused>()("RouteRefused", {
   method: Schema.String,
   path: Schema.String,
-  allow: Schema.Array(Schema.String)
+  allow: Schema.Array(Schema.String),
+  /** Where it would be with the base URL that its client wants: with `/v1`, or without. */
+  meant: Schema.optional(Schema.String)
 }) {}
 
 export class KeyRefused extends Schema.TaggedError<KeyRefused>()("KeyRefused", {

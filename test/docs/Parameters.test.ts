@@ -1,11 +1,22 @@
-import { readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import * as Parameters from "../../docs/generate/Parameters.ts"
+import type { Dialect } from "../../src/http/Capabilities.ts"
 
 describe("docs/parameters.md", () => {
   it("is what the tables say; `npm run docs` writes it anew", () => {
     const written = readFileSync(new URL("../../docs/parameters.md", import.meta.url), "utf8")
     assert.strictEqual(written, Parameters.render())
+  })
+
+  it("has every dialect that has a table", async () => {
+    const http = new URL("../../src/http/", import.meta.url)
+    const tables = readdirSync(http).filter((name) => existsSync(new URL(`${name}/Fields.ts`, http)))
+    assert.isAtLeast(tables.length, 3)
+    for (const name of tables) {
+      const { dialect } = (await import(`../../src/http/${name}/Fields.ts`)) as { readonly dialect: Dialect }
+      assert.include(Parameters.render(), `## POST ${dialect.path}\n`)
+    }
   })
 
   it("tells each field once, the ignored after what has an effect, with cells that stay cells", () => {

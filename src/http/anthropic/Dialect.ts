@@ -10,12 +10,13 @@ const under = (path: string, root: string) => path === root || path.startsWith(`
 
 const LISTED = "/v1/models"
 
+/** The last two are where a wrong base URL leads. */
+const claimed = ["/v1/messages", MODELS, "/v1/v1/messages", "/messages"]
+
 /** Both list models at the same path: the header tells who asks. */
 export const dialect: Dialect = {
   claims: (path, headers) =>
-    under(path, "/v1/messages") ||
-    under(path, MODELS) ||
-    (under(path, LISTED) && headers["anthropic-version"] !== undefined),
+    claimed.some((root) => under(path, root)) || (under(path, LISTED) && headers["anthropic-version"] !== undefined),
   route: (url) => Segment.last(url.startsWith(LISTED) ? MODELS + url.slice(LISTED.length) : url, `${MODELS}/`),
   respond: Errors.respond,
   headers: (requestId) => ({ "request-id": requestId })

@@ -141,11 +141,14 @@ const unparsed = {
   upgrade: badRequest("Upgrades are not supported")
 }
 
+const hint = (meant: string | undefined) =>
+  meant === undefined ? "" : `. It is at ${meant.slice(0, 200)}: check the base URL.`
+
 export const fromRefusal = Match.type<Refusal>().pipe(
   Match.tagsExhaustive({
-    RouteRefused: ({ allow, method, path }) =>
+    RouteRefused: ({ allow, meant, method, path }) =>
       allow.length === 0
-        ? failure(404, "not_found_error", `Not found: ${method} ${path.slice(0, 200)}`)
+        ? failure(404, "not_found_error", `Not found: ${method} ${path.slice(0, 200)}${hint(meant)}`)
         : failure(405, "invalid_request_error", `Method Not Allowed: ${method} ${path}`, { allow: allow.join(", ") }),
     KeyRefused: ({ reason }) =>
       reason === "missing"

@@ -191,6 +191,24 @@ describe("the door", () => {
     })
   )
 
+  it.scopedLive("tells whose base URL is wrong where it is, each in its own shape", () =>
+    Effect.gen(function* () {
+      const { request } = yield* TestGateway.serve(TestBackend.make())
+      const told = (path: string) => Effect.map(request(path, post(hello)), ({ json }) => json.error?.message)
+      const unknown = "Unknown request URL: POST"
+      for (const [path, message] of [
+        ["/chat/completions", `${unknown} /chat/completions. It is at /v1/chat/completions: check the base URL.`],
+        ["/v1/v1/responses", `${unknown} /v1/v1/responses. It is at /v1/responses: check the base URL.`],
+        ["/v1/chat/completions/", `${unknown} /v1/chat/completions/`],
+        ["/v1/v1/messages", "Not found: POST /v1/v1/messages. It is at /v1/messages: check the base URL."],
+        ["/messages", "Not found: POST /messages. It is at /v1/messages: check the base URL."],
+        ["/v1/v1/v1/messages", `${unknown} /v1/v1/v1/messages`]
+      ] as const) {
+        assert.strictEqual(yield* told(path), message)
+      }
+    })
+  )
+
   it.scopedLive("leaves OpenAI's paths to OpenAI's shape", () =>
     Effect.gen(function* () {
       const { request } = yield* TestGateway.serve(TestBackend.make())
