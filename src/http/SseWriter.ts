@@ -8,9 +8,15 @@ import { CAPACITY, type Source } from "./Sse.ts"
 /** A reader that takes nothing for so long is cut. */
 const PATIENCE = 30_000
 
+/** So much less time when more than `CAPACITY` waits for it, as after one piece of megabytes. */
+const HURRY = 1 / 6
+
+const wait = (response: ServerResponse, patience: number) =>
+  response.socket?.setTimeout(response.writableLength > CAPACITY ? patience * HURRY : patience)
+
 /** Once ended, the socket alone holds what is left, and not for ever. Node sets its own time when all is sent. */
 export const linger = (response: ServerResponse, patience = PATIENCE): void => {
-  if (!response.writableFinished) response.socket?.setTimeout(patience)
+  if (!response.writableFinished) wait(response, patience)
 }
 
 /** Ends when the last byte was handed over; the head must be written already. */
@@ -37,7 +43,7 @@ export const write = (response: ServerResponse, source: Source, patience = PATIE
       buffer = ""
       if (response.write(text)) return
       stalled = true
-      response.socket?.setTimeout(patience)
+      wait(response, patience)
     }
     const onDrain = () => {
       stalled = false

@@ -295,9 +295,8 @@ layer(Layer.scoped(Gateway, start(environment)), { timeout: "60 seconds", exclud
       it.effect(name, () =>
         Effect.gen(function* () {
           const program = yield* Gateway
-          const [, seen] = yield* Probe.during(program.base, run(program, portOf(program)))
-          assert.strictEqual(seen.failed, 0)
-          assert.isAtMost(seen.worst, 500, JSON.stringify(seen))
+          const [, seen] = yield* Probe.during(program, run(program, portOf(program)))
+          assert.isTrue(Probe.isAlive(seen), JSON.stringify(seen))
           assert.strictEqual(
             content(yield* text(yield* chat(program, "[[emu interval=0 text=hello]]", { stream: true }))),
             "hello"

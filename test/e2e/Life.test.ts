@@ -80,9 +80,8 @@ describe("the program", () => {
       assert.strictEqual(wrong.code, 78)
       assert.match(wrong.stderr, /^GATEWAY_PORT must be an integer from 0 to 65535\n$/)
       const broken = {
-        API_KEYS: [" ", "zebra,,zebra"],
-        ADMIN_KEYS: [" "],
-        LINGMA_ACCOUNTS: ['[{"username":"zebra"', "zebra", "zebra:a,zebra:b"]
+        API_KEYS: ["zebra-zebra,,zebra-zebra"],
+        LINGMA_ACCOUNTS: ["zebra-zebra", "zebra-zebra:password-a,zebra-zebra:password-b"]
       }
       for (const [name, values] of Object.entries(broken)) {
         for (const value of values) {

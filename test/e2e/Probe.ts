@@ -1,8 +1,10 @@
 /**
  * Asks `/healthz` again and again from a thread of its own, while the test's thread attacks, and keeps the worst time.
  */
+import { readFileSync } from "node:fs"
 import { Worker } from "node:worker_threads"
 import { Effect } from "effect"
+import { lingmas, type Program } from "./support.ts"
 
 const code = `
 const http = require("node:http")
@@ -34,32 +36,66 @@ parentPort.on("message", () => { over = true })
 ask()
 `
 
-export interface Seen {
+interface Asked {
   readonly asked: number
   readonly failed: number
   /** Milliseconds of the slowest answer. */
   readonly worst: number
 }
+export interface Seen extends Asked {
+  /** Of the machine's time, what went to programs that are none of the test's. */
+  readonly foreign: number
+}
+
+/** Ticks of the machine, and of this process, the program and what it started. */
+const ticks = (program: Program) => {
+  const [, user = 0, nice = 0, system = 0, idle = 0] = (/^cpu .*/.exec(readFileSync("/proc/stat", "utf8"))?.[0] ?? "")
+    .split(/\s+/)
+    .map(Number)
+  const of = (pid: number) => {
+    try {
+      const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+        .replace(/^.*\) /, "")
+        .split(" ")
+      return Number(fields[11]) + Number(fields[12])
+    } catch {
+      return 0
+    }
+  }
+  const pids = [process.pid, program.child.pid ?? 0, ...lingmas(program).map(({ pid }) => pid)]
+  return {
+    busy: user + nice + system,
+    all: user + nice + system + idle,
+    ours: pids.reduce((sum, pid) => sum + of(pid), 0)
+  }
+}
 
 /** Runs the attack, and tells how `/healthz` was answered meanwhile. */
 export const during = <A, E, R>(
-  base: string,
+  program: Program,
   attack: Effect.Effect<A, E, R>
 ): Effect.Effect<readonly [A, Seen], E, R> =>
   Effect.acquireUseRelease(
-    Effect.sync(() => new Worker(code, { eval: true, workerData: base })),
+    Effect.sync(() => new Worker(code, { eval: true, workerData: program.base })),
     (worker) =>
       Effect.gen(function* () {
         yield* Effect.promise(() => new Promise((resolve) => worker.once("message", resolve)))
+        const before = ticks(program)
         const result = yield* attack
-        const seen = yield* Effect.promise(
+        const after = ticks(program)
+        const asked = yield* Effect.promise(
           () =>
-            new Promise<Seen>((resolve) => {
+            new Promise<Asked>((resolve) => {
               worker.once("message", resolve)
               worker.postMessage("enough")
             })
         )
-        return [result, seen] as const
+        const others = after.busy - before.busy - (after.ours - before.ours)
+        return [result, { ...asked, foreign: Math.max(0, others / Math.max(1, after.all - before.all)) }] as const
       }),
     (worker) => Effect.promise(() => worker.terminate())
   )
+
+/** Every probe was answered, in time where the machine was the test's own. */
+export const isAlive = ({ asked, failed, foreign, worst }: Seen): boolean =>
+  asked > 0 && failed === 0 && worst <= (foreign > 0.15 ? 5_000 : 500)

@@ -86,6 +86,22 @@ describe("SseWriter", () => {
     })
   )
 
+  it.scopedLive("has less patience when one piece of megabytes waits", () =>
+    Effect.gen(function* () {
+      const { peer, response } = yield* serve
+      const { sink, source } = held()
+      peer.socket.pause()
+      const fiber = yield* Effect.fork(SseWriter.write(response, source, 6_000))
+      yield* Effect.yieldNow()
+      const closed = Effect.async<void>((resume) => {
+        response.on("close", () => resume(Effect.void))
+      })
+      sink().write("x".repeat(16_000_000))
+      yield* Effect.timeout(closed, "4 seconds")
+      yield* Fiber.interrupt(fiber)
+    })
+  )
+
   it.scopedLive("cuts the connection and tells the defect when its source breaks", () =>
     Effect.gen(function* () {
       const { peer, response } = yield* serve

@@ -1,0 +1,81 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Floods from "./floods.ts"
+import * as Probe from "./Probe.ts"
+import { chat, isBalanced, type Program, settled, start, text } from "./support.ts"
+
+const warm = (program: Program) =>
+  Effect.forEach(
+    Array.from({ length: 40 }),
+    () => Effect.flatMap(chat(program, "[[emu interval=0 text=warm]]"), text),
+    {
+      concurrency: 8,
+      discard: true
+    }
+  )
+
+const seen = (name: string, figures: object) => process.stdout.write(`${name} ${JSON.stringify(figures)}\n`)
+
+describe("a flood", () => {
+  it.scopedLive(
+    "is borne: memory and descriptors come back, and probes are answered meanwhile",
+    () =>
+      Effect.gen(function* () {
+        const program = yield* start({
+          GATEWAY_MAX_IN_FLIGHT: "1000",
+          GATEWAY_HEADERS_TIMEOUT_SEC: "2",
+          GATEWAY_REQUEST_TIMEOUT_SEC: "20"
+        })
+        yield* warm(program)
+        yield* Floods.parallel(program, 50)
+        yield* settled(program)
+        const before = Floods.held(program)
+        const flood = <A, E>(name: string, growthMiB: number, work: Effect.Effect<A, E>) =>
+          Effect.gen(function* () {
+            const atFirst = Floods.resident(program)
+            const [{ mostMiB, result }, health] = yield* Probe.during(program, Floods.peak(program, work))
+            seen(name, { atFirst, mostMiB, ...health, result })
+            assert.isTrue(Probe.isAlive(health), name)
+            assert.isAtMost(mostMiB, atFirst + growthMiB, name)
+            return result
+          })
+
+        const ends = yield* flood("1,000 streams", 200, Floods.parallel(program, 1_000))
+        assert.deepInclude(ends, { whole: 1_000, mixed: 0 })
+        const { cancelled_total: earlier } = yield* settled(program)
+        yield* flood("8 stalled readers", 120, Floods.stalled(program, 8))
+        assert.strictEqual((yield* settled(program)).cancelled_total, earlier + 8)
+        const closed = yield* flood(
+          "4,000 idle connections",
+          200,
+          Effect.promise(() => Floods.idle(program, 4_000))
+        )
+        assert.strictEqual(closed, 4_000)
+        const statuses = yield* flood(
+          "100 MiB bodies",
+          96,
+          Effect.promise(() =>
+            Promise.all([Floods.giant(program, 100, "length"), Floods.giant(program, 100, "chunked")])
+          )
+        )
+        assert.deepStrictEqual(statuses, [413, 413])
+        assert.isTrue(isBalanced(yield* settled(program)))
+        seen("back", yield* Floods.returned(program, before))
+      }),
+    { timeout: 150_000 }
+  )
+
+  it.scopedLive("of bodies without a key is not read", () =>
+    Effect.gen(function* () {
+      const program = yield* start({ API_KEYS: "sk-flood-0123456789abcdef" })
+      const before = Floods.held(program)
+      const { mostMiB, result } = yield* Floods.peak(
+        program,
+        Effect.promise(() => Promise.all([Floods.giant(program, 100, "length"), Floods.giant(program, 100, "chunked")]))
+      )
+      assert.deepStrictEqual(result, [401, 401])
+      assert.isAtMost(mostMiB, before.residentMiB + 96)
+      yield* Floods.returned(program, before)
+    })
+  )
+})
