@@ -62,6 +62,8 @@ const stop = (reason: "bad_credentials" | "human_needed", detail: string): Step 
 const PATIENCE = 15_000
 /** How long after a step its effect is waited for before the next. */
 const SETTLE = 700
+/** How long a page without fields may take to show some, before its way in is taken. */
+const ENTRY = 2_000
 /** After a step that should lead on, the same sight is taken for no effect after so long. */
 const STUCK = 5_000
 
@@ -87,6 +89,10 @@ export const submitOf = ({ presses }: Look): string | undefined => {
   return (fit.find((press) => press.submits && named(press)) ?? fit.find(named) ?? fit.find(({ submits }) => submits))
     ?.mark
 }
+
+/** What leads on to the form, on a page that has none of its own. */
+const entryOf = ({ fields, presses }: Look): Press | undefined =>
+  fields.length > 0 ? undefined : presses.find(({ text }) => SIGN_IN.test(text) && !OTHER_WAY.test(text))
 
 const unticked = ({ ticks }: Look) => ticks.filter(({ ticked }) => !ticked).map(({ mark }) => mark)
 
@@ -161,5 +167,9 @@ export const next = (look: Look, progress: Progress, organization: string | unde
     return ORGANIZATIONS.test(look.text) && look.presses.length > 0 ? choose(look, progress, organization) : wait
   const tab = look.presses.find(({ text }) => PASSWORD_TAB.test(text) && !/忘记|forg[oe]t/i.test(text))
   if (!progress.tabPressed && tab !== undefined) return { _tag: "Press", what: "tab", mark: tab.mark }
+  const entry = entryOf(look)
+  if (!progress.tabPressed && entry !== undefined && progress.idleMillis >= ENTRY) {
+    return { _tag: "Press", what: "tab", mark: entry.mark }
+  }
   return progress.idleMillis < PATIENCE ? wait : stop("human_needed", "the page has no form that is understood")
 }

@@ -3,7 +3,7 @@
  */
 import { readFile } from "node:fs/promises"
 import { homedir } from "node:os"
-import { join } from "node:path"
+import { isAbsolute, join } from "node:path"
 import { Effect, Option, Schema } from "effect"
 
 const Info = Schema.parseJson(Schema.Struct({ websocketPort: Schema.Int, pid: Schema.optional(Schema.Int) }))
@@ -15,12 +15,12 @@ const products = ["QoderCN", "Qoder", "Lingma"]
 /** Where such notes are looked for, in order. */
 export const places = (env: NodeJS.ProcessEnv, home: string): ReadonlyArray<string> => {
   const roots = [
-    env["XDG_CONFIG_HOME"] ?? join(home, ".config"),
+    env["XDG_CONFIG_HOME"] || join(home, ".config"),
     join(home, "Library", "Application Support"),
     env["APPDATA"],
     env["LOCALAPPDATA"],
     env["ProgramData"]
-  ].filter((root) => root !== undefined)
+  ].flatMap((root) => (root !== undefined && isAbsolute(root) ? [root] : []))
   const dotted = [".qodercn", ".qodercn/vscode", ".lingma", ".lingma/vscode"].map((name) => join(home, name))
   const owners = [...products.flatMap((product) => roots.map((root) => join(root, product))), ...dotted]
   return owners.flatMap((owner) => caches.map((cache) => join(owner, cache)))

@@ -56,6 +56,9 @@ const staleAfter = "1 minute"
 /** How soon a request may start a failed instance again. */
 const wakeAfterMillis = 1000
 
+/** Answers that say no more than that there is no answer. */
+const failedOnly = new Set<string>(["RpcRejected", "RpcMalformed"])
+
 export const make = (options: InstanceOptions): Effect.Effect<Instance, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { id } = options
@@ -92,22 +95,30 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
             )
       )
 
-    const ask = (rpc: LingmaRpc["Type"]): Effect.Effect<void, RpcError> =>
-      Effect.gen(function* () {
-        const status = yield* rpc.call(Protocol.authStatus, {})
+    const notRefreshed = (error: RpcError) =>
+      Effect.annotateLogs(Effect.logWarning("account and models not refreshed"), { reason: describe(error) })
+
+    const askAccount = (rpc: LingmaRpc["Type"]) =>
+      Effect.map(rpc.call(Protocol.authStatus, {}), (status) => {
         auth = Protocol.isLoggedIn(status)
-        identity = auth ? { id: status?.id || status?.accountId || "", userType: status?.userType ?? "" } : undefined
+        identity = auth ? Protocol.accountOf(status) : undefined
         options.onAuth(auth)
-        models = Models.fromScenes(yield* rpc.call(Protocol.queryModels, {}))
       })
+    const askModels = (rpc: LingmaRpc["Type"]) =>
+      Effect.map(rpc.call(Protocol.queryModels, {}), (scenes) => {
+        models = Models.fromScenes(scenes)
+      })
+
+    /** A Lingma that answers with a failure is there all the same: what was known before stands. */
+    const ask = (rpc: LingmaRpc["Type"]): Effect.Effect<void, RpcError> =>
+      Effect.zipRight(
+        Effect.catchIf(askAccount(rpc), (error) => failedOnly.has(error._tag), notRefreshed),
+        Effect.catchIf(askModels(rpc), (error) => error._tag !== "RpcDisconnected", notRefreshed)
+      )
 
     /** Asks at most once a second, whoever wants to know. */
     const [fresh, forget] = yield* Effect.cachedInvalidateWithTTL(
-      Effect.suspend(() => (current === undefined ? Effect.void : ask(current))).pipe(
-        Effect.catchAll((error) =>
-          Effect.logWarning("account and models not refreshed").pipe(Effect.annotateLogs({ reason: describe(error) }))
-        )
-      ),
+      Effect.suspend(() => (current === undefined ? Effect.void : Effect.catchAll(ask(current), notRefreshed))),
       "1 second"
     )
 

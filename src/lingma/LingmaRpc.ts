@@ -130,7 +130,9 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
       const sink = requestId === undefined ? bySession.get(sessionId ?? "") : byRequest.get(requestId)
       if (sink !== undefined) sink.onPush(method, params)
       else if (requestId !== undefined) strayPushes++
-      else options.onPush?.(method, params)
+      else if (sessionId === undefined && Pushes.breaksUnnamed(method, byRequest.size)) {
+        for (const each of [...byRequest.values()]) each.onPush(method, params)
+      } else options.onPush?.(method, params)
     }
 
     const onBody = (body: string, send: Connection.Send) => {

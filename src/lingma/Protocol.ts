@@ -46,19 +46,29 @@ export const initializeParams = (workDir: string, version: string) => ({
   timestamp: Date.now()
 })
 
+/** Versions differ in the types of these, and no answer about an account may be lost over one of them. */
 export const AuthStatus = Schema.Struct({
-  status: Count,
-  id: Text,
-  accountId: Text,
-  name: Text,
-  userType: Text
+  status: Schema.optional(Schema.Unknown),
+  id: Schema.optional(Schema.Unknown),
+  accountId: Schema.optional(Schema.Unknown),
+  userType: Schema.optional(Schema.Unknown)
 })
 export type AuthStatus = typeof AuthStatus.Type
 export const authStatus = method("auth/status", Nothing, Schema.NullOr(AuthStatus))
 
+/** A number is written out; anything else but a text is none. */
+const word = (value: unknown): string =>
+  typeof value === "string" ? value : typeof value === "number" ? `${value}` : ""
+const noId = new Set(["", "0"])
+
+/** Whose account it is; empty for nobody's. */
+export const accountOf = (auth: AuthStatus | null) => ({
+  id: [word(auth?.id), word(auth?.accountId)].find((id) => !noId.has(id)) ?? "",
+  userType: word(auth?.userType)
+})
+
 /** Signed in: an `id`, or status 2. */
-export const isLoggedIn = (auth: AuthStatus | null): boolean =>
-  auth !== null && ((auth.id ?? "") !== "" || (auth.accountId ?? "") !== "" || auth.status === 2)
+export const isLoggedIn = (auth: AuthStatus | null): boolean => accountOf(auth).id !== "" || word(auth?.status) === "2"
 
 export const getEndpoint = method("config/getEndpoint", Nothing, Schema.NullOr(Schema.Struct({ endpoint: Text })))
 export const updateEndpoint = method(

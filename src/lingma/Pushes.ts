@@ -107,11 +107,15 @@ export const read = (method: string, params: Json): Push | undefined => {
       return contextUsage(params)
     case "error":
     case "fatal_error":
-      return { _tag: "Broken", detail: string(params["message"]) ?? method }
+      return { _tag: "Broken", detail: string(params["message"]) ?? string(params["error"]) ?? method }
     default:
       return undefined
   }
 }
+
+/** Whether it ends the turns that run although it names none: a fatal error does, any other only where one runs. */
+export const breaksUnnamed = (method: string, turns: number): boolean =>
+  method === "fatal_error" || (method === "error" && turns === 1)
 
 /** Pushes that say the account or the models changed. */
 export const concernsAccount = (method: string): boolean =>

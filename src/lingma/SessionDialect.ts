@@ -23,8 +23,8 @@ export interface DialectOptions {
   readonly refused: (error: RpcError, turn: Turn) => TurnError
 }
 
-/** A Lingma whose IDE is closed keeps the socket open and never answers. */
-const setUp = "15 seconds"
+/** A Lingma whose IDE is closed keeps the socket open and never answers. Told before a first keep-alive: by a status. */
+const setUp = "12 seconds"
 const cleanUp = "10 seconds"
 
 /** Removes a session that is no longer needed; nobody waits for it. Without a connection, when there is one again. */

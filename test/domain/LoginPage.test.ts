@@ -49,6 +49,16 @@ describe("a login page", () => {
     assert.strictEqual(next(tabs, having({ tabPressed: true }))._tag, "Wait")
   })
 
+  it("that only leads to the form is followed, once and not by another way in", () => {
+    const door = { ...empty, presses: [button("支付宝登录", false), button("注册", false), button("登录", false)] }
+    assert.strictEqual(next(door)._tag, "Wait")
+    const late = having({ idleMillis: 2_000 })
+    assert.deepStrictEqual(next(door, late), { _tag: "Press", what: "tab", mark: "登录" })
+    assert.strictEqual(next(door, { ...late, tabPressed: true })._tag, "Wait")
+    const coded = { ...door, fields: [{ mark: "c", kind: "code" as const, filled: false }] }
+    assert.strictEqual(next(coded, late)._tag, "Wait")
+  })
+
   it("that has only begun is waited for, and given up when nothing comes", () => {
     assert.strictEqual(next(empty)._tag, "Wait")
     assert.deepInclude(next(empty, having({ idleMillis: 20_000 })), { _tag: "Stop", reason: "human_needed" })

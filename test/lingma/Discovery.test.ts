@@ -41,4 +41,13 @@ describe("Discovery", () => {
       }
     })
   )
+
+  it("looks nowhere but in whole paths, whatever the environment says", () => {
+    const places = Discovery.places({ XDG_CONFIG_HOME: "", APPDATA: "", LOCALAPPDATA: "here" }, "/home/me")
+    assert.deepStrictEqual(
+      places.filter((place) => !place.startsWith("/home/me/")),
+      []
+    )
+    assert.include(places, "/home/me/.config/QoderCN/SharedClientCache")
+  })
 })

@@ -8,6 +8,7 @@ import type { BackendState } from "../../src/Backend.ts"
 import * as Endpoint from "../../src/lingma/Endpoint.ts"
 import * as Instance from "../../src/lingma/Instance.ts"
 import * as Port from "../../src/lingma/Port.ts"
+import * as FakeLingma from "../support/FakeLingma.ts"
 
 const emulator = fileURLToPath(new URL("../../bin/lingma-emulator.js", import.meta.url))
 
@@ -93,4 +94,49 @@ describe("Instance", () => {
       yield* second.loggedIn
     })
   )
+
+  /** Answers as the table says; an `Error` is a refusal. */
+  const answering = (table: Record<string, unknown>) =>
+    FakeLingma.make(({ id, method = "" }, peer) => {
+      const answer = table[method]
+      peer.send(
+        answer instanceof Error
+          ? { jsonrpc: "2.0", id, error: { code: -32603, message: answer.message } }
+          : { jsonrpc: "2.0", id, result: answer }
+      )
+    })
+  const attached = (url: string) =>
+    Instance.make({
+      id: "inst-0",
+      startupTimeout: Duration.seconds(5),
+      rpcTimeout: Duration.seconds(5),
+      version: "0",
+      workDir: "/tmp",
+      gate: (start) => start,
+      onAuth: () => {},
+      find: Endpoint.at(url)
+    })
+  const models = { chat: [{ key: "auto", displayName: "Auto" }] }
+
+  for (const [what, table, loggedIn, count] of [
+    ["models are refused", { "auth/status": { status: 1 }, "config/queryModels": new Error("HTTP 404") }, false, 0],
+    ["models come as none", { "auth/status": { status: 2 }, "config/queryModels": [] }, true, 0],
+    [
+      "the account cannot be told",
+      { "auth/status": new Error("HTTP 500"), "config/queryModels": models },
+      undefined,
+      1
+    ],
+    ["the account's fields are of other types", { "auth/status": { id: 593, userType: {} } }, true, 0],
+    ["an account's id is a zero", { "auth/status": { id: 0, accountId: null, status: "1" } }, false, 0]
+  ] as const) {
+    it.scopedLive(`is ready although ${what}`, () =>
+      Effect.gen(function* () {
+        const one = yield* attached((yield* answering(table)).url)
+        yield* one.rpc
+        assert.deepInclude(yield* one.status, { state: "ready", loggedIn, restarts: 0 })
+        assert.strictEqual((yield* one.models).length, count)
+      })
+    )
+  }
 })

@@ -153,6 +153,28 @@ describe("LingmaRpc", () => {
     })
   )
 
+  it.scopedLive("lets an error that names no turn end the only one, and a fatal one all of them", () =>
+    Effect.gen(function* () {
+      const server = yield* lingma
+      const rpc = yield* connect(server.url)
+      const one = sink()
+      const two = sink()
+      const push = (name: string, params: object = { message: "boom" }) =>
+        server.peers[0]!.send({ jsonrpc: "2.0", id: name, method: name, params })
+      yield* rpc.subscribe({ requestId: "r1", sessionId: "s1" }, one)
+      push("error")
+      push("error", { sessionId: "of another" })
+      yield* rpc.call(method("echo"), {})
+      yield* rpc.subscribe({ requestId: "r2", sessionId: "s2" }, two)
+      push("error")
+      push("fatal_error")
+      yield* rpc.call(method("echo"), {})
+      const names = (of: ReturnType<typeof sink>) => of.pushes.map(([name]) => name)
+      assert.deepStrictEqual(names(one), ["error", "fatal_error"])
+      assert.deepStrictEqual(names(two), ["fatal_error"])
+    })
+  )
+
   it.scopedLive("answers what the other side asks before the handshake", () =>
     Effect.gen(function* () {
       const fake = yield* FakeLingma.make(
