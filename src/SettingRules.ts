@@ -39,7 +39,9 @@ export const oneOf =
   <const A extends string>(...words: ReadonlyArray<A>): Parse<A> =>
   (raw) => {
     const word = words.find((candidate) => candidate === raw.toLowerCase())
-    return word === undefined ? Either.left(`must be one of ${words.join(", ")}`) : Either.right(word)
+    return word === undefined
+      ? Either.left(`must be one of ${words.filter((known) => known !== "").join(", ")}`)
+      : Either.right(word)
   }
 
 export const list: Parse<ReadonlyArray<string>> = (raw) => {
@@ -48,7 +50,11 @@ export const list: Parse<ReadonlyArray<string>> = (raw) => {
   return items.includes("") ? Either.left("must be a comma separated list without empty items") : Either.right(items)
 }
 export const keys: Parse<ReadonlyArray<Redacted.Redacted>> = (raw) =>
-  Either.map(list(raw), (items) => items.map((item) => Redacted.make(item)))
+  Either.flatMap(list(raw), (items) =>
+    new Set(items).size < items.length
+      ? Either.left("must not hold a key twice")
+      : Either.right(items.map((item) => Redacted.make(item)))
+  )
 
 export const accounts: Parse<ReadonlyArray<Account.Account>> = (raw) =>
   raw === "" ? Either.right([]) : Account.parse(raw)
@@ -97,7 +103,7 @@ export const endpoint: Parse<Option.Option<string>> = (raw) =>
   Either.filterOrLeft(
     optional(raw),
     (url) => Option.isNone(url) || (URL.canParse(url.value) && /^https?:$/.test(new URL(url.value).protocol)),
-    () => "must be an address such as https://lingma.example.com"
+    () => "must be an address such as https://example.com"
   )
 
 /** Where Alibaba asks for a password. */

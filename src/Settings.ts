@@ -4,15 +4,16 @@
 
 import * as PlatformConfigProvider from "@effect/platform/PlatformConfigProvider"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { ConfigProvider, Effect, Layer, Option } from "effect"
+import { ConfigError, ConfigProvider, Effect, Layer, Option } from "effect"
 
 /** The environment wins over the file. A `.env` that is not there is no error; a named file is. */
 export const layer = (file: Option.Option<string>, overrides: ReadonlyMap<string, string> = new Map()) =>
   Layer.unwrapEffect(
     PlatformConfigProvider.fromDotEnv(Option.getOrElse(file, () => ".env")).pipe(
-      Effect.catchIf(
-        () => Option.isNone(file),
-        () => Effect.succeed(ConfigProvider.fromMap(new Map()))
+      Effect.catchAll(() =>
+        Option.isNone(file)
+          ? Effect.succeed(ConfigProvider.fromMap(new Map()))
+          : Effect.fail(ConfigError.InvalidData(["--config"], "--config must name a file that can be read"))
       ),
       Effect.map((fromFile) =>
         Layer.setConfigProvider(

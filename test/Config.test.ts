@@ -51,6 +51,13 @@ describe("GatewayConfig", () => {
     })
   )
 
+  it.effect("tells which words there are, and wants each key once", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* refused({ LOG_FORMAT: "xml" }), "LOG_FORMAT must be one of json, pretty")
+      assert.strictEqual(yield* refused({ ADMIN_KEYS: "zebra,a,zebra" }), "ADMIN_KEYS must not hold a key twice")
+    })
+  )
+
   it.effect("refuses wrong values of the standard OTEL_* names, too", () =>
     Effect.gen(function* () {
       const wrong = {

@@ -40,11 +40,14 @@ export interface TurnOptions {
   readonly capacity?: number
 }
 
+/** An answer that was withheld (at most 8 Mi characters) comes at once, as does one frame of that size. */
+const mostHeld = 16 << 20
+
 const sizeOf = (event: ChatEvent): number => ("text" in event ? event.text.length : 64)
 
 /** A turn that has not begun. */
 export const make = (options: TurnOptions): Turn => {
-  const capacity = options.capacity ?? 1 << 20
+  const capacity = options.capacity ?? mostHeld
   const started = Deferred.unsafeMake<void, TurnError>(FiberId.none)
   let state: TurnState = "running"
   let failure: TurnError | undefined
@@ -102,7 +105,7 @@ export const make = (options: TurnOptions): Turn => {
 }
 
 /** The portable reading: buffers no more than `capacity` characters between two pulls. */
-export const toStream = (turn: Turn, capacity = 1 << 20): Stream.Stream<ChatEvent, TurnError> =>
+export const toStream = (turn: Turn, capacity = mostHeld): Stream.Stream<ChatEvent, TurnError> =>
   Stream.unwrap(
     Effect.sync(() => {
       let buffer: Array<ChatEvent> = []

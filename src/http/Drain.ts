@@ -53,6 +53,9 @@ export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
       }
     }
 
+    const sweep = (node: Server) =>
+      Effect.sync(() => node.closeIdleConnections()).pipe(Effect.zipRight(Effect.sleep("20 millis")), Effect.forever)
+
     // The last bytes of an answer outlive its fiber: sockets are waited for, not only requests.
     const closed = (node: Server) =>
       Effect.async<void>((resume) => {
@@ -73,10 +76,11 @@ export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
       function* (limit: Duration.Duration) {
         draining = true
         if (running === 0) yield* Deferred.succeed(idle, undefined)
-        const done = Effect.all([Deferred.await(idle), server === undefined ? Effect.void : closed(server)], {
-          concurrency: "unbounded",
-          discard: true
-        })
+        // While work runs, who comes anew is answered: a balancer's probe by 503, a chat by one that may be tried again.
+        const done =
+          server === undefined
+            ? Deferred.await(idle)
+            : Effect.zipRight(Effect.raceFirst(Deferred.await(idle), sweep(server)), closed(server))
         const inTime = yield* Effect.timeoutOption(done, limit)
         if (inTime._tag === "Some") return "drained"
         for (const stop of [...stops]) stop()

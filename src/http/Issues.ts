@@ -116,6 +116,16 @@ const deepest = (issues: ReadonlyArray<Issue>): Issue | undefined => {
   return best
 }
 
+/** What any of the branches takes where a word is none of theirs. */
+const withAll = (branches: ReadonlyArray<Issue>, issue: Issue): Issue => {
+  if (issue._tag !== "NotAmong") return issue
+  const place = format(issue.path)
+  const supported = branches.flatMap((branch) =>
+    branch._tag === "NotAmong" && format(branch.path) === place ? branch.supported : []
+  )
+  return { ...issue, supported: [...new Set(supported)] }
+}
+
 const ofUnion = (issue: ParseResult.Composite, path: Path): Issue => {
   const expected = kinds(issue.ast)
   const actual = kindOf(issue.actual)
@@ -132,7 +142,7 @@ const ofUnion = (issue: ParseResult.Composite, path: Path): Issue => {
   const branches = list(issue.issues).map((branch) => explain(branch, path))
   // A branch of another kind, `null` above all, was not meant.
   const meant = branches.filter((branch) => branch._tag !== "WrongKind" || branch.path.length > path.length)
-  return deepest(meant) ?? branches[0]!
+  return withAll(meant, deepest(meant) ?? branches[0]!)
 }
 
 const ofType = (issue: ParseResult.Type, path: Path): Issue => {

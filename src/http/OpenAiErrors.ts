@@ -69,7 +69,9 @@ export const notParameters = (param: string, why = 'its type must be "object"'):
 export const notSchema = (param: string, why: string): Failure =>
   invalid(param, `Invalid schema for '${param}': ${why}.`, "invalid_json_schema")
 
-export const emptyMessages = badRequest("messages is empty", "messages", "invalid_value")
+const NO_MESSAGES = "messages is empty"
+
+export const emptyMessages = badRequest(NO_MESSAGES, "messages", "invalid_value")
 
 export const streamOptionsAlone = badRequest(
   "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
@@ -155,8 +157,13 @@ export const instanceNotFound = (name: string): Failure =>
     code: "instance_not_found"
   })
 
-export const loginNotBegun = (detail: string): Failure =>
-  failure(502, `generate login url failed: ${detail}`, { type: "upstream_error", code: "login_failed" })
+export const loginNotBegun: Failure = failure(502, "generate login url failed", {
+  type: "upstream_error",
+  code: "login_failed"
+})
+
+export const loginNotTaken = (detail: string): Failure =>
+  failure(502, `Lingma login failed: ${detail}`, { type: "upstream_error", code: "login_failed" })
 
 export const modelNotFound = (model: string): Failure => notFound(model, [])
 
@@ -261,7 +268,9 @@ export const fromIssue = (issue: Issue): Failure => {
       )
     case "Limit":
       return badRequest(
-        `Invalid '${param}': ${limitText[issue.rule](issue.limit)}.`,
+        param === "messages" && issue.rule === "minItems"
+          ? NO_MESSAGES
+          : `Invalid '${param}': ${limitText[issue.rule](issue.limit)}.`,
         param,
         limitCode(issue.rule, issue.kind, issue.limit)
       )

@@ -83,6 +83,22 @@ describe("Turn", () => {
     })
   )
 
+  it.effect("takes an answer of many megabytes at once, with a reader or before there is one", () =>
+    Effect.gen(function* () {
+      const text = "x".repeat(8 << 20)
+      const early = Turn.make({ instance: "a" })
+      assert.isTrue(early.emit(textDelta(text)))
+      assert.isTrue(early.emit(finish("stop")))
+      assert.strictEqual(collected(early).length, 2)
+      const streamed = Turn.make({ instance: "a" })
+      const events = yield* Effect.fork(Stream.runCollect(Turn.toStream(streamed)))
+      yield* Effect.yieldNow()
+      assert.isTrue(streamed.emit(textDelta(text)))
+      assert.isTrue(streamed.emit(finish("stop")))
+      assert.strictEqual((yield* events).length, 2)
+    })
+  )
+
   it.scoped("turns a stream into a turn, and an end without a finish into a failure", () =>
     Effect.gen(function* () {
       const whole = yield* Turn.fromStream(Stream.make(textDelta("a"), finish("stop")), { instance: "a" })

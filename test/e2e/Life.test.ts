@@ -94,6 +94,8 @@ describe("the program", () => {
       const open = yield* runToEnd(["start"], { GATEWAY_HOST: "0.0.0.0" })
       assert.strictEqual(open.code, 78)
       assert.strictEqual((yield* runToEnd(["start", "--nonsense"])).code, 2)
+      const lost = yield* runToEnd(["start", "--config", "lost.env"])
+      assert.deepStrictEqual([lost.code, lost.stderr], [78, "--config must name a file that can be read\n"])
       const shown = yield* runToEnd(["config", "--json"], { API_KEYS: "sk-hidden" })
       assert.strictEqual(shown.code, 0)
       assert.notInclude(shown.stdout, "sk-hidden")

@@ -148,7 +148,7 @@ describe("a request of the wrong shape", () => {
       "invalid_type",
       "Invalid type for 'model': expected a string, but got an integer instead."
     ],
-    [{ ...hello, messages: [] }, "messages", "empty_array"],
+    [{ ...hello, messages: [] }, "messages", "empty_array", "messages is empty"],
     [
       { ...hello, messages: "hi" },
       "messages",

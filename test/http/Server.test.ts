@@ -246,6 +246,8 @@ describe("callers", () => {
       assert.strictEqual(preflight.headers.get("access-control-allow-origin"), origin)
       assert.strictEqual(preflight.headers.get("access-control-allow-headers"), "authorization,x-stainless-os")
       assert.strictEqual(preflight.headers.get("vary"), "Origin")
+      const readable = preflight.headers.get("access-control-expose-headers") ?? ""
+      for (const name of ["x-request-id", "openai-processing-ms", "retry-after"]) assert.include(readable, name)
       const refused = yield* request("/v1/models", { headers: { origin } })
       assert.deepStrictEqual([refused.status, refused.headers.get("access-control-allow-origin")], [401, origin])
       const other = yield* request("/v1/chat/completions", {

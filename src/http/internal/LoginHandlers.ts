@@ -46,8 +46,17 @@ const target = (instances: ReadonlyArray<Instance>, name: string | undefined) =>
   })
 }
 
-const failed = (error: LoginFailed | BackendUnavailable) =>
-  error._tag === "LoginFailed" ? Errors.loginNotBegun(redact(error.detail)) : Errors.fromChatError(error)
+/** Why there was no address is for the log; why a pasted one was not taken is for whoever pasted it. */
+const noAddress = (error: LoginFailed | BackendUnavailable) =>
+  error._tag === "LoginFailed"
+    ? Effect.zipRight(
+        Effect.annotateLogs(Effect.logWarning("no login address"), { detail: redact(error.detail) }),
+        Effect.fail(Errors.loginNotBegun)
+      )
+    : Effect.fail(Errors.fromChatError(error))
+
+const notTaken = (error: LoginFailed | BackendUnavailable) =>
+  error._tag === "LoginFailed" ? Errors.loginNotTaken(redact(error.detail)) : Errors.fromChatError(error)
 
 const Query = Schema.Struct({
   instance: Schema.optional(Schema.String),
@@ -71,7 +80,7 @@ export const start = (instances: ReadonlyArray<Instance>, query: unknown) =>
     if (state !== undefined && Option.isSome(state)) {
       return { ok: true as const, state: state.value, instance: one.instance.id, auto_login: yield* view(one) }
     }
-    const { url } = yield* Effect.mapError(login.person, failed)
+    const { url } = yield* Effect.catchAll(login.person, noAddress)
     return {
       ok: true as const,
       state: "running" as const,
@@ -112,7 +121,7 @@ export const callback = (
   Effect.gen(function* () {
     const waiting = instances.filter(({ login }) => login === "waiting_for_person")
     const one = yield* target(waiting.length > 0 && instance === undefined ? waiting : instances, instance)
-    yield* Effect.mapError(one.login.callback(url), failed)
+    yield* Effect.mapError(one.login.callback(url), notTaken)
     return { ok: true as const, state: "logged_in" as const, instance: one.instance.id }
   })
 

@@ -142,6 +142,10 @@ describe("messages", () => {
       "messages[0].role: Input should be 'user' or 'assistant' or 'system'"
     )
     assert.strictEqual(
+      complaint({ tools: [{ name: "a", input_schema: { type: "object" } }], tool_choice: { type: "some" } }),
+      "tool_choice.type: Input should be 'tool' or 'none' or 'auto' or 'any'"
+    )
+    assert.strictEqual(
       complaint({ messages: [{ role: "user", content: [{ type: "text" }] }] }),
       "messages[0].content[0].text: Field required"
     )
