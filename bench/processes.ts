@@ -2,16 +2,20 @@
  * The processes under test: started fresh on free ports and in directories of their own, stopped together.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-/** A server to be measured. Without a pid its CPU time is not known. */
+/** A server to be measured. Without a pid its CPU time and memory are not known, without `control` its upstream. */
 export interface Target {
   readonly name: string
   readonly base: URL
   readonly pid: number | undefined
+  /** When it was started, by `performance.now`. */
+  readonly born: number
+  /** The control port of its emulator. */
+  readonly control: URL | undefined
 }
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
@@ -42,43 +46,42 @@ const start = (args: ReadonlyArray<string>, env: Record<string, string>, pattern
 
 const directory = () => mkdtempSync(join(tmpdir(), "lingma-bench-"))
 const announced = /base URL +(http:\S+)\/v1/
+const listens = /ready - WebSocket: (\d+, HTTP: \d+)/
 
-/** The floor, over an emulator of its own. */
-export const startFloor = async (): Promise<Target> => {
+/** An emulator for one server. */
+const startLingma = async () => {
   const dir = directory()
   const flags = [`--workDir=${join(dir, "lingma")}`, "--socketPort=0", "--httpPort=0"]
-  const lingma = await start([emulator, "start", ...flags], {}, /ready - WebSocket: (\d+)/, dir)
-  const { found, pid } = await start([path("floor.js"), `ws://127.0.0.1:${lingma.found}/`], {}, announced, dir)
-  return { name: "floor", base: new URL(found), pid }
+  const { found } = await start([emulator, "start", ...flags], {}, listens, dir)
+  const [socket, http] = found.split(", HTTP: ")
+  return { url: `ws://127.0.0.1:${socket}/`, control: new URL(`http://127.0.0.1:${http}/__control/`) }
 }
 
-/** The gateway, which starts its emulator itself; `flags` are for Node, `more` are settings. */
+export const startFloor = async (): Promise<Target> => {
+  const { control, url } = await startLingma()
+  const born = performance.now()
+  const { found, pid } = await start([path("floor.js"), url], {}, announced, directory())
+  return { name: "floor", base: new URL(found), pid, born, control }
+}
+
+/** `flags` are for Node, `more` are settings. */
 export const startGateway = async (
   flags: ReadonlyArray<string> = [],
   more: Readonly<Record<string, string>> = {}
 ): Promise<Target> => {
+  const { control, url } = await startLingma()
   const env = {
     GATEWAY_PORT: "0",
     GATEWAY_MAX_IN_FLIGHT: "4096",
     GATEWAY_DRAIN_TIMEOUT_SEC: "1",
-    LINGMA_BIN: emulator,
+    LINGMA_ATTACH: url,
     LOG_LEVEL: "error",
     ...more
   }
+  const born = performance.now()
   const { found, pid } = await start([...flags, path("../bin/lingma-gateway.js"), "start"], env, announced, directory())
-  const base = new URL(found)
-  for (let tries = 0; !(await isReady(base)); tries++) {
-    if (tries === 600) throw new Error("the gateway is never ready")
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  return { name: "gateway", base, pid }
+  return { name: "gateway", base: new URL(found), pid, born, control }
 }
-
-const isReady = (base: URL): Promise<boolean> =>
-  fetch(new URL("/readyz", base)).then(
-    (response) => response.ok,
-    () => false
-  )
 
 const stop = (child: ChildProcess): Promise<void> =>
   new Promise((resolve) => {
@@ -132,3 +135,13 @@ export const cpuMicros = ({ pid }: Target): number => {
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
   return (Number(fields[11]) + Number(fields[12])) * microsPerTick
 }
+
+/** Resident memory of a process, in KiB; NaN when it cannot be told. */
+export const residentKib = ({ pid }: Target): number => {
+  if (pid === undefined) return Number.NaN
+  return Number(execFileSync("ps", ["-o", "rss=", "-p", String(pid)], { encoding: "utf8" }))
+}
+
+/** Open descriptors of a process; NaN when they cannot be told. */
+export const descriptors = ({ pid }: Target): number =>
+  pid === undefined || process.platform !== "linux" ? Number.NaN : readdirSync(`/proc/${pid}/fd`).length

@@ -5,6 +5,8 @@ import type { Target } from "../processes.ts"
 
 export interface Scenario {
   readonly name: string
-  /** NaN for what cannot be told. The names are the same in each run. */
-  readonly run: (target: Target) => Promise<Readonly<Record<string, number>>>
+  /** Those of one group share a fresh process, in order; it is warmed up only for `speed`. */
+  readonly group: "fresh" | "speed" | "memory" | "stalled"
+  /** NaN for what cannot be told. The names are the same in each run, but for what only the first repetition gives. */
+  readonly run: (target: Target, repetition: number) => Promise<Readonly<Record<string, number>>>
 }

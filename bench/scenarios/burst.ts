@@ -10,6 +10,7 @@ const total = 1600
 
 export const burst: Scenario = {
   name: "burst",
+  group: "speed",
   run: async (target) => {
     const bytes = request(target, { prompt: `[[emu tokens=${tokens} interval=0 burst=20]]`, stream: true })
     const cpu = cpuMicros(target)

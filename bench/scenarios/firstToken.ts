@@ -12,6 +12,7 @@ const pause = 3
 
 export const firstToken: Scenario = {
   name: "first-token",
+  group: "speed",
   run: async (target) => {
     const bytes = request(target, { prompt: "[[emu tokens=4 interval=0]]", stream: true })
     const client = open(target)

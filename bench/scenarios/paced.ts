@@ -1,25 +1,27 @@
 /**
- * Many streams at the pace of a model: how much later a chunk arrives than it was sent, and what it costs.
+ * Many streams at the pace of a model: how much later a chunk arrives than it was sent, how many do in time, and what
+ * one costs.
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import { type Client, open, pieces, request } from "../load.ts"
-import { cpuMicros } from "../processes.ts"
+import { cpuMicros, type Target } from "../processes.ts"
 import { percentile } from "../stats.ts"
 import type { Scenario } from "./Scenario.ts"
 
-const streams = 64
 const interval = 20
-/** Has no common divisor with the interval, so that the streams do not tick together. */
-const apart = 7
-const settle = 500
+const settle = 1000
 const window = 5000
-const tokens = Math.ceil((streams * apart + settle + window + 500) / interval)
+/** Later than this is not in time. */
+const late = 100
 
 const micros = () => Number(process.hrtime.bigint() / 1000n)
 
-export const paced: Scenario = {
-  name: "paced",
-  run: async (target) => {
+/** `apart` has no common divisor with the interval, so that the streams do not tick together. */
+const pacedBy = (streams: number, apart: number) => {
+  const rise = streams * apart
+  const tokens = Math.ceil((rise + settle + window + 500) / interval)
+  const due = (streams * window) / interval
+  return async (target: Target) => {
     const bytes = request(target, { prompt: `[[emu tokens=${tokens} interval=${interval} stamp=1]]`, stream: true })
     const delays: Array<number> = []
     let counting = false
@@ -40,7 +42,7 @@ export const paced: Scenario = {
       await listen(client)
     })
     const measure = async () => {
-      await sleep(streams * apart + settle)
+      await sleep(rise + settle)
       const cpu = cpuMicros(target)
       counting = true
       await sleep(window)
@@ -49,10 +51,32 @@ export const paced: Scenario = {
     }
     const [cost] = await Promise.all([measure(), ...answers])
     for (const client of clients) client.close()
+    return { delays, cost, inTime: delays.filter((delay) => delay <= late).length / due }
+  }
+}
+
+const many = pacedBy(256, 7)
+
+export const paced: Scenario = {
+  name: "paced",
+  group: "speed",
+  run: async (target) => {
+    const { cost, delays } = await many(target)
     return {
       "added latency p50 ms": percentile(delays, 0.5),
       "added latency p99 ms": percentile(delays, 0.99),
       "CPU µs per chunk": cost
     }
+  }
+}
+
+const most = pacedBy(1000, 3)
+
+export const crowd: Scenario = {
+  name: "crowd",
+  group: "speed",
+  run: async (target) => {
+    const { delays, inTime } = await most(target)
+    return { "share in time": inTime, "added latency p50 ms": percentile(delays, 0.5) }
   }
 }

@@ -9,6 +9,7 @@ const total = 4000
 
 export const requests: Scenario = {
   name: "requests",
+  group: "speed",
   run: async (target) => {
     const bytes = request(target, { prompt: "[[emu tokens=8 interval=0 burst=8]]", stream: false })
     const cpu = cpuMicros(target)
