@@ -8,6 +8,7 @@ import { RpcDisconnected } from "./RpcError.ts"
 
 export interface ConnectionOptions {
   readonly url: string
+  readonly headers: Readonly<Record<string, string>>
   /** Milliseconds by a monotonic clock. */
   readonly now: () => number
   /** Hears each message, synchronously, and may answer it; what it throws ends the connection. */
@@ -26,8 +27,12 @@ const frameWithin = 5_000
 
 const lost = (reason: string) => new RpcDisconnected({ reason: reason.slice(0, 200) })
 
-const connect = (url: string) =>
+/** The other side does not want a WebSocket there. */
+export const isRefusal = ({ reason }: RpcDisconnected): boolean => reason.startsWith("Unexpected server response")
+
+const connect = (url: string, headers: ConnectionOptions["headers"]) =>
   new WebSocket(url, {
+    headers: { ...headers },
     perMessageDeflate: false,
     maxPayload: maxBody + 4096,
     handshakeTimeout: 5000,
@@ -41,7 +46,7 @@ export const run = <E>(
   use: (send: Send) => Effect.Effect<never, E>
 ): Effect.Effect<never, RpcDisconnected | E> =>
   Effect.acquireUseRelease(
-    Effect.sync(() => connect(options.url)),
+    Effect.sync(() => connect(options.url, options.headers)),
     (socket) => {
       const { now } = options
       const decoder = Frame.makeDecoder({ maxBody })

@@ -4,12 +4,15 @@
 import { Effect, type Scope } from "effect"
 import type * as Discovery from "./Discovery.ts"
 import * as LingmaProcess from "./LingmaProcess.ts"
+import * as MachineToken from "./MachineToken.ts"
 import * as Port from "./Port.ts"
 
 export interface Endpoint {
   readonly url: string
   /** Its binary, or the note by which it was found. */
   readonly place?: string | undefined
+  /** Sent along with each connection. */
+  readonly headers?: Effect.Effect<Readonly<Record<string, string>>>
   /** Checked before each connection: nothing is ever said to a stranger on our port. */
   readonly isOurs: Effect.Effect<boolean>
   /** Fails when this Lingma is no more to be found there. */
@@ -41,6 +44,7 @@ export const launched = (launch: Launch): Find =>
     return {
       url: `ws://127.0.0.1:${socketPort}/`,
       place: launch.command,
+      headers: MachineToken.headers(launch.workDir, launch.command),
       isOurs: Port.belongsTo(socketPort, pid),
       gone: exited
     }
@@ -59,5 +63,10 @@ export const found = (search: Effect.Effect<Discovery.Found | undefined>): Find 
     const moved = Effect.repeat(Effect.delay(search, "5 seconds"), { while: (now) => now?.url === lingma.url }).pipe(
       Effect.zipRight(new LingmaProcess.ProcessExited({ detail: "LINGMA_ATTACH: that Lingma is gone" }))
     )
-    return { ...lingma, isOurs: Effect.succeed(true), gone: moved }
+    return {
+      ...lingma,
+      headers: MachineToken.headers(lingma.place, lingma.place),
+      isOurs: Effect.succeed(true),
+      gone: moved
+    }
   })

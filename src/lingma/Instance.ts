@@ -140,6 +140,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
         url: endpoint.url,
         isOurs: endpoint.isOurs,
         place: endpoint.place,
+        ...(endpoint.headers === undefined ? {} : { headers: endpoint.headers }),
         timeout: options.rpcTimeout,
         initialize: Protocol.initializeParams(options.workDir, options.version),
         onPush: (method) => {

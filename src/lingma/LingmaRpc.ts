@@ -40,6 +40,8 @@ export interface LingmaRpcOptions {
   readonly url: string
   /** How long a call waits for its reply. */
   readonly timeout: Duration.DurationInput
+  /** Sent along with each connection. */
+  readonly headers?: Effect.Effect<Readonly<Record<string, string>>>
   /** Asked before each connection; without a yes none is made. */
   readonly isOurs?: Effect.Effect<boolean>
   /** Where this Lingma lies on the disk, as far as is known. */
@@ -67,6 +69,10 @@ const spanOf = (method: string) => ({
 
 /** Most errands kept for the next connection. */
 const mostLater = 1023
+
+/** Where no path is given: the root, which all are known to take, and what QoderCN's own client uses. */
+const placesOf = (url: string): [string, string] =>
+  /^wss?:\/\/[^/]+\/?$/.test(url) ? [url, new URL("/ws", url).href] : [url, url]
 
 const notConnected = Effect.fail(new RpcDisconnected({ reason: "not connected" }))
 
@@ -228,8 +234,15 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
       (yes) => yes,
       () => new RpcDisconnected({ reason: "nobody of ours listens there" })
     )
-    yield* Effect.zipRight(ours, Connection.run({ url: options.url, now, onBody }, talk)).pipe(
-      Effect.tapError((error) => Effect.zipRight(lose(error), noticed(error))),
+    const places = placesOf(options.url)
+    const run = Effect.flatMap(options.headers ?? Effect.succeed({}), (headers) =>
+      Connection.run({ url: places[0], headers, now, onBody }, talk)
+    )
+    yield* Effect.zipRight(ours, run).pipe(
+      Effect.tapError((error) => {
+        if (Connection.isRefusal(error)) places.reverse()
+        return Effect.zipRight(lose(error), noticed(error))
+      }),
       Effect.retry(reconnect),
       Effect.ensuring(lose(new RpcDisconnected({ reason: "closed" }))),
       Effect.annotateLogs({ service: "LingmaRpc" }),

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Schema, Stream } from "effect"
 import { LingmaRpc, type LingmaRpcOptions } from "../../src/lingma/LingmaRpc.ts"
@@ -151,6 +152,28 @@ describe("LingmaRpc", () => {
       assert.deepStrictEqual(texts(two), ["b"])
       assert.deepInclude(yield* rpc.stats, { strayPushes: 1, strayReplies: 1 })
     })
+  )
+
+  it.scopedLive(
+    "tries QoderCN's path when the root is refused, with the headers, and none but those given elsewhere",
+    () =>
+      Effect.gen(function* () {
+        const seen: Array<unknown> = []
+        const server = yield* FakeLingma.make(undefined, undefined, undefined, {
+          verifyClient: ({ req }: { readonly req: IncomingMessage }) => {
+            seen.push([req.url, req.headers["cosy-machinetoken"], req.headers.origin])
+            return req.url === "/ws"
+          }
+        })
+        yield* connect(server.url, { headers: Effect.succeed({ "Cosy-MachineToken": "t" }) })
+        server.peers[0]?.drop()
+        yield* server.heard(({ id }) => id === 2).pipe(Effect.timeout("2 seconds"))
+        assert.deepStrictEqual(seen, [
+          ["/", "t", undefined],
+          ["/ws", "t", undefined],
+          ["/ws", "t", undefined]
+        ])
+      })
   )
 
   it.scopedLive("lets an error that names no turn end the only one, and a fatal one all of them", () =>

@@ -3,7 +3,7 @@
  */
 import type { AddressInfo } from "node:net"
 import { Deferred, Effect, FiberId } from "effect"
-import { type WebSocket, WebSocketServer } from "ws"
+import { type ServerOptions, type WebSocket, WebSocketServer } from "ws"
 import * as Frame from "../../src/lingma/Frame.ts"
 
 export interface Message {
@@ -29,11 +29,12 @@ export interface FakeLingma {
   readonly peers: ReadonlyArray<Peer>
 }
 
-/** `initialize` is answered; everything else goes to `on`. `greet` speaks first. */
+/** `initialize` is answered; everything else goes to `on`. `greet` speaks first, `listen` says who may connect. */
 export const make = (
   on: (message: Message, peer: Peer) => void = () => {},
   greet: (peer: Peer) => void = () => {},
-  hello: object = { capabilities: {} }
+  hello: object = { capabilities: {} },
+  listen: ServerOptions = {}
 ) =>
   Effect.gen(function* () {
     const received: Array<Message> = []
@@ -66,7 +67,7 @@ export const make = (
     }
     const server = yield* Effect.acquireRelease(
       Effect.async<WebSocketServer>((resume) => {
-        const listening = new WebSocketServer({ host: "127.0.0.1", port: 0 })
+        const listening = new WebSocketServer({ host: "127.0.0.1", port: 0, ...listen })
         listening.on("connection", onConnection)
         listening.on("listening", () => resume(Effect.succeed(listening)))
       }),
