@@ -1,29 +1,39 @@
 /**
- * The page of the API's docs, made when somebody first asks for it: its script is larger than the gateway.
+ * The API's description and the page that shows it, made when somebody first asks: nobody's start waits for them, and
+ * the page's script is larger than the gateway.
  */
 import type * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as OpenApi from "@effect/platform/OpenApi"
 import { Effect, Layer, Scope } from "effect"
 
 interface DocsOptions {
   readonly api: HttpApi.HttpApi.Any
-  readonly path: `/${string}`
+  readonly spec: `/${string}`
+  readonly page: `/${string}`
 }
 
-export const layer = (options: DocsOptions): Layer.Layer<never, never, HttpLayerRouter.HttpRouter> =>
+export const layer = ({ api, page, spec }: DocsOptions): Layer.Layer<never, never, HttpLayerRouter.HttpRouter> =>
   Layer.scopedDiscard(
     Effect.gen(function* () {
       const router = yield* HttpLayerRouter.HttpRouter
       const scope = yield* Effect.scope
-      const page = yield* Effect.cached(
+      const description = yield* Effect.cached(
+        Effect.sync(() => HttpServerResponse.unsafeJson(OpenApi.fromApi(api as HttpApi.HttpApi.AnyWithProps)))
+      )
+      yield* router.add("GET", spec, description)
+      const shown = yield* Effect.cached(
         Effect.promise(() => import("@effect/platform/HttpApiSwagger")).pipe(
-          Effect.flatMap(({ layerHttpLayerRouter }) => HttpLayerRouter.toHttpEffect(layerHttpLayerRouter(options))),
+          Effect.flatMap(({ layerHttpLayerRouter }) =>
+            HttpLayerRouter.toHttpEffect(layerHttpLayerRouter({ api, path: page }))
+          ),
           // Else its router would be the one that it is called from.
           Effect.provideServiceEffect(Layer.CurrentMemoMap, Layer.makeMemoMap),
           Effect.provideService(Scope.Scope, scope)
         )
       )
       // It has one route, the one that led here.
-      yield* router.add("GET", options.path, Effect.orDie(Effect.flatten(page)))
+      yield* router.add("GET", page, Effect.orDie(Effect.flatten(shown)))
     })
   )

@@ -39,13 +39,13 @@ const DOCS = "/docs"
 /** Told at `/v1/capabilities`. */
 const dialects = [ChatFields.dialect, ResponsesFields.dialect, MessagesFields.dialect]
 
-const ApiRoutes = HttpLayerRouter.addHttpApi(Api, { openapiPath: OPENAPI }).pipe(
+const ApiRoutes = HttpLayerRouter.addHttpApi(Api).pipe(
   Layer.provide([OpenAiHandlers, ResponsesHandlers, AnthropicHandlers, OpsHandlers, InternalHandlers]),
   Layer.provide(CapabilitiesHandlers(dialects)),
   Layer.provide([Auth.layer, Images.layerFromConfig])
 )
 
-const DocsRoute = Docs.layer({ api: Api, path: DOCS })
+const DocsRoute = Docs.layer({ api: Api, spec: OPENAPI, page: DOCS })
 
 const table = Routes.table(Api, [OPENAPI, DOCS])
 

@@ -14,6 +14,11 @@ const HURRY = 1 / 6
 const wait = (response: ServerResponse, patience: number) =>
   response.socket?.setTimeout(response.writableLength > CAPACITY ? patience * HURRY : patience)
 
+/** Most characters that wait for all readers together; beyond it, those who want more than their share are cut. */
+const TOGETHER = 48 << 20
+const SHARE = 64 << 10
+let waiting = 0
+
 /** Once ended, the socket alone holds what is left, and not for ever. Node sets its own time when all is sent. */
 export const linger = (response: ServerResponse, patience = PATIENCE): void => {
   if (!response.writableFinished) wait(response, patience)
@@ -27,10 +32,19 @@ export const write = (response: ServerResponse, source: Source, patience = PATIE
     let stalled = false
     let scheduled = false
     let stop = () => {}
+    /** Its part of what waits for all. */
+    let held = 0
+
+    const hold = (size: number) => {
+      waiting += size - held
+      held = size
+    }
+    const isTooMuch = (size: number) => size > CAPACITY || (size > SHARE && waiting > TOGETHER)
 
     const cut = (exit: Effect.Effect<void>) => {
       over = true
       buffer = ""
+      hold(0)
       response.destroy()
       // Platform takes a response that has ended for one that is answered.
       response.end()
@@ -47,6 +61,7 @@ export const write = (response: ServerResponse, source: Source, patience = PATIE
     }
     const onDrain = () => {
       stalled = false
+      hold(0)
       response.socket?.setTimeout(0)
       flush()
     }
@@ -56,9 +71,12 @@ export const write = (response: ServerResponse, source: Source, patience = PATIE
       write: (text) => {
         if (over) return
         buffer += text
-        if (stalled && buffer.length + response.writableLength > CAPACITY) {
-          stop()
-          cut(Effect.interrupt)
+        if (stalled) {
+          hold(buffer.length + response.writableLength)
+          if (isTooMuch(held)) {
+            stop()
+            cut(Effect.interrupt)
+          }
         } else if (!scheduled) {
           scheduled = true
           queueMicrotask(flush)
@@ -69,6 +87,8 @@ export const write = (response: ServerResponse, source: Source, patience = PATIE
         over = true
         response.off("drain", onDrain)
         response.end(response.destroyed ? undefined : buffer)
+        hold(response.writableFinished ? 0 : response.writableLength)
+        if (held > 0) response.once("close", () => hold(0))
         linger(response, patience)
         resume(Effect.void)
       },

@@ -86,6 +86,34 @@ describe("SseWriter", () => {
     })
   )
 
+  it.scopedLive("lets each reader hold a little only, while all together hold too much", () =>
+    Effect.gen(function* () {
+      const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      /** Fills the kernel's buffers and most of what one reader may hold. */
+      const stalled = Effect.gen(function* () {
+        const { peer, response } = yield* serve
+        const { sink, source } = held()
+        peer.socket.pause()
+        const fiber = yield* Effect.forkScoped(SseWriter.write(response, source))
+        yield* Effect.yieldNow()
+        for (let still = 0; still < 20; ) {
+          if (response.writableLength === 0) sink().write("x".repeat(100_000))
+          still = response.writableLength === 0 ? 0 : still + 1
+          yield* turn
+        }
+        for (let n = 0; n < 8; n++) sink().write("x".repeat(100_000))
+        return { fiber, response }
+      })
+      const readers = yield* Effect.replicateEffect(stalled, 70)
+      const cut = readers.filter(({ response }) => response.destroyed).length
+      assert.isAbove(cut, 5)
+      assert.isBelow(cut, 30)
+      yield* Effect.forEach(readers, ({ fiber }) => Fiber.interrupt(fiber))
+      const { response } = yield* stalled
+      assert.isFalse(response.destroyed)
+    })
+  )
+
   it.scopedLive("has less patience when one piece of megabytes waits", () =>
     Effect.gen(function* () {
       const { peer, response } = yield* serve
