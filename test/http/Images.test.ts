@@ -82,6 +82,8 @@ describe("a data URL", () => {
         FastCheck.nat(data.length - 1),
         FastCheck.constantFrom("%", " ", "\n", "-", "_", "=", "é", "\0"),
         async (at, foreign) => {
+          // At the very end it is padding.
+          FastCheck.pre(foreign !== "=" || at < data.length - 2)
           const spoiled = data.slice(0, at) + foreign + data.slice(at + 1)
           assert.strictEqual(await Effect.runPromise(refusal(`data:image/png;base64,${spoiled}`)), "not_base64")
         }
