@@ -33,6 +33,7 @@ const greeting = (base: string, config: Settings): string => {
   curl -N ${base}/v1/chat/completions -H 'Content-Type: application/json' -H "Authorization: Bearer ${key}" \\
     -d '{"model":"auto","stream":true,"messages":[{"role":"user","content":"Hello"}]}'
   export OPENAI_BASE_URL=${base}/v1 OPENAI_API_KEY=${key}
+  export ANTHROPIC_BASE_URL=${base} ANTHROPIC_AUTH_TOKEN=${key}
 `
 }
 
