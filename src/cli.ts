@@ -11,6 +11,7 @@ import { Cause, ConfigError, Console, Data, Effect, Exit, Logger, LogLevel, Opti
 import * as Config from "./Config.ts"
 import * as Login from "./cli/Login.ts"
 import { LoginRefused } from "./cli/LoginDesk.ts"
+import * as PlainConsole from "./cli/PlainConsole.ts"
 import { serve } from "./main.ts"
 import * as Settings from "./Settings.ts"
 import { version } from "./Version.ts"
@@ -107,7 +108,7 @@ const uncaught = Effect.async<never, Uncaught>((resume) => {
 // A reader of the log that has gone must not end the service.
 for (const output of [process.stdout, process.stderr]) output.on("error", () => {})
 
-const program = Effect.raceFirst(cli(process.argv).pipe(Effect.provide(NodeContext.layer)), uncaught)
+const program = Effect.raceFirst(PlainConsole.wrap(cli(process.argv)).pipe(Effect.provide(NodeContext.layer)), uncaught)
 
 NodeRuntime.runMain(program, {
   disableErrorReporting: true,

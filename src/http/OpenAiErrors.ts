@@ -112,7 +112,7 @@ export const fromChatError = Match.type<ChatError>().pipe(
         429,
         "The quota of this Lingma account is used up",
         { type: "insufficient_quota", code: "insufficient_quota" },
-        noRetry
+        { ...retryAfter(60), ...noRetry }
       ),
     ShuttingDown: () =>
       unavailable("The gateway is shutting down", "shutting_down", { ...retryAfter(1), connection: "close" }),

@@ -97,7 +97,7 @@ describe("the wording of chat errors", () => {
         [given, body.error.type, body.error.code, body.error.message],
         [status, type, code, message]
       )
-      const retries = status === 503 || code === "backpressure"
+      const retries = status === 503 || status === 429
       assert.strictEqual(/^[1-9]\d*$/.test(headers["retry-after"] ?? ""), retries)
       assert.strictEqual(headers["retry-after-ms"], retries ? `${headers["retry-after"]}000` : undefined)
       assert.notInclude(JSON.stringify([body, headers]), "secret")

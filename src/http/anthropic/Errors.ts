@@ -97,7 +97,11 @@ export const fromChatError = Match.type<ChatError>().pipe(
   Match.tagsExhaustive({
     Overloaded: (error) =>
       failure(529, "overloaded_error", "Too many in-flight requests, please retry later", retryAfter(error.retryAfter)),
-    QuotaExhausted: () => failure(429, "rate_limit_error", "The quota of this Lingma account is used up", noRetry),
+    QuotaExhausted: () =>
+      failure(429, "rate_limit_error", "The quota of this Lingma account is used up", {
+        ...retryAfter(60),
+        ...noRetry
+      }),
     ShuttingDown: () => unavailable("The gateway is shutting down", { ...retryAfter(1), connection: "close" }),
     NotLoggedIn: (error) =>
       unavailable("Lingma not logged in", {
