@@ -64,14 +64,14 @@ const blame = (error: ChatError): Exclude<Health.Outcome, "cancelled"> | undefin
 const mayRetry = (error: ChatError, mode: AskMode): boolean => {
   switch (error._tag) {
     case "BackendFailure":
-      return mode === "chat" || !error.started
+    case "NotLoggedIn":
+    case "QuotaExhausted":
+      return mode === "chat" || error.started !== true
     case "UpstreamTimeout":
       return mode === "chat"
     case "BackendUnavailable":
-    case "NotLoggedIn":
     case "LoginFailed":
     case "LoginInProgress":
-    case "QuotaExhausted":
       return true
     default:
       return false

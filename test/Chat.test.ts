@@ -3,7 +3,7 @@ import { type Array as Arr, Duration, Effect, Fiber, Layer, Option, Stream, Test
 import type { Backend } from "../src/Backend.ts"
 import { Chat } from "../src/Chat.ts"
 import { type ChatRequest, finish, plain, textDelta } from "../src/domain/Chat.ts"
-import { BackendFailure, BackendUnavailable, QuotaExhausted } from "../src/domain/ChatError.ts"
+import { BackendFailure, BackendUnavailable, NotLoggedIn, QuotaExhausted } from "../src/domain/ChatError.ts"
 import { Guard } from "../src/Guard.ts"
 import { Metrics } from "../src/Metrics.ts"
 import { Pool } from "../src/Pool.ts"
@@ -130,6 +130,24 @@ describe("Chat", () => {
       assert.strictEqual(asks(never), 2)
     })
   })
+
+  it.effect("does not repeat an agent's turn that ran into the quota or a sign-out half way", () =>
+    Effect.forEach(
+      [
+        [new QuotaExhausted({ instance: "a", started: true }), 1],
+        [new NotLoggedIn({ instance: "a", retriable: false, started: true }), 1],
+        [new QuotaExhausted({ instance: "a" }), 2],
+        [new NotLoggedIn({ instance: "a", retriable: true }), 2]
+      ] as const,
+      ([error, asked]) => {
+        const pair = [scripted("a", TestBackend.refuse(error)), scripted("b", TestBackend.refuse(error))] as const
+        return Effect.gen(function* () {
+          yield* Effect.flip(whole(asAgent))
+          assert.strictEqual(pair[0].asks.length + pair[1].asks.length, asked, error._tag)
+        }).pipe(Effect.provide(gateway(pair[0].backend, pair[1].backend)))
+      }
+    )
+  )
 
   it.effect("never repeats what has begun to answer", () => {
     const half: TestBackend.Script = (turn) =>

@@ -22,7 +22,9 @@ export class ShuttingDown extends Schema.TaggedError<ShuttingDown>()("ShuttingDo
 /** The instance has no account signed in. `retriable` tells whether a login may cure it without a person. */
 export class NotLoggedIn extends Schema.TaggedError<NotLoggedIn>()("NotLoggedIn", {
   instance: Schema.String,
-  retriable: Schema.Boolean
+  retriable: Schema.Boolean,
+  /** It turned out in the middle of a turn. */
+  started: Schema.optional(Schema.Boolean)
 }) {}
 
 /** A login was tried and did not lead to a session. */
@@ -57,7 +59,8 @@ export class BackendFailure extends Schema.TaggedError<BackendFailure>()("Backen
 
 /** The quota of the account is used up. */
 export class QuotaExhausted extends Schema.TaggedError<QuotaExhausted>()("QuotaExhausted", {
-  instance: Schema.String
+  instance: Schema.String,
+  started: Schema.optional(Schema.Boolean)
 }) {}
 
 /** No event in time: none at all, none for a while, or no end. */

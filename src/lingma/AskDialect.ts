@@ -61,11 +61,11 @@ export const begin = (
     yield* rpc.subscribe({ requestId: ask.requestId }, events)
     const params = Protocol.chatAskParams({ ...ask, text: ask.prompt, imageUrls })
     yield* rpc.post(Protocol.chatAsk, params, (reply) => {
-      if (Either.isLeft(reply)) turn.fail(refused(reply.left, turn))
+      if (Either.isLeft(reply)) turn.fail(refused(reply.left, events.heard()))
       else if (reply.right?.success === false || reply.right?.isSuccess === false) {
         const { errorMessage, errorMsg, message } = reply.right
         const detail = (errorMessage ?? errorMsg ?? message ?? "success is false").slice(0, 500)
-        turn.fail(refused(new RpcRejected({ method: Protocol.chatAsk.name, code: 0, detail }), turn))
+        turn.fail(refused(new RpcRejected({ method: Protocol.chatAsk.name, code: 0, detail }), events.heard()))
       } else if (reply.right?.sessionId) sessionId ??= reply.right.sessionId
     })
   })

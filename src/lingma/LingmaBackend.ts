@@ -49,11 +49,11 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
     /** By connection: another process at the same place may speak another dialect. */
     const speaksAsk = new WeakSet<object>()
 
-    const refused = (error: RpcError, turn: Turn.Turn): TurnError => {
+    const refused = (error: RpcError, started: boolean): TurnError => {
       if (error._tag === "RpcRejected" && saysLoggedOut.test(error.detail)) {
-        return new NotLoggedIn({ instance: id, retriable: login.automatic })
+        return new NotLoggedIn({ instance: id, retriable: login.automatic, started })
       }
-      return failure(error, turn.count() > 0)
+      return failure(error, started)
     }
     const failure = (error: RpcError, started: boolean) =>
       new BackendFailure({ instance: id, started, lost: error._tag === "RpcDisconnected", detail: describe(error) })
@@ -104,7 +104,7 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
               return older
             }
           )
-      yield* Effect.mapError(begun, (error) => refused(error, turn))
+      yield* Effect.mapError(begun, (error) => refused(error, false))
       return turn
     })
 

@@ -88,6 +88,10 @@ const readUpdate = (update: Json): Push | undefined => {
   }
 }
 
+/** Whether it is about a session alone, and comes whether or not there is a turn. */
+export const isOfSession = (method: string, params: Json): boolean =>
+  method === "session/update" && record(params["update"])?.["sessionUpdate"] === "available_commands_update"
+
 /** Undefined for what a chat has no use for: steps, titles, snapshots, tool notices. */
 export const read = (method: string, params: Json): Push | undefined => {
   switch (method) {

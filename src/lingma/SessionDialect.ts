@@ -19,8 +19,8 @@ export interface DialectOptions {
   readonly instance: string
   /** An empty directory for the turn. */
   readonly cwd: string
-  /** What a refused call means for its turn. */
-  readonly refused: (error: RpcError, turn: Turn) => TurnError
+  /** What a refused call means for its turn; `started`: it had begun by then. */
+  readonly refused: (error: RpcError, started: boolean) => TurnError
 }
 
 /** A Lingma whose IDE is closed keeps the socket open and never answers. Told before a first keep-alive: by a status. */
@@ -113,7 +113,8 @@ export const begin = (options: DialectOptions, ask: Ask, turn: Turn): Effect.Eff
         )
       if (!cancelling) remove(rpc, opened)
     })
-    yield* rpc.subscribe({ requestId: ask.requestId, sessionId }, TurnSink.make(turn, { instance }))
+    const events = TurnSink.make(turn, { instance })
+    yield* rpc.subscribe({ requestId: ask.requestId, sessionId }, events)
     yield* rpc
       .call(
         Protocol.sessionSetModel,
@@ -131,7 +132,7 @@ export const begin = (options: DialectOptions, ask: Ask, turn: Turn): Effect.Eff
       Protocol.sessionPrompt,
       { sessionId, prompt: promptOf(ask, options), timestamp: Date.now(), _meta },
       (reply) => {
-        if (Either.isLeft(reply)) turn.fail(options.refused(reply.left, turn))
+        if (Either.isLeft(reply)) turn.fail(options.refused(reply.left, events.heard()))
       }
     )
   })

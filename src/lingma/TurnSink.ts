@@ -21,13 +21,19 @@ const isSuccess = ({ reason, statusCode }: Extract<Pushes.Push, { _tag: "End" }>
   statusCode === undefined ? succeeded.has(reason.toLowerCase()) : statusCode === 200
 
 const failureOf = (instance: string, { reason, statusCode }: Extract<Pushes.Push, { _tag: "End" }>) => {
-  if (statusCode === 429 || /quota/i.test(reason)) return new QuotaExhausted({ instance })
-  if (statusCode === 401) return new NotLoggedIn({ instance, retriable: false })
+  if (statusCode === 429 || /quota/i.test(reason)) return new QuotaExhausted({ instance, started: true })
+  if (statusCode === 401) return new NotLoggedIn({ instance, retriable: false, started: true })
   const detail = `finished with status ${statusCode ?? "none"}, reason ${redact(reason, 200) || "none"}`
   return new BackendFailure({ instance, started: true, detail })
 }
 
-export const make = (turn: Turn, { instance, onSession }: TurnSinkOptions): Sink => {
+export interface TurnSink extends Sink {
+  /** Whether Lingma has said anything of the turn: if so it has begun, and may have done something. */
+  readonly heard: () => boolean
+}
+
+export const make = (turn: Turn, { instance, onSession }: TurnSinkOptions): TurnSink => {
+  let heard = false
   const broken = (detail: string) => turn.fail(new BackendFailure({ instance, started: true, detail }))
   /** Kept for a push that replaces the text: what was sent cannot be taken back. */
   let sent = ""
@@ -40,6 +46,7 @@ export const make = (turn: Turn, { instance, onSession }: TurnSinkOptions): Sink
 
   const onPush: Sink["onPush"] = (method, params) => {
     if (onSession !== undefined && typeof params["sessionId"] === "string") onSession(params["sessionId"])
+    heard ||= !Pushes.isOfSession(method, params)
     const push = Pushes.read(method, params)
     if (push === undefined) return
     switch (push._tag) {
@@ -61,6 +68,7 @@ export const make = (turn: Turn, { instance, onSession }: TurnSinkOptions): Sink
   }
   return {
     onPush,
+    heard: () => heard,
     onLost: ({ reason }) => turn.fail(new BackendFailure({ instance, started: true, lost: true, detail: reason }))
   }
 }

@@ -18,8 +18,8 @@ const options = (rpc: LingmaRpc["Type"], lifetime: Scope.Scope) => ({
   lifetime,
   instance: "a",
   cwd: "/empty",
-  refused: (error: Parameters<typeof words>[0], turn: Turn.Turn) =>
-    new BackendFailure({ instance: "a", started: turn.count() > 0, detail: words(error) })
+  refused: (error: Parameters<typeof words>[0], started: boolean) =>
+    new BackendFailure({ instance: "a", started, detail: words(error) })
 })
 
 /** A connection, and a dialect begun in a scope of its own. */
@@ -173,6 +173,29 @@ describe("SessionDialect", () => {
       const error = yield* Effect.flip(turn.started)
       assert.isTrue(error._tag === "BackendFailure" && !error.started && error.detail.includes("requestId is empty"))
     })
+  )
+
+  it.scopedLive("tells a refusal before the turn from one after a tool has run", () =>
+    Effect.forEach(
+      [
+        ["available_commands_update", false],
+        ["tool_call", true]
+      ] as const,
+      ([sessionUpdate, started]) =>
+        Effect.gen(function* () {
+          const server = yield* FakeLingma.make((message, peer) => {
+            if (message.method === "session/new") peer.send({ id: message.id, result: { sessionId: "s1" } })
+            else if (message.method === "session/prompt") {
+              peer.send({ method: "session/update", params: { sessionId: "s1", update: { sessionUpdate } } })
+              peer.send({ id: message.id, error: { code: -32603, message: "late" } })
+            } else peer.send({ id: message.id, result: null })
+          })
+          const { begun, turn } = yield* begin("session", server)
+          yield* begun
+          const error = yield* Effect.flip(turn.started)
+          assert.isTrue(error._tag === "BackendFailure" && error.started === started, sessionUpdate)
+        })
+    )
   )
 })
 
