@@ -27,7 +27,15 @@ const Browsers = Layer.unwrapEffect(
 
 const pooled = Layer.unwrapScoped(
   Effect.flatMap(GatewayConfig, (settings) =>
-    Effect.map(Fleet.make(settings), (backends) => Pool.layer(backends, settings))
+    Fleet.make(settings).pipe(
+      Effect.tap(({ length }) =>
+        Effect.annotateLogs(Effect.logInfo("gateway startup"), {
+          pool_size: length,
+          max_in_flight: settings.maxInFlight
+        })
+      ),
+      Effect.map((backends) => Pool.layer(backends, settings))
+    )
   )
 )
 

@@ -19,6 +19,12 @@ const statusOf = (exit: Exit.Exit<HttpServerResponse.HttpServerResponse, unknown
 /** Closed set: a method may be any word. */
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 
+/** The client's own name for the request, as OpenAI's clients may send it. */
+const clientId = (headers: Readonly<Record<string, string | undefined>>) => {
+  const id = headers["x-client-request-id"] ?? ""
+  return /^[\x21-\x7e]{1,512}$/.test(id) ? { client_request_id: id } : {}
+}
+
 /** Figures of the chat that answered. */
 const chatFields = ({ run }: RequestNotes.RequestNotes) => {
   if (run === undefined) return {}
@@ -34,7 +40,7 @@ const chatFields = ({ run }: RequestNotes.RequestNotes) => {
 
 /** What is noted of a request, and its line. */
 const begin = (patternOf: (url: string) => string) => (fiber: Fiber.RuntimeFiber<unknown, unknown>) => {
-  const { method, url } = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
+  const { headers, method, url } = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
   const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
   const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
   const began = now()
@@ -50,6 +56,7 @@ const begin = (patternOf: (url: string) => string) => (fiber: Fiber.RuntimeFiber
         ...(notes.route.startsWith("/v1/") && method === "POST"
           ? { outcome: RequestNotes.outcomeOf(notes, status) }
           : {}),
+        ...clientId(headers),
         ...chatFields(notes)
       })
     )

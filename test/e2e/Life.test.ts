@@ -19,6 +19,7 @@ describe("the program", () => {
   it.scopedLive("lets running streams end whole at SIGTERM, exits 0 and leaves no child", () =>
     Effect.gen(function* () {
       const program = yield* start()
+      assert.match(program.stdout(), /"gateway startup".*"pool_size":1[,}]/)
       const pids = children(program)
       const running = yield* Effect.forEach(
         Array.from({ length: 20 }),

@@ -55,7 +55,8 @@ describe("every answer", () => {
   it.scopedLive("is logged once, at its end, without the query", () =>
     Effect.gen(function* () {
       const { chat, drained, lines, request } = yield* TestGateway.serve(TestBackend.make())
-      yield* request("/v1/models?api_key=secret")
+      yield* request("/v1/models?api_key=secret", { headers: { "x-client-request-id": "mine/1" } })
+      yield* request("/v1/models", { headers: { "x-client-request-id": "not mine" } })
       yield* chat({ ...hello, stream: true })
       yield* drained
       const access = lines.filter(({ message }) => message === "request")
@@ -63,8 +64,13 @@ describe("every answer", () => {
         access.map(({ annotations: { method, path, status } }) => ({ method, path, status })),
         [
           { method: "GET", path: "/v1/models", status: 200 },
+          { method: "GET", path: "/v1/models", status: 200 },
           { method: "POST", path: "/v1/chat/completions", status: 200 }
         ]
+      )
+      assert.deepStrictEqual(
+        access.map(({ annotations }) => annotations["client_request_id"]),
+        ["mine/1", undefined, undefined]
       )
       assert.isNumber(access[0]?.annotations["ms"])
     })
