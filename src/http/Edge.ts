@@ -5,9 +5,10 @@ import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServerError from "@effect/platform/HttpServerError"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Cause, Context, Effect } from "effect"
+import { Cause, Context, Effect, type Scope } from "effect"
 import { type ChatError, ShuttingDown } from "../domain/ChatError.ts"
 import * as AccessLog from "./AccessLog.ts"
+import type { Auth } from "./Auth.ts"
 import * as Dialects from "./Dialects.ts"
 import type { Drain } from "./Drain.ts"
 import * as Gate from "./Gate.ts"
@@ -16,13 +17,16 @@ import * as NodeRequest from "./NodeRequest.ts"
 import { Broken, CallerRefused, type Refusal, RouteRefused, Unparsed } from "./Refusal.ts"
 import * as RequestId from "./RequestId.ts"
 import * as Send from "./Send.ts"
+import type { Shortcuts } from "./Shortcuts.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
 type Response = HttpServerResponse.HttpServerResponse
-type App<E> = Effect.Effect<Response, E, Request>
+type App<E> = Effect.Effect<Response, E, Request | Scope.Scope>
 
 export interface EdgeOptions extends Gate.GateOptions {
   readonly drain: Pick<typeof Drain.Service, "isDraining">
+  readonly auth: Pick<typeof Auth.Service, "api">
+  readonly shortcuts: typeof Shortcuts.Service
   readonly methodsOf: (url: string) => ReadonlyArray<string>
   readonly dialects: Dialects.Dialects
 }
@@ -66,6 +70,15 @@ export const make = (options: EdgeOptions) => {
     return Effect.zipRight(Effect.logError("request broken", cause), refuse(request, new Broken()))
   }
 
+  const short = <E>(request: Request, app: App<E>): App<E> => {
+    const chat = options.shortcuts.find(request)
+    if (chat === undefined) return app
+    return Effect.matchEffect(options.auth.api(request), {
+      onFailure: (refusal) => refuse(request, refusal),
+      onSuccess: () => chat
+    })
+  }
+
   const gate = <E>(request: Request, app: App<E>): App<E> => {
     const wrong = headOf(request)
     if (wrong !== undefined) return Effect.map(refuse(request, new Unparsed({ reason: wrong })), closing)
@@ -78,7 +91,7 @@ export const make = (options: EdgeOptions) => {
     }
     const url = dialectOf(request).route(request.url)
     return url === request.url
-      ? app
+      ? short(request, app)
       : Effect.provideService(app, HttpServerRequest.HttpServerRequest, request.modify({ url }))
   }
 

@@ -32,6 +32,7 @@ import * as Routes from "./Routes.ts"
 import * as ResponsesFields from "./responses/Fields.ts"
 import { ResponsesHandlers } from "./responses/Handlers.ts"
 import * as Segment from "./Segment.ts"
+import { Shortcuts } from "./Shortcuts.ts"
 
 const OPENAPI = "/openapi.json"
 const DOCS = "/docs"
@@ -55,14 +56,16 @@ const EdgeMiddleware = HttpLayerRouter.middleware(
   Effect.gen(function* () {
     const config = yield* GatewayConfig
     const drain = yield* Drain
+    const auth = yield* Auth
+    const shortcuts = yield* Shortcuts
     const host = yield* Gate.listensAt(config.host)
-    return Edge.make({ ...config, host, drain, methodsOf: table.methodsOf, dialects: Dialects.all })
+    return Edge.make({ ...config, host, drain, auth, shortcuts, methodsOf: table.methodsOf, dialects: Dialects.all })
   }),
   { global: true }
-)
+).pipe(Layer.provide(Auth.layer))
 
 /** All routes, for a router of their own. */
-export const routes = Layer.mergeAll(ApiRoutes, DocsRoute, EdgeMiddleware)
+export const routes = Layer.mergeAll(ApiRoutes, DocsRoute, EdgeMiddleware).pipe(Layer.provide(Shortcuts.layer))
 
 const served = Layer.unwrapScoped(
   Effect.gen(function* () {

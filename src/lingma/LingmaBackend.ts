@@ -64,6 +64,15 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
       new BackendFailure({ instance: id, started: false, detail: `no directory for the turn: ${String(cause)}` })
     const inTurns = <A>(step: () => Promise<A>) => Effect.tryPromise({ try: step, catch: noDirectory })
     const makeIdle = yield* Effect.cached(inTurns(() => mkdir(idle, { recursive: true, mode: 0o700 })))
+    let isThere = false
+    const shared = Effect.suspend(() =>
+      isThere
+        ? Effect.succeed(idle)
+        : Effect.map(makeIdle, () => {
+            isThere = true
+            return idle
+          })
+    )
 
     const write = (cwd: string) => (image: Image, index: number) =>
       inTurns(() =>
@@ -73,7 +82,7 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
     /** Chat writes nothing, so those turns share one empty directory; pictures of a turn lie in its own. */
     const directory = (ask: Ask): Effect.Effect<string, BackendFailure, Scope.Scope> =>
       ask.mode === "chat" && ask.images.length === 0
-        ? Effect.as(makeIdle, idle)
+        ? shared
         : Effect.acquireRelease(
             Effect.zipRight(
               makeIdle,

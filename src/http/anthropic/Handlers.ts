@@ -17,6 +17,7 @@ import { Drain } from "../Drain.ts"
 import { Images } from "../Images.ts"
 import * as Issues from "../Issues.ts"
 import * as RequestId from "../RequestId.ts"
+import { Shortcuts } from "../Shortcuts.ts"
 import { AnthropicKey } from "./Api.ts"
 import type * as Blocks from "./Blocks.ts"
 import * as Codec from "./Codec.ts"
@@ -73,6 +74,7 @@ const handlers = HttpApiBuilder.group(
   "anthropic",
   Effect.fnUntraced(function* (handlers) {
     const chat = yield* Chat
+    const shortcuts = yield* Shortcuts
     const drain = yield* Drain
     const config = yield* GatewayConfig
     const { bodyLimitMb, keepAlive, messagesKeepAlive } = config
@@ -115,6 +117,7 @@ const handlers = HttpApiBuilder.group(
       return HttpServerResponse.unsafeJson({ input_tokens: Math.ceil((yield* chat.count(request)) * MARGIN) })
     })
 
+    shortcuts.add("POST", dialect.path, Effect.provideService(answered(messages), GatewayConfig, config))
     return handlers
       .handleRaw("messages", () => answered(messages))
       .handleRaw("countTokens", () => answered(countTokens))

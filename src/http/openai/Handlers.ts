@@ -18,6 +18,7 @@ import { Images } from "../Images.ts"
 import * as Issues from "../Issues.ts"
 import * as Errors from "../OpenAiErrors.ts"
 import { OpenAiKey } from "../OpenAiKey.ts"
+import { Shortcuts } from "../Shortcuts.ts"
 import * as Codec from "./Codec.ts"
 import * as Completion from "./Completion.ts"
 import { dialect } from "./Fields.ts"
@@ -54,6 +55,7 @@ const handlers = HttpApiBuilder.group(
     const chat = yield* Chat
     const drain = yield* Drain
     const images = yield* Images
+    const shortcuts = yield* Shortcuts
     const { bodyLimitMb, keepAlive, reasoningField, strictParams } = yield* GatewayConfig
     const answer = Answer.make({ drain, keepAlive })
     const limit = Math.floor(bodyLimitMb * 1024 * 1024)
@@ -80,6 +82,7 @@ const handlers = HttpApiBuilder.group(
       })
     })
 
+    shortcuts.add("POST", dialect.path, answered(Effect.suspend(chatCompletions)))
     return handlers
       .handleRaw("chatCompletions", () => answered(chatCompletions()))
       .handle("models", () =>

@@ -17,6 +17,7 @@ import { Drain } from "../Drain.ts"
 import { Images } from "../Images.ts"
 import * as Issues from "../Issues.ts"
 import { OpenAiKey } from "../OpenAiKey.ts"
+import { Shortcuts } from "../Shortcuts.ts"
 import * as Codec from "./Codec.ts"
 import * as Errors from "./Errors.ts"
 import * as Events from "./Events.ts"
@@ -52,6 +53,7 @@ const handlers = HttpApiBuilder.group(
   "responses",
   Effect.fnUntraced(function* (handlers) {
     const chat = yield* Chat
+    const shortcuts = yield* Shortcuts
     const drain = yield* Drain
     const images = yield* Images
     const clock = yield* Effect.clock
@@ -106,6 +108,7 @@ const handlers = HttpApiBuilder.group(
         ? Either.right(HttpServerResponse.unsafeJson({ id, object: "response", deleted: true }))
         : Either.left(Errors.notHeld)
 
+    shortcuts.add("POST", dialect.path, answered(Effect.suspend(create)))
     return handlers
       .handleRaw("createResponse", () => answered(create()))
       .handle("response", ({ path }) => answered(Effect.suspend(() => held(path.id))))
