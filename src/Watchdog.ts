@@ -22,6 +22,7 @@ interface Watched {
   readonly instance: string
   readonly end: number
   seen: number
+  worked: number
   deadline: number
 }
 
@@ -45,7 +46,10 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
       if (count !== entry.seen) {
         entry.seen = count
         entry.deadline = at + idle
+      } else if (turn.worked() !== entry.worked) {
+        entry.deadline = Math.max(entry.deadline, at + idle)
       }
+      entry.worked = turn.worked()
       if (at >= entry.end) turn.fail(new UpstreamTimeout({ instance, phase: "total" }))
       else if (at >= entry.deadline) {
         turn.fail(new UpstreamTimeout({ instance, phase: count === 0 ? "first_token" : "idle" }))
@@ -65,7 +69,7 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
       Scoped.own(
         () => {
           const at = now()
-          const entry: Watched = { turn, instance, end: at + total, seen: 0, deadline: at + first }
+          const entry: Watched = { turn, instance, end: at + total, seen: 0, worked: 0, deadline: at + first }
           watched.add(entry)
           busy.unsafeOpen()
           return entry

@@ -48,6 +48,27 @@ describe("Watchdog", () => {
     })
   )
 
+  it.scoped("lets one go on that works at something else, until its total, and gives it no less time than before", () =>
+    Effect.gen(function* () {
+      const { watch } = yield* watchdog
+      const busy = Turn.make({ instance: "a" })
+      const once = Turn.make({ instance: "a" })
+      yield* watch(busy, "a")
+      yield* watch(once, "a")
+      once.work()
+      for (let i = 0; i < 6; i++) {
+        busy.work()
+        yield* TestClock.adjust("3 seconds")
+        if (i === 2) assert.strictEqual(once.state(), "running")
+      }
+      assert.strictEqual(phase(once), "first_token")
+      assert.strictEqual(busy.state(), "running")
+      busy.work()
+      yield* TestClock.adjust("2500 millis")
+      assert.strictEqual(phase(busy), "total")
+    })
+  )
+
   it.effect("leaves finished turns and closed scopes alone", () =>
     Effect.gen(function* () {
       const gone = Turn.make({ instance: "a" })

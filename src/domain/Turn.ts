@@ -24,6 +24,10 @@ export interface Turn {
   readonly failure: () => TurnError | undefined
   /** How many events came so far, figures left out; a watchdog compares two readings. */
   readonly count: () => number
+  /** It works, at something that is no event, such as a tool of its own. */
+  readonly work: () => void
+  /** How often it was said to work. */
+  readonly worked: () => number
   /** Takes an event; false once the turn is over. */
   readonly emit: (event: ChatEvent) => boolean
   readonly fail: (error: TurnError) => void
@@ -55,6 +59,7 @@ export const make = (options: TurnOptions): Turn => {
   let buffer: Array<ChatEvent> = []
   let held = 0
   let count = 0
+  let worked = 0
   const begin = (effect: Effect.Effect<void, TurnError>) => Deferred.unsafeDone(started, effect)
 
   const fail = (error: TurnError) => {
@@ -97,6 +102,10 @@ export const make = (options: TurnOptions): Turn => {
     state: () => state,
     failure: () => failure,
     count: () => count,
+    work: () => {
+      worked++
+    },
+    worked: () => worked,
     emit,
     fail,
     read,

@@ -92,6 +92,13 @@ const readUpdate = (update: Json): Push | undefined => {
 export const isOfSession = (method: string, params: Json): boolean =>
   method === "session/update" && record(params["update"])?.["sessionUpdate"] === "available_commands_update"
 
+const tools = new Set(["tool/invoke", "tool/call/sync", "tool/call/approve", "session/request_permission"])
+const toolUpdates = new Set<unknown>(["tool_call", "tool_call_update", "plan"])
+
+/** Whether it tells of work that is no part of the answer. */
+export const isWork = (method: string, params: Json): boolean =>
+  tools.has(method) || (method === "session/update" && toolUpdates.has(record(params["update"])?.["sessionUpdate"]))
+
 /** Undefined for what a chat has no use for: steps, titles, snapshots, tool notices. */
 export const read = (method: string, params: Json): Push | undefined => {
   switch (method) {

@@ -48,7 +48,10 @@ export const make = (turn: Turn, { instance, onSession }: TurnSinkOptions): Turn
     if (onSession !== undefined && typeof params["sessionId"] === "string") onSession(params["sessionId"])
     heard ||= !Pushes.isOfSession(method, params)
     const push = Pushes.read(method, params)
-    if (push === undefined) return
+    if (push === undefined) {
+      if (Pushes.isWork(method, params)) turn.work()
+      return
+    }
     switch (push._tag) {
       case "Event":
         if (push.event._tag === "TextDelta") say(push.event.text)

@@ -34,6 +34,24 @@ describe("Pushes", () => {
     )
   })
 
+  it("takes tools and plans for work, and steps, titles and notices for none", () => {
+    const turn = Turn.make({ instance: "a" })
+    const sink = TurnSink.make(turn, { instance: "a" })
+    sink.onPush("session/update", update({ sessionUpdate: "available_commands_update" }))
+    assert.isFalse(sink.heard())
+    sink.onPush("chat/process_step_callback", { requestId: "r", step: "step_start" })
+    sink.onPush("session/title/update", { sessionId: "s" })
+    sink.onPush("session/update", notice({ type: "something_else" }))
+    assert.isTrue(sink.heard())
+    assert.strictEqual(turn.worked(), 0)
+    for (const sessionUpdate of ["tool_call", "tool_call_update", "plan"]) {
+      sink.onPush("session/update", update({ sessionUpdate }))
+    }
+    for (const method of ["tool/invoke", "tool/call/sync", "session/request_permission"]) sink.onPush(method, {})
+    assert.strictEqual(turn.worked(), 6)
+    assert.strictEqual(turn.count(), 0)
+  })
+
   it("knows the notices of usage and finish by their name, wherever it stands, or by their data", () => {
     const data = { usedTokens: 10, limitTokens: 100 }
     for (const named of [{ type: "context_usage" }, { notification: "context_usage" }, {}]) {
