@@ -78,7 +78,7 @@ describe("what a client sends", () => {
     Effect.gen(function* () {
       const { chat } = yield* TestGateway.serve(Spoken.turns("ok"))
       const properties = (salt: number) =>
-        Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`p${salt}_${i}`, { type: "string", minLength: 1 }]))
+        Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`p${salt}_${i}`, { type: "string", minLength: 1 }]))
       const tools = Array.from({ length: 128 }, (_, i) => ({
         type: "function",
         function: { name: `f${i}`, parameters: { type: "object", properties: properties(i) } }
