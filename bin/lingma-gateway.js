@@ -2,7 +2,7 @@
 // `emulator` takes Lingma's own command line, so it is not parsed here.
 if (process.argv[2] === "emulator") {
   const { run } = await import("../dist/bundle/emulator.js")
-  await run(process.argv.slice(3), process.env)
+  process.exit(await run(process.argv.slice(3), process.env))
 } else {
   await import("../dist/bundle/gateway.js")
 }

@@ -100,6 +100,8 @@ describe("the program", () => {
       const shown = yield* runToEnd(["config", "--json"], { API_KEYS: "sk-hidden" })
       assert.strictEqual(shown.code, 0)
       assert.notInclude(shown.stdout, "sk-hidden")
+      const unknown = yield* runToEnd(["emulator", "nonsense"])
+      assert.deepStrictEqual([unknown.code, unknown.stderr], [1, 'Error: unknown command "nonsense"\n'])
       const help = yield* runToEnd(["--help"])
       assert.include(help.stdout, "COMMANDS")
       assert.notInclude(help.stdout, "\u001b")
