@@ -231,7 +231,8 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
         auth === true
           ? Effect.void
           : Effect.flatMap(fresh, () =>
-              auth === true ? Effect.void : new NotLoggedIn({ instance: id, retriable: false })
+              // Where Lingma does not say, its answer to a chat will.
+              auth === false ? new NotLoggedIn({ instance: id, retriable: false }) : Effect.void
             )
       ),
       check: Effect.map(fresh, () => auth === true),

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Schedule, Stream } from "effect"
+import { Duration, Effect, Exit, Schedule, Stream } from "effect"
 import type { BackendState } from "../../src/Backend.ts"
 import * as Endpoint from "../../src/lingma/Endpoint.ts"
 import * as Instance from "../../src/lingma/Instance.ts"
@@ -136,6 +136,7 @@ describe("Instance", () => {
         yield* one.rpc
         assert.deepInclude(yield* one.status, { state: "ready", loggedIn, restarts: 0 })
         assert.strictEqual((yield* one.models).length, count)
+        assert.strictEqual(Exit.isSuccess(yield* Effect.exit(one.loggedIn)), loggedIn !== false)
       })
     )
   }
