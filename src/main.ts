@@ -6,6 +6,7 @@ import { Effect, Layer, Option, Redacted } from "effect"
 import { GatewayConfig, type Settings, settings } from "./Config.ts"
 import * as Gateway from "./Gateway.ts"
 import * as NodeServer from "./http/NodeServer.ts"
+import * as Idle from "./Idle.ts"
 import * as Logging from "./Logging.ts"
 import * as Telemetry from "./Telemetry.ts"
 
@@ -69,7 +70,7 @@ const Forget = Layer.effectDiscard(
 
 /** Serves until interrupted; fails when the settings are wrong or the port is taken. */
 export const serve = Layer.launch(
-  Layer.mergeAll(Gateway.layer, Greeting, Forget).pipe(
+  Layer.mergeAll(Gateway.layer, Greeting, Forget, Idle.layer).pipe(
     Layer.provide(NodeServer.layerFromConfig),
     Layer.provide(Telemetry.layerFromConfig),
     Layer.provide(Logging.layer),

@@ -37,6 +37,7 @@ const allowed: Record<string, ReadonlyArray<string>> = {
   "Client.ts": ["http"],
   "Gauges.ts": ["Backend.ts", "Config.ts", "Guard.ts", "Metrics.ts", "Pool.ts"],
   "Watchdog.ts": ["domain"],
+  "Idle.ts": [],
   "Load.ts": ["domain", "Config.ts", "Metrics.ts"],
   "Attempt.ts": ["domain", "Backend.ts", "Metrics.ts", "TokenCounter.ts", "Watchdog.ts"],
   "Chat.ts": [

@@ -29,6 +29,7 @@ export const peak = <A, E, R>(program: Program, work: Effect.Effect<A, E, R>) =>
 /** Waits until memory and descriptors are within 30 % of what they were, at most a minute. */
 export const returned = (program: Program, before: Held) =>
   Effect.suspend(() => {
+    Load.hangUp(program)
     const now = held(program)
     const isBack =
       now.residentMiB <= before.residentMiB * 1.3 &&

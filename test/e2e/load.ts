@@ -31,6 +31,12 @@ const agentFor = (base: string) => {
   return agent
 }
 
+/** Closes the connections that are kept for more. */
+export const hangUp = ({ base }: Program): void => {
+  agents.get(base)?.destroy()
+  agents.delete(base)
+}
+
 const endOf = (stream: boolean, status: number, body: string, complete: boolean): End => {
   if (status !== 200) return "refused"
   if (!stream) return complete && body.includes('"finish_reason":"stop"') ? "whole" : "cut"

@@ -1,20 +1,23 @@
 /**
- * The large sizes: `npm run soak [-- --aborts 100000 --kills 1000]`. Prints what it saw; exits 1 when something was lost.
+ * The large sizes: `npm run soak [-- --aborts 100000 --kills 1000 --floods 1 --mixed 600]`, the last one in seconds; 0 leaves one out.
+ * Prints what it saw; exits 1 when something was lost.
  */
-import { readdirSync, readFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { Effect } from "effect"
+import * as Floods from "../e2e/floods.ts"
+import { descriptors, held } from "../e2e/floods.ts"
 import * as Load from "../e2e/load.ts"
+import * as Probe from "../e2e/Probe.ts"
 import { eventually, internalStats, isBalanced, lingmas, type Program, settled, start } from "../e2e/support.ts"
 
 const { values } = parseArgs({
-  options: { aborts: { type: "string", default: "100000" }, kills: { type: "string", default: "1000" } }
+  options: {
+    aborts: { type: "string", default: "100000" },
+    kills: { type: "string", default: "1000" },
+    floods: { type: "string", default: "1" },
+    mixed: { type: "string", default: "600" }
+  }
 })
-
-const resident = ({ child }: Program) =>
-  Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1]) / 1024)
-const descriptors = ({ child }: Program) => readdirSync(`/proc/${child.pid}/fd`).length
-const held = (program: Program) => ({ residentMiB: resident(program), descriptors: descriptors(program) })
 
 const say = (what: string, figures: object) =>
   Effect.sync(() => process.stdout.write(`${what} ${JSON.stringify(figures)}\n`))
@@ -104,9 +107,125 @@ const kills = (count: number) =>
     return isBalanced(concurrency) && tally.ends.cut === 0 && tally.ends.refused <= count / 1000
   })
 
+/** The floods of the suite, in their whole sizes. */
+const floods = (times: number) =>
+  Effect.gen(function* () {
+    const program = yield* start({ GATEWAY_MAX_IN_FLIGHT: "1000" })
+    yield* Floods.parallel(program, 100)
+    yield* settled(program)
+    const before = held(program)
+    let isGood = true
+    const flood = (name: string, work: Effect.Effect<unknown>) =>
+      Effect.gen(function* () {
+        const atFirst = held(program)
+        const [{ mostMiB, result }, seen] = yield* Probe.during(program, Floods.peak(program, work))
+        yield* say(name, { atFirst, mostMiB, ...seen, result })
+        isGood &&= Probe.isAlive(seen)
+      })
+    for (let i = 0; i < times; i++) {
+      yield* flood("1,000 streams", Floods.parallel(program, 1_000))
+      yield* flood("40 stalled readers", Floods.stalled(program, 40))
+      yield* flood(
+        "4,000 idle connections",
+        Effect.promise(() => Floods.idle(program, 4_000))
+      )
+      const giants = [Floods.giant(program, 100, "length"), Floods.giant(program, 100, "chunked")]
+      yield* flood(
+        "100 MiB bodies",
+        Effect.promise(() => Promise.all(giants))
+      )
+      const concurrency = yield* settled(program)
+      yield* say("back", { before, after: yield* Floods.returned(program, before), ...concurrency })
+      isGood &&= isBalanced(concurrency)
+    }
+    return isGood
+  })
+
+/** What goes wrong in the mixed load, each now and then. */
+const faults = [
+  "crash@3",
+  "stall@2",
+  "wrong_id",
+  "stale_updates",
+  "duplicate_finish",
+  "late_chunk",
+  "finish_error=500@2",
+  "huge_chunk=300000@2"
+]
+
+/** These break the connection, and with it what was just being told. */
+const breaks = ["drop_socket@4", "malformed_json@3", "malformed_header@3", "bad_length@2"]
+
+/** Chats of all kinds with random faults, clients that leave, and giants in between. */
+const mixed = (seconds: number, kinds: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const program = yield* Effect.tap(
+      start(
+        {
+          LINGMA_INSTANCE_COUNT: "3",
+          GATEWAY_MAX_IN_FLIGHT: "48",
+          GATEWAY_IDLE_TIMEOUT_SEC: "3",
+          GATEWAY_QUEUE_TIMEOUT_SEC: "5"
+        },
+        { ready: false }
+      ),
+      (one) => ready(one, 3)
+    )
+    const before = held(program)
+    const next = Load.random(3)
+    const tally = Load.tally()
+    const until = performance.now() + seconds * 1000
+    let n = 0
+    const ask = (): Load.Ask | undefined => {
+      if (performance.now() > until) return undefined
+      const fault = next() < 0.08 ? ` fault=${kinds[Math.floor(next() * kinds.length)]}` : ""
+      const prompt = `[[emu tokens=${Math.floor(next() * 60)} interval=${Math.floor(next() * 20)}${fault}]] ${n++}`
+      return { prompt, stream: next() < 0.7, ...(next() < 0.2 ? { leaveAfter: next() * 400 } : {}) }
+    }
+    let scrapes = 0
+    let unbalanced = 0
+    const watching = Effect.promise(async () => {
+      while (performance.now() < until) {
+        const { concurrency } = await internalStats(program)
+        scrapes++
+        if (!isBalanced(concurrency)) unbalanced++
+        await new Promise((resolve) => setTimeout(resolve, 100))
+      }
+    })
+    const giants = Effect.promise(async () => {
+      while (performance.now() < until) {
+        await Floods.giant(program, 60, next() < 0.5 ? "length" : "chunked")
+        await new Promise((resolve) => setTimeout(resolve, 5_000))
+      }
+    })
+    const chats = Effect.promise(() => Load.run(program, 64, ask, tally.add))
+    const [, seen] = yield* Probe.during(program, Effect.all([chats, watching, giants], { concurrency: 3 }))
+    const concurrency = yield* settled(program, "10 seconds", { lostSessions: kinds !== faults })
+    yield* say("mixed", {
+      seconds,
+      chats: n,
+      ...tally.ends,
+      statuses: tally.statuses,
+      scrapes,
+      unbalanced,
+      ...seen,
+      ...concurrency
+    })
+    const after = yield* Effect.either(Floods.returned(program, before))
+    yield* say("mixed, a while after", { before, after: held(program) })
+    return isBalanced(concurrency) && unbalanced === 0 && tally.ends.cut === 0 && after._tag === "Right"
+  })
+
+const runs = [
+  [aborts, Number(values.aborts)],
+  [kills, Number(values.kills)],
+  [floods, Number(values.floods)],
+  [(seconds: number) => mixed(seconds, faults), Number(values.mixed) / 2],
+  [(seconds: number) => mixed(seconds, [...faults, ...breaks]), Number(values.mixed) / 2]
+] as const
+
 const program = Effect.gen(function* () {
-  const good = [yield* Effect.scoped(aborts(Number(values.aborts))), yield* Effect.scoped(kills(Number(values.kills)))]
-  process.exitCode = good.every(Boolean) ? 0 : 1
+  for (const [run, size] of runs) if (size > 0 && !(yield* Effect.scoped(run(size)))) process.exitCode = 1
 })
 
 await Effect.runPromise(program)

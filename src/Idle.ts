@@ -1,0 +1,35 @@
+/**
+ * Gives memory back after a rush: Node collects while it works, and hardly once it rests.
+ */
+import { performance } from "node:perf_hooks"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import { Effect, Layer, Schedule } from "effect"
+
+/** Busy for less than this share of the time is rest. */
+const RESTING = 0.05
+/** By how much it must have grown since it was last tidied up. */
+const GROWTH = 1.1
+
+const collector = (): (() => void) => {
+  setFlagsFromString("--expose-gc")
+  return runInNewContext("gc") as () => void
+}
+
+/** For a process that is the gateway and nothing else. */
+export const layer: Layer.Layer<never> = Layer.scopedDiscard(
+  Effect.gen(function* () {
+    const collect = yield* Effect.sync(collector)
+    let tidy = process.memoryUsage.rss()
+    let before = performance.eventLoopUtilization()
+    const look = Effect.sync(() => {
+      const now = performance.eventLoopUtilization()
+      const { utilization } = performance.eventLoopUtilization(now, before)
+      before = now
+      if (utilization > RESTING || process.memoryUsage.rss() < tidy * GROWTH) return
+      collect()
+      tidy = process.memoryUsage.rss()
+    })
+    yield* Effect.forkScoped(Effect.interruptible(Effect.repeat(look, Schedule.spaced("5 seconds"))))
+  })
+)
