@@ -236,6 +236,17 @@ describe("LingmaRpc", () => {
     })
   )
 
+  it.scopedLive("closes the connection on a message in thousands of fragments", () =>
+    Effect.gen(function* () {
+      const server = yield* lingma
+      const rpc = yield* connect(server.url)
+      const turn = sink()
+      yield* rpc.subscribe({ requestId: "r" }, turn)
+      for (let i = 0; i < 5_000; i++) server.peers[0]!.raw("C", { fin: false })
+      yield* turn.lost
+    })
+  )
+
   for (const [what, data] of [
     ["bytes that are no frame", "{}"],
     ["a header without end", `Content-Length: 1${" ".repeat(5000)}`],

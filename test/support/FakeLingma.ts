@@ -16,7 +16,8 @@ export interface Message {
 
 export interface Peer {
   readonly send: (message: unknown) => void
-  readonly raw: (data: string | Buffer) => void
+  /** As it is; `fin: false` leaves the message open for more. */
+  readonly raw: (data: string | Buffer, options?: { readonly fin: boolean }) => void
   readonly drop: () => void
 }
 
@@ -47,7 +48,7 @@ export const make = (
       const decoder = Frame.makeDecoder()
       const peer: Peer = {
         send: (message) => socket.send(Frame.encode(JSON.stringify(message))),
-        raw: (data) => socket.send(data),
+        raw: (data, options = { fin: true }) => socket.send(data, options),
         drop: () => socket.terminate()
       }
       peers.push(peer)
