@@ -167,13 +167,11 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       let outcome: ChatOutcome = "cancelled"
       let answer: (() => Answered) | undefined
       let queueMillis: number | undefined
-      yield* Scoped.onClose(
-        Effect.sync(() => {
-          const record = { ...request.origin, outcome, answer: answer?.(), queueMillis, millis: now() - arrived }
-          metrics.chatEnded(record)
-          if (span !== undefined) ChatSpan.ended(span, record)
-        })
-      )
+      yield* Scoped.later(() => {
+        const record = { ...request.origin, outcome, answer: answer?.(), queueMillis, millis: now() - arrived }
+        metrics.chatEnded(record)
+        if (span !== undefined) ChatSpan.ended(span, record)
+      })
       budget.request(arrived)
       const slot = yield* Effect.tapError(Span.within("queue")(Effect.zipRight(load.admit, guard.slot)), () =>
         Effect.sync(() => (outcome = "rejected"))

@@ -101,7 +101,7 @@ export class Guard extends Context.Tag("lingma-gateway/Guard")<
     }
     const hold = Effect.suspend(() => {
       const { release, slot } = holding()
-      return Effect.as(Scoped.onClose(Effect.sync(release)), slot)
+      return Effect.as(Scoped.later(release), slot)
     })
     /** Where there is a place, and nobody before. */
     const free = Scoped.own(

@@ -8,9 +8,58 @@ import { Context, Effect, FiberRef, Scope } from "effect"
 const withScope = <A, E>(use: (scope: Scope.Scope) => Effect.Effect<A, E>): Effect.Effect<A, E, Scope.Scope> =>
   Effect.withFiberRuntime((fiber) => use(Context.unsafeGet(fiber.currentContext, Scope.Scope)))
 
+/** Plain releases of one scope in a row, with one finalizer for them all. */
+interface Row {
+  readonly releases: Array<() => void>
+  isClosed: boolean
+}
+
+/** The row that the next plain release of a scope may join: nothing else was added since. */
+const rows = new WeakMap<Scope.Scope, Row>()
+
+/** Last in, first out; one that throws does not keep the others from running. */
+const closed = (row: Row) =>
+  Effect.suspend(() => {
+    row.isClosed = true
+    const defects: Array<unknown> = []
+    for (let release = row.releases.pop(); release !== undefined; release = row.releases.pop()) {
+      try {
+        release()
+      } catch (defect) {
+        defects.push(defect)
+      }
+    }
+    return defects.length === 0 ? Effect.void : Effect.die(defects[0])
+  })
+
+const withRow = <A>(use: (row: Row) => A): Effect.Effect<A, never, Scope.Scope> =>
+  withScope((scope) => {
+    const known = rows.get(scope)
+    if (known !== undefined) return Effect.succeed(use(known))
+    const row: Row = { releases: [], isClosed: false }
+    return Effect.map(Scope.addFinalizer(scope, closed(row)), () => {
+      if (!row.isClosed) rows.set(scope, row)
+      return use(row)
+    })
+  })
+
+/** What is added to the scope by other means keeps its place among the releases of this module. */
+export const inOrder = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Scope.Scope> =>
+  Effect.tap(effect, () => withScope((scope) => Effect.sync(() => rows.delete(scope))))
+
 /** Runs when the scope closes. */
 export const onClose = (release: Effect.Effect<unknown>): Effect.Effect<void, never, Scope.Scope> =>
-  withScope((scope) => Scope.addFinalizer(scope, release))
+  withScope((scope) => {
+    rows.delete(scope)
+    return Scope.addFinalizer(scope, release)
+  })
+
+/** Runs when the scope closes, at once if it has. */
+export const later = (release: () => void): Effect.Effect<void, never, Scope.Scope> =>
+  withRow((row) => {
+    if (row.isClosed) release()
+    else row.releases.push(release)
+  })
 
 /** Nothing comes between taking and owning; `take` must not wait. */
 export const acquire = <A, E, R>(
@@ -19,23 +68,17 @@ export const acquire = <A, E, R>(
 ): Effect.Effect<A, E, R | Scope.Scope> =>
   Effect.uninterruptible(Effect.flatMap(take, (taken) => Effect.as(onClose(release(taken)), taken)))
 
-/** What is taken in one step is owned before: its release waits in the scope already. Undefined is nothing. */
+/** Taken and owned in one step. Undefined is nothing. */
 export const own = <A>(
   take: () => A | undefined,
   release: (taken: A) => void
 ): Effect.Effect<A | undefined, never, Scope.Scope> =>
-  withScope((scope) => {
-    let taken: A | undefined
-    let isClosed = false
-    const giveBack = () => {
-      isClosed = true
-      if (taken !== undefined) release(taken)
-    }
-    return Effect.map(Scope.addFinalizer(scope, Effect.sync(giveBack)), () => {
-      taken = take()
-      if (isClosed) giveBack()
-      return taken
-    })
+  withRow((row) => {
+    const taken = take()
+    if (taken === undefined) return taken
+    if (row.isClosed) release(taken)
+    else row.releases.push(() => release(taken))
+    return taken
   })
 
 const within = (context: Context.Context<never>, scope: Scope.Scope) =>

@@ -2,9 +2,7 @@
  * One name per request: the client's own if it is a decent one, on every answer and every log line.
  */
 import { randomUUID } from "node:crypto"
-import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
-import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Context, Effect, type Fiber, FiberRef, GlobalValue, HashMap } from "effect"
 
 const DECENT = /^[A-Za-z0-9._:-]{1,128}$/
@@ -21,27 +19,22 @@ export const current: Effect.Effect<string> = FiberRef.get(ref)
 /** The same, where the fiber is at hand. */
 export const of = (fiber: Fiber.RuntimeFiber<unknown, unknown>): string => fiber.getFiberRef(ref)
 
-/** Wraps the whole life of a request, its answer included. */
+/** Wraps the whole life of a request; the edge puts it on the answer. */
 export const middleware = <A, E, R>(
   app: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R | HttpServerRequest.HttpServerRequest> =>
   Effect.withFiberRuntime((fiber) => {
     const { headers } = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
     const id = from(headers["x-request-id"])
-    fiber.currentSpan?._tag === "Span" && fiber.currentSpan.attribute("http.request_id", id)
-    const named = HttpApp.appendPreResponseHandler((_request, response) =>
-      Effect.succeed(
-        response.headers["x-request-id"] === id ? response : HttpServerResponse.setHeader(response, "x-request-id", id)
-      )
-    )
+    const span = fiber.currentSpan
+    if (span?._tag === "Span") span.attribute("http.request_id", id)
     // The fiber serves this request and no other: nothing is put back.
     const annotations = HashMap.set<string, unknown>(
       fiber.getFiberRef(FiberRef.currentLogAnnotations),
       "request_id",
       id
     )
-    return named.pipe(
-      Effect.zipRight(FiberRef.set(ref, id)),
+    return FiberRef.set(ref, id).pipe(
       Effect.zipRight(FiberRef.set(FiberRef.currentLogAnnotations, annotations)),
       Effect.zipRight(app)
     )

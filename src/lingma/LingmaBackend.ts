@@ -89,17 +89,18 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
               inTurns(() => mkdtemp(join(turns, "turn-")))
             ),
             (path) => Effect.ignore(inTurns(() => rm(path, { recursive: true, force: true })))
-          ).pipe(Effect.tap((path) => Effect.forEach(ask.images, write(path), { discard: true })))
+          ).pipe(
+            Scoped.inOrder,
+            Effect.tap((path) => Effect.forEach(ask.images, write(path), { discard: true }))
+          )
 
     const chat = Effect.fnUntraced(function* (ask: Ask) {
       const rpc = yield* instance.rpc
       const turn = Turn.make({ instance: id })
-      yield* Scoped.onClose(
-        Effect.sync(() => {
-          if (turn.failure()?._tag === "NotLoggedIn") instance.refreshSoon()
-          else if (turn.state() === "finished") instance.proved()
-        })
-      )
+      yield* Scoped.later(() => {
+        if (turn.failure()?._tag === "NotLoggedIn") instance.refreshSoon()
+        else if (turn.state() === "finished") instance.proved()
+      })
       const cwd = yield* directory(ask)
       const dialect = { rpc, instance: id, cwd, refused, lifetime }
       const older = AskDialect.begin(dialect, ask, turn)

@@ -76,12 +76,10 @@ const open = (
   Effect.gen(function* () {
     let sessionId: string | undefined
     let closed = false
-    yield* Scoped.onClose(
-      Effect.sync(() => {
-        closed = true
-        if (sessionId !== undefined) onClose(sessionId)
-      })
-    )
+    yield* Scoped.later(() => {
+      closed = true
+      if (sessionId !== undefined) onClose(sessionId)
+    })
     const created = yield* rpc.call(
       Protocol.sessionNew,
       { cwd, mcpServers: [], _meta: {}, timestamp: Date.now() },
