@@ -7,7 +7,7 @@ import { runInNewContext } from "node:vm"
 import { Effect, Layer, Schedule } from "effect"
 
 /** Busy for less than this share of the time is rest. */
-const RESTING = 0.05
+const RESTING = 0.1
 /** By how much it must have grown since it was last tidied up. */
 const GROWTH = 1.1
 
@@ -21,14 +21,18 @@ export const layer: Layer.Layer<never> = Layer.scopedDiscard(
   Effect.gen(function* () {
     const collect = yield* Effect.sync(collector)
     let tidy = process.memoryUsage.rss()
+    let again = false
     let before = performance.eventLoopUtilization()
     const look = Effect.sync(() => {
       const now = performance.eventLoopUtilization()
       const { utilization } = performance.eventLoopUtilization(now, before)
       before = now
-      if (utilization > RESTING || process.memoryUsage.rss() < tidy * GROWTH) return
-      collect()
-      tidy = process.memoryUsage.rss()
+      if (utilization > RESTING) return
+      const isGrown = process.memoryUsage.rss() > tidy * GROWTH
+      if (isGrown || again) collect()
+      // Buffers are freed behind its back: once more shows what is left.
+      again = isGrown && !again
+      tidy = isGrown ? process.memoryUsage.rss() : Math.min(tidy, process.memoryUsage.rss())
     })
     yield* Effect.forkScoped(Effect.interruptible(Effect.repeat(look, Schedule.spaced("5 seconds"))))
   })
