@@ -1,6 +1,7 @@
 /**
  * One life of the WebSocket to Lingma: framing, limits and signs of life.
  */
+import type { Socket } from "node:net"
 import { Effect, Schedule } from "effect"
 import { WebSocket } from "ws"
 import * as Frame from "./Frame.ts"
@@ -40,14 +41,37 @@ const connect = (url: string, headers: ConnectionOptions["headers"]) =>
     maxFragments: 4096
   })
 
+/** What is sent in one turn of the event loop leaves by one system call. */
+const joining = (socket: WebSocket) => {
+  let raw: Socket | undefined
+  let isHeld = false
+  socket.once("upgrade", (response) => {
+    raw = response.socket
+  })
+  const end = () => {
+    if (isHeld) raw?.uncork()
+    isHeld = false
+  }
+  const begin = () => {
+    if (isHeld || raw === undefined) return
+    isHeld = true
+    raw.cork()
+    setImmediate(end)
+  }
+  return { begin, end }
+}
+
 /** Runs `use` while the socket is open; never succeeds, fails when the socket is gone or speaks out of turn. */
 export const run = <E>(
   options: ConnectionOptions,
   use: (send: Send) => Effect.Effect<never, E>
 ): Effect.Effect<never, RpcDisconnected | E> =>
   Effect.acquireUseRelease(
-    Effect.sync(() => connect(options.url, options.headers)),
-    (socket) => {
+    Effect.sync(() => {
+      const socket = connect(options.url, options.headers)
+      return { socket, joined: joining(socket) }
+    }),
+    ({ joined, socket }) => {
       const { now } = options
       const decoder = Frame.makeDecoder({ maxBody })
       let heardAt = now()
@@ -55,6 +79,7 @@ export const run = <E>(
 
       const send: Send = (message) => {
         if (socket.readyState !== WebSocket.OPEN || socket.bufferedAmount > maxBacklog) return false
+        joined.begin()
         socket.send(Frame.encode(JSON.stringify(message)))
         return true
       }
@@ -98,8 +123,9 @@ export const run = <E>(
 
       return Effect.raceFirst(gone, Effect.raceFirst(heartbeat, Effect.zipRight(opened, use(send))))
     },
-    (socket) =>
+    ({ joined, socket }) =>
       Effect.sync(() => {
+        joined.end()
         socket.removeAllListeners()
         socket.on("error", () => {}) // terminating a socket that still connects reports an error
         socket.terminate()
