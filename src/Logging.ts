@@ -1,7 +1,9 @@
 /**
  * Where log lines go: JSON lines with the ids of their trace, or readable ones on a terminal.
  */
-import { Context, Effect, FiberRef, FiberRefs, Layer, Logger, LogLevel, Tracer } from "effect"
+import { Console as NodeConsole } from "node:console"
+import { Writable } from "node:stream"
+import { Console, Context, Effect, FiberRef, FiberRefs, Layer, Logger, LogLevel, Tracer } from "effect"
 import { GatewayConfig, type Settings } from "./Config.ts"
 import * as LogOutput from "./LogOutput.ts"
 
@@ -26,17 +28,36 @@ const toJson = Logger.make<unknown, string>((options) => {
   return `${JSON.stringify({ ...line, ...trace }).replace(odd, escape)}\n`
 })
 
+const output = Effect.acquireRelease(Effect.sync(LogOutput.make), ({ close }) => Effect.sync(close))
+
 const Json = Logger.replaceScoped(
   Logger.defaultLogger,
-  Effect.map(
-    Effect.acquireRelease(Effect.sync(LogOutput.make), (output) => Effect.sync(output.close)),
-    (output) => Logger.map(toJson, output.write)
+  Effect.map(output, ({ write }) => Logger.map(toJson, write))
+)
+
+/** A console whose lines go the way of all lines. */
+const consoleOf = ({ write }: LogOutput.LogOutput) =>
+  new NodeConsole({
+    stdout: new Writable({
+      decodeStrings: false,
+      write: (text, _encoding, done) => {
+        write(String(text))
+        done()
+      }
+    })
+  })
+
+/** Effect's own readable lines: its logger writes to the console of the fiber. */
+const Pretty = Layer.merge(
+  Logger.pretty,
+  Layer.unwrapScoped(
+    Effect.zipWith(output, Effect.console, (lines, own) => Console.setConsole({ ...own, unsafe: consoleOf(lines) }))
   )
 )
 
 export const layer: Layer.Layer<never, never, GatewayConfig> = Layer.unwrapEffect(
   Effect.map(GatewayConfig, ({ logFormat, logLevel }) => {
     const pretty = logFormat === "pretty" || (logFormat === "" && process.stdout.isTTY === true)
-    return Layer.merge(pretty ? Logger.pretty : Json, Logger.minimumLogLevel(levels[logLevel]))
+    return Layer.merge(pretty ? Pretty : Json, Logger.minimumLogLevel(levels[logLevel]))
   })
 )

@@ -153,11 +153,11 @@ describe("a collector", () => {
 })
 
 describe("the log", () => {
-  it.scopedLive(
-    "that nobody reads stops nothing",
-    () =>
+  it.scopedLive.each(["json", "pretty"])(
+    "that nobody reads stops nothing, as %s",
+    (format) =>
       Effect.gen(function* () {
-        const program = yield* start()
+        const program = yield* start({ LOG_FORMAT: format })
         program.child.stdout?.removeAllListeners("data").pause()
         const tally = Load.tally()
         let n = 0

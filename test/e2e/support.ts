@@ -33,7 +33,7 @@ export const runToEnd = (args: ReadonlyArray<string>, env: Record<string, string
     })
   )
 
-const announced = (stdout: string) => /"baseUrl":"(http:\/\/[^"]+)\/v1"/.exec(stdout)?.[1]
+const announced = (stdout: string) => /baseUrl"?: ?"?(http:\/\/[^"\s]+)\/v1/.exec(stdout)?.[1]
 
 /** What it answers about itself, while it still does. */
 const told = async (base: string, env: Record<string, string>): Promise<Record<string, string>> => {
@@ -119,7 +119,7 @@ export const start = (env: Record<string, string> = {}, options: { readonly read
       `a base URL; ${program.stderr()}`
     )
     if (options.ready !== false)
-      yield* eventually(() => program.stdout().includes('"state":"ready"') || undefined, "ready")
+      yield* eventually(() => /state"?: ?"?ready/.test(program.stdout()) || undefined, "ready")
     return { ...program, base } satisfies Program
   })
 
