@@ -117,14 +117,11 @@ const SCRAMBLED = 950
 const isScrambled = (length: number, changes: number) => length >= 16 && changes * 4 >= length
 
 export const counter = (): Counter => {
-  let thousandths = 0
-  let before = START
-  let run = 0
-  let last = -1
-  let length = 0
-  let changes = 0
+  const so = { thousandths: 0, before: START, run: 0, last: -1, length: 0, changes: 0 }
 
   const add = (text: string) => {
+    // Locals: a closure's variables are read and written through memory at each character.
+    let { before, changes, last, length, run, thousandths } = so
     for (let i = 0; i < text.length; i++) {
       const unit = text.charCodeAt(i)
       let kind = KIND[unit]!
@@ -141,8 +138,14 @@ export const counter = (): Counter => {
       before = kind
       last = unit
     }
+    so.before = before
+    so.changes = changes
+    so.last = last
+    so.length = length
+    so.run = run
+    so.thousandths = thousandths
   }
-  return { add, total: () => Math.ceil(thousandths / 1000) }
+  return { add, total: () => Math.ceil(so.thousandths / 1000) }
 }
 
 export const estimate = (text: string): number => {
