@@ -1,8 +1,12 @@
 #!/usr/bin/env node
-// `emulator` takes Lingma's own command line, so it is not parsed here.
-if (process.argv[2] === "emulator") {
+// A plain start goes the quick way. `emulator` takes Lingma's own command line, so it is not parsed here.
+const [command = "start", ...rest] = process.argv.slice(2)
+if (command === "emulator") {
   const { run } = await import("../dist/bundle/emulator.js")
-  process.exit(await run(process.argv.slice(3), process.env))
+  process.exit(await run(rest, process.env))
+} else if (command === "start" && rest.length === 0) {
+  const { load } = await import("./load.js")
+  load()
 } else {
-  await import("../dist/bundle/gateway.js")
+  await import("../dist/bundle/cli.js")
 }

@@ -11,15 +11,20 @@ const RESTING = 0.1
 /** By how much it must have grown since it was last tidied up. */
 const GROWTH = 1.1
 
+/** Found when it is first needed: a changed flag makes V8 distrust code that it compiled before. */
 const collector = (): (() => void) => {
-  setFlagsFromString("--expose-gc")
-  return runInNewContext("gc") as () => void
+  let found: (() => void) | undefined
+  return () => {
+    if (found === undefined) setFlagsFromString("--expose-gc")
+    found ??= runInNewContext("gc") as () => void
+    found()
+  }
 }
 
 /** For a process that is the gateway and nothing else. */
 export const layer: Layer.Layer<never> = Layer.scopedDiscard(
   Effect.gen(function* () {
-    const collect = yield* Effect.sync(collector)
+    const collect = collector()
     let tidy = process.memoryUsage.rss()
     let again = false
     let before = performance.eventLoopUtilization()

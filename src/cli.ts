@@ -4,15 +4,13 @@
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as ValidationError from "@effect/cli/ValidationError"
-import * as HttpServerError from "@effect/platform/HttpServerError"
-import * as NodeContext from "@effect/platform-node/NodeContext"
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Cause, ConfigError, Console, Data, Effect, Exit, Logger, LogLevel, Option } from "effect"
+import { Console, Effect, Logger, LogLevel, Option } from "effect"
 import * as Config from "./Config.ts"
 import * as Login from "./cli/Login.ts"
 import { LoginRefused } from "./cli/LoginDesk.ts"
 import * as PlainConsole from "./cli/PlainConsole.ts"
 import { serve } from "./main.ts"
+import { Ended, run } from "./run.ts"
 import * as Settings from "./Settings.ts"
 import { version } from "./Version.ts"
 
@@ -30,7 +28,7 @@ type Where = {
   readonly host: Option.Option<string>
   readonly port: Option.Option<string>
 }
-const run = ({ file, host, port }: Where) => {
+const serveWith = ({ file, host, port }: Where) => {
   const given = { GATEWAY_HOST: host, GATEWAY_PORT: port }
   const overrides = Object.entries(given).flatMap(([name, value]) =>
     Option.toArray(Option.map(value, (text) => [name, text] as const))
@@ -38,7 +36,7 @@ const run = ({ file, host, port }: Where) => {
   return Effect.provide(serve, Settings.layer(file, new Map(overrides)))
 }
 
-const start = Command.make("start", where, run).pipe(
+const start = Command.make("start", where, serveWith).pipe(
   Command.withDescription("serve the API; what happens without a command")
 )
 
@@ -78,44 +76,20 @@ const emulator = Command.make("emulator", {}, () => Effect.void).pipe(
   Command.withDescription("the built-in stand-in for Lingma: emulator start --workDir=… --socketPort=… --httpPort=…")
 )
 
-const cli = Command.make("lingma-gateway", where, run).pipe(
+const cli = Command.make("lingma-gateway", where, serveWith).pipe(
   Command.withDescription("Alibaba Lingma as an OpenAI-compatible HTTP API. Settings: see .env.example"),
   Command.withSubcommands([start, login, config, emulator]),
   Command.run({ name: "Lingma gateway", version, executable: "lingma-gateway" })
 )
 
-/** What went wrong in words, and the exit code for it: 2 usage, 78 settings, 1 the rest. */
-const verdict = (cause: Cause.Cause<unknown>): { readonly code: number; readonly lines: ReadonlyArray<string> } => {
-  const error = Cause.squash(cause)
-  if (Cause.isInterruptedOnly(cause)) return { code: 0, lines: [] }
-  if (ValidationError.isValidationError(error)) return { code: 2, lines: [] } // told by the parser
-  if (ConfigError.isConfigError(error)) return { code: 78, lines: Config.explain(error) }
-  if (error instanceof LoginRefused) return { code: 1, lines: [`Login failed: ${error.message}`] }
-  const taken = error instanceof HttpServerError.ServeError && String(error.cause).includes("EADDRINUSE")
-  if (taken) return { code: 1, lines: ["GATEWAY_PORT is taken by another program: stop that, or choose another port"] }
-  return { code: 1, lines: [`lingma-gateway failed: ${Cause.pretty(cause)}`] }
-}
+/** Told by the parser already. */
+const misused = () => new Ended({ code: 2, lines: [] })
+const refused = ({ message }: LoginRefused) => new Ended({ code: 1, lines: [`Login failed: ${message}`] })
 
-class Uncaught extends Data.TaggedError("Uncaught")<{ readonly cause: unknown }> {}
-
-/** A bug outside of any fiber: drain like at a signal, then exit 1. */
-const uncaught = Effect.async<never, Uncaught>((resume) => {
-  const fail = (reason: unknown) => resume(Effect.fail(new Uncaught({ cause: reason })))
-  process.on("uncaughtException", fail)
-  process.on("unhandledRejection", fail)
-})
-
-// A reader of the log that has gone must not end the service.
-for (const output of [process.stdout, process.stderr]) output.on("error", () => {})
-
-const program = Effect.raceFirst(PlainConsole.wrap(cli(process.argv)).pipe(Effect.provide(NodeContext.layer)), uncaught)
-
-NodeRuntime.runMain(program, {
-  disableErrorReporting: true,
-  disablePrettyLogger: true,
-  teardown: (exit, onExit) => {
-    const { code, lines } = Exit.isFailure(exit) ? verdict(exit.cause) : { code: 0, lines: [] }
-    for (const line of lines) process.stderr.write(`${line}\n`)
-    onExit(code)
-  }
-})
+run(
+  PlainConsole.wrap(cli(process.argv)).pipe(
+    Effect.mapError((error) =>
+      ValidationError.isValidationError(error) ? misused() : error instanceof LoginRefused ? refused(error) : error
+    )
+  )
+)

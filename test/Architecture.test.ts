@@ -59,7 +59,16 @@ const allowed: Record<string, ReadonlyArray<string>> = {
 /** Small tools without knowledge, open to all. */
 const tools = new Set(["Scoped.ts", "Span.ts"])
 const pure = new Set(["effect", "node:crypto", "ajv", "ajv/dist/2019.js", "ajv/dist/2020.js"])
-const wiring = new Set(["Gateway.ts", "main.ts", "cli.ts", "cli/Login.ts", "cli/LoginDesk.ts", "index.ts"])
+const wiring = new Set([
+  "Gateway.ts",
+  "main.ts",
+  "run.ts",
+  "start.ts",
+  "cli.ts",
+  "cli/Login.ts",
+  "cli/LoginDesk.ts",
+  "index.ts"
+])
 const dialects = ["openai", "responses", "anthropic"]
 
 describe("src", () => {

@@ -217,7 +217,7 @@ layer(Installed.layer, { timeout: 180_000, excludeTestServices: true })("the pac
       }
       const strange = files.filter(
         (file) =>
-          !/^((bin|dist|src)\/.*\.(js|js\.map|d\.ts|ts)|deploy\/.*)$/.test(file) &&
+          !/^((bin|dist|src)\/.*\.(c?js|c?js\.map|d\.ts|ts)|deploy\/.*)$/.test(file) &&
           !["README.md", "LICENSE", "CHANGELOG.md", ".env.example", "package.json"].includes(file)
       )
       assert.deepStrictEqual(strange, [])
