@@ -7,6 +7,7 @@ import { redact } from "../domain/Redact.ts"
 import type { Turn } from "../domain/Turn.ts"
 import type { Sink } from "./LingmaRpc.ts"
 import * as Pushes from "./Pushes.ts"
+import * as SentText from "./SentText.ts"
 
 export interface TurnSinkOptions {
   readonly instance: string
@@ -35,13 +36,12 @@ export interface TurnSink extends Sink {
 export const make = (turn: Turn, { instance, onSession }: TurnSinkOptions): TurnSink => {
   let heard = false
   const broken = (detail: string) => turn.fail(new BackendFailure({ instance, started: true, detail }))
-  /** Kept for a push that replaces the text: what was sent cannot be taken back. */
-  let sent = ""
+  /** For a push that replaces the text: what was sent cannot be taken back. */
+  const sent = SentText.make()
 
   const say = (text: string) => {
-    if (text === "") return
-    sent += text
-    turn.emit(textDelta(text))
+    if (text === "" || !turn.emit(textDelta(text))) return
+    sent.add(text)
   }
 
   const onPush: Sink["onPush"] = (method, params) => {
@@ -57,10 +57,12 @@ export const make = (turn: Turn, { instance, onSession }: TurnSinkOptions): Turn
         if (push.event._tag === "TextDelta") say(push.event.text)
         else if (push.event._tag !== "ThoughtDelta" || push.event.text !== "") turn.emit(push.event)
         return
-      case "Overwrite":
-        if (push.text.startsWith(sent)) say(push.text.slice(sent.length))
-        else broken("the answer was replaced after it had been sent")
+      case "Overwrite": {
+        const rest = sent.rest(push.text)
+        if (rest === undefined) broken("the answer was replaced after it had been sent")
+        else say(rest)
         return
+      }
       case "End":
         if (isSuccess(push)) turn.emit(finish("stop"))
         else turn.fail(failureOf(instance, push))
