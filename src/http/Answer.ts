@@ -43,6 +43,8 @@ export const headersOf = (run: ChatRun): Readonly<Record<string, string>> => ({
 })
 
 const COMMENT = ": keep-alive\n\n"
+/** Looks at a silence until a comment is due, at the fifth; a timer wound up by each token costs more. */
+const LOOKS = 5
 
 interface Opening {
   readonly fiber: Fiber.RuntimeFiber<ChatRun, ChatError>
@@ -77,14 +79,16 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
       let over = false
       const close = () => {
         over = true
-        clearTimeout(timer)
+        clearInterval(timer)
         release()
         opening.removeObserver(onExit)
       }
-      const timer = setTimeout(() => {
-        timer.refresh()
+      let silent = 0
+      const timer = setInterval(() => {
+        if (++silent < LOOKS) return
+        silent = 0
         sink.write(options.keepAlive ?? COMMENT)
-      }, millis)
+      }, millis / LOOKS)
       const fail = (error: ChatError) => {
         if (over) return
         close()
@@ -106,7 +110,7 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
             try {
               const text = encode(event)
               if (text !== "") {
-                timer.refresh()
+                silent = 0
                 sink.write(text)
               }
             } catch (defect) {
