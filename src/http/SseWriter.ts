@@ -19,6 +19,9 @@ const TOGETHER = 48 << 20
 const SHARE = 64 << 10
 let waiting = 0
 
+/** A microtask, without what `queueMicrotask` keeps for those who trace it. */
+const soon = Promise.resolve()
+
 /** Once ended, the socket alone holds what is left, and not for ever. Node sets its own time when all is sent. */
 export const linger = (response: ServerResponse, patience = PATIENCE): void => {
   if (!response.writableFinished) wait(response, patience)
@@ -100,7 +103,7 @@ export const write = (response: ServerResponse, source: Source, patience = PATIE
           }
         } else if (!scheduled) {
           scheduled = true
-          queueMicrotask(flush)
+          void soon.then(flush)
         }
       },
       end: () => {

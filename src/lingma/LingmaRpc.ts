@@ -14,15 +14,10 @@ import * as Product from "./Product.ts"
 import * as Protocol from "./Protocol.ts"
 import * as Pushes from "./Pushes.ts"
 import { RpcDisconnected, type RpcError, RpcTimeout } from "./RpcError.ts"
+import * as Subscribers from "./Subscribers.ts"
 
 /** `reconnecting` after a loss; there is no end but that of the scope. */
 export type RpcState = "connecting" | "ready" | "reconnecting"
-
-/** Receives the pushes of one turn, and at most one loss. Both are called synchronously, from the socket. */
-export interface Sink {
-  readonly onPush: (method: string, params: Pushes.Json) => void
-  readonly onLost: (error: RpcDisconnected) => void
-}
 
 export type OnReply<R> = (reply: Either.Either<R, RpcError>) => void
 
@@ -107,8 +102,8 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
     readonly whenReady: (run: () => void) => void
     /** Routes the pushes that carry `requestId`, or carry none but `sessionId`, until the scope closes. */
     readonly subscribe: (
-      turn: { readonly requestId: string; readonly sessionId?: string },
-      sink: Sink
+      turn: Subscribers.Address,
+      sink: Subscribers.Sink
     ) => Effect.Effect<void, RpcDisconnected, Scope.Scope>
     readonly stats: Effect.Effect<RpcStats>
   }
@@ -118,34 +113,28 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
     const state = yield* SubscriptionRef.make<RpcState>("connecting")
     const calls = Calls.make(now)
-    const byRequest = new Map<string, Sink>()
-    const bySession = new Map<string, Sink>()
+    const subscribers = Subscribers.make(options.onPush)
     let write: Connection.Send = () => false
     let isReady = false
     let hello: unknown
     let later: Array<() => void> = []
     let strayReplies = 0
-    let strayPushes = 0
 
-    const onRequest = (method: string, message: Pushes.Json, send: Connection.Send) => {
+    const onRequest = (method: string, message: Pushes.Json, body: string, send: Connection.Send) => {
       const params = Pushes.isRecord(message["params"]) ? message["params"] : {}
       const id = message["id"]
       // On the socket it came by: Lingma asks before the handshake, too.
-      if (id !== undefined && id !== null) send({ jsonrpc: "2.0", id, ...Pushes.answer(method, params) })
-      const { requestId, sessionId } = Pushes.addressOf(params)
-      const sink = requestId === undefined ? bySession.get(sessionId ?? "") : byRequest.get(requestId)
-      if (sink !== undefined) sink.onPush(method, params)
-      else if (requestId !== undefined) strayPushes++
-      else if (sessionId === undefined && Pushes.breaksUnnamed(method, byRequest.size)) {
-        for (const each of [...byRequest.values()]) each.onPush(method, params)
-      } else options.onPush?.(method, params)
+      const isAnswered = id !== undefined && id !== null
+      if (isAnswered) send({ jsonrpc: "2.0", id, ...Pushes.answer(method, params) })
+      subscribers.push(method, params, isAnswered ? undefined : body)
     }
 
     const onBody = (body: string, send: Connection.Send) => {
+      if (subscribers.repeat(body)) return
       const message: unknown = JSON.parse(body)
       if (!Pushes.isRecord(message)) throw new Error("not an object")
       const method = message["method"]
-      if (typeof method === "string") onRequest(method, message, send)
+      if (typeof method === "string") onRequest(method, message, body, send)
       else if (!calls.reply(message)) strayReplies++
     }
 
@@ -191,13 +180,10 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
 
     const lose = (error: RpcDisconnected) =>
       Effect.sync(() => {
-        const sinks = [...byRequest.values()]
         write = () => false
         isReady = false
-        byRequest.clear()
-        bySession.clear()
         calls.failAll(error)
-        for (const sink of sinks) sink.onLost(error)
+        subscribers.lose(error)
       })
     const noticed = ({ reason }: RpcDisconnected) =>
       Effect.whenEffect(
@@ -274,20 +260,21 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
             calls.forget
           )
         ).pipe(Effect.flatMap((id) => (id === undefined ? notConnected : Effect.void))),
-      subscribe: ({ requestId, sessionId }, sink) =>
+      subscribe: (turn, sink) =>
         Scoped.own(
           () => {
             if (!isReady) return undefined
-            byRequest.set(requestId, sink)
-            if (sessionId !== undefined) bySession.set(sessionId, sink)
+            subscribers.add(turn, sink)
             return sink
           },
-          () => {
-            byRequest.delete(requestId)
-            if (sessionId !== undefined) bySession.delete(sessionId)
-          }
+          () => subscribers.remove(turn)
         ).pipe(Effect.flatMap((taken) => (taken === undefined ? notConnected : Effect.void))),
-      stats: Effect.sync(() => ({ pending: calls.size(), turns: byRequest.size, strayReplies, strayPushes }))
+      stats: Effect.sync(() => ({
+        pending: calls.size(),
+        turns: subscribers.size(),
+        strayReplies,
+        strayPushes: subscribers.strays()
+      }))
     })
   })
 

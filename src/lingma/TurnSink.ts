@@ -1,13 +1,13 @@
 /**
  * Pushes of one turn, as events of that turn. Both dialects end here.
  */
-import { finish, textDelta } from "../domain/Chat.ts"
+import { finish, textDelta, thoughtDelta } from "../domain/Chat.ts"
 import { BackendFailure, NotLoggedIn, QuotaExhausted } from "../domain/ChatError.ts"
 import { redact } from "../domain/Redact.ts"
 import type { Turn } from "../domain/Turn.ts"
-import type { Sink } from "./LingmaRpc.ts"
 import * as Pushes from "./Pushes.ts"
 import * as SentText from "./SentText.ts"
+import type { Sink } from "./Subscribers.ts"
 
 export interface TurnSinkOptions {
   readonly instance: string
@@ -44,6 +44,10 @@ export const make = (turn: Turn, { instance, onSession }: TurnSinkOptions): Turn
     sent.add(text)
   }
 
+  const think = (text: string) => {
+    if (text !== "") turn.emit(thoughtDelta(text))
+  }
+
   const onPush: Sink["onPush"] = (method, params) => {
     if (onSession !== undefined && typeof params["sessionId"] === "string") onSession(params["sessionId"])
     heard ||= !Pushes.isOfSession(method, params)
@@ -55,7 +59,8 @@ export const make = (turn: Turn, { instance, onSession }: TurnSinkOptions): Turn
     switch (push._tag) {
       case "Event":
         if (push.event._tag === "TextDelta") say(push.event.text)
-        else if (push.event._tag !== "ThoughtDelta" || push.event.text !== "") turn.emit(push.event)
+        else if (push.event._tag === "ThoughtDelta") think(push.event.text)
+        else turn.emit(push.event)
         return
       case "Overwrite": {
         const rest = sent.rest(push.text)
@@ -73,6 +78,7 @@ export const make = (turn: Turn, { instance, onSession }: TurnSinkOptions): Turn
   }
   return {
     onPush,
+    onText: (tag, text) => (tag === "TextDelta" ? say(text) : think(text)),
     heard: () => heard,
     onLost: ({ reason }) => turn.fail(new BackendFailure({ instance, started: true, lost: true, detail: reason }))
   }
