@@ -3,6 +3,7 @@
  */
 import type { ServerResponse } from "node:http"
 import { Effect } from "effect"
+import * as ChunkedBody from "./ChunkedBody.ts"
 import { CAPACITY, type Source } from "./Sse.ts"
 
 /** A reader that takes nothing for so long is cut. */
@@ -27,26 +28,6 @@ export const linger = (response: ServerResponse, patience = PATIENCE): void => {
   if (!response.writableFinished) wait(response, patience)
 }
 
-const LAST_CHUNK = "0\r\n\r\n"
-
-/**
- * Text as chunks of the body, where the head has announced them. They are framed here: Node hands the four parts of
- * each over apart, which costs twice as much as one string.
- */
-const framing = (response: ServerResponse) => {
-  const isChunked = response.chunkedEncoding
-  response.chunkedEncoding = false
-  const write = (text: string, last = "") => {
-    const bytes = Buffer.byteLength(text)
-    const chunk = isChunked ? `${bytes === 0 ? "" : `${bytes.toString(16)}\r\n${text}\r\n`}${last}` : text
-    return [chunk, bytes === text.length ? "latin1" : "utf8"] as const
-  }
-  return {
-    write: (text: string): boolean => response.write(...write(text)),
-    end: (text: string): void => void response.end(...write(text, LAST_CHUNK))
-  }
-}
-
 /** Ends when the last byte was handed over; the head must be written already. */
 export const write = (response: ServerResponse, source: Source, patience = PATIENCE): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
@@ -55,7 +36,6 @@ export const write = (response: ServerResponse, source: Source, patience = PATIE
     let stalled = false
     let scheduled = false
     let stop = () => {}
-    const body = framing(response)
     /** Its part of what waits for all. */
     let held = 0
 
@@ -69,6 +49,7 @@ export const write = (response: ServerResponse, source: Source, patience = PATIE
       over = true
       buffer = ""
       hold(0)
+      body.stop()
       response.destroy()
       // Platform takes a response that has ended for one that is answered.
       response.end()
@@ -89,8 +70,9 @@ export const write = (response: ServerResponse, source: Source, patience = PATIE
       response.socket?.setTimeout(0)
       flush()
     }
+    const body = ChunkedBody.make(response, onDrain)
     // A write that loses the race against a close must not end the process.
-    response.on("error", () => {}).on("drain", onDrain)
+    response.on("error", () => {})
     stop = source({
       write: (text) => {
         if (over) return
@@ -109,7 +91,7 @@ export const write = (response: ServerResponse, source: Source, patience = PATIE
       end: () => {
         if (over) return
         over = true
-        response.off("drain", onDrain)
+        body.stop()
         if (response.destroyed) response.end()
         else body.end(buffer)
         hold(response.writableFinished ? 0 : response.writableLength)
