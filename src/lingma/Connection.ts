@@ -74,6 +74,8 @@ export const run = <E>(
     ({ joined, socket }) => {
       const { now } = options
       const decoder = Frame.makeDecoder({ maxBody })
+      let heard = 0
+      let noticed = 0
       let heardAt = now()
       let wholeAt = now()
 
@@ -93,10 +95,10 @@ export const run = <E>(
           resume(Effect.fail(lost(reason)))
         }
         socket.on("pong", () => {
-          heardAt = now()
+          heard++
         })
         socket.on("message", (data: Buffer) => {
-          heardAt = now()
+          heard++
           try {
             const broken = decoder.push(data, onBody)
             if (broken !== undefined) end(broken.message)
@@ -113,6 +115,8 @@ export const run = <E>(
       })
       const look = Effect.suspend(() => {
         const at = now()
+        if (heard !== noticed) heardAt = at
+        noticed = heard
         if (!decoder.partial) wholeAt = at
         if (at - wholeAt > frameWithin) return lost("a frame was left unfinished")
         if (at - heardAt > pingEvery + pongWithin) return lost("no sign of life")

@@ -33,10 +33,23 @@ const TRIES = 8
 /** Most characters of a body that is learned from. */
 const LONGEST = 4096
 
+const QUOTE = 0x22
 const MARK = `"text":`
 const LITERAL = /"[^"\\]*(?:\\.[^"\\]*)*"/y
 
+/** A longer slice of a body would keep all of it; a shorter one is a string of its own. */
+const SHORT = 12
+
+const isPlain = (literal: string): boolean => {
+  for (let i = 1; i < literal.length - 1; i++) {
+    const unit = literal.charCodeAt(i)
+    if (unit < 0x20 || unit === 0x22 || unit === 0x5c) return false
+  }
+  return true
+}
+
 const parse = (literal: string): unknown => {
+  if (literal.length <= SHORT && isPlain(literal)) return literal.slice(1, -1)
   try {
     return JSON.parse(literal)
   } catch {
@@ -79,7 +92,7 @@ export const make = <A>(say: (hearer: A, text: string) => void): Repeats<A> => {
       // Slices are compared by words; `startsWith` goes character by character.
       if (to - from < 2 || body.slice(0, from) !== before || body.slice(to) !== behind) return false
       // What begins and ends with a quote is one string, or no JSON.
-      if (body[from] !== `"` || body[to - 1] !== `"`) return false
+      if (body.charCodeAt(from) !== QUOTE || body.charCodeAt(to - 1) !== QUOTE) return false
       const text = parse(body.slice(from, to))
       if (typeof text !== "string") return false
       known.tries = 0
