@@ -44,13 +44,19 @@ export const response = (
     contentType: HEADERS["content-type"]
   })
 
-/** The portable reading: what came since the last pull, as one piece. */
+/**
+ * The portable reading: what came since the last pull, as one piece. A burst may be larger than `CAPACITY`, as after an
+ * answer that was withheld; a reader that still leaves it there when more comes has fallen behind.
+ */
 export const toStream = (source: Source): Stream.Stream<Uint8Array> =>
   Stream.suspend(() => {
     const encoder = new TextEncoder()
     let buffer = ""
     let end: Effect.Effect<never, Option.Option<never>> | undefined
     let wake: (() => void) | undefined
+    /** Too much has waited since an earlier turn of the event loop. */
+    let isLate = false
+    let timer: ReturnType<typeof setTimeout> | undefined
     const poke = () => {
       const waiting = wake
       wake = undefined
@@ -60,6 +66,10 @@ export const toStream = (source: Source): Stream.Stream<Uint8Array> =>
       end ??= how
       poke()
     }
+    const look = () => {
+      timer = undefined
+      isLate = buffer.length > CAPACITY
+    }
     const crash = (defect: unknown) => {
       buffer = ""
       finish(Effect.die(defect))
@@ -67,9 +77,10 @@ export const toStream = (source: Source): Stream.Stream<Uint8Array> =>
     const stop = source({
       write: (text) => {
         if (end !== undefined) return
+        if (isLate) return crash(new Error("the reader fell behind"))
         buffer += text
-        if (buffer.length > CAPACITY) crash(new Error("the reader fell behind"))
-        else poke()
+        if (buffer.length > CAPACITY) timer ??= setTimeout(look)
+        poke()
       },
       end: () => finish(Effect.fail(Option.none())),
       crash
@@ -78,6 +89,7 @@ export const toStream = (source: Source): Stream.Stream<Uint8Array> =>
       if (buffer !== "") {
         const text = buffer
         buffer = ""
+        isLate = false
         return Effect.succeed(Chunk.of(encoder.encode(text)))
       }
       return (
@@ -87,5 +99,11 @@ export const toStream = (source: Source): Stream.Stream<Uint8Array> =>
         })
       )
     })
-    return Stream.ensuring(Stream.repeatEffectChunkOption(take), Effect.sync(stop))
+    return Stream.ensuring(
+      Stream.repeatEffectChunkOption(take),
+      Effect.sync(() => {
+        clearTimeout(timer)
+        stop()
+      })
+    )
   })

@@ -1,7 +1,7 @@
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Duration, Effect, Layer, Logger, Queue } from "effect"
+import { Chunk, Context, Duration, Effect, Exit, Layer, Logger, Queue, Stream } from "effect"
 import type { Settings } from "../../src/Config.ts"
 import { finish, textDelta, thoughtDelta, toolCall, usage } from "../../src/domain/Chat.ts"
 import { BackendFailure } from "../../src/domain/ChatError.ts"
@@ -9,6 +9,7 @@ import type { Turn } from "../../src/domain/Turn.ts"
 import { Guard } from "../../src/Guard.ts"
 import { Drain } from "../../src/http/Drain.ts"
 import * as Server from "../../src/http/Server.ts"
+import * as Sse from "../../src/http/Sse.ts"
 import * as RawHttp from "../support/RawHttp.ts"
 import * as TestBackend from "../support/TestBackend.ts"
 import * as TestGateway from "../support/TestGateway.ts"
@@ -125,6 +126,7 @@ describe("the two readings of a stream", () => {
     readonly leaveAt?: string
   }> = [
     { name: "a burst", script: TestBackend.say("Hel", "lo", " ", "wörld 🌍") },
+    { name: "a burst of megabytes", script: TestBackend.say(...Array<string>(40).fill("x".repeat(1 << 16))) },
     {
       name: "events one by one",
       script: TestBackend.silent,
@@ -186,4 +188,30 @@ describe("the two readings of a stream", () => {
       })
     )
   }
+})
+
+describe("toStream", () => {
+  it.scopedLive("takes a burst of any size, and ends a reader that leaves it lying when more comes", () =>
+    Effect.gen(function* () {
+      let sink: Sse.Sink | undefined
+      const pull = yield* Stream.toPull(
+        Sse.toStream((given) => {
+          sink = given
+          given.write("begins")
+          return () => {}
+        })
+      )
+      const next = Effect.map(pull, (chunk) =>
+        Chunk.toReadonlyArray(chunk).reduce((sum, { length }) => sum + length, 0)
+      )
+      assert.strictEqual(yield* next, 6)
+      const burst = "x".repeat(Sse.CAPACITY)
+      for (let n = 0; n < 4; n++) sink!.write(burst)
+      assert.strictEqual(yield* next, 4 * Sse.CAPACITY)
+      for (let n = 0; n < 2; n++) sink!.write(burst)
+      yield* Effect.sleep("5 millis")
+      sink!.write("too late")
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(next)))
+    })
+  )
 })

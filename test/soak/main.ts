@@ -3,6 +3,7 @@
  * Prints what it saw; exits 1 when something was lost.
  */
 import { parseArgs } from "node:util"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect } from "effect"
 import * as Floods from "../e2e/floods.ts"
 import { descriptors, held } from "../e2e/floods.ts"
@@ -228,4 +229,4 @@ const program = Effect.gen(function* () {
   for (const [run, size] of runs) if (size > 0 && !(yield* Effect.scoped(run(size)))) process.exitCode = 1
 })
 
-await Effect.runPromise(program)
+NodeRuntime.runMain(program)
