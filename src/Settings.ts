@@ -1,27 +1,26 @@
 /**
  * Where the settings of a started gateway come from: the environment, then a `.env` or `--config` file.
  */
-
 import * as PlatformConfigProvider from "@effect/platform/PlatformConfigProvider"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { ConfigError, ConfigProvider, Effect, Layer, Option } from "effect"
+
+/** One provider for both: of each setting, asking one after the other costs as much as all else of a start. */
+const given = (overrides: ReadonlyMap<string, string>) => {
+  const environment = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  return ConfigProvider.fromMap(new Map([...environment, ...overrides]), { pathDelim: "_", seqDelim: "," })
+}
 
 /** The environment wins over the file. A `.env` that is not there is no error; a named file is. */
 export const layer = (file: Option.Option<string>, overrides: ReadonlyMap<string, string> = new Map()) =>
   Layer.unwrapEffect(
     PlatformConfigProvider.fromDotEnv(Option.getOrElse(file, () => ".env")).pipe(
+      Effect.map((fromFile) => ConfigProvider.orElse(given(overrides), () => fromFile)),
       Effect.catchAll(() =>
         Option.isNone(file)
-          ? Effect.succeed(ConfigProvider.fromMap(new Map()))
+          ? Effect.sync(() => given(overrides))
           : Effect.fail(ConfigError.InvalidData(["--config"], "--config must name a file that can be read"))
       ),
-      Effect.map((fromFile) =>
-        Layer.setConfigProvider(
-          ConfigProvider.fromMap(new Map(overrides)).pipe(
-            ConfigProvider.orElse(() => ConfigProvider.fromEnv()),
-            ConfigProvider.orElse(() => fromFile)
-          )
-        )
-      )
+      Effect.map(Layer.setConfigProvider)
     )
   ).pipe(Layer.provide(NodeFileSystem.layer))
