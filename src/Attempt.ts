@@ -55,6 +55,15 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
       Model.resolve(models, model, options, effort),
       (near) => new ModelNotFound({ model: Model.cut(model), near })
     )
+  const judged = new WeakSet<ReadonlyArray<Model.Model>>()
+  /** Each list of models is looked at once. */
+  const judge = (models: ReadonlyArray<Model.Model>) => {
+    if (judged.has(models)) return Effect.void
+    judged.add(models)
+    if (Model.hasDefault(models, options)) return Effect.void
+    const text = "DEFAULT_MODEL is none of Lingma's models, another is asked: GET /v1/models lists them"
+    return Effect.annotateLogs(Effect.logWarning(text), { defaultModel: Model.cut(options.defaultModel) })
+  }
   const render = (request: ChatRequest) => Prompt.render(request, toolFormat)
   const count = (prompt: string, { messages }: ChatRequest) => Prompt.tokens(prompt, messages, countTokens)
 
@@ -63,7 +72,9 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     backend: Backend
   ): Effect.fn.Return<Begun, ChatError, Scope.Scope> {
     yield* backend.ensureReady
-    const { key, mode = defaultAskMode, model } = yield* resolve(yield* backend.models, request)
+    const models = yield* backend.models
+    yield* judge(models)
+    const { key, mode = defaultAskMode, model } = yield* resolve(models, request)
     const images = request.messages.flatMap((message) => message.images)
     if (images.length > 0 && Model.refusesImages(model)) return yield* new ImagesNotSupported({ model: Model.cut(key) })
     const prompt = render(request)

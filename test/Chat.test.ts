@@ -8,6 +8,7 @@ import { Guard } from "../src/Guard.ts"
 import { Metrics } from "../src/Metrics.ts"
 import { Pool } from "../src/Pool.ts"
 import * as TestBackend from "./support/TestBackend.ts"
+import * as TestGateway from "./support/TestGateway.ts"
 
 const request: ChatRequest = {
   ...plain,
@@ -274,4 +275,20 @@ describe("Chat", () => {
       assert.strictEqual(a.counts.opened, 0)
     }).pipe(Effect.provide(gateway(a.backend)))
   })
+
+  it.scopedLive("says once that DEFAULT_MODEL is none of Lingma's models, and asks another", () =>
+    Effect.gen(function* () {
+      const scripted = TestBackend.make(TestBackend.say("hi"))
+      const gateway = yield* TestGateway.serve(scripted, { defaultModel: "no-such-model" })
+      for (let n = 0; n < 3; n++) {
+        const { status } = yield* gateway.chat({ model: "auto", messages: [{ role: "user", content: "hi" }] })
+        assert.strictEqual(status, 200)
+      }
+      const told = gateway.lines.filter(({ message }) => message.startsWith("DEFAULT_MODEL"))
+      assert.deepStrictEqual(
+        told.map(({ annotations, level }) => [level, annotations["defaultModel"]]),
+        [["WARN", "no-such-model"]]
+      )
+    })
+  )
 })

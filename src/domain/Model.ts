@@ -144,6 +144,10 @@ const aliasFor = (name: string, aliases: ReadonlyArray<Alias>, effort: Reasoning
 export const refusesImages = (model: Model | undefined): boolean =>
   model?.vision === false && fold(model.name) !== "auto" && !/(^|_)auto$/.test(fold(model.key))
 
+/** Whether the default model is there, or a word that stands for one; not told where no models are. */
+export const hasDefault = (models: ReadonlyArray<Model>, { defaultModel }: Pick<ResolveOptions, "defaultModel">) =>
+  models.length === 0 || WORDS.has(fold(defaultModel)) || lookup(ranked(models), defaultModel) !== undefined
+
 /** The mode a name or its alias asks for, whatever the instance. */
 export const modeOf = (
   asked: string,

@@ -233,3 +233,15 @@ describe("Model.parseAliases", () => {
     }
   })
 })
+
+describe("Model.hasDefault", () => {
+  it("tells a default that no model is, and judges nothing where no models are told", () => {
+    const has = (defaultModel: string, known = tenant) => Model.hasDefault(known, { defaultModel })
+    assert.deepStrictEqual(
+      [has("auto"), has("lingma"), has(tenant[0]!.key), has(tenant[0]!.name.toUpperCase())],
+      [true, true, true, true]
+    )
+    assert.isFalse(has("no-such-model"))
+    assert.isTrue(has("no-such-model", []))
+  })
+})
