@@ -75,11 +75,7 @@ const fromNode = (node: NodeRequest.NodeRequest, limit: number): Effect.Effect<U
       resume(Effect.fail(malformed))
     }
     const stop = () => incoming.off("data", onData).off("end", onEnd).off("close", onClose)
-    incoming
-      .on("error", () => {})
-      .on("data", onData)
-      .on("end", onEnd)
-      .on("close", onClose)
+    incoming.on("error", NodeRequest.ignore).on("data", onData).on("end", onEnd).on("close", onClose)
     NodeRequest.proceed(node)
     return Effect.sync(stop)
   })

@@ -17,6 +17,12 @@ export const fromRequest = (request: HttpServerRequest.HttpServerRequest): NodeR
     ? { incoming: request.source, outgoing: NodeHttpServerRequest.toServerResponse(request) }
     : undefined
 
+/**
+ * For the "error" listener that a stream must have. Made once: Node keeps a stream for a while after its request, and
+ * a listener made where it is added would keep all that is in sight there.
+ */
+export const ignore = (): void => {}
+
 const waiting = new WeakSet<IncomingMessage>()
 
 /** The client holds its body back until it is asked for. */
@@ -56,10 +62,6 @@ export const discarded = ({ incoming }: NodeRequest): Effect.Effect<void> =>
       clearTimeout(timer)
       incoming.off("end", over).off("close", over)
     }
-    incoming
-      .on("error", () => {})
-      .on("end", over)
-      .on("close", over)
-      .resume()
+    incoming.on("error", ignore).on("end", over).on("close", over).resume()
     return Effect.sync(stop)
   })

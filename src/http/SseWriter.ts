@@ -4,6 +4,7 @@
 import type { ServerResponse } from "node:http"
 import { Effect } from "effect"
 import * as ChunkedBody from "./ChunkedBody.ts"
+import { ignore } from "./NodeRequest.ts"
 import { CAPACITY, type Source } from "./Sse.ts"
 
 /** A reader that takes nothing for so long is cut. */
@@ -72,7 +73,7 @@ export const write = (response: ServerResponse, source: Source, patience = PATIE
     }
     const body = ChunkedBody.make(response, onDrain)
     // A write that loses the race against a close must not end the process.
-    response.on("error", () => {})
+    response.on("error", ignore)
     stop = source({
       write: (text) => {
         if (over) return
