@@ -113,9 +113,10 @@ const pushes = fc.asyncProperty(
   }
 )
 
-/** A response whose socket takes what it likes, when it likes. */
+/** A response, and its own socket, that takes what it likes, when it likes. */
 class Slow extends Writable {
-  readonly socket = { setTimeout: () => {} }
+  readonly socket = this
+  readonly setTimeout = () => {}
   received = ""
   readonly #late: ReadonlyArray<boolean>
   #n = 0
