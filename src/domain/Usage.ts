@@ -112,6 +112,9 @@ for (let before = START; before < CLASSES; before++) {
   }
 }
 
+/** Where the costs of a letter after letters begin. */
+const WORD = LOWER * RUNS * CLASSES + LOWER
+
 // Base64 and its like: a long run that changes between cases and digits about every third character.
 const SCRAMBLED = 950
 const isScrambled = (length: number, changes: number) => length >= 16 && changes * 4 >= length
@@ -125,6 +128,14 @@ export const counter = (): Counter => {
     for (let i = 0; i < text.length; i++) {
       const unit = text.charCodeAt(i)
       let kind = KIND[unit]!
+      // Inside a plain word, as most characters are: what follows comes to the same, by half as many steps.
+      if (kind === LOWER && before === LOWER && changes === 0) {
+        thousandths += COST[WORD + run * CLASSES]!
+        if (run < RUNS - 1) run++
+        length++
+        last = unit
+        continue
+      }
       if (kind === PUNCT && unit === last) kind = AGAIN
       if (kind >= LOWER && kind <= DIGIT) {
         if (before < LOWER || before > DIGIT) length = changes = 0
