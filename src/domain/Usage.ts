@@ -2,7 +2,7 @@
  * How many tokens a text has, estimated without a vocabulary: about ±10 % of Qwen's on prose, code, JSON and Chinese.
  *
  * Each character costs what it adds after the one before it, so counting is linear, never falls, and does not depend
- * on how the text was split.
+ * on how the text was split. Of a long text, as a prompt of a megabyte, a part of each page is looked at.
  */
 
 /** What the framing of one message of a prompt adds. */
@@ -119,13 +119,21 @@ const WORD = LOWER * RUNS * CLASSES + LOWER
 const SCRAMBLED = 950
 const isScrambled = (length: number, changes: number) => length >= 16 && changes * 4 >= length
 
-export const counter = (): Counter => {
-  const so = { thousandths: 0, before: START, run: 0, last: -1, length: 0, changes: 0 }
+/** Characters at the beginning that all count, a multiple of `PERIOD`; of each period after them the first `LOOK`. */
+const WHOLE = 1 << 16
+const PERIOD = 1 << 12
+const LOOK = 1 << 9
 
-  const add = (text: string) => {
+const fresh = { before: START, run: 0, last: -1, length: 0, changes: 0 }
+
+export const counter = (): Counter => {
+  const so = { ...fresh, thousandths: 0, place: 0 }
+
+  const read = (text: string, from: number, to: number): number => {
     // Locals: a closure's variables are read and written through memory at each character.
-    let { before, changes, last, length, run, thousandths } = so
-    for (let i = 0; i < text.length; i++) {
+    let { before, changes, last, length, run } = so
+    let thousandths = 0
+    for (let i = from; i < to; i++) {
       const unit = text.charCodeAt(i)
       let kind = KIND[unit]!
       // Inside a plain word, as most characters are: what follows comes to the same, by half as many steps.
@@ -154,7 +162,21 @@ export const counter = (): Counter => {
     so.last = last
     so.length = length
     so.run = run
-    so.thousandths = thousandths
+    return thousandths
+  }
+
+  const add = (text: string) => {
+    for (let from = 0; from < text.length; ) {
+      const isWhole = so.place < WHOLE
+      const offset = so.place % PERIOD
+      const isRead = isWhole || offset < LOOK
+      const most = isWhole ? WHOLE - so.place : (isRead ? LOOK : PERIOD) - offset
+      const to = Math.min(text.length, from + most)
+      if (!isWhole && offset === 0) Object.assign(so, fresh)
+      if (isRead) so.thousandths += read(text, from, to) * (isWhole ? 1 : PERIOD / LOOK)
+      so.place += to - from
+      from = to
+    }
   }
   return { add, total: () => Math.ceil(so.thousandths / 1000) }
 }

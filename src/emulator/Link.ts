@@ -78,16 +78,16 @@ export const open = (
   const quiet: Array<() => void> = []
   const drained: Array<() => void> = []
   let framing = plainFraming
-  let joined: Array<string> = []
+  let joined: Array<Buffer> = []
   let lastId = 0
   let decoder = Frame.makeDecoder({ maxBody: 128 << 20 })
 
-  const sendRaw = (data: string | Buffer): void => {
-    if (ws.readyState === WebSocket.OPEN) ws.send(data)
+  const sendRaw = (data: string | Buffer, binary = false): void => {
+    if (ws.readyState === WebSocket.OPEN) ws.send(data, { binary })
   }
   const flush = (): void => {
     if (joined.length === 0) return
-    const frames = joined.join("")
+    const frames = Buffer.concat(joined)
     joined = []
     sendRaw(frames)
   }
@@ -96,7 +96,7 @@ export const open = (
     for (let at = 0; at < frame.length; ) {
       const end = bytes > 0 ? at + bytes : characterEnd(frame, at, split)
       const piece = frame.subarray(at, end)
-      sendRaw(bytes > 0 ? piece : piece.toString("utf8"))
+      sendRaw(piece, bytes > 0)
       at = end
     }
   }
@@ -106,7 +106,7 @@ export const open = (
     else if (framing.join > 0) {
       if (joined.length === 0) setImmediate(flush)
       if (joined.push(frame) >= framing.join) flush()
-    } else sendPieces(Buffer.from(frame))
+    } else sendPieces(frame)
   }
   const settled = (): void => {
     if (pending.size === 0) for (const run of quiet.splice(0)) run()

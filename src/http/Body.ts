@@ -3,6 +3,7 @@
  *
  * Platform's own limit cuts the connection instead of answering, and is off unless asked for.
  */
+import { isAscii } from "node:buffer"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Effect, Stream } from "effect"
 import * as NodeRequest from "./NodeRequest.ts"
@@ -96,11 +97,17 @@ const fromStream = (request: HttpServerRequest.HttpServerRequest, limit: number)
 
 const isJson = (type: string | undefined) => type !== undefined && /^application\/json\s*(;|$)/i.test(type.trim())
 
+/** Strictly: bytes that are no UTF-8 throw. Plain ASCII, as most bodies are, is copied. */
+const decode = (bytes: Uint8Array): string =>
+  isAscii(bytes)
+    ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1")
+    : new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+
 const parse = (bytes: Uint8Array): Effect.Effect<unknown, BodyRefused> => {
   const exceeded = exceeds(bytes, { depth: DEPTH, values: VALUES })
   if (exceeded !== undefined) return exceeded === "depth" ? malformed : new BodyRefused({ reason: "too_many_values" })
   return Effect.try({
-    try: (): unknown => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)),
+    try: (): unknown => JSON.parse(decode(bytes)),
     catch: () => malformed
   })
 }

@@ -82,7 +82,7 @@ export const run = <E>(
       const send: Send = (message) => {
         if (socket.readyState !== WebSocket.OPEN || socket.bufferedAmount > maxBacklog) return false
         joined.begin()
-        socket.send(Frame.encode(JSON.stringify(message)))
+        socket.send(Frame.encode(JSON.stringify(message)), { binary: false })
         return true
       }
 

@@ -62,8 +62,15 @@ const parseLength = (header: Buffer, start: number, end: number): number | Frame
   return length ?? "no_content_length"
 }
 
-/** One frame: header and body. */
-export const encode = (json: string): string => `Content-Length: ${Buffer.byteLength(json)}\r\n\r\n${json}`
+/** One frame: header and body. Encoded once: to ask for the length of a long text costs as much as its bytes. */
+export const encode = (json: string): Buffer => {
+  const body = Buffer.from(json)
+  const header = `Content-Length: ${body.length}\r\n\r\n`
+  const frame = Buffer.allocUnsafe(header.length + body.length)
+  frame.write(header, "latin1")
+  body.copy(frame, header.length)
+  return frame
+}
 
 export const makeDecoder = (options: DecoderOptions = {}): Decoder => {
   const maxHeader = options.maxHeader ?? 4096

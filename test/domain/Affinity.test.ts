@@ -28,6 +28,14 @@ describe("Affinity", () => {
     assert.notDeepEqual(key("ab", ""), key("", "ab"))
   })
 
+  it("tells long texts apart by their length, their beginning and their end", () => {
+    const key = (text: string) => Option.getOrThrow(Affinity.key({ messages: [say("user", text)] }))
+    const filling = "x".repeat(200_000)
+    const keys = [filling, `${filling}x`, `a${filling}`, `${filling}a`].map(key)
+    assert.strictEqual(new Set(keys).size, 4)
+    assert.strictEqual(key(filling), keys[0])
+  })
+
   it.prop("is the same, short and free of the value itself for the same sign", [FastCheck.string()], ([user]) => {
     const key = Affinity.key({ user, messages })
     assert.deepStrictEqual(key, Affinity.key({ user: ` ${user}\n`, messages }))

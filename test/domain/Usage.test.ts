@@ -118,6 +118,26 @@ describe("Usage", () => {
     })
   }
 
+  const long = counted.map(([, , sample]) => sample.repeat(60)).join("\n")
+
+  it.prop(
+    "does not depend on how a long text is split",
+    [FastCheck.array(FastCheck.nat(long.length), { maxLength: 30 })],
+    ([at]) => {
+      const counter = Usage.counter()
+      for (const part of split(long, at)) counter.add(part)
+      assert.strictEqual(counter.total(), Usage.estimate(long))
+    }
+  )
+
+  it("comes close for a long text, of which it reads a part", () => {
+    const whole = counted.reduce((sum, [, , sample]) => sum + 60 * Usage.estimate(sample), 0)
+    assert.isAbove(long.length, 200_000)
+    assert.approximately(Usage.estimate(long), whole, whole / 20)
+    const even = counted[0]![2].repeat(2000)
+    assert.approximately(Usage.estimate(even), 2000 * Usage.estimate(counted[0]![2]), 2000)
+  })
+
   it("takes linear time on runs without a boundary", () => {
     for (const part of ["a", "A", "aB3", "中", "=", " ", "\n", "😀", "\ud83d"]) {
       const began = performance.now()
