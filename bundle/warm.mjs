@@ -4,6 +4,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { setFlagsFromString } from "node:v8"
 import { compiled, load } from "../bin/load.js"
 
 const home = mkdtempSync(join(tmpdir(), "lingma-gateway-"))
@@ -31,5 +32,7 @@ for (const stream of [false, true]) {
   await answer.text()
   if (!answer.ok) process.exit(1)
 }
+// V8 takes code only where its flags are those of the start; `src/Heap.ts` changes one later.
+setFlagsFromString("--allocation-site-pretenuring")
 writeFileSync(compiled, script.createCachedData())
 process.kill(process.pid, "SIGTERM")

@@ -3,7 +3,7 @@
  */
 import { Effect, Either, ExecutionStrategy, Exit, Queue, Scope } from "effect"
 import type { Backend } from "./Backend.ts"
-import type { AskMode, ChatRequest } from "./domain/Chat.ts"
+import type { Ask, AskMode, ChatRequest } from "./domain/Chat.ts"
 import {
   type ChatError,
   ContextLengthExceeded,
@@ -67,6 +67,12 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
   const render = (request: ChatRequest) => Prompt.render(request, toolFormat)
   const count = (prompt: string, { messages }: ChatRequest) => Prompt.tokens(prompt, messages, countTokens)
 
+  const asked = Effect.fnUntraced(function* (backend: Backend, ask: Omit<Ask, "requestId">) {
+    const turn = yield* backend.chat({ ...ask, requestId: crypto.randomUUID() })
+    yield* watchdog.watch(turn, backend.id)
+    return turn
+  })
+
   const begin = Effect.fnUntraced(function* (
     request: ChatRequest,
     backend: Backend
@@ -83,23 +89,22 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     if (limit !== undefined && promptTokens > limit * slack) {
       return yield* new ContextLengthExceeded({ promptTokens, limit })
     }
-    const ask = Effect.fnUntraced(function* (text: string) {
-      const turn = yield* backend.chat({ requestId: crypto.randomUUID(), model: key, mode, prompt: text, images })
-      yield* watchdog.watch(turn, backend.id)
-      return turn
-    })
-
+    const ask = (prompt: string) => asked(backend, { model: key, mode, prompt, images })
     // An agent's turn may have done something already.
     const retries = mode === "agent" || !Reply.isMendable(request) ? 0 : toolRetries
     const wanted = retries === 0 ? undefined : yield* Queue.bounded<Reply.Retry>(retries)
+    const { format, maxTokens, origin, stop, toolset } = request
     const reply = Reply.make({
-      ...request,
+      toolset,
+      format,
+      stop,
+      maxTokens,
       instance: backend.id,
-      whole: !request.origin.stream,
+      whole: !origin.stream,
       grammar: toolFormat,
       newCounter,
       retries,
-      ...(wanted === undefined ? {} : { onRetry: (retry) => wanted.unsafeOffer(retry) })
+      onRetry: wanted === undefined ? undefined : (retry) => wanted.unsafeOffer(retry)
     })
     const scope = yield* Effect.scope
     const own = wanted === undefined ? undefined : yield* Scope.fork(scope, ExecutionStrategy.sequential)
@@ -125,8 +130,8 @@ interface FollowUps {
 }
 
 /** Further answers, as often as the reply wants one; the scope of each closes before the next begins. */
-const followUps = ({ again, reply, wanted }: FollowUps, first: Scope.CloseableScope) =>
-  Effect.gen(function* () {
+const followUps = Effect.fnUntraced(
+  function* ({ again, reply, wanted }: FollowUps, first: Scope.CloseableScope) {
     const outer = yield* Effect.scope
     let inner = first
     while (true) {
@@ -137,4 +142,6 @@ const followUps = ({ again, reply, wanted }: FollowUps, first: Scope.CloseableSc
       inner = yield* Scope.fork(outer, ExecutionStrategy.sequential)
       reply.hear(yield* Scope.extend(again(retry), inner))
     }
-  }).pipe(Effect.catchAll((error) => Effect.sync(() => reply.turn.fail(error))))
+  },
+  (effect, { reply }) => Effect.catchAll(effect, (error) => Effect.sync(() => reply.turn.fail(error)))
+)

@@ -66,25 +66,23 @@ const annotate = (
 export const make = Effect.fnUntraced(function* (options: RequestOptions = {}) {
   const chat = yield* Chat
 
-  const open = (asked: LanguageModel.ProviderOptions, method: Method) =>
-    Effect.gen(function* () {
-      const request = yield* toRequest(asked, { ...options, ...(yield* Config) }, method === "streamText")
-      const run = yield* Effect.mapError(chat.open(request), toAiError(method))
-      return { run, millis: yield* Clock.currentTimeMillis }
-    })
+  const open = Effect.fnUntraced(function* (asked: LanguageModel.ProviderOptions, method: Method) {
+    const request = yield* toRequest(asked, { ...options, ...(yield* Config) }, method === "streamText")
+    const run = yield* Effect.mapError(chat.open(request), toAiError(method))
+    return { run, millis: yield* Clock.currentTimeMillis }
+  })
 
   return yield* LanguageModel.make({
-    generateText: (asked) =>
-      Effect.gen(function* () {
-        const { millis, run } = yield* open(asked, "generateText")
-        const { add, parts } = Parts.whole(run, millis)
-        yield* Stream.runForEach(run.events, (event) => Effect.sync(() => add(event))).pipe(
-          Effect.mapError(toAiError("generateText"))
-        )
-        const all = parts()
-        annotate(asked, run, all)
-        return all
-      }).pipe(Effect.scoped),
+    generateText: Effect.fnUntraced(function* (asked) {
+      const { millis, run } = yield* open(asked, "generateText")
+      const { add, parts } = Parts.whole(run, millis)
+      yield* Stream.runForEach(run.events, (event) => Effect.sync(() => add(event))).pipe(
+        Effect.mapError(toAiError("generateText"))
+      )
+      const all = parts()
+      annotate(asked, run, all)
+      return all
+    }, Effect.scoped),
     streamText: (asked) =>
       Stream.unwrapScoped(
         Effect.map(open(asked, "streamText"), ({ millis, run }) => {

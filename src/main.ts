@@ -5,8 +5,8 @@ import * as HttpServer from "@effect/platform/HttpServer"
 import { Effect, Layer, Option, Redacted } from "effect"
 import { GatewayConfig, type Settings, settings } from "./Config.ts"
 import * as Gateway from "./Gateway.ts"
+import * as Heap from "./Heap.ts"
 import * as NodeServer from "./http/NodeServer.ts"
-import * as Idle from "./Idle.ts"
 import * as Logging from "./Logging.ts"
 import * as Telemetry from "./Telemetry.ts"
 
@@ -70,7 +70,7 @@ const Forget = Layer.effectDiscard(
 
 /** Serves until interrupted; fails when the settings are wrong or the port is taken. */
 export const serve = Layer.launch(
-  Layer.mergeAll(Gateway.layer, Greeting, Forget, Idle.layer).pipe(
+  Layer.mergeAll(Gateway.layer, Greeting, Forget, Heap.layer).pipe(
     Layer.provide(NodeServer.layerFromConfig),
     Layer.provide(Telemetry.layerFromConfig),
     Layer.provide(Logging.layer),

@@ -7,6 +7,7 @@ import type * as Prompt from "@effect/ai/Prompt"
 import * as Tool from "@effect/ai/Tool"
 import { Array as Arr, Either, Encoding } from "effect"
 import * as Chat from "../domain/Chat.ts"
+import * as EitherFn from "../domain/EitherFn.ts"
 
 export interface RequestOptions {
   /** As a client of the API would write it; `auto` by default. */
@@ -97,20 +98,23 @@ const toFormat = (format: Asked["responseFormat"]): Chat.OutputFormat =>
         strict: true
       }
 
-export const toRequest = (asked: Asked, { session, ...options }: RequestOptions, stream: boolean) =>
-  Either.gen(function* () {
-    const messages = (yield* Either.all(asked.prompt.content.map(toMessages))).flat()
-    if (!Arr.isNonEmptyReadonlyArray(messages)) return yield* malformed("the prompt is empty")
-    const tools = yield* Either.all(asked.tools.map(toTool))
-    return Chat.request({
-      model: options.model ?? "auto",
-      messages,
-      session,
-      toolset: tools.length === 0 ? Chat.noTools : { tools, choice: toChoice(asked.toolChoice), parallel: true },
-      format: toFormat(asked.responseFormat),
-      stop: options.stop ?? [],
-      maxTokens: options.maxTokens,
-      effort: options.effort,
-      origin: { dialect: "embedded", stream }
-    })
+export const toRequest = EitherFn.fn(function* (
+  asked: Asked,
+  { session, ...options }: RequestOptions,
+  stream: boolean
+) {
+  const messages = (yield* Either.all(asked.prompt.content.map(toMessages))).flat()
+  if (!Arr.isNonEmptyReadonlyArray(messages)) return yield* malformed("the prompt is empty")
+  const tools = yield* Either.all(asked.tools.map(toTool))
+  return Chat.request({
+    model: options.model ?? "auto",
+    messages,
+    session,
+    toolset: tools.length === 0 ? Chat.noTools : { tools, choice: toChoice(asked.toolChoice), parallel: true },
+    format: toFormat(asked.responseFormat),
+    stop: options.stop ?? [],
+    maxTokens: options.maxTokens,
+    effort: options.effort,
+    origin: { dialect: "embedded", stream }
   })
+})

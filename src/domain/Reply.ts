@@ -29,7 +29,7 @@ export interface ReplyOptions extends Partial<Pick<ChatRequest, "toolset" | "for
   /** How often another answer may be asked for. */
   readonly retries?: number
   /** Hears that another answer is wanted; `hear` it. What still comes of this one is ignored. */
-  readonly onRetry?: (retry: Retry) => void
+  readonly onRetry?: ((retry: Retry) => void) | undefined
   readonly newCounter?: () => Usage.Counter
 }
 
@@ -49,7 +49,8 @@ const mostHeld = 8 << 20
 
 export const make = (options: ReplyOptions): Reply => {
   const { instance, newCounter = Usage.counter, onRetry, whole = false } = options
-  const asked = { ...plain, grammar: "xml", ...options, newCounter, whole } as const
+  const { format = plain.format, grammar = "xml", maxTokens, stop = plain.stop, toolset = plain.toolset } = options
+  const asked = { toolset, format, stop, maxTokens, grammar, newCounter, whole }
   const turn = Turn.make({ instance })
   let meter = Meter.make(newCounter)
   let retriesLeft = onRetry === undefined ? 0 : (options.retries ?? 0)

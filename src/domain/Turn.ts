@@ -162,19 +162,18 @@ export const toStream = (turn: Turn, capacity = mostHeld): Stream.Stream<ChatEve
   )
 
 /** A turn fed by a stream, for backends that have one; a stream that ends without `Finish` is a failure. */
-export const fromStream = (
+export const fromStream = Effect.fnUntraced(function* (
   stream: Stream.Stream<ChatEvent, TurnError>,
   options: TurnOptions
-): Effect.Effect<Turn, never, Scope.Scope> =>
-  Effect.gen(function* () {
-    const turn = make(options)
-    const broken = (detail: string) =>
-      turn.fail(new BackendFailure({ instance: options.instance, started: true, detail }))
-    yield* Stream.runForEach(stream, (event) => Effect.sync(() => turn.emit(event))).pipe(
-      Effect.either,
-      Effect.map((end) => (Either.isLeft(end) ? turn.fail(end.left) : broken("the answer ended without a finish"))),
-      Effect.catchAllDefect((defect) => Effect.sync(() => broken(String(defect)))),
-      Effect.forkScoped
-    )
-    return turn
-  })
+): Effect.fn.Return<Turn, never, Scope.Scope> {
+  const turn = make(options)
+  const broken = (detail: string) =>
+    turn.fail(new BackendFailure({ instance: options.instance, started: true, detail }))
+  yield* Stream.runForEach(stream, (event) => Effect.sync(() => turn.emit(event))).pipe(
+    Effect.either,
+    Effect.map((end) => (Either.isLeft(end) ? turn.fail(end.left) : broken("the answer ended without a finish"))),
+    Effect.catchAllDefect((defect) => Effect.sync(() => broken(String(defect)))),
+    Effect.forkScoped
+  )
+  return turn
+})

@@ -56,19 +56,16 @@ const stop = ({ fiber }: Opening) =>
   Effect.suspend(() => (fiber.unsafePoll() === null ? Fiber.interrupt(fiber) : Effect.void))
 
 /** Runs beside the request, in a scope of its own within the request's; interrupted before that scope closes. */
-const fork = (open: Open): Effect.Effect<Opening, never, Scope.Scope> =>
-  Effect.uninterruptible(
-    Effect.gen(function* () {
-      const outer = yield* Effect.scope
-      const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
-      const fiber = yield* Effect.forkDaemon(
-        Effect.interruptible(Scoped.extendFiber(Effect.tap(open, RequestNotes.answeredBy), scope))
-      )
-      const opening = { fiber, scope }
-      yield* Scope.addFinalizer(outer, stop(opening))
-      return opening
-    })
+const fork = Effect.fnUntraced(function* (open: Open): Effect.fn.Return<Opening, never, Scope.Scope> {
+  const outer = yield* Effect.scope
+  const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
+  const fiber = yield* Effect.forkDaemon(
+    Effect.interruptible(Scoped.extendFiber(Effect.tap(open, RequestNotes.answeredBy), scope))
   )
+  const opening = { fiber, scope }
+  yield* Scope.addFinalizer(outer, stop(opening))
+  return opening
+}, Effect.uninterruptible)
 
 export const make = ({ drain, keepAlive }: AnswerOptions) => {
   const millis = Duration.toMillis(keepAlive)

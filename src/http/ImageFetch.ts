@@ -150,15 +150,18 @@ export const make = ({
     )
     return Effect.map(found, (addresses) => addresses.slice(0, mostAddresses))
   }
-  const hop = (text: string, base: URL | undefined, left: number): Effect.Effect<Fetched, NotFetched> =>
-    Effect.gen(function* () {
-      const url = target(text, base, mayUsePort)
-      if (url === undefined) return yield* failed("form of the address")
-      const answer = yield* request(url, yield* addressesOf(url), limit)
-      if (Either.isRight(answer)) return answer.right
-      if (left === 0) return yield* failed("redirects")
-      return yield* hop(answer.left, url, left - 1)
-    })
+  const hop = Effect.fnUntraced(function* (
+    text: string,
+    base: URL | undefined,
+    left: number
+  ): Effect.fn.Return<Fetched, NotFetched> {
+    const url = target(text, base, mayUsePort)
+    if (url === undefined) return yield* failed("form of the address")
+    const answer = yield* request(url, yield* addressesOf(url), limit)
+    if (Either.isRight(answer)) return answer.right
+    if (left === 0) return yield* failed("redirects")
+    return yield* hop(answer.left, url, left - 1)
+  })
   return (url) =>
     Effect.timeoutFail(hop(url, undefined, redirects), { duration: within, onTimeout: () => failed("time") })
 }

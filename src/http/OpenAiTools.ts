@@ -3,6 +3,7 @@
  */
 import { Either } from "effect"
 import type { JsonSchema, OutputFormat, Tool } from "../domain/Chat.ts"
+import * as EitherFn from "../domain/EitherFn.ts"
 import * as JsonSchemas from "../domain/JsonSchemas.ts"
 import * as ToolSchema from "../domain/tools/ToolSchema.ts"
 import * as Errors from "./OpenAiErrors.ts"
@@ -59,21 +60,22 @@ export interface Listed {
 }
 
 /** Each name once, since an answer names nothing else; and each with a schema that is one. */
-export const checked = (listed: ReadonlyArray<Listed>): Checked<ReadonlyArray<Tool>> =>
-  Either.gen(function* () {
-    const tools = listed.map(({ tool }) => tool)
-    const seen = new Set<string>()
-    for (const { at, tool } of listed) {
-      if (seen.has(tool.name)) {
-        yield* Either.left(Errors.invalid(`${at}.name`, `Invalid '${at}.name': each tool needs a name of its own.`))
-      }
-      seen.add(tool.name)
+export const checked = EitherFn.fn(function* (
+  listed: ReadonlyArray<Listed>
+): EitherFn.Return<ReadonlyArray<Tool>, Errors.Failure> {
+  const tools = listed.map(({ tool }) => tool)
+  const seen = new Set<string>()
+  for (const { at, tool } of listed) {
+    if (seen.has(tool.name)) {
+      yield* Either.left(Errors.invalid(`${at}.name`, `Invalid '${at}.name': each tool needs a name of its own.`))
     }
-    yield* Either.mapLeft(ToolSchema.checkAll(tools.map(({ parameters }) => parameters)), ({ at, why }) =>
-      Errors.notParameters(`${listed[at]?.at}.parameters`, why)
-    )
-    return tools
-  })
+    seen.add(tool.name)
+  }
+  yield* Either.mapLeft(ToolSchema.checkAll(tools.map(({ parameters }) => parameters)), ({ at, why }) =>
+    Errors.notParameters(`${listed[at]?.at}.parameters`, why)
+  )
+  return tools
+})
 
 export interface WrittenFormat {
   readonly name: string

@@ -17,55 +17,54 @@ const stopWithin = "10 seconds"
 const linger = "5 seconds"
 
 /** Begins the turn; its events go to `turn`. */
-export const begin = (
+export const begin = Effect.fnUntraced(function* (
   { instance, lifetime, refused, rpc }: DialectOptions & { readonly lifetime: Scope.Scope },
   ask: Ask,
   turn: Turn
-): Effect.Effect<void, RpcError, Scope.Scope> =>
-  Effect.gen(function* () {
-    const imageUrls = yield* ImageUpload.all(rpc, ask.images)
-    let sessionId: string | undefined
-    let removed = false
-    const clear = () => {
-      if (removed || sessionId === undefined) return
-      removed = true
-      remove(rpc, sessionId)
+): Effect.fn.Return<void, RpcError, Scope.Scope> {
+  const imageUrls = yield* ImageUpload.all(rpc, ask.images)
+  let sessionId: string | undefined
+  let removed = false
+  const clear = () => {
+    if (removed || sessionId === undefined) return
+    removed = true
+    remove(rpc, sessionId)
+  }
+  const events = TurnSink.make(turn, {
+    instance,
+    onSession: (named) => {
+      sessionId ??= named === "" ? undefined : named
     }
-    const events = TurnSink.make(turn, {
-      instance,
-      onSession: (named) => {
-        sessionId ??= named === "" ? undefined : named
-      }
-    })
-
-    // Runs after the subscription below has gone with the same scope.
-    yield* Scoped.onClose(
-      Effect.suspend(() => {
-        if (turn.state() === "finished") return Effect.sync(clear)
-        const told = rpc.send(Protocol.chatStop, { requestId: ask.requestId }, { timeout: stopWithin, onReply: clear })
-        if (!told) clear()
-        if (sessionId !== undefined) return Effect.void
-        const late: Sink = {
-          onPush: (_, params) => {
-            if (typeof params["sessionId"] === "string" && params["sessionId"] !== "") sessionId = params["sessionId"]
-            clear()
-          },
-          onLost: () => {}
-        }
-        const listen = Effect.scoped(
-          Effect.zipRight(rpc.subscribe({ requestId: ask.requestId }, late), Effect.sleep(linger))
-        )
-        return Effect.forkIn(Effect.interruptible(Effect.ignore(listen)), lifetime)
-      })
-    )
-    yield* rpc.subscribe({ requestId: ask.requestId }, events)
-    const params = Protocol.chatAskParams({ ...ask, text: ask.prompt, imageUrls })
-    yield* rpc.post(Protocol.chatAsk, params, (reply) => {
-      if (Either.isLeft(reply)) turn.fail(refused(reply.left, events.heard()))
-      else if (reply.right?.success === false || reply.right?.isSuccess === false) {
-        const { errorMessage, errorMsg, message } = reply.right
-        const detail = (errorMessage ?? errorMsg ?? message ?? "success is false").slice(0, 500)
-        turn.fail(refused(new RpcRejected({ method: Protocol.chatAsk.name, code: 0, detail }), events.heard()))
-      } else if (reply.right?.sessionId) sessionId ??= reply.right.sessionId
-    })
   })
+
+  // Runs after the subscription below has gone with the same scope.
+  yield* Scoped.onClose(
+    Effect.suspend(() => {
+      if (turn.state() === "finished") return Effect.sync(clear)
+      const told = rpc.send(Protocol.chatStop, { requestId: ask.requestId }, { timeout: stopWithin, onReply: clear })
+      if (!told) clear()
+      if (sessionId !== undefined) return Effect.void
+      const late: Sink = {
+        onPush: (_, params) => {
+          if (typeof params["sessionId"] === "string" && params["sessionId"] !== "") sessionId = params["sessionId"]
+          clear()
+        },
+        onLost: () => {}
+      }
+      const listen = Effect.scoped(
+        Effect.zipRight(rpc.subscribe({ requestId: ask.requestId }, late), Effect.sleep(linger))
+      )
+      return Effect.forkIn(Effect.interruptible(Effect.ignore(listen)), lifetime)
+    })
+  )
+  yield* rpc.subscribe({ requestId: ask.requestId }, events)
+  const params = Protocol.chatAskParams({ ...ask, text: ask.prompt, imageUrls })
+  yield* rpc.post(Protocol.chatAsk, params, (reply) => {
+    if (Either.isLeft(reply)) turn.fail(refused(reply.left, events.heard()))
+    else if (reply.right?.success === false || reply.right?.isSuccess === false) {
+      const { errorMessage, errorMsg, message } = reply.right
+      const detail = (errorMessage ?? errorMsg ?? message ?? "success is false").slice(0, 500)
+      turn.fail(refused(new RpcRejected({ method: Protocol.chatAsk.name, code: 0, detail }), events.heard()))
+    } else if (reply.right?.sessionId) sessionId ??= reply.right.sessionId
+  })
+})

@@ -3,7 +3,7 @@
  * by a push, where it has put them.
  */
 import { randomUUID } from "node:crypto"
-import { Deferred, Effect } from "effect"
+import { Deferred, Effect, type Scope } from "effect"
 import type { Image } from "../domain/Chat.ts"
 import type { LingmaRpc } from "./LingmaRpc.ts"
 import * as Protocol from "./Protocol.ts"
@@ -33,33 +33,35 @@ export const read = (json: Json): { readonly url: string } | { readonly refusal:
   return refusal === undefined ? undefined : { refusal }
 }
 
-const upload = (rpc: LingmaRpc["Type"], { data, mediaType }: Image): Effect.Effect<string, RpcError> =>
-  Effect.gen(function* () {
-    const requestId = randomUUID()
-    const told = yield* Deferred.make<string, RpcError>()
-    const tell = (json: Json): boolean => {
-      const found = read(json)
-      if (found === undefined) return false
-      Deferred.unsafeDone(told, "url" in found ? Effect.succeed(found.url) : Effect.fail(refused(found.refusal)))
-      return true
+const upload = Effect.fnUntraced(function* (
+  rpc: LingmaRpc["Type"],
+  { data, mediaType }: Image
+): Effect.fn.Return<string, RpcError, Scope.Scope> {
+  const requestId = randomUUID()
+  const told = yield* Deferred.make<string, RpcError>()
+  const tell = (json: Json): boolean => {
+    const found = read(json)
+    if (found === undefined) return false
+    Deferred.unsafeDone(told, "url" in found ? Effect.succeed(found.url) : Effect.fail(refused(found.refusal)))
+    return true
+  }
+  yield* rpc.subscribe(
+    { requestId },
+    {
+      onPush: (method, params) => {
+        if (method === Protocol.imageUploaded && !tell(params)) {
+          Deferred.unsafeDone(told, Effect.fail(refused("no address was given")))
+        }
+      },
+      onLost: (error) => Deferred.unsafeDone(told, Effect.fail(error))
     }
-    yield* rpc.subscribe(
-      { requestId },
-      {
-        onPush: (method, params) => {
-          if (method === Protocol.imageUploaded && !tell(params)) {
-            Deferred.unsafeDone(told, Effect.fail(refused("no address was given")))
-          }
-        },
-        onLost: (error) => Deferred.unsafeDone(told, Effect.fail(error))
-      }
-    )
-    const imageUri = `data:${mediaType};base64,${data}`
-    const reply = yield* rpc.call(Protocol.imageUpload, { imageUri, requestId }, { timeout: within })
-    // Some version may answer with the address at once; usually it comes by the push.
-    if (reply !== null) tell(reply)
-    return yield* Deferred.await(told)
-  }).pipe(Effect.scoped)
+  )
+  const imageUri = `data:${mediaType};base64,${data}`
+  const reply = yield* rpc.call(Protocol.imageUpload, { imageUri, requestId }, { timeout: within })
+  // Some version may answer with the address at once; usually it comes by the push.
+  if (reply !== null) tell(reply)
+  return yield* Deferred.await(told)
+}, Effect.scoped)
 
 /** The addresses of the pictures, in order. */
 export const all = (

@@ -69,68 +69,66 @@ const promptOf = (ask: Ask, { cwd, rpc }: DialectOptions): ReadonlyArray<Protoco
 ]
 
 /** Opens a session that goes with the scope, even when its reply comes after the scope has closed. */
-const open = (
+const open = Effect.fnUntraced(function* (
   { cwd, rpc }: DialectOptions,
   onClose: (sessionId: string) => void
-): Effect.Effect<string, RpcError, Scope.Scope> =>
-  Effect.gen(function* () {
-    let sessionId: string | undefined
-    let closed = false
-    yield* Scoped.later(() => {
-      closed = true
-      if (sessionId !== undefined) onClose(sessionId)
-    })
-    const created = yield* rpc.call(
-      Protocol.sessionNew,
-      { cwd, mcpServers: [], _meta: {}, timestamp: Date.now() },
-      {
-        timeout: setUp,
-        onReply: (result) => {
-          sessionId = result.sessionId || result.id || undefined
-          if (closed && sessionId !== undefined) remove(rpc, sessionId)
-        }
-      }
-    )
-    const opened = created.sessionId || created.id
-    if (!opened) return yield* new RpcMalformed({ method: Protocol.sessionNew.name, detail: "no session id" })
-    return opened
+): Effect.fn.Return<string, RpcError, Scope.Scope> {
+  let sessionId: string | undefined
+  let closed = false
+  yield* Scoped.later(() => {
+    closed = true
+    if (sessionId !== undefined) onClose(sessionId)
   })
+  const created = yield* rpc.call(
+    Protocol.sessionNew,
+    { cwd, mcpServers: [], _meta: {}, timestamp: Date.now() },
+    {
+      timeout: setUp,
+      onReply: (result) => {
+        sessionId = result.sessionId || result.id || undefined
+        if (closed && sessionId !== undefined) remove(rpc, sessionId)
+      }
+    }
+  )
+  const opened = created.sessionId || created.id
+  if (!opened) return yield* new RpcMalformed({ method: Protocol.sessionNew.name, detail: "no session id" })
+  return opened
+})
 
 /** Begins the turn; its events go to `turn`. */
-export const begin = (options: DialectOptions, ask: Ask, turn: Turn): Effect.Effect<void, RpcError, Scope.Scope> =>
-  Effect.gen(function* () {
-    const { instance, rpc } = options
-    const _meta = metaOf(ask)
-    const sessionId = yield* open(options, (opened) => {
-      const cancelling =
-        turn.state() !== "finished" &&
-        rpc.send(
-          Protocol.sessionCancel,
-          { sessionId: opened, _meta },
-          { timeout: cleanUp, onReply: () => remove(rpc, opened) }
-        )
-      if (!cancelling) remove(rpc, opened)
-    })
-    const events = TurnSink.make(turn, { instance })
-    yield* rpc.subscribe({ requestId: ask.requestId, sessionId }, events)
-    yield* rpc
-      .call(
-        Protocol.sessionSetModel,
-        { sessionId, modelId: ask.model, timestamp: Date.now(), _meta },
-        { timeout: setUp }
+export const begin = Effect.fnUntraced(function* (
+  options: DialectOptions,
+  ask: Ask,
+  turn: Turn
+): Effect.fn.Return<void, RpcError, Scope.Scope> {
+  const { instance, rpc } = options
+  const _meta = metaOf(ask)
+  const sessionId = yield* open(options, (opened) => {
+    const cancelling =
+      turn.state() !== "finished" &&
+      rpc.send(
+        Protocol.sessionCancel,
+        { sessionId: opened, _meta },
+        { timeout: cleanUp, onReply: () => remove(rpc, opened) }
       )
-      .pipe(
-        Effect.catchIf(
-          (error) => error._tag === "RpcRejected" && error.unknownMethod,
-          () => Effect.void
-        )
-      )
-    // The reply may come before the answer, after it, or never; only a rejection means anything.
-    yield* rpc.post(
-      Protocol.sessionPrompt,
-      { sessionId, prompt: promptOf(ask, options), timestamp: Date.now(), _meta },
-      (reply) => {
-        if (Either.isLeft(reply)) turn.fail(options.refused(reply.left, events.heard()))
-      }
-    )
+    if (!cancelling) remove(rpc, opened)
   })
+  const events = TurnSink.make(turn, { instance })
+  yield* rpc.subscribe({ requestId: ask.requestId, sessionId }, events)
+  yield* rpc
+    .call(Protocol.sessionSetModel, { sessionId, modelId: ask.model, timestamp: Date.now(), _meta }, { timeout: setUp })
+    .pipe(
+      Effect.catchIf(
+        (error) => error._tag === "RpcRejected" && error.unknownMethod,
+        () => Effect.void
+      )
+    )
+  // The reply may come before the answer, after it, or never; only a rejection means anything.
+  yield* rpc.post(
+    Protocol.sessionPrompt,
+    { sessionId, prompt: promptOf(ask, options), timestamp: Date.now(), _meta },
+    (reply) => {
+      if (Either.isLeft(reply)) turn.fail(options.refused(reply.left, events.heard()))
+    }
+  )
+})

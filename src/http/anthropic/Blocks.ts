@@ -6,6 +6,7 @@
  */
 import { Either } from "effect"
 import type { Image, Message, Role, ToolCall } from "../../domain/Chat.ts"
+import * as EitherFn from "../../domain/EitherFn.ts"
 import type { Link } from "../Images.ts"
 import { format, type Path } from "../Issues.ts"
 import * as Errors from "./Errors.ts"
@@ -36,23 +37,26 @@ interface Content {
 
 const decoded = (data: string): string => Buffer.from(data, "base64").toString("utf8")
 
-const toDocument = (block: Known<"document">, into: Content, path: Path, reader: Reader): Checked<void> =>
-  Either.gen(function* () {
-    const { context, source, title } = block
-    const inner: Content = { texts: [], images: into.images }
-    if (source.type === "text") inner.texts.push(source.data)
-    else if (source.type === "base64" && source.media_type.startsWith("text/")) inner.texts.push(decoded(source.data))
-    else if (source.type === "content" && typeof source.content === "string") inner.texts.push(source.content)
-    else if (source.type === "content" && typeof source.content !== "string")
-      for (const [i, part] of source.content.entries())
-        yield* add(part, inner, [...path, "source", "content", i], reader)
-    else {
-      reader.skip(source.type === "base64" ? `document of type ${source.media_type}` : `document by ${source.type}`)
-      inner.texts.push("(this document could not be read here)")
-    }
-    const lines = [title, context, ...inner.texts].filter((line) => line !== undefined && line !== null && line !== "")
-    into.texts.push(`<document>\n${lines.join("\n")}\n</document>`)
-  })
+const toDocument = EitherFn.fn(function* (
+  block: Known<"document">,
+  into: Content,
+  path: Path,
+  reader: Reader
+): EitherFn.Return<void, Errors.Failure> {
+  const { context, source, title } = block
+  const inner: Content = { texts: [], images: into.images }
+  if (source.type === "text") inner.texts.push(source.data)
+  else if (source.type === "base64" && source.media_type.startsWith("text/")) inner.texts.push(decoded(source.data))
+  else if (source.type === "content" && typeof source.content === "string") inner.texts.push(source.content)
+  else if (source.type === "content" && typeof source.content !== "string")
+    for (const [i, part] of source.content.entries()) yield* add(part, inner, [...path, "source", "content", i], reader)
+  else {
+    reader.skip(source.type === "base64" ? `document of type ${source.media_type}` : `document by ${source.type}`)
+    inner.texts.push("(this document could not be read here)")
+  }
+  const lines = [title, context, ...inner.texts].filter((line) => line !== undefined && line !== null && line !== "")
+  into.texts.push(`<document>\n${lines.join("\n")}\n</document>`)
+})
 
 /** What a message and the result of a tool may both hold. */
 const add = (block: ResultBlock, into: Content, path: Path, reader: Reader): Checked<void> => {
@@ -75,22 +79,24 @@ const add = (block: ResultBlock, into: Content, path: Path, reader: Reader): Che
   }
 }
 
-const toResult = (block: Known<"tool_result">, path: Path, reader: Reader): Checked<Message> =>
-  Either.gen(function* () {
-    const content: Content = { texts: [], images: [] }
-    if (typeof block.content === "string") content.texts.push(block.content)
-    else
-      for (const [i, part] of (block.content ?? []).entries())
-        yield* add(part, content, [...path, "content", i], reader)
-    const text = content.texts.join("\n")
-    return {
-      role: "tool",
-      text: block.is_error === true ? `The tool failed:\n${text}` : text,
-      images: content.images,
-      toolCalls: [],
-      toolCallId: block.tool_use_id
-    }
-  })
+const toResult = EitherFn.fn(function* (
+  block: Known<"tool_result">,
+  path: Path,
+  reader: Reader
+): EitherFn.Return<Message, Errors.Failure> {
+  const content: Content = { texts: [], images: [] }
+  if (typeof block.content === "string") content.texts.push(block.content)
+  else
+    for (const [i, part] of (block.content ?? []).entries()) yield* add(part, content, [...path, "content", i], reader)
+  const text = content.texts.join("\n")
+  return {
+    role: "tool",
+    text: block.is_error === true ? `The tool failed:\n${text}` : text,
+    images: content.images,
+    toolCalls: [],
+    toolCallId: block.tool_use_id
+  }
+})
 
 const toCall = ({ id, input, name }: Known<"tool_use">): ToolCall => ({
   id,
@@ -98,31 +104,30 @@ const toCall = ({ id, input, name }: Known<"tool_use">): ToolCall => ({
   arguments: JSON.stringify(input ?? {})
 })
 
-const toBlocks = (role: Role, blocks: ReadonlyArray<Block>, path: Path, reader: Reader) =>
-  Either.gen(function* () {
-    const messages: Array<Message> = []
-    let content: Content = { texts: [], images: [] }
-    let calls: Array<ToolCall> = []
-    const flush = () => {
-      if (content.texts.length + content.images.length + calls.length === 0) return
-      const text = content.texts.join("\n")
-      messages.push({ role, text, images: content.images, toolCalls: calls, toolCallId: undefined })
-      content = { texts: [], images: [] }
-      calls = []
-    }
-    for (const [i, block] of blocks.entries()) {
-      const here = [...path, i]
-      if (block.type === "tool_use") {
-        if (role === "assistant") calls.push(toCall(block))
-        else reader.skip(`block tool_use of ${role}`)
-      } else if (block.type === "tool_result") {
-        flush()
-        messages.push(yield* toResult(block, here, reader))
-      } else yield* add(block, content, here, reader)
-    }
-    flush()
-    return messages
-  })
+const toBlocks = EitherFn.fn(function* (role: Role, blocks: ReadonlyArray<Block>, path: Path, reader: Reader) {
+  const messages: Array<Message> = []
+  let content: Content = { texts: [], images: [] }
+  let calls: Array<ToolCall> = []
+  const flush = () => {
+    if (content.texts.length + content.images.length + calls.length === 0) return
+    const text = content.texts.join("\n")
+    messages.push({ role, text, images: content.images, toolCalls: calls, toolCallId: undefined })
+    content = { texts: [], images: [] }
+    calls = []
+  }
+  for (const [i, block] of blocks.entries()) {
+    const here = [...path, i]
+    if (block.type === "tool_use") {
+      if (role === "assistant") calls.push(toCall(block))
+      else reader.skip(`block tool_use of ${role}`)
+    } else if (block.type === "tool_result") {
+      flush()
+      messages.push(yield* toResult(block, here, reader))
+    } else yield* add(block, content, here, reader)
+  }
+  flush()
+  return messages
+})
 
 export const toMessages = (
   { content, role }: PayloadMessage,

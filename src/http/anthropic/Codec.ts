@@ -12,6 +12,7 @@ import {
   type Tool,
   type Toolset
 } from "../../domain/Chat.ts"
+import * as EitherFn from "../../domain/EitherFn.ts"
 import * as JsonSchemas from "../../domain/JsonSchemas.ts"
 import * as Prompt from "../../domain/Prompt.ts"
 import * as ToolSchema from "../../domain/tools/ToolSchema.ts"
@@ -67,20 +68,22 @@ const toTools = (tools: ReadonlyArray<PayloadTool>, skip: Skip): Checked<Readonl
   })
 }
 
-const toToolset = (payload: CountTokensRequest, skip: Skip): Checked<Toolset> =>
-  Either.gen(function* () {
-    const tools = yield* toTools(payload.tools ?? [], skip)
-    const choice = payload.tool_choice ?? { type: "auto" as const }
-    if (choice.type === "none") return { ...noTools, tools }
-    const parallel = choice.disable_parallel_tool_use !== true
-    if (choice.type === "tool") {
-      if (tools.some(({ name }) => name === choice.name)) return { tools, choice: { name: choice.name }, parallel }
-      return yield* Either.left(Errors.badRequest("tool_choice.name: There is no such tool among tools"))
-    }
-    if (tools.length > 0) return { tools, choice: choice.type === "any" ? "required" : "auto", parallel }
-    if (choice.type === "auto") return noTools
-    return yield* Either.left(Errors.badRequest("tool_choice: There is no tool that could be called"))
-  })
+const toToolset = EitherFn.fn(function* (
+  payload: CountTokensRequest,
+  skip: Skip
+): EitherFn.Return<Toolset, Errors.Failure> {
+  const tools = yield* toTools(payload.tools ?? [], skip)
+  const choice = payload.tool_choice ?? { type: "auto" as const }
+  if (choice.type === "none") return { ...noTools, tools }
+  const parallel = choice.disable_parallel_tool_use !== true
+  if (choice.type === "tool") {
+    if (tools.some(({ name }) => name === choice.name)) return { tools, choice: { name: choice.name }, parallel }
+    return yield* Either.left(Errors.badRequest("tool_choice.name: There is no such tool among tools"))
+  }
+  if (tools.length > 0) return { tools, choice: choice.type === "any" ? "required" : "auto", parallel }
+  if (choice.type === "auto") return noTools
+  return yield* Either.left(Errors.badRequest("tool_choice: There is no tool that could be called"))
+})
 
 const EFFORTS: Readonly<Record<string, ReasoningEffort>> = {
   none: "none",
@@ -125,33 +128,31 @@ export interface ReadOptions {
   readonly picture: Blocks.Reader["picture"]
 }
 
-export const toRequest = (
+export const toRequest = EitherFn.fn(function* (
   payload: MessagesRequest | CountTokensRequest,
   { picture, sessionId }: ReadOptions
-): Checked<Reading> =>
-  Either.gen(function* () {
-    const skipped: Array<string> = []
-    const skip: Skip = (kind) => void skipped.push(kind)
-    const reader = { skip, picture }
-    const told = yield* Either.all(payload.messages.map((message, i) => Blocks.toMessages(message, i, reader)))
-    if (Prompt.isEmpty(told.flat()))
-      return yield* Either.left(Errors.badRequest("messages: There is nothing to answer"))
-    const messages = [...toSystem(payload.system, skip), ...told.flat()]
-    if (!Arr.isNonEmptyReadonlyArray(messages)) return yield* Either.left(Errors.badRequest("messages: Field required"))
-    const full = isMessages(payload) ? payload : undefined
-    const request: ChatRequest = {
-      model: payload.model,
-      messages,
-      toolset: yield* toToolset(payload, skip),
-      format: yield* toFormat(payload),
-      stop: full?.stop_sequences ?? [],
-      maxTokens: full?.max_tokens,
-      effort: toEffort(payload.output_config?.effort, skip),
-      affinity: Affinity.key({ sessionId, user: full?.metadata?.user_id ?? undefined, messages }),
-      origin: { dialect: "messages", stream: full?.stream === true }
-    }
-    return { request, skipped }
-  })
+): EitherFn.Return<Reading, Errors.Failure> {
+  const skipped: Array<string> = []
+  const skip: Skip = (kind) => void skipped.push(kind)
+  const reader = { skip, picture }
+  const told = yield* Either.all(payload.messages.map((message, i) => Blocks.toMessages(message, i, reader)))
+  if (Prompt.isEmpty(told.flat())) return yield* Either.left(Errors.badRequest("messages: There is nothing to answer"))
+  const messages = [...toSystem(payload.system, skip), ...told.flat()]
+  if (!Arr.isNonEmptyReadonlyArray(messages)) return yield* Either.left(Errors.badRequest("messages: Field required"))
+  const full = isMessages(payload) ? payload : undefined
+  const request: ChatRequest = {
+    model: payload.model,
+    messages,
+    toolset: yield* toToolset(payload, skip),
+    format: yield* toFormat(payload),
+    stop: full?.stop_sequences ?? [],
+    maxTokens: full?.max_tokens,
+    effort: toEffort(payload.output_config?.effort, skip),
+    affinity: Affinity.key({ sessionId, user: full?.metadata?.user_id ?? undefined, messages }),
+    origin: { dialect: "messages", stream: full?.stream === true }
+  }
+  return { request, skipped }
+})
 
 /** Whether thoughts are part of the answer. A kind of thinking that is not known yet is one. */
 export const wantsThoughts = ({ thinking }: MessagesRequest): boolean =>

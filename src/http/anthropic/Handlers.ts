@@ -138,12 +138,11 @@ const keys = Layer.effect(
   AnthropicKey,
   Effect.map(Auth, (auth) => {
     // Both schemes ask the same question: which header held a key is the gate's matter.
-    const check = () =>
-      Effect.gen(function* () {
-        const id = yield* RequestId.current
-        const request = yield* HttpServerRequest.HttpServerRequest
-        yield* Effect.mapError(auth.api(request), (refusal) => Errors.named(Errors.fromRefusal(refusal), id))
-      })
+    const check = Effect.fnUntraced(function* () {
+      const id = yield* RequestId.current
+      const request = yield* HttpServerRequest.HttpServerRequest
+      yield* Effect.mapError(auth.api(request), (refusal) => Errors.named(Errors.fromRefusal(refusal), id))
+    })
     return AnthropicKey.of({ bearer: check, apiKey: check })
   })
 )

@@ -4,6 +4,7 @@
 import { Array as Arr, Either, Option } from "effect"
 import * as Affinity from "../../domain/Affinity.ts"
 import type { ChatRequest, Image, Message, Role, ToolCall } from "../../domain/Chat.ts"
+import * as EitherFn from "../../domain/EitherFn.ts"
 import type { Model } from "../../domain/Model.ts"
 import * as Prompt from "../../domain/Prompt.ts"
 import type { Link, Loaded } from "../Images.ts"
@@ -43,20 +44,23 @@ interface Content {
   readonly images: ReadonlyArray<Image>
 }
 
-const toContent = (parts: ReadonlyArray<Part>, path: Path, pictures: Loaded): Checked<Content> =>
-  Either.gen(function* () {
-    const texts: Array<string> = []
-    const images: Array<Image> = []
-    for (const [i, part] of parts.entries()) {
-      const here = [...path, i]
-      if (part.type === "text") texts.push(part.text)
-      else if (part.type === "refusal") texts.push(part.refusal)
-      else if (part.type === "image_url")
-        images.push(...Option.toArray(Option.fromNullable(pictures.get(imageParam(here)))))
-      else yield* Either.left(Errors.unsupported(format(here), `Parts of type '${part.type}' are not supported.`))
-    }
-    return { text: texts.join("\n"), images }
-  })
+const toContent = EitherFn.fn(function* (
+  parts: ReadonlyArray<Part>,
+  path: Path,
+  pictures: Loaded
+): EitherFn.Return<Content, Errors.Failure> {
+  const texts: Array<string> = []
+  const images: Array<Image> = []
+  for (const [i, part] of parts.entries()) {
+    const here = [...path, i]
+    if (part.type === "text") texts.push(part.text)
+    else if (part.type === "refusal") texts.push(part.refusal)
+    else if (part.type === "image_url")
+      images.push(...Option.toArray(Option.fromNullable(pictures.get(imageParam(here)))))
+    else yield* Either.left(Errors.unsupported(format(here), `Parts of type '${part.type}' are not supported.`))
+  }
+  return { text: texts.join("\n"), images }
+})
 
 const toToolCall = (call: PayloadToolCall): ToolCall =>
   call.type === "function"
@@ -101,40 +105,39 @@ const refused = (payload: ChatCompletionRequest): Errors.Failure | undefined => 
 }
 
 /** `pictures` are those of `links`, loaded. */
-export const toRequest = (
+export const toRequest = EitherFn.fn(function* (
   payload: ChatCompletionRequest,
   sessionId: string | undefined,
   pictures: Loaded
-): Checked<ChatRequest> =>
-  Either.gen(function* () {
-    const complaint = refused(payload)
-    if (complaint !== undefined) yield* Either.left(complaint)
-    const messages = yield* Either.all(payload.messages.map((message, i) => toMessage(message, i, pictures)))
-    if (!Arr.isNonEmptyReadonlyArray(messages) || Prompt.isEmpty(messages)) {
-      return yield* Either.left(Errors.emptyMessages)
-    }
-    const toolset = yield* Tools.toToolset(payload)
-    const format = yield* Tools.toFormat(payload)
-    const stop = typeof payload.stop === "string" ? [payload.stop] : (payload.stop ?? [])
-    const affinity: Option.Option<string> = Affinity.key({
-      sessionId,
-      promptCacheKey: payload.prompt_cache_key ?? undefined,
-      user: payload.user ?? payload.safety_identifier ?? undefined,
-      messages
-    })
-    const origin = { dialect: "chat_completions", stream: payload.stream === true } as const
-    return {
-      model: payload.model,
-      messages,
-      toolset,
-      format,
-      stop,
-      maxTokens: payload.max_completion_tokens ?? payload.max_tokens ?? undefined,
-      effort: payload.reasoning_effort ?? undefined,
-      affinity,
-      origin
-    }
+): EitherFn.Return<ChatRequest, Errors.Failure> {
+  const complaint = refused(payload)
+  if (complaint !== undefined) yield* Either.left(complaint)
+  const messages = yield* Either.all(payload.messages.map((message, i) => toMessage(message, i, pictures)))
+  if (!Arr.isNonEmptyReadonlyArray(messages) || Prompt.isEmpty(messages)) {
+    return yield* Either.left(Errors.emptyMessages)
+  }
+  const toolset = yield* Tools.toToolset(payload)
+  const format = yield* Tools.toFormat(payload)
+  const stop = typeof payload.stop === "string" ? [payload.stop] : (payload.stop ?? [])
+  const affinity: Option.Option<string> = Affinity.key({
+    sessionId,
+    promptCacheKey: payload.prompt_cache_key ?? undefined,
+    user: payload.user ?? payload.safety_identifier ?? undefined,
+    messages
   })
+  const origin = { dialect: "chat_completions", stream: payload.stream === true } as const
+  return {
+    model: payload.model,
+    messages,
+    toolset,
+    format,
+    stop,
+    maxTokens: payload.max_completion_tokens ?? payload.max_tokens ?? undefined,
+    effort: payload.reasoning_effort ?? undefined,
+    affinity,
+    origin
+  }
+})
 
 // Stable between calls: nothing tells when a model came to be.
 const CREATED = 1_704_067_200

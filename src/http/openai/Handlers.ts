@@ -27,14 +27,13 @@ import * as Tools from "./Tools.ts"
 
 const decode = Schema.decodeUnknownEither(ChatCompletionRequest)
 
-const read = (limit: number, strict: boolean) =>
-  Effect.gen(function* () {
-    const request = yield* HttpServerRequest.HttpServerRequest
-    const body = yield* Effect.mapError(Body.json(request, limit), Errors.fromRefusal)
-    const payload = yield* Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(Issues.explain(issue)))
-    const ignored = yield* Effect.mapError(Capabilities.heed(dialect, body, strict), Errors.fromParam)
-    return { payload, headers: request.headers, ignored }
-  })
+const read = Effect.fnUntraced(function* (limit: number, strict: boolean) {
+  const request = yield* HttpServerRequest.HttpServerRequest
+  const body = yield* Effect.mapError(Body.json(request, limit), Errors.fromRefusal)
+  const payload = yield* Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(Issues.explain(issue)))
+  const ignored = yield* Effect.mapError(Capabilities.heed(dialect, body, strict), Errors.fromParam)
+  return { payload, headers: request.headers, ignored }
+})
 
 const stamped = Effect.map(Effect.clock, (clock) => {
   const began = clock.unsafeCurrentTimeMillis()

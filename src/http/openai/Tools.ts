@@ -3,6 +3,7 @@
  */
 import { Either } from "effect"
 import { noTools, type OutputFormat, type Tool, type ToolChoice, type Toolset } from "../../domain/Chat.ts"
+import * as EitherFn from "../../domain/EitherFn.ts"
 import * as Errors from "../OpenAiErrors.ts"
 import * as OpenAiTools from "../OpenAiTools.ts"
 import type { ChatCompletionRequest, NamedTool, Tool as PayloadTool } from "./Payload.ts"
@@ -74,21 +75,22 @@ const chooseFunction = (
       )
 }
 
-export const toToolset = (payload: ChatCompletionRequest): Checked<Toolset> =>
-  Either.gen(function* () {
-    const isNew = (payload.tools ?? []).length > 0 || (payload.tool_choice ?? undefined) !== undefined
-    for (const old of ["functions", "function_call"] as const) {
-      if (isNew && (payload[old] ?? undefined) !== undefined) {
-        yield* Either.left(Errors.invalid(old, `'${old}' is not allowed beside 'tools' and 'tool_choice'.`))
-      }
+export const toToolset = EitherFn.fn(function* (
+  payload: ChatCompletionRequest
+): EitherFn.Return<Toolset, Errors.Failure> {
+  const isNew = (payload.tools ?? []).length > 0 || (payload.tool_choice ?? undefined) !== undefined
+  for (const old of ["functions", "function_call"] as const) {
+    if (isNew && (payload[old] ?? undefined) !== undefined) {
+      yield* Either.left(Errors.invalid(old, `'${old}' is not allowed beside 'tools' and 'tool_choice'.`))
     }
-    const tools = yield* OpenAiTools.checked(list(payload))
-    const chosen = isNew
-      ? yield* choose(tools, payload.tool_choice)
-      : { tools, choice: yield* chooseFunction(tools, payload.function_call) }
-    if (chosen.tools.length === 0 || chosen.choice === "none") return noTools
-    return { ...chosen, parallel: isNew && (payload.parallel_tool_calls ?? true) }
-  })
+  }
+  const tools = yield* OpenAiTools.checked(list(payload))
+  const chosen = isNew
+    ? yield* choose(tools, payload.tool_choice)
+    : { tools, choice: yield* chooseFunction(tools, payload.function_call) }
+  if (chosen.tools.length === 0 || chosen.choice === "none") return noTools
+  return { ...chosen, parallel: isNew && (payload.parallel_tool_calls ?? true) }
+})
 
 export const toFormat = ({ response_format: format }: ChatCompletionRequest): Checked<OutputFormat> => {
   if (format?.type !== "json_schema") return Either.right({ type: format?.type ?? "text" })

@@ -4,6 +4,7 @@
 import { Array as Arr, Either } from "effect"
 import * as Affinity from "../../domain/Affinity.ts"
 import type { ChatRequest, Message } from "../../domain/Chat.ts"
+import * as EitherFn from "../../domain/EitherFn.ts"
 import * as Prompt from "../../domain/Prompt.ts"
 import type { Loaded } from "../Images.ts"
 import * as Errors from "./Errors.ts"
@@ -65,34 +66,39 @@ export interface RequestOptions {
   readonly sessionId: string | undefined
 }
 
-export const toRequest = ({ past, payload, pictures, sessionId, turn }: RequestOptions): Checked<Read> =>
-  Either.gen(function* () {
-    const complaint = refused(payload)
-    if (complaint !== undefined) yield* Either.left(complaint)
-    const skipped = new Set<string>()
-    const skip = (what: string) => {
-      if (skipped.size < MOST_SKIPPED) skipped.add(what)
-    }
-    const tools = yield* Tools.read(payload, skip)
-    const said = yield* Items.toMessages(turn, { pictures, held: past.item, named: tools.named, skip })
-    const messages = [...instructed(payload), ...said]
-    if (!Arr.isNonEmptyReadonlyArray(messages) || Prompt.isEmpty(said)) return yield* Either.left(Errors.emptyInput)
-    const format = yield* Tools.toFormat(payload)
-    const request: ChatRequest = {
-      model: payload.model,
-      messages,
-      toolset: tools.toolset,
-      format,
-      stop: [],
-      maxTokens: payload.max_output_tokens ?? undefined,
-      effort: payload.reasoning?.effort ?? undefined,
-      affinity: Affinity.key({
-        sessionId,
-        promptCacheKey: payload.prompt_cache_key ?? undefined,
-        user: payload.user ?? payload.safety_identifier ?? undefined,
-        messages
-      }),
-      origin: { dialect: "responses", stream: payload.stream === true }
-    }
-    return { request, tools, skipped }
-  })
+export const toRequest = EitherFn.fn(function* ({
+  past,
+  payload,
+  pictures,
+  sessionId,
+  turn
+}: RequestOptions): EitherFn.Return<Read, Errors.Failure> {
+  const complaint = refused(payload)
+  if (complaint !== undefined) yield* Either.left(complaint)
+  const skipped = new Set<string>()
+  const skip = (what: string) => {
+    if (skipped.size < MOST_SKIPPED) skipped.add(what)
+  }
+  const tools = yield* Tools.read(payload, skip)
+  const said = yield* Items.toMessages(turn, { pictures, held: past.item, named: tools.named, skip })
+  const messages = [...instructed(payload), ...said]
+  if (!Arr.isNonEmptyReadonlyArray(messages) || Prompt.isEmpty(said)) return yield* Either.left(Errors.emptyInput)
+  const format = yield* Tools.toFormat(payload)
+  const request: ChatRequest = {
+    model: payload.model,
+    messages,
+    toolset: tools.toolset,
+    format,
+    stop: [],
+    maxTokens: payload.max_output_tokens ?? undefined,
+    effort: payload.reasoning?.effort ?? undefined,
+    affinity: Affinity.key({
+      sessionId,
+      promptCacheKey: payload.prompt_cache_key ?? undefined,
+      user: payload.user ?? payload.safety_identifier ?? undefined,
+      messages
+    }),
+    origin: { dialect: "responses", stream: payload.stream === true }
+  }
+  return { request, tools, skipped }
+})

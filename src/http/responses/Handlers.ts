@@ -29,14 +29,13 @@ import * as Store from "./Store.ts"
 
 const decode = Schema.decodeUnknownEither(ResponsesRequest)
 
-const read = (limit: number, strict: boolean) =>
-  Effect.gen(function* () {
-    const request = yield* HttpServerRequest.HttpServerRequest
-    const body = yield* Effect.mapError(Body.json(request, limit), Errors.fromRefusal)
-    const payload = yield* Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(Issues.explain(issue)))
-    const ignored = yield* Effect.mapError(Capabilities.heed(dialect, body, strict), Errors.fromParam)
-    return { payload, headers: request.headers, ignored }
-  })
+const read = Effect.fnUntraced(function* (limit: number, strict: boolean) {
+  const request = yield* HttpServerRequest.HttpServerRequest
+  const body = yield* Effect.mapError(Body.json(request, limit), Errors.fromRefusal)
+  const payload = yield* Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(Issues.explain(issue)))
+  const ignored = yield* Effect.mapError(Capabilities.heed(dialect, body, strict), Errors.fromParam)
+  return { payload, headers: request.headers, ignored }
+})
 
 const newId = (prefix: string) => `${prefix}_${randomBytes(24).toString("hex")}`
 

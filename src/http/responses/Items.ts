@@ -3,6 +3,7 @@
  */
 import { Either } from "effect"
 import type { Image, Message, Role, ToolCall } from "../../domain/Chat.ts"
+import * as EitherFn from "../../domain/EitherFn.ts"
 import type { Link, Loaded } from "../Images.ts"
 import { format as at, type Path } from "../Issues.ts"
 import * as Errors from "../OpenAiErrors.ts"
@@ -70,23 +71,26 @@ interface Said {
   readonly images: ReadonlyArray<Image>
 }
 
-const toSaid = (content: Content, path: Path, { pictures, skip }: ReadOptions): Checked<Said> =>
-  Either.gen(function* () {
-    if (typeof content === "string") return { text: content, images: [] }
-    const texts: Array<string> = []
-    const images: Array<Image> = []
-    for (const [i, written] of content.entries()) {
-      const here = [...path, i]
-      const part = yield* readPart(written, Kinds.kindOf(written, "input_text"), here, skip)
-      if (part === undefined) continue
-      if (part.type === "input_image") images.push(yield* toImage(pictures, here))
-      else if (part.type === "refusal") texts.push(part.refusal)
-      else if (part.type === "input_file" || part.type === "input_audio") {
-        yield* Either.left(Errors.unsupported(at(here), `Parts of type '${part.type}' are not supported.`))
-      } else texts.push(part.text)
-    }
-    return { text: texts.join("\n"), images }
-  })
+const toSaid = EitherFn.fn(function* (
+  content: Content,
+  path: Path,
+  { pictures, skip }: ReadOptions
+): EitherFn.Return<Said, Errors.Failure> {
+  if (typeof content === "string") return { text: content, images: [] }
+  const texts: Array<string> = []
+  const images: Array<Image> = []
+  for (const [i, written] of content.entries()) {
+    const here = [...path, i]
+    const part = yield* readPart(written, Kinds.kindOf(written, "input_text"), here, skip)
+    if (part === undefined) continue
+    if (part.type === "input_image") images.push(yield* toImage(pictures, here))
+    else if (part.type === "refusal") texts.push(part.refusal)
+    else if (part.type === "input_file" || part.type === "input_audio") {
+      yield* Either.left(Errors.unsupported(at(here), `Parts of type '${part.type}' are not supported.`))
+    } else texts.push(part.text)
+  }
+  return { text: texts.join("\n"), images }
+})
 
 /** An item without a type is a message, unless it is nothing but an id. */
 const kindOf = (item: Loose): string =>
@@ -114,26 +118,28 @@ const conversation = () => {
   return { messages, say, call }
 }
 
-export const toMessages = (turn: Turn, options: ReadOptions): Checked<ReadonlyArray<Message>> =>
-  Either.gen(function* () {
-    const { held, named, skip } = options
-    const { call, messages, say } = conversation()
-    for (const [given, path] of numbered(turn)) {
-      let item = yield* readItem(given, kindOf(given), path, skip)
-      if (item !== undefined && isReference(item)) {
-        const found = held(item.id)
-        if (found === undefined) return yield* Either.left(notHeld(path))
-        item = yield* readItem(found, kindOf(found), path, skip)
-      }
-      if (item === undefined || isReference(item) || item.type === "reasoning") continue
-      if ("role" in item) {
-        say(roles[item.role], yield* toSaid(item.content ?? "", [...path, "content"], options))
-      } else if ("output" in item) {
-        say("tool", yield* toSaid(item.output, [...path, "output"], options), item.call_id)
-      } else {
-        const name = Tools.flatName(named, item.name, item.namespace)
-        call({ id: item.call_id, name, arguments: "input" in item ? item.input : item.arguments })
-      }
+export const toMessages = EitherFn.fn(function* (
+  turn: Turn,
+  options: ReadOptions
+): EitherFn.Return<ReadonlyArray<Message>, Errors.Failure> {
+  const { held, named, skip } = options
+  const { call, messages, say } = conversation()
+  for (const [given, path] of numbered(turn)) {
+    let item = yield* readItem(given, kindOf(given), path, skip)
+    if (item !== undefined && isReference(item)) {
+      const found = held(item.id)
+      if (found === undefined) return yield* Either.left(notHeld(path))
+      item = yield* readItem(found, kindOf(found), path, skip)
     }
-    return messages
-  })
+    if (item === undefined || isReference(item) || item.type === "reasoning") continue
+    if ("role" in item) {
+      say(roles[item.role], yield* toSaid(item.content ?? "", [...path, "content"], options))
+    } else if ("output" in item) {
+      say("tool", yield* toSaid(item.output, [...path, "output"], options), item.call_id)
+    } else {
+      const name = Tools.flatName(named, item.name, item.namespace)
+      call({ id: item.call_id, name, arguments: "input" in item ? item.input : item.arguments })
+    }
+  }
+  return messages
+})

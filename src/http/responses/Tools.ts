@@ -3,6 +3,7 @@
  */
 import { Either } from "effect"
 import { noTools, type OutputFormat, type Tool, type Toolset } from "../../domain/Chat.ts"
+import * as EitherFn from "../../domain/EitherFn.ts"
 import type { Path } from "../Issues.ts"
 import { format } from "../Issues.ts"
 import * as Errors from "../OpenAiErrors.ts"
@@ -52,30 +53,29 @@ const readMember = Kinds.reader("tool", { function: kinds.tools.function, custom
 
 type Skip = (what: string) => void
 
-const list = (tools: ReadonlyArray<Loose>, skip: Skip) =>
-  Either.gen(function* () {
-    const listed: Array<Listed> = []
-    const echoed: Array<Loose> = []
-    for (const [i, written] of tools.entries()) {
-      const path = ["tools", i]
-      const tool = yield* readTool(written, Kinds.kindOf(written, "function"), path, skip)
-      if (tool === undefined) continue
-      echoed.push(
-        tool.type === "function"
-          ? { ...written, parameters: tool.parameters ?? null, strict: tool.strict ?? false }
-          : written
-      )
-      if (tool.type !== "namespace") listed.push(toListed(tool, undefined, path))
-      else {
-        for (const [k, inner] of tool.tools.entries()) {
-          const here = [...path, "tools", k]
-          const member = yield* readMember(inner, Kinds.kindOf(inner, "function"), here, skip)
-          if (member !== undefined) listed.push(toListed(member, tool.name, here))
-        }
+const list = EitherFn.fn(function* (tools: ReadonlyArray<Loose>, skip: Skip) {
+  const listed: Array<Listed> = []
+  const echoed: Array<Loose> = []
+  for (const [i, written] of tools.entries()) {
+    const path = ["tools", i]
+    const tool = yield* readTool(written, Kinds.kindOf(written, "function"), path, skip)
+    if (tool === undefined) continue
+    echoed.push(
+      tool.type === "function"
+        ? { ...written, parameters: tool.parameters ?? null, strict: tool.strict ?? false }
+        : written
+    )
+    if (tool.type !== "namespace") listed.push(toListed(tool, undefined, path))
+    else {
+      for (const [k, inner] of tool.tools.entries()) {
+        const here = [...path, "tools", k]
+        const member = yield* readMember(inner, Kinds.kindOf(inner, "function"), here, skip)
+        if (member !== undefined) listed.push(toListed(member, tool.name, here))
       }
     }
-    return { listed, echoed }
-  })
+  }
+  return { listed, echoed }
+})
 
 /** The bare name where it is the only one, for that is what a model writes; else with its namespace before it. */
 const flatten = (listed: ReadonlyArray<Listed>): ReadonlyArray<Flat> => {
@@ -95,55 +95,59 @@ const isMeant = (named: Pick<NamedTool, "name" | "namespace">, one: Pick<Named, 
 type Choice = NonNullable<ResponsesRequest["tool_choice"]>
 
 /** Entries of dropped kinds narrow nothing. */
-const narrow = (all: ReadonlyArray<Flat>, allowed: ReadonlyArray<Loose>) =>
-  Either.gen(function* () {
-    const kept = new Set<Flat>()
-    for (const [i, entry] of allowed.entries()) {
-      const { name, namespace, type } = entry
-      if (type !== "function" && type !== "custom") continue
-      const found = all.filter(
-        (one) =>
-          one.kind === type &&
-          typeof name === "string" &&
-          isMeant({ name, namespace: typeof namespace === "string" ? namespace : undefined }, one)
-      )
-      if (found.length === 0) yield* Either.left(absent(`tool_choice.tools[${i}]`))
-      for (const one of found) kept.add(one)
-    }
-    return all.filter((one) => kept.has(one))
-  })
+const narrow = EitherFn.fn(function* (all: ReadonlyArray<Flat>, allowed: ReadonlyArray<Loose>) {
+  const kept = new Set<Flat>()
+  for (const [i, entry] of allowed.entries()) {
+    const { name, namespace, type } = entry
+    if (type !== "function" && type !== "custom") continue
+    const found = all.filter(
+      (one) =>
+        one.kind === type &&
+        typeof name === "string" &&
+        isMeant({ name, namespace: typeof namespace === "string" ? namespace : undefined }, one)
+    )
+    if (found.length === 0) yield* Either.left(absent(`tool_choice.tools[${i}]`))
+    for (const one of found) kept.add(one)
+  }
+  return all.filter((one) => kept.has(one))
+})
 
 const absent = (param: string) => Errors.invalid(param, `Invalid value for '${param}': no such tool in 'tools'.`)
 
-const choose = (all: ReadonlyArray<Flat>, choice: Choice, parallel: boolean): Checked<Toolset> =>
-  Either.gen(function* () {
-    const isWide = choice === "auto" || choice === "none"
-    if (all.length === 0 && !isWide) return yield* Either.left(Errors.choiceWithoutTools("tool_choice", "tools"))
-    const allowed = typeof choice === "object" && choice.type === "allowed_tools" ? choice : undefined
-    const kept = allowed === undefined ? all : yield* narrow(all, allowed.tools)
-    const tools = kept.map(({ tool }) => tool)
-    if (allowed?.mode === "required" && tools.length === 0) return yield* Either.left(absent("tool_choice.tools"))
-    if (tools.length === 0 || choice === "none") return noTools
-    if (typeof choice === "string") return { tools, choice, parallel }
-    if (choice.type === "allowed_tools") return { tools, choice: choice.mode, parallel }
-    const one = all.find((tool) => tool.kind === choice.type && isMeant(choice, tool))
-    return one === undefined
-      ? yield* Either.left(absent("tool_choice.name"))
-      : { tools, choice: { name: one.flat }, parallel }
-  })
+const choose = EitherFn.fn(function* (
+  all: ReadonlyArray<Flat>,
+  choice: Choice,
+  parallel: boolean
+): EitherFn.Return<Toolset, Errors.Failure> {
+  const isWide = choice === "auto" || choice === "none"
+  if (all.length === 0 && !isWide) return yield* Either.left(Errors.choiceWithoutTools("tool_choice", "tools"))
+  const allowed = typeof choice === "object" && choice.type === "allowed_tools" ? choice : undefined
+  const kept = allowed === undefined ? all : yield* narrow(all, allowed.tools)
+  const tools = kept.map(({ tool }) => tool)
+  if (allowed?.mode === "required" && tools.length === 0) return yield* Either.left(absent("tool_choice.tools"))
+  if (tools.length === 0 || choice === "none") return noTools
+  if (typeof choice === "string") return { tools, choice, parallel }
+  if (choice.type === "allowed_tools") return { tools, choice: choice.mode, parallel }
+  const one = all.find((tool) => tool.kind === choice.type && isMeant(choice, tool))
+  return one === undefined
+    ? yield* Either.left(absent("tool_choice.name"))
+    : { tools, choice: { name: one.flat }, parallel }
+})
 
-export const read = (payload: ResponsesRequest, skip: Skip): Checked<Tools> =>
-  Either.gen(function* () {
-    const { echoed, listed } = yield* list(payload.tools ?? [], skip)
-    if (listed.length > limits.tools) {
-      const message = `Invalid 'tools': expected an array with maximum length ${limits.tools}.`
-      return yield* Either.left(Errors.invalid("tools", message, "array_above_max_length"))
-    }
-    const named = flatten(listed)
-    yield* OpenAiTools.checked(named)
-    const toolset = yield* choose(named, payload.tool_choice ?? "auto", payload.parallel_tool_calls ?? true)
-    return { toolset, named, echoed }
-  })
+export const read = EitherFn.fn(function* (
+  payload: ResponsesRequest,
+  skip: Skip
+): EitherFn.Return<Tools, Errors.Failure> {
+  const { echoed, listed } = yield* list(payload.tools ?? [], skip)
+  if (listed.length > limits.tools) {
+    const message = `Invalid 'tools': expected an array with maximum length ${limits.tools}.`
+    return yield* Either.left(Errors.invalid("tools", message, "array_above_max_length"))
+  }
+  const named = flatten(listed)
+  yield* OpenAiTools.checked(named)
+  const toolset = yield* choose(named, payload.tool_choice ?? "auto", payload.parallel_tool_calls ?? true)
+  return { toolset, named, echoed }
+})
 
 /** What the model knows a tool by that the history calls so. */
 export const flatName = (named: ReadonlyArray<Named>, name: string, namespace: string | null | undefined): string =>
