@@ -124,10 +124,11 @@ const WHOLE = 1 << 16
 const PERIOD = 1 << 12
 const LOOK = 1 << 9
 
-const fresh = { before: START, run: 0, last: -1, length: 0, changes: 0 }
+/** After a part that was left out: in the middle of a word, as most likely. */
+const inWord = { before: LOWER, run: 4, last: -1, length: 0, changes: 0 }
 
 export const counter = (): Counter => {
-  const so = { ...fresh, thousandths: 0, place: 0 }
+  const so = { before: START, run: 0, last: -1, length: 0, changes: 0, thousandths: 0, place: 0 }
 
   const read = (text: string, from: number, to: number): number => {
     // Locals: a closure's variables are read and written through memory at each character.
@@ -172,7 +173,7 @@ export const counter = (): Counter => {
       const isRead = isWhole || offset < LOOK
       const most = isWhole ? WHOLE - so.place : (isRead ? LOOK : PERIOD) - offset
       const to = Math.min(text.length, from + most)
-      if (!isWhole && offset === 0) Object.assign(so, fresh)
+      if (!isWhole && offset === 0) Object.assign(so, inWord)
       if (isRead) so.thousandths += read(text, from, to) * (isWhole ? 1 : PERIOD / LOOK)
       so.place += to - from
       from = to
