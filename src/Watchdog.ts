@@ -2,6 +2,7 @@
  * Ends turns that give no event in time. One ticking fiber serves all turns, so a token costs nothing here.
  */
 import { Duration, Effect, type Scope } from "effect"
+import { BriefMap } from "./domain/BriefMap.ts"
 import { UpstreamTimeout } from "./domain/ChatError.ts"
 import type { Turn } from "./domain/Turn.ts"
 import * as Scoped from "./Scoped.ts"
@@ -18,7 +19,6 @@ export interface Watchdog {
 }
 
 interface Watched {
-  readonly turn: Turn
   readonly instance: string
   readonly end: number
   seen: number
@@ -35,13 +35,13 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
   const first = Duration.toMillis(limits.firstTokenTimeout)
   const idle = Duration.toMillis(limits.idleTimeout)
   const total = Duration.toMillis(limits.totalTimeout)
-  const watched = new Set<Watched>()
+  const watched = new BriefMap<Turn, Watched>()
   const busy = yield* Effect.makeLatch(false)
 
   const check = Effect.sync(() => {
     const at = now()
-    for (const entry of watched) {
-      const { instance, turn } = entry
+    watched.forEach((entry, turn) => {
+      const { instance } = entry
       const count = turn.count()
       if (count !== entry.seen) {
         entry.seen = count
@@ -54,7 +54,7 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
       else if (at >= entry.deadline) {
         turn.fail(new UpstreamTimeout({ instance, phase: count === 0 ? "first_token" : "idle" }))
       }
-    }
+    })
   })
   yield* busy.await.pipe(
     Effect.zipRight(Effect.sleep(tick)),
@@ -69,13 +69,12 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
       Scoped.own(
         () => {
           const at = now()
-          const entry: Watched = { turn, instance, end: at + total, seen: 0, worked: 0, deadline: at + first }
-          watched.add(entry)
+          watched.set(turn, { instance, end: at + total, seen: 0, worked: 0, deadline: at + first })
           busy.unsafeOpen()
-          return entry
+          return turn
         },
-        (entry) => {
-          watched.delete(entry)
+        () => {
+          watched.delete(turn)
           if (watched.size === 0) busy.unsafeClose()
         }
       )

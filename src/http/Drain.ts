@@ -5,6 +5,7 @@
  */
 import type { Server } from "node:http"
 import { Context, Deferred, type Duration, Effect, Layer, type Scope } from "effect"
+import { BriefMap } from "../domain/BriefMap.ts"
 import * as Scoped from "../Scoped.ts"
 import { Connections } from "./Connections.ts"
 import { NodeServer } from "./NodeServer.ts"
@@ -27,7 +28,7 @@ export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
 >() {
   static readonly make = Effect.fnUntraced(function* (server: Server | undefined) {
     const idle = yield* Deferred.make<void>()
-    const stops = new Set<() => void>()
+    const stops = new BriefMap<object, () => void>()
     let draining = false
     let running = 0
 
@@ -47,9 +48,10 @@ export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
     )
 
     const onForced = (stop: () => void) => {
-      stops.add(stop)
+      const key = {}
+      stops.set(key, stop)
       return () => {
-        stops.delete(stop)
+        stops.delete(key)
       }
     }
 
@@ -83,7 +85,7 @@ export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
             : Effect.zipRight(Effect.raceFirst(Deferred.await(idle), sweep(server)), closed(server))
         const inTime = yield* Effect.timeoutOption(done, limit)
         if (inTime._tag === "Some") return "drained"
-        for (const stop of [...stops]) stop()
+        for (const stop of stops.values()) stop()
         yield* Effect.timeoutOption(Deferred.await(idle), GRACE)
         server?.closeAllConnections()
         yield* Effect.timeoutOption(Deferred.await(idle), GRACE)

@@ -2,6 +2,7 @@
  * The calls that wait for their replies, by id.
  */
 import { Either, ParseResult, Schema } from "effect"
+import { BriefMap } from "../domain/BriefMap.ts"
 import { isRecord, type Json } from "./Pushes.ts"
 import { type RpcDisconnected, type RpcError, RpcMalformed, RpcRejected, RpcTimeout } from "./RpcError.ts"
 
@@ -30,7 +31,10 @@ const rejection = (method: string, error: unknown) =>
   })
 
 export const make = (now: () => number): Calls => {
-  const waiting = new Map<number, { readonly method: string; readonly deadline: number; readonly settle: Settle }>()
+  const waiting = new BriefMap<
+    number,
+    { readonly method: string; readonly deadline: number; readonly settle: Settle }
+  >()
   let nextId = 1
   return {
     enter: (method, millis, settle) => {
@@ -50,14 +54,14 @@ export const make = (now: () => number): Calls => {
     },
     expire: () => {
       const at = now()
-      for (const [id, call] of waiting) {
-        if (at < call.deadline) continue
+      waiting.forEach((call, id) => {
+        if (at < call.deadline) return
         waiting.delete(id)
         call.settle(Either.left(new RpcTimeout({ method: call.method })))
-      }
+      })
     },
     failAll: (error) => {
-      const calls = [...waiting.values()]
+      const calls = waiting.values()
       waiting.clear()
       for (const call of calls) call.settle(Either.left(error))
     },

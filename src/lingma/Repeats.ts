@@ -2,6 +2,7 @@
  * Pushes that say what an earlier one said but for their text: known by what stands before and behind it, so that
  * their text alone is parsed. Most of an answer comes so, and parsing is the dearest part of a token.
  */
+import { BriefMap } from "../domain/BriefMap.ts"
 
 /** `A` is whoever hears the texts. */
 export interface Repeats<A> {
@@ -76,7 +77,7 @@ const placeOf = (requestId: string, before: string, behind: string): number | un
 }
 
 export const make = <A>(say: (hearer: A, text: string) => void): Repeats<A> => {
-  const turns = new Map<string, Known<A>>()
+  const turns = new BriefMap<string, Known<A>>()
   /** Where a body names its turn, from its end where that is negative: the same for all that one program writes. */
   let at = 0
   let length = 0

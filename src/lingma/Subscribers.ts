@@ -1,6 +1,7 @@
 /**
  * The turns that hear what Lingma says on its own: each push goes to the turn that it names.
  */
+import { BriefMap } from "../domain/BriefMap.ts"
 import * as Pushes from "./Pushes.ts"
 import * as Repeats from "./Repeats.ts"
 import type { RpcDisconnected } from "./RpcError.ts"
@@ -42,8 +43,8 @@ interface Hearer {
 
 /** `onUnnamed` hears pushes that name no turn. */
 export const make = (onUnnamed: Sink["onPush"] = () => {}): Subscribers => {
-  const byRequest = new Map<string, Sink>()
-  const bySession = new Map<string, Sink>()
+  const byRequest = new BriefMap<string, Sink>()
+  const bySession = new BriefMap<string, Sink>()
   const repeats = Repeats.make<Hearer>(({ onText, tag }, text) => onText(tag, text))
   let strays = 0
 
@@ -64,7 +65,7 @@ export const make = (onUnnamed: Sink["onPush"] = () => {}): Subscribers => {
       if (sessionId !== undefined) bySession.delete(sessionId)
     },
     lose: (error) => {
-      const sinks = [...byRequest.values()]
+      const sinks = byRequest.values()
       byRequest.clear()
       bySession.clear()
       for (const sink of sinks) sink.onLost(error)
@@ -81,7 +82,7 @@ export const make = (onUnnamed: Sink["onPush"] = () => {}): Subscribers => {
         sink.onPush(method, params)
       } else if (requestId !== undefined) strays++
       else if (sessionId === undefined && Pushes.breaksUnnamed(method, byRequest.size)) {
-        for (const each of [...byRequest.values()]) each.onPush(method, params)
+        for (const each of byRequest.values()) each.onPush(method, params)
       } else onUnnamed(method, params)
     },
     size: () => byRequest.size,
