@@ -22,11 +22,7 @@ export const compiled = `${file}.code`
 const imported = (name) => import(name.startsWith("./") ? new URL(name, bundle).href : name)
 
 export const load = () => {
-  const code = readFileSync(file, "latin1")
-  const script = new Script(`(function(require,__filename,import_){${code}\n})`, {
-    filename: file,
-    cachedData: read(compiled)
-  })
+  const script = new Script(readFileSync(file, "latin1"), { filename: file, cachedData: read(compiled) })
   script.runInThisContext()(createRequire(file), file, imported)
   return script
 }

@@ -3,10 +3,33 @@
  */
 import { spawnSync } from "node:child_process"
 import { readFileSync, rmSync, writeFileSync } from "node:fs"
+import { readFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
 
 const outdir = "dist/bundle"
+
+/**
+ * `import { Effect } from "effect"` as `import * as Effect from "effect/Effect"`: through the index every module comes whole,
+ * and each use of it is the call of a getter.
+ */
+const direct = {
+  name: "direct",
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /\.js$/ }, async ({ path }) => {
+      if (path.includes("node_modules")) return undefined
+      const asModule = (name) => {
+        const [module, local = module] = name.trim().split(" as ")
+        return `import * as ${local} from "effect/${module}";`
+      }
+      const text = await readFile(path, "utf8")
+      return {
+        contents: text.replace(/^import \{([^}]*)\} from "effect";$/gm, (_, names) =>
+          names.split(",").map(asModule).join("")
+        )
+      }
+    })
+}
 
 const common = {
   outdir,
@@ -30,6 +53,7 @@ const modules = (entryPoints) =>
     ...common,
     entryPoints,
     external,
+    plugins: [direct],
     splitting: true,
     format: "esm",
     // What is CommonJS inside asks for Node's own modules by `require`.
@@ -49,7 +73,7 @@ const script = async (name, entry) => {
     ...common,
     entryPoints: { [name]: entry },
     external,
-    plugins: [apart],
+    plugins: [direct, apart],
     outExtension: { ".js": ".cjs" },
     format: "cjs",
     define: { "import.meta.url": "import_meta_url" },
@@ -58,14 +82,12 @@ const script = async (name, entry) => {
   const file = `${outdir}/${name}.cjs`
   // One character beyond Latin-1 would make each of it take two bytes.
   const escaped = (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`
-  // Node 20 imports for a script only as an experiment, so bin/load.js does it.
+  // Node 20 imports for a script only as an experiment, so bin/load.js does it, as it does what a module is given.
   const imports = /\bimport(?=\("[\w@./-]+"\))/g
-  writeFileSync(
-    file,
-    readFileSync(file, "utf8")
-      .replace(/[^\0-\x7f]/g, escaped)
-      .replace(imports, "import_")
-  )
+  const code = readFileSync(file, "utf8")
+    .replace(/[^\0-\x7f]/g, escaped)
+    .replace(imports, "import_")
+  writeFileSync(file, `(function(require,__filename,import_){${code}\n})`)
 }
 
 rmSync(outdir, { recursive: true, force: true })
