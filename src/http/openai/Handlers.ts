@@ -3,19 +3,16 @@
  */
 import { randomUUID } from "node:crypto"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
-import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Effect, Either, Layer, Schema } from "effect"
+import { Effect, Either, Layer } from "effect"
 import { Chat } from "../../Chat.ts"
 import { GatewayConfig } from "../../Config.ts"
 import type { ChatError } from "../../domain/ChatError.ts"
 import * as Answer from "../Answer.ts"
 import { Api } from "../Api.ts"
-import * as Body from "../Body.ts"
-import * as Capabilities from "../Capabilities.ts"
 import { Drain } from "../Drain.ts"
 import { Images } from "../Images.ts"
-import * as Issues from "../Issues.ts"
+import * as OpenAiBody from "../OpenAiBody.ts"
 import * as Errors from "../OpenAiErrors.ts"
 import { OpenAiKey } from "../OpenAiKey.ts"
 import { Shortcuts } from "../Shortcuts.ts"
@@ -25,15 +22,7 @@ import { dialect } from "./Fields.ts"
 import { ChatCompletionRequest } from "./Payload.ts"
 import * as Tools from "./Tools.ts"
 
-const decode = Schema.decodeUnknownEither(ChatCompletionRequest)
-
-const read = Effect.fnUntraced(function* (limit: number, strict: boolean) {
-  const request = yield* HttpServerRequest.HttpServerRequest
-  const body = yield* Effect.mapError(Body.json(request, limit), Errors.fromRefusal)
-  const payload = yield* Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(Issues.explain(issue)))
-  const ignored = yield* Effect.mapError(Capabilities.heed(dialect, body, strict), Errors.fromParam)
-  return { payload, headers: request.headers, ignored }
-})
+const read = OpenAiBody.reader(ChatCompletionRequest, dialect)
 
 const stamped = Effect.map(Effect.clock, (clock) => {
   const began = clock.unsafeCurrentTimeMillis()

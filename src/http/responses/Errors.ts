@@ -10,8 +10,6 @@ export type Failure = OpenAi.Failure
 export {
   fromImage,
   fromIssue,
-  fromParam,
-  fromRefusal,
   streamOptionsAlone,
   unsupported,
   withStatus

@@ -3,19 +3,16 @@
  */
 import { randomBytes } from "node:crypto"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
-import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Effect, Either, Layer, Schema } from "effect"
+import { Effect, Either, Layer } from "effect"
 import { Chat } from "../../Chat.ts"
 import { GatewayConfig } from "../../Config.ts"
 import type { ChatError } from "../../domain/ChatError.ts"
 import * as Answer from "../Answer.ts"
 import { Api } from "../Api.ts"
-import * as Body from "../Body.ts"
-import * as Capabilities from "../Capabilities.ts"
 import { Drain } from "../Drain.ts"
 import { Images } from "../Images.ts"
-import * as Issues from "../Issues.ts"
+import * as OpenAiBody from "../OpenAiBody.ts"
 import { OpenAiKey } from "../OpenAiKey.ts"
 import { Shortcuts } from "../Shortcuts.ts"
 import * as Codec from "./Codec.ts"
@@ -27,15 +24,7 @@ import { ResponsesRequest } from "./Payload.ts"
 import * as Resource from "./Resource.ts"
 import * as Store from "./Store.ts"
 
-const decode = Schema.decodeUnknownEither(ResponsesRequest)
-
-const read = Effect.fnUntraced(function* (limit: number, strict: boolean) {
-  const request = yield* HttpServerRequest.HttpServerRequest
-  const body = yield* Effect.mapError(Body.json(request, limit), Errors.fromRefusal)
-  const payload = yield* Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(Issues.explain(issue)))
-  const ignored = yield* Effect.mapError(Capabilities.heed(dialect, body, strict), Errors.fromParam)
-  return { payload, headers: request.headers, ignored }
-})
+const read = OpenAiBody.reader(ResponsesRequest, dialect)
 
 const newId = (prefix: string) => `${prefix}_${randomBytes(24).toString("hex")}`
 
