@@ -20,7 +20,7 @@ import { version } from "./Version.ts"
 const mostExports = 2
 /** For each of traces and metrics, when the gateway ends. */
 const shutdownTimeout = Duration.millis(900)
-const complainEvery = 60_000
+const complainEvery = 60_000_000_000n
 
 const endpointOf = (specific: Option.Option<string>, base: Option.Option<string>, path: string) =>
   Option.orElse(specific, () => Option.map(base, (url) => `${url.replace(/\/+$/, "")}${path}`))
@@ -30,11 +30,11 @@ const patient = (timeout: Duration.Duration) =>
   Effect.gen(function* () {
     const client = yield* HttpClient.HttpClient
     let running = 0
-    let quietUntil = 0
+    let quietUntil: bigint | undefined
     const complain = (reason: string) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      Effect.flatMap(Clock.currentTimeNanos, (now) => {
         Metrics.mark(Metrics.failedExports, 1)
-        if (now < quietUntil) return Effect.void
+        if (quietUntil !== undefined && now < quietUntil) return Effect.void
         quietUntil = now + complainEvery
         return Effect.annotateLogs(Effect.logWarning("telemetry not delivered"), { reason })
       })

@@ -69,6 +69,29 @@ const wiring = new Set([
   "cli/LoginDesk.ts",
   "index.ts"
 ])
+/** Where the wall clock is read, how often at most, and why: everything else is measured by `unsafeCurrentTimeNanos`. */
+const wallClock: Record<string, readonly [times: number, why: string]> = {
+  "Gauges.ts": [1, "seconds since 1970 of the process's start"],
+  "LingmaLanguageModel.ts": [1, "the timestamp of a response"],
+  "http/openai/Handlers.ts": [1, "`created`"],
+  "http/ops/Handlers.ts": [1, "`time` of /healthz"],
+  "http/responses/Handlers.ts": [1, "`created_at`, `completed_at`"],
+  "lingma/PageDriver.ts": [1, "the name of a picture"],
+  "lingma/PageLook.ts": [1, "a mark in the page"],
+  "lingma/Protocol.ts": [1, "a timestamp on the wire"],
+  "lingma/SessionDialect.ts": [3, "timestamps on the wire"],
+  "lingma/Instance.ts": [2, "a delay and an age of Effect's own: late by no more than 30 s, looked at anew each minute"],
+  "lingma/LingmaRpc.ts": [1, "a delay of Effect's own: late by no more than 0.8 s"],
+  "emulator/Account.ts": [1, "when a login expires"],
+  "emulator/AskMethods.ts": [3, "timestamps on the wire"],
+  "emulator/AuthMethods.ts": [1, "when a login expires"],
+  "emulator/SessionMethods.ts": [1, "a timestamp on the wire"],
+  "emulator/WorkDir.ts": [2, "stamps in files"]
+}
+/** What reads it, and what of Effect does so unseen. */
+const readsWallClock =
+  /Date\.now\(|new Date\(\)|[cC]urrentTimeMillis|DateTime\.(?:unsafeN|n)ow|Schedule\.(?:resetAfter|elapsed|upTo|during)|WithTTL\(/g
+
 const dialects = ["openai", "responses", "anthropic"]
 
 describe("src", () => {
@@ -144,6 +167,14 @@ describe("src", () => {
   // Effects are often built once, so those with `Effect.gen` are left to the eye.
   it("makes no generator function for each Either: those are for requests", () => {
     const broken = files.filter((file) => /Either\.gen\(function/.test(readFileSync(join(src, file), "utf8")))
+    assert.deepStrictEqual(broken, [])
+  })
+
+  it("measures no duration by the wall clock, which somebody may set", () => {
+    const broken = files.flatMap((file) => {
+      const times = [...readFileSync(join(src, file), "utf8").matchAll(readsWallClock)].length
+      return times > (wallClock[file]?.[0] ?? 0) ? [`${file}: ${times}`] : []
+    })
     assert.deepStrictEqual(broken, [])
   })
 

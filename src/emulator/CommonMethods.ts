@@ -26,7 +26,7 @@ export const make = (world: World.World): Rpc.Methods => {
     initialize: () => Rpc.result({ capabilities: { textDocumentSync: 1 }, serverInfo: { name: "lingma", version } }),
     ping: () => Rpc.result({ success: true }),
     "config/queryModels": () => {
-      const filling = Date.now() - world.loggedInAt < world.options.modelsDelayMs
+      const filling = performance.now() - world.loggedInAt < world.options.modelsDelayMs
       return Rpc.result(world.account === undefined || filling ? {} : Models.scenes)
     },
     "session/getCurrent": () => Rpc.result({ currentSessionIds: Array.from(world.sessions.keys()) }),

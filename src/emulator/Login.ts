@@ -17,7 +17,7 @@ export const restore = (world: World.World): void => {
 
 export const login = (world: World.World, account: Account.Account): void => {
   world.account = account
-  world.loggedInAt = Date.now()
+  world.loggedInAt = performance.now()
   world.totals.logins++
   world.workDir.writeAccount(account)
   world.log(`login success: ${account.uid}`)

@@ -39,7 +39,7 @@ export const voice = (link: Link, requestId: string, sessionId: string, title: s
   ]
   const ending = (reason: string, statusCode: number, fullAnswer: string): string =>
     `${JSON.stringify({ sessionUpdate: "notification", type: "chat_finish", data: { reason, statusCode, fullAnswer, requestId, sessionId } })}}}`
-  const started = Date.now()
+  const started = performance.now()
   return {
     open: () => {
       const step = { requestId, sessionId, description: "", result: null, message: "" }
@@ -49,7 +49,7 @@ export const voice = (link: Link, requestId: string, sessionId: string, title: s
       link.request("session/title/update", { sessionId, sessionTitle: title })
     },
     thought: (text) => {
-      const took = Date.now() - started
+      const took = Math.round(performance.now() - started)
       link.send(`${thought}${JSON.stringify(text)}},"_meta":{"ai-coding/thinking-duration-millis":${took}}}}}`)
     },
     thoughtsDone: () => {},

@@ -87,7 +87,7 @@ export const make = (options: Options, flags: StartFlags, workDir: WorkDir): Wor
   flags,
   workDir,
   log: workDir.log,
-  startedAt: Date.now(),
+  startedAt: performance.now(),
   links: new Set(),
   sessions: new Map(),
   turns: new Set(),
@@ -121,7 +121,7 @@ export const make = (options: Options, flags: StartFlags, workDir: WorkDir): Wor
   standing: options.script,
   lastPrompt: undefined,
   account: undefined,
-  loggedInAt: 0,
+  loggedInAt: Number.NEGATIVE_INFINITY,
   endpoint: flags.endpoint,
   httpPort: flags.httpPort
 })
@@ -147,7 +147,7 @@ export const stats = (world: World): Readonly<Record<string, unknown>> => {
   return {
     pid: process.pid,
     starts: world.workDir.starts,
-    uptimeMs: Date.now() - world.startedAt,
+    uptimeMs: Math.round(performance.now() - world.startedAt),
     dialect: world.options.dialect,
     loggedIn: world.account !== undefined,
     account: world.account?.name ?? "",

@@ -191,7 +191,7 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
 
   /** Folds the events as they come. All that was held is given back before the answer is written. */
   const whole = <F extends Fold>(open: Open, make: (run: ChatRun) => F) =>
-    Effect.flatMap(Effect.zip(Clock.currentTimeMillis, fork(open)), ([began, opening]) =>
+    Effect.flatMap(Effect.zip(Clock.currentTimeNanos, fork(open)), ([began, opening]) =>
       outcome(opening).pipe(
         Effect.flatMap(Option.match({ onNone: () => Effect.dieMessage("no outcome"), onSome: Effect.succeed })),
         Effect.flatMap((run) => {
@@ -199,7 +199,7 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
           return Effect.as(finished(run, fold.add), { run, fold })
         }),
         Effect.onExit((exit) => Effect.zipRight(stop(opening), Scope.close(opening.scope, exit))),
-        Effect.zipWith(Clock.currentTimeMillis, (answer, now) => ({ ...answer, millis: now - began }))
+        Effect.zipWith(Clock.currentTimeNanos, (answer, now) => ({ ...answer, millis: Number(now - began) / 1e6 }))
       )
     )
 

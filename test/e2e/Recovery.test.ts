@@ -254,14 +254,14 @@ describe("the gateway", () => {
   it.scopedLive("measures time by a clock that nobody sets", () =>
     Effect.gen(function* () {
       const jump =
-        "const real=Date.now;let by=0;Date.now=()=>real()+by;process.on('SIGUSR2',()=>{by=by===0?36e5:-36e5})"
+        "const real=Date.now;let by=0;Date.now=()=>real()+by;process.on('SIGWINCH',()=>{by=by===0?36e5:-36e5})"
       const program = yield* start({
         NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(jump)}`,
         GATEWAY_IDLE_TIMEOUT_SEC: "2"
       })
       for (let i = 0; i < 2; i++) {
         const response = yield* chat(program, "[[emu tokens=40 interval=25]]", { stream: true })
-        program.child.kill("SIGUSR2")
+        program.child.kill("SIGWINCH")
         assert.isTrue(content(yield* text(response)).endsWith("t39 "))
       }
       const whole = yield* json(yield* chat(program, quick))

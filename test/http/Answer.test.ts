@@ -278,3 +278,46 @@ describe("a bug", () => {
     })
   )
 })
+
+/** The wall clock, set back by three hours until the scope closes. */
+const setBack = Effect.acquireRelease(
+  Effect.sync(() => {
+    const real = Date.now
+    Date.now = () => real() - 3 * 3_600_000
+    return real
+  }),
+  (real) =>
+    Effect.sync(() => {
+      Date.now = real
+    })
+)
+
+describe("a clock that is set back during a chat", () => {
+  for (const body of [hello, streamed]) {
+    it.scopedLive(`changes no duration that is told of ${body === streamed ? "a stream" : "a whole answer"}`, () =>
+      Effect.gen(function* () {
+        const scripted = TestBackend.make(TestBackend.emit(textDelta("one")))
+        const { chat, drained, lines, request } = yield* TestGateway.serve(scripted)
+        const asked = yield* Effect.fork(chat(body))
+        const turn = yield* Queue.take(scripted.turns)
+        yield* setBack
+        turn.emit(finish("stop"))
+        const { headers, text } = yield* asked
+        yield* drained
+        const told = /"first_token_ms":(-?[\d.]+),"total_ms":(-?[\d.]+)/.exec(text)?.slice(1).map(Number) ?? []
+        const header = headers.get("openai-processing-ms")
+        const line = lines.find(({ message }) => message === "request")?.annotations ?? {}
+        const spans = [...told, line["ms"], line["ttft_ms"], ...(header === null ? [] : [Number(header)])]
+        assert.lengthOf(spans, body === streamed ? 4 : 5)
+        for (const span of spans) {
+          assert.isNumber(span)
+          assert.isTrue((span as number) >= 0 && (span as number) < 60_000, `${span}`)
+        }
+        const { text: metrics } = yield* request("/metrics")
+        const sums = [...metrics.matchAll(/^(\w+_seconds_sum(?:\{[^}]*\})?) (\S+)$/gm)].map(([, , sum]) => Number(sum))
+        assert.isAbove(sums.length, 0)
+        for (const sum of sums) assert.isTrue(sum >= 0 && sum < 600, `${sum}`)
+      })
+    )
+  }
+})

@@ -25,11 +25,11 @@ import * as Tools from "./Tools.ts"
 const read = OpenAiBody.reader(ChatCompletionRequest, dialect)
 
 const stamped = Effect.map(Effect.clock, (clock) => {
-  const began = clock.unsafeCurrentTimeMillis()
+  const began = clock.unsafeCurrentTimeNanos()
   return {
     id: `chatcmpl-${randomUUID().replaceAll("-", "")}`,
-    created: Math.floor(began / 1000),
-    elapsed: () => clock.unsafeCurrentTimeMillis() - began
+    created: Math.floor(clock.unsafeCurrentTimeMillis() / 1000),
+    elapsed: () => Number(clock.unsafeCurrentTimeNanos() - began) / 1e6
   }
 })
 
