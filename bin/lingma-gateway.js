@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+// From the first moment on: without a listener Node opens its inspector to this machine.
+process.on("SIGUSR1", () => {})
 // A plain start goes the quick way. `emulator` takes Lingma's own command line, so it is not parsed here.
 const [command = "start", ...rest] = process.argv.slice(2)
 if (command === "emulator") {

@@ -34,9 +34,19 @@ const uncaught = Effect.async<never, Uncaught>((resume) => {
   process.on("unhandledRejection", fail)
 })
 
+/** Handled as SIGTERM is, a second one too: there is nothing yet that could be read anew. */
+const alsoEnding: ReadonlyArray<NodeJS.Signals> = process.platform === "win32" ? [] : ["SIGHUP", "SIGUSR2"]
+
+const listen = (): void => {
+  for (const name of alsoEnding) process.on(name, () => process.kill(process.pid, "SIGTERM"))
+  // Without a listener Node opens its inspector, which runs the code of whoever connects.
+  process.on("SIGUSR1", () => {})
+}
+
 export const run = <A, E>(program: Effect.Effect<A, E, NodeContext.NodeContext>): void => {
   // A reader of the log that has gone must not end the service.
   for (const output of [process.stdout, process.stderr]) output.on("error", () => {})
+  listen()
   NodeRuntime.runMain(Effect.raceFirst(Effect.provide(program, NodeContext.layer), uncaught), {
     disableErrorReporting: true,
     disablePrettyLogger: true,

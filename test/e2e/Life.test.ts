@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Load from "./load.ts"
-import { chat, children, content, eventually, isBalanced, json, runToEnd, settled, start, text } from "./support.ts"
+import { chat, children, content, eventually, isBalanced, json, lingmas, runToEnd, settled, start, text } from "./support.ts"
 
 const gone = (pids: ReadonlyArray<number>) =>
   eventually(() => {
@@ -32,6 +32,37 @@ describe("the program", () => {
       assert.strictEqual(yield* Effect.promise(() => program.exited), 0)
       assert.isAbove(pids.length, 0)
       yield* gone(pids)
+    })
+  )
+
+  for (const signal of ["SIGHUP", "SIGUSR2"] as const) {
+    it.scopedLive(`drains at ${signal} as at SIGTERM, exits 0 and leaves no child`, () =>
+      Effect.gen(function* () {
+        const program = yield* start()
+        const pids = children(program)
+        const running = yield* chat(program, "[[emu tokens=40 interval=25]]", { stream: true })
+        program.child.kill(signal)
+        yield* eventually(() => program.stdout().includes("server draining") || undefined, "a drain")
+        assert.strictEqual((yield* Effect.promise(() => fetch(`${program.base}/readyz`))).status, 503)
+        assert.isTrue(content(yield* text(running)).endsWith("t39 "))
+        assert.strictEqual(yield* Effect.promise(() => program.exited), 0)
+        assert.isNull(program.child.signalCode)
+        yield* gone(pids)
+      })
+    )
+  }
+
+  it.scopedLive("opens no inspector at SIGUSR1, and goes on", () =>
+    Effect.gen(function* () {
+      for (const args of [["start"], ["start", "--host", "127.0.0.1"]]) {
+        const program = yield* start({ LOG_LEVEL: "debug" }, { args })
+        program.child.kill("SIGUSR1")
+        process.kill(lingmas(program)[0]?.pid ?? 0, "SIGUSR1")
+        assert.strictEqual((yield* chat(program, "[[emu interval=0 tokens=3]]")).status, 200)
+        program.child.kill("SIGTERM")
+        assert.strictEqual(yield* Effect.promise(() => program.exited), 0)
+        assert.notMatch(program.stdout() + program.stderr(), /debugger|inspector/i)
+      }
     })
   )
 

@@ -105,10 +105,13 @@ export const eventually = <A>(
   )
 
 /** A serving gateway over the emulator, as a binary (the default) or built in. */
-export const start = (env: Record<string, string> = {}, options: { readonly ready?: boolean } = {}) =>
+export const start = (
+  env: Record<string, string> = {},
+  options: { readonly ready?: boolean; readonly args?: ReadonlyArray<string> } = {}
+) =>
   Effect.gen(function* () {
     const emulated = Object.keys(env).filter((name) => name.startsWith("LINGMA_EMULATOR_"))
-    const program = yield* spawned(["start"], {
+    const program = yield* spawned(options.args ?? ["start"], {
       GATEWAY_PORT: "0",
       LINGMA_BIN: emulator,
       ...(emulated.length === 0 ? {} : { LINGMA_CHILD_ENV: emulated.join(",") }),
