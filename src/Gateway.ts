@@ -13,6 +13,7 @@ import { Load } from "./Load.ts"
 import { AutoLogin } from "./lingma/AutoLogin.ts"
 import * as Fleet from "./lingma/Fleet.ts"
 import * as PlaywrightBrowser from "./lingma/PlaywrightBrowser.ts"
+import type { WorkDirInUse } from "./lingma/WorkDirLock.ts"
 import { Metrics } from "./Metrics.ts"
 import { Pool } from "./Pool.ts"
 import { TokenCounter } from "./TokenCounter.ts"
@@ -39,8 +40,8 @@ const pooled = Layer.unwrapScoped(
   )
 )
 
-/** The Lingmas that the settings ask for: started, watched, signed in, and ended with the layer. */
-export const lingmas: Layer.Layer<Pool, never, GatewayConfig> = pooled.pipe(
+/** The Lingmas that the settings ask for: started, watched, signed in, and ended with the layer. Fails where another gateway uses the work directory. */
+export const lingmas: Layer.Layer<Pool, WorkDirInUse, GatewayConfig> = pooled.pipe(
   Layer.provide(AutoLogin.layerFromConfig),
   Layer.provide(Browsers)
 )

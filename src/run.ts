@@ -6,6 +6,7 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, ConfigError, Data, Effect, Exit } from "effect"
 import * as Config from "./Config.ts"
+import { WorkDirInUse } from "./lingma/WorkDirLock.ts"
 
 /** A command's own way to fail. */
 export class Ended extends Data.TaggedError("Ended")<{
@@ -14,12 +15,13 @@ export class Ended extends Data.TaggedError("Ended")<{
   readonly lines: ReadonlyArray<string>
 }> {}
 
-/** What went wrong in words, and the exit code for it: 78 settings, 1 the rest. */
+/** What went wrong in words, and the exit code for it: 78 settings and a directory in use, 1 the rest. */
 const verdict = (cause: Cause.Cause<unknown>): { readonly code: number; readonly lines: ReadonlyArray<string> } => {
   const error = Cause.squash(cause)
   if (Cause.isInterruptedOnly(cause)) return { code: 0, lines: [] }
   if (error instanceof Ended) return error
   if (ConfigError.isConfigError(error)) return { code: 78, lines: Config.explain(error) }
+  if (error instanceof WorkDirInUse) return { code: 78, lines: [error.message] }
   const taken = error instanceof HttpServerError.ServeError && String(error.cause).includes("EADDRINUSE")
   if (taken) return { code: 1, lines: ["GATEWAY_PORT is taken by another program: stop that, or choose another port"] }
   return { code: 1, lines: [`lingma-gateway failed: ${Cause.pretty(cause)}`] }

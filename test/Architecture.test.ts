@@ -80,7 +80,10 @@ const wallClock: Record<string, readonly [times: number, why: string]> = {
   "lingma/PageLook.ts": [1, "a mark in the page"],
   "lingma/Protocol.ts": [1, "a timestamp on the wire"],
   "lingma/SessionDialect.ts": [3, "timestamps on the wire"],
-  "lingma/Instance.ts": [2, "a delay and an age of Effect's own: late by no more than 30 s, looked at anew each minute"],
+  "lingma/Instance.ts": [
+    2,
+    "a delay and an age of Effect's own: late by no more than 30 s, looked at anew each minute"
+  ],
   "lingma/LingmaRpc.ts": [1, "a delay of Effect's own: late by no more than 0.8 s"],
   "emulator/Account.ts": [1, "when a login expires"],
   "emulator/AskMethods.ts": [3, "timestamps on the wire"],

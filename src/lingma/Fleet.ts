@@ -11,8 +11,10 @@ import { version } from "../Version.ts"
 import type { AutoLogin } from "./AutoLogin.ts"
 import * as Discovery from "./Discovery.ts"
 import * as Endpoint from "./Endpoint.ts"
+import * as Leftovers from "./Leftovers.ts"
 import * as LingmaBackend from "./LingmaBackend.ts"
 import * as Port from "./Port.ts"
+import * as WorkDirLock from "./WorkDirLock.ts"
 
 /** Where Lingma's own HTTP server listens by default. */
 const defaultHttpPort = 37510
@@ -32,10 +34,13 @@ const accountsOf = ({ accounts, password, username }: Settings): ReadonlyArray<A
   accounts.length > 0 ? accounts : Option.toArray(Option.all({ username, password }))
 
 /** One instance keeps the plain directory and port; several get a directory each and any free ports. */
+const baseOf = (settings: Settings) =>
+  Option.isNone(settings.lingmaBin) ? `${settings.lingmaWorkDir}-emulator` : settings.lingmaWorkDir
+
 const launches = (settings: Settings): ReadonlyArray<Plan> => {
   const ports = Port.make()
   const emulated = Option.isNone(settings.lingmaBin)
-  const base = emulated ? `${settings.lingmaWorkDir}-emulator` : settings.lingmaWorkDir
+  const base = baseOf(settings)
   const count = Option.getOrElse(settings.instanceCount, () => Math.max(1, settings.accounts.length))
   const accounts = accountsOf(settings)
   return Arr.makeBy(count, (i) => {
@@ -53,12 +58,17 @@ const launches = (settings: Settings): ReadonlyArray<Plan> => {
   })
 }
 
+const attached = (settings: Settings, i: number) => join(settings.lingmaWorkDir, `attached-${i}`)
+
+/** What no two gateways may share. Beside a Lingma of one's own another gateway may use an IDE's. */
+const guarded = (settings: Settings) => (settings.attach === "no" ? baseOf(settings) : attached(settings, 0))
+
 const plans = (settings: Settings): ReadonlyArray<Plan> => {
   if (settings.attach === "no") return launches(settings)
   const finds = settings.attach === "auto" ? [Endpoint.found(Discovery.search)] : settings.attach.map(Endpoint.at)
   return finds.map((find, i) => ({
     find,
-    workDir: join(settings.lingmaWorkDir, `attached-${i}`),
+    workDir: attached(settings, i),
     emulated: false,
     account: Arr.get(accountsOf(settings), i)
   }))
@@ -80,21 +90,25 @@ const makeGate = Effect.map(Effect.clock, (clock) => {
   return <A, E, R>(start: Effect.Effect<A, E, R>) => Effect.zipRight(enter, Effect.ensuring(start, left))
 })
 
-/** Starts them in the background; how each one fares is in its `status`. */
+/** Starts them in the background; how each one fares is in its `status`. Fails where another gateway uses the directory. */
 export const make = (
   settings: Settings
-): Effect.Effect<Arr.NonEmptyReadonlyArray<Backend>, never, AutoLogin | Scope.Scope> =>
+): Effect.Effect<Arr.NonEmptyReadonlyArray<Backend>, WorkDirLock.WorkDirInUse, AutoLogin | Scope.Scope> =>
   Effect.gen(function* () {
+    yield* WorkDirLock.hold(guarded(settings))
     const gate = yield* makeGate
     const backends = yield* Effect.forEach(plans(settings), (plan, i) =>
-      LingmaBackend.make({
-        ...plan,
-        id: `inst-${i}`,
-        gate,
-        version,
-        startupTimeout: settings.startupTimeout,
-        rpcTimeout: settings.rpcTimeout
-      })
+      Effect.zipRight(
+        Leftovers.clear(plan.workDir),
+        LingmaBackend.make({
+          ...plan,
+          id: `inst-${i}`,
+          gate,
+          version,
+          startupTimeout: settings.startupTimeout,
+          rpcTimeout: settings.rpcTimeout
+        })
+      )
     )
     return backends as Arr.NonEmptyArray<Backend>
   })

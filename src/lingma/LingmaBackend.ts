@@ -14,6 +14,7 @@ import * as Scoped from "../Scoped.ts"
 import * as AskDialect from "./AskDialect.ts"
 import { AutoLogin } from "./AutoLogin.ts"
 import * as Instance from "./Instance.ts"
+import * as Leftovers from "./Leftovers.ts"
 import { describe, type RpcError } from "./RpcError.ts"
 import * as SessionDialect from "./SessionDialect.ts"
 
@@ -58,7 +59,7 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
     const failure = (error: RpcError, started: boolean) =>
       new BackendFailure({ instance: id, started, lost: error._tag === "RpcDisconnected", detail: describe(error) })
 
-    const turns = resolve(options.workDir, "turns")
+    const turns = resolve(options.workDir, Leftovers.TURN.parent)
     const idle = join(turns, "idle")
     const noDirectory = (cause: unknown) =>
       new BackendFailure({ instance: id, started: false, detail: `no directory for the turn: ${String(cause)}` })
@@ -86,7 +87,7 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
         : Effect.acquireRelease(
             Effect.zipRight(
               makeIdle,
-              inTurns(() => mkdtemp(join(turns, "turn-")))
+              inTurns(() => mkdtemp(join(turns, Leftovers.TURN.prefix)))
             ),
             (path) => Effect.ignore(inTurns(() => rm(path, { recursive: true, force: true })))
           ).pipe(

@@ -1,7 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Load from "./load.ts"
-import { chat, children, content, eventually, isBalanced, json, lingmas, runToEnd, settled, start, text } from "./support.ts"
+import {
+  chat,
+  children,
+  content,
+  eventually,
+  isBalanced,
+  json,
+  lingmas,
+  runToEnd,
+  settled,
+  start,
+  text
+} from "./support.ts"
 
 const gone = (pids: ReadonlyArray<number>) =>
   eventually(() => {

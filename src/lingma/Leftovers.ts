@@ -1,0 +1,78 @@
+/**
+ * What a gateway that was killed has left in an instance's work directory: pictures of clients, profiles of browsers.
+ *
+ * Only for who holds the directory (`WorkDirLock`), since others may be at work there. No symbolic link is followed.
+ */
+import { lstatSync, readdirSync, readFileSync } from "node:fs"
+import { rm } from "node:fs/promises"
+import { join, resolve } from "node:path"
+import { Effect } from "effect"
+
+/** Where turns with files of their own have their directories, and logins those of their browser. */
+export const TURN = { parent: "turns", prefix: "turn-" } as const
+export const PROFILE = { parent: "browser", prefix: "login-" } as const
+
+/** As `mkdtemp` makes them. */
+const made = ({ prefix }: { readonly prefix: string }) => new RegExp(`^${prefix}[A-Za-z0-9]{6}$`)
+
+/** A directory itself, and ours. */
+const isOurs = (path: string): boolean => {
+  const stats = lstatSync(path, { throwIfNoEntry: false })
+  return stats?.isDirectory() === true && (process.getuid === undefined || stats.uid === process.getuid())
+}
+
+const within = (workDir: string, kind: typeof TURN | typeof PROFILE): ReadonlyArray<string> => {
+  const parent = join(workDir, kind.parent)
+  if (!isOurs(workDir) || !isOurs(parent)) return []
+  const pattern = made(kind)
+  return readdirSync(parent).flatMap((name) =>
+    pattern.test(name) && isOurs(join(parent, name)) ? [join(parent, name)] : []
+  )
+}
+
+/** Ends the processes that were started with the profile: a browser ends with its gateway, unless it hangs. */
+const endUsers = (profile: string): void => {
+  if (process.platform !== "linux") return
+  const wanted = `--user-data-dir=${profile}`
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      if (readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").includes(wanted))
+        process.kill(Number(pid), "SIGKILL")
+    } catch {
+      // gone by itself
+    }
+  }
+}
+
+/**
+ * Looks at once, so that nothing of what begins now is taken for something left, and gives the removal: how much there
+ * was. It may take its time.
+ */
+export const look = (workDir: string): Effect.Effect<Effect.Effect<number>> =>
+  Effect.try(() => {
+    const dir = resolve(workDir)
+    const profiles = within(dir, PROFILE)
+    return { profiles, all: [...within(dir, TURN), ...profiles] }
+  }).pipe(
+    Effect.orElseSucceed(() => ({ profiles: [], all: [] })),
+    Effect.map(({ all, profiles }) =>
+      Effect.suspend(() => {
+        for (const profile of profiles) endUsers(profile)
+        return Effect.forEach(all, (path) =>
+          Effect.option(Effect.tryPromise(() => rm(path, { recursive: true, force: true, maxRetries: 3 })))
+        )
+      }).pipe(Effect.map((removed) => removed.filter(({ _tag }) => _tag === "Some").length))
+    )
+  )
+
+/** Removes them in the background. */
+export const clear = Effect.fnUntraced(function* (workDir: string) {
+  const removal = yield* look(workDir)
+  yield* Effect.forkScoped(
+    Effect.flatMap(removal, (removed) =>
+      removed === 0
+        ? Effect.void
+        : Effect.annotateLogs(Effect.logInfo("files of an earlier run removed"), { directories: removed })
+    )
+  )
+})
