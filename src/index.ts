@@ -23,6 +23,7 @@ export { LingmaRpc, type LingmaRpcOptions, type RpcState } from "./lingma/Lingma
 export * as PlaywrightBrowser from "./lingma/PlaywrightBrowser.ts"
 export * as Protocol from "./lingma/Protocol.ts"
 export * as RpcError from "./lingma/RpcError.ts"
+export { WorkDirInUse } from "./lingma/WorkDirLock.ts"
 export { type Counters, Metrics } from "./Metrics.ts"
 export { type Instance, type Lease, Pool, type PoolOptions } from "./Pool.ts"
 export * as Telemetry from "./Telemetry.ts"

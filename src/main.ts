@@ -70,7 +70,8 @@ const Forget = Layer.effectDiscard(
 
 /** Serves until interrupted; fails when the settings are wrong or the port is taken. */
 export const serve = Layer.launch(
-  Layer.mergeAll(Gateway.layer, Greeting, Forget, Heap.layer).pipe(
+  // What is refused at the start is not greeted first.
+  Layer.mergeAll(Layer.provideMerge(Greeting, Gateway.layer), Forget, Heap.layer).pipe(
     Layer.provide(NodeServer.layerFromConfig),
     Layer.provide(Telemetry.layerFromConfig),
     Layer.provide(Logging.layer),

@@ -161,6 +161,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
               submissions++
             },
             timeout: options.timeout,
+            workDir: client.workDir,
             screenshots: options.screenshots ? `${client.workDir}/login-screenshots` : undefined
           })
           // What counts is that Lingma knows the account; the page may be slow to say so.

@@ -19,6 +19,8 @@ export interface SignIn {
   /** Told before each. */
   readonly onSubmit: () => void
   readonly timeout: Duration.Duration
+  /** Where the browser keeps its files, in a directory of their own that goes with it. */
+  readonly workDir: string
   /** Where a picture of a failure goes, inputs masked; undefined for none. */
   readonly screenshots: string | undefined
 }

@@ -33,10 +33,14 @@ const within = (workDir: string, kind: typeof TURN | typeof PROFILE): ReadonlyAr
 /** Ends the processes that were started with the profile: a browser ends with its gateway, unless it hangs. */
 const endUsers = (profile: string): void => {
   if (process.platform !== "linux") return
-  const wanted = `--user-data-dir=${profile}`
+  const wanted = `--user-data-dir=${profile}/`
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     try {
-      if (readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").includes(wanted))
+      if (
+        readFileSync(`/proc/${pid}/cmdline`, "utf8")
+          .split("\0")
+          .some((word) => word.startsWith(wanted))
+      )
         process.kill(Number(pid), "SIGKILL")
     } catch {
       // gone by itself

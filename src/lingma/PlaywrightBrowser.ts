@@ -1,10 +1,13 @@
 /**
  * The browser by Playwright, loaded on first use: starts, is held by a scope, and is gone with it.
  */
+import { mkdir, mkdtemp, rm } from "node:fs/promises"
+import { join, resolve } from "node:path"
 import { Duration, Effect, Layer, type Scope } from "effect"
 import type { BrowserContext, Browser as Chromium, Page } from "playwright"
 import { Browser, type SignIn, SignInStopped } from "./Browser.ts"
 import * as BrowserPath from "./BrowserPath.ts"
+import * as Leftovers from "./Leftovers.ts"
 import * as PageDriver from "./PageDriver.ts"
 
 /** Which browser, and whether it is seen. */
@@ -83,6 +86,22 @@ const unstartable = (cause: unknown) => {
   })
 }
 
+/** Where it can be found should we be killed; Playwright alone would take the place for temporary files. */
+const profile = (workDir: string): Effect.Effect<string, SignInStopped, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.tryPromise({
+      try: async () => {
+        const parent = join(resolve(workDir), Leftovers.PROFILE.parent)
+        await mkdir(parent, { recursive: true, mode: 0o700 })
+        return mkdtemp(join(parent, Leftovers.PROFILE.prefix))
+      },
+      catch: unstartable
+    }),
+    // The last of its processes may still be writing.
+    (path) =>
+      Effect.ignore(Effect.tryPromise(() => rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })))
+  )
+
 /** A `Browser` that is started for each login and ended with it. */
 export const make = (options: BrowserOptions) =>
   Effect.gen(function* () {
@@ -92,11 +111,13 @@ export const make = (options: BrowserOptions) =>
       (own) => BrowserPath.find(options.executable, own._tag === "Some" ? own.value : undefined)
     )
 
-    const launch = (executablePath: string, timeout: number, chromiumSandbox: boolean) =>
+    const launch = (executablePath: string, directory: string, timeout: number, chromiumSandbox: boolean) =>
       Effect.flatMap(playwright, ({ chromium }) =>
         Effect.tryPromise({
-          try: () =>
-            chromium.launch({
+          try: async () => {
+            // Of its own context nothing is used: that one would write cookies to the disk.
+            const persistent = await chromium.launchPersistentContext(join(directory, "profile"), {
+              artifactsDir: join(directory, "artifacts"),
               executablePath,
               headless: options.headless,
               chromiumSandbox,
@@ -106,20 +127,29 @@ export const make = (options: BrowserOptions) =>
               handleSIGTERM: false,
               handleSIGHUP: false,
               args: ["--disable-extensions", "--disable-sync", "--no-first-run", "--disable-background-networking"]
-            }),
+            })
+            const browser = persistent.browser()
+            if (browser !== null) return browser
+            await persistent.close()
+            throw new Error("a context without a browser")
+          },
           catch: unstartable
         })
       )
 
     /** With its sandbox where that works: not as root, and not in every container. */
-    const started = (executablePath: string, timeout: number): Effect.Effect<Chromium, SignInStopped, Scope.Scope> => {
+    const started = (
+      executablePath: string,
+      directory: string,
+      timeout: number
+    ): Effect.Effect<Chromium, SignInStopped, Scope.Scope> => {
       const isRoot = process.getuid?.() === 0
       const began = performance.now()
       const left = () => Math.max(1_000, timeout - (performance.now() - began))
       const start = isRoot
-        ? launch(executablePath, timeout, false)
-        : Effect.catchAll(launch(executablePath, timeout, true), () =>
-            Effect.suspend(() => launch(executablePath, left(), false))
+        ? launch(executablePath, directory, timeout, false)
+        : Effect.catchAll(launch(executablePath, directory, timeout, true), () =>
+            Effect.suspend(() => launch(executablePath, directory, left(), false))
           )
       return Effect.acquireRelease(start, close)
     }
@@ -146,7 +176,8 @@ export const make = (options: BrowserOptions) =>
             again: false
           })
         }
-        const browser = yield* started(executable, Math.min(launchMillis, Duration.toMillis(ask.timeout)))
+        const directory = yield* profile(ask.workDir)
+        const browser = yield* started(executable, directory, Math.min(launchMillis, Duration.toMillis(ask.timeout)))
         const { context, page } = yield* opened(browser)
         yield* PageDriver.run(context, page, ask)
       }).pipe(
