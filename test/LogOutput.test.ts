@@ -41,7 +41,7 @@ describe("LogOutput", () => {
     const kept = await new Promise<number>((resolve) =>
       child.stderr.on("data", (text: Buffer) => resolve(Number(/kept (\d+)/.exec(text.toString())?.[1])))
     )
-    assert.isAtMost(kept, 1_100_000)
+    assert.isAtMost(kept, 1_10_000)
     let read = ""
     child.stdout.on("data", (text: Buffer) => {
       const before = read.length
@@ -111,12 +111,12 @@ describe("LogOutput over a disk or a pipe that fails", () => {
   it("keeps nothing but one line, however long it lasts", () => {
     const { output, state } = scripted()
     state.room = 0
-    for (let n = 0; n < 100_000; n++) output.write(`${n} ${"x".repeat(100)}\n`)
+    for (let n = 0; n < 10_000; n++) output.write(`${n} ${"x".repeat(100)}\n`)
     state.room = Number.POSITIVE_INFINITY
     output.close()
     assert.isTrue(state.isClosed)
     assert.match(state.text, /^0 x+\n\{.*\}\n$/)
-    assert.deepStrictEqual(droppedIn(state.text), [99_999])
+    assert.deepStrictEqual(droppedIn(state.text), [9_999])
   })
 
   it("goes on over a real file that may not grow, until it may again", async () => {
@@ -150,9 +150,8 @@ describe("LogOutput over a disk or a pipe that fails", () => {
     assert.match(second, /"log lines dropped".*\nlast\n$/)
   }, 20_000)
 
-  it.skipIf(!existsSync("/dev/full"))(
-    "goes on where every write finds the disk full",
-    async () => {
+  if (existsSync("/dev/full")) {
+    it("goes on where every write finds the disk full", async () => {
       const full = openSync("/dev/full", "w")
       const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", writesTwice], {
         stdio: ["pipe", full, "ignore"]
@@ -160,7 +159,6 @@ describe("LogOutput over a disk or a pipe that fails", () => {
       closeSync(full)
       child.stdin?.end("go")
       assert.strictEqual(await new Promise((resolve) => child.on("close", resolve)), 0)
-    },
-    20_000
-  )
+    }, 20_000)
+  }
 })

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs"
 import { createServer, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -66,6 +66,34 @@ describe("Fleet", () => {
         })
       )
       assert.deepInclude(yield* own.status, { state: "ready", restarts: 0 })
+    })
+  )
+
+  it.scopedLive("refuses a work directory that another fleet uses, however many instances either has", () =>
+    Effect.gen(function* () {
+      const dir = yield* temporary
+      yield* fleet(dir, { lingmaBin: Option.some("/bin/false"), instanceCount: Option.some(2) })
+      for (const instanceCount of [Option.some(1), Option.some(3)]) {
+        const refused = yield* Effect.flip(Effect.scoped(fleet(dir, { instanceCount })))
+        assert.strictEqual(refused._tag, "WorkDirInUse")
+        assert.strictEqual(refused.pid, process.pid)
+      }
+      const attach = ["ws://127.0.0.1:1/"]
+      yield* fleet(dir, { attach })
+      assert.strictEqual((yield* Effect.flip(Effect.scoped(fleet(dir, { attach }))))._tag, "WorkDirInUse")
+    })
+  )
+
+  it.scopedLive("removes what a killed gateway left in the directory of each instance", () =>
+    Effect.gen(function* () {
+      const dir = yield* temporary
+      const left = ["inst-0", "inst-1"].map((name) => join(dir, "work", name, "turns/turn-aB3dE6"))
+      for (const path of left) mkdirSync(path, { recursive: true })
+      yield* fleet(dir, { lingmaBin: Option.some("/bin/false"), instanceCount: Option.some(2) })
+      yield* Effect.repeat(
+        Effect.sync(() => left.every((path) => !existsSync(path))),
+        { until: (gone) => gone, schedule: Schedule.spaced("10 millis") }
+      ).pipe(Effect.timeout("5 seconds"))
     })
   )
 
