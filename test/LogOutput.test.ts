@@ -41,7 +41,7 @@ describe("LogOutput", () => {
     const kept = await new Promise<number>((resolve) =>
       child.stderr.on("data", (text: Buffer) => resolve(Number(/kept (\d+)/.exec(text.toString())?.[1])))
     )
-    assert.isAtMost(kept, 1_10_000)
+    assert.isAtMost(kept, 1_100_000)
     let read = ""
     child.stdout.on("data", (text: Buffer) => {
       const before = read.length

@@ -101,7 +101,7 @@ describe("WorkDirLock", () => {
     () =>
       Effect.gen(function* () {
         const dir = yield* temporary
-        for (let round = 0; round < 4; round++) {
+        for (let round = 0; round < 3; round++) {
           for (const many of [2, 8]) {
             yield* Effect.scoped(
               Effect.gen(function* () {
