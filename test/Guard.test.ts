@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Deferred, Duration, Effect, Exit, FastCheck, Fiber, FiberId, Scope, TestClock } from "effect"
+import { Clock, Deferred, Duration, Effect, Exit, FastCheck, Fiber, FiberId, Random, Scope, TestClock } from "effect"
 import { Guard, type GuardStats } from "../src/Guard.ts"
 
 const one = Guard.make({ maxInFlight: 1, queueMax: 2, queueTimeout: "5 seconds" })
@@ -122,6 +122,30 @@ describe("Guard", () => {
       const { retryAfter } = yield* Effect.flip(Effect.scoped(slot))
       assert.isAtLeast(retryAfter, 7)
       assert.isAtMost(retryAfter, 10)
+    })
+  )
+
+  it.scoped("tells how long those before would take at the mean pace, within 1 and 50 seconds before the jitter", () =>
+    Effect.gen(function* () {
+      const { slot } = yield* Guard.make({ maxInFlight: 1, queueMax: 2, queueTimeout: "1 hour" })
+      const hold = (seconds: number) =>
+        Effect.scoped(Effect.zipRight(slot, TestClock.adjust(Duration.seconds(seconds))))
+      /** Of one that finds the queue full; none of them changes the pace. */
+      const told = Effect.scoped(
+        Effect.gen(function* () {
+          yield* slot
+          yield* Effect.forkScoped(Effect.scoped(slot))
+          yield* Effect.forkScoped(Effect.scoped(slot))
+          yield* settled
+          const refused = Effect.flip(Effect.scoped(slot))
+          // The middle of the jitter, its beginning and its end.
+          const at = (random: number) => Effect.withRandom(refused, Random.fixed([random]))
+          return [(yield* at(0.5)).retryAfter, (yield* at(0)).retryAfter, (yield* at(1)).retryAfter]
+        })
+      )
+      yield* hold(4.1)
+      // Three places in the queue, 4.1 seconds each.
+      assert.deepStrictEqual(yield* told, [13, 10, 15])
     })
   )
 
