@@ -125,27 +125,34 @@ describe("Guard", () => {
     })
   )
 
-  it.scoped("tells how long those before would take at the mean pace, within 1 and 50 seconds before the jitter", () =>
+  it.effect("tells how long those before would take at the mean pace, within 1 and 50 seconds before the jitter", () =>
     Effect.gen(function* () {
-      const { slot } = yield* Guard.make({ maxInFlight: 1, queueMax: 2, queueTimeout: "1 hour" })
-      const hold = (seconds: number) =>
-        Effect.scoped(Effect.zipRight(slot, TestClock.adjust(Duration.seconds(seconds))))
-      /** Of one that finds the queue full; none of them changes the pace. */
-      const told = Effect.scoped(
-        Effect.gen(function* () {
-          yield* slot
-          yield* Effect.forkScoped(Effect.scoped(slot))
-          yield* Effect.forkScoped(Effect.scoped(slot))
-          yield* settled
-          const refused = Effect.flip(Effect.scoped(slot))
-          // The middle of the jitter, its beginning and its end.
-          const at = (random: number) => Effect.withRandom(refused, Random.fixed([random]))
-          return [(yield* at(0.5)).retryAfter, (yield* at(0)).retryAfter, (yield* at(1)).retryAfter]
-        })
-      )
-      yield* hold(4.1)
-      // Three places in the queue, 4.1 seconds each.
-      assert.deepStrictEqual(yield* told, [13, 10, 15])
+      const told = (gaps: ReadonlyArray<number>) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            const { slot } = yield* Guard.make({ maxInFlight: 1, queueMax: 2, queueTimeout: "1 hour" })
+            for (const gap of gaps) {
+              yield* Effect.scoped(Effect.zipRight(slot, TestClock.adjust(Duration.seconds(gap))))
+            }
+            yield* slot
+            yield* Effect.forkScoped(Effect.scoped(slot))
+            yield* Effect.forkScoped(Effect.scoped(slot))
+            yield* settled
+            // The least jitter, the middle and the most.
+            return yield* Effect.forEach([0, 0.5, 1], (random) =>
+              Effect.map(
+                Effect.flip(Effect.withRandom(Effect.scoped(slot), Random.fixed([random]))),
+                ({ retryAfter }) => retryAfter
+              )
+            )
+          })
+        )
+      // Three places until it would be its turn, 4.1 seconds each.
+      assert.deepStrictEqual(yield* told([4.1]), [10, 13, 15])
+      // A gap weighs a sixteenth: 5.1 seconds.
+      assert.deepStrictEqual(yield* told([4.1, 20.1]), [13, 16, 19])
+      assert.deepStrictEqual(yield* told([600]), [40, 50, 60])
+      assert.deepStrictEqual(yield* told([0.01]), [1, 1, 2])
     })
   )
 
