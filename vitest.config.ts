@@ -6,7 +6,15 @@ export default defineConfig({
   test: {
     reporters: ["default", ["json", { outputFile: "node_modules/.cache/vitest.json" }]],
     projects: [
-      { test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/e2e/**"], ...timeouts } },
+      {
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/e2e/**"],
+          setupFiles: ["test/fuzz/setup.ts"],
+          ...timeouts
+        }
+      },
       // Real processes under load: one file at a time, when nothing else runs.
       {
         test: {

@@ -4,6 +4,7 @@ import type { Backend } from "../src/Backend.ts"
 import { Chat } from "../src/Chat.ts"
 import { type ChatRequest, finish, plain, textDelta } from "../src/domain/Chat.ts"
 import { BackendFailure, BackendUnavailable, NotLoggedIn, QuotaExhausted } from "../src/domain/ChatError.ts"
+import * as RetryBudget from "../src/domain/RetryBudget.ts"
 import { Guard } from "../src/Guard.ts"
 import { Metrics } from "../src/Metrics.ts"
 import { Pool } from "../src/Pool.ts"
@@ -149,6 +150,37 @@ describe("Chat", () => {
       }
     )
   )
+
+  it.effect("does not ask another instance for an agent's turn that says nothing", () => {
+    const a = scripted("a", TestBackend.silent)
+    const b = scripted("b", TestBackend.silent)
+    return Effect.gen(function* () {
+      const waiting = yield* Effect.fork(Effect.flip(whole(asAgent)))
+      yield* TestClock.adjust("10200 millis")
+      const error = yield* Fiber.poll(waiting)
+      assert.deepInclude(Option.getOrUndefined(error), { _tag: "Success" })
+      assert.strictEqual(a.asks.length + b.asks.length, 1)
+      assert.deepStrictEqual(yield* idle, { completed: 0, failed: 1, cancelled: 0 })
+    }).pipe(Effect.provide(gateway(a.backend, b.backend)))
+  })
+
+  it.effect("asks another instance no more often than the retry budget allows", () => {
+    // Says nothing about the instances, which thus stay where they are.
+    const signedOut = (id: string) =>
+      scripted(id, TestBackend.refuse(new NotLoggedIn({ instance: id, retriable: false })))
+    const [a, b] = [signedOut("a"), signedOut("b")]
+    return Effect.gen(function* () {
+      const budget = RetryBudget.make()
+      let allowed = 0
+      for (let i = 0; i < 30; i++) {
+        budget.request(0)
+        if (budget.take(0)) allowed++
+        yield* Effect.flip(whole())
+        assert.strictEqual(a.asks.length + b.asks.length, i + 1 + allowed)
+      }
+      assert.isBelow(allowed, 20)
+    }).pipe(Effect.provide(gateway(a.backend, b.backend)))
+  })
 
   it.effect("never repeats what has begun to answer", () => {
     const half: TestBackend.Script = (turn) =>

@@ -4,12 +4,12 @@ import type { BackendState } from "../src/Backend.ts"
 import { Pool } from "../src/Pool.ts"
 import * as TestBackend from "./support/TestBackend.ts"
 
-const backend = (id: string, state: () => BackendState = () => "ready") =>
+const backend = (id: string, state: () => BackendState = () => "ready", loggedIn: () => boolean = () => true) =>
   TestBackend.make(undefined, {
     id,
     status: Effect.sync(() => ({
       state: state(),
-      loggedIn: true,
+      loggedIn: loggedIn(),
       restarts: 0,
       login: "signed_in",
       lastError: undefined
@@ -43,6 +43,41 @@ describe("Pool", () => {
         })
       )
       assert.deepStrictEqual(yield* loads(pool), [0, 0])
+    })
+  )
+
+  it.scoped("gives a keyless chat to the instance that carries the fewest", () =>
+    Effect.gen(function* () {
+      const pool = yield* Pool.make([backend("a"), backend("b")])
+      const key = Option.some("k")
+      const [busy, second] = [yield* pool.lease(key), yield* pool.lease(key)]
+      assert.strictEqual(busy.backend.id, second.backend.id)
+      const taken = [yield* pool.lease(none), yield* pool.lease(none)].map(({ backend }) => backend.id)
+      assert.notInclude(taken, busy.backend.id)
+      assert.deepStrictEqual(yield* loads(pool), [2, 2])
+    })
+  )
+
+  it.scoped("leaves out an instance whose account is signed out, until it is signed in", () =>
+    Effect.gen(function* () {
+      let signedIn = false
+      const signedOut = backend(
+        "a",
+        () => "ready",
+        () => signedIn
+      )
+      const pool = yield* Pool.make([signedOut, backend("b")])
+      const served = Effect.forEach([none, none, none, Option.some("k"), Option.some("l")], (key) =>
+        chat(pool, "completed", key)
+      )
+      assert.deepStrictEqual(yield* served, ["b", "b", "b", "b", "b"])
+      assert.deepStrictEqual(
+        (yield* pool.snapshot).map(({ ready }) => ready),
+        [false, true]
+      )
+      assert.isTrue(Option.isNone(yield* pool.another(none, new Set(["b"]))))
+      signedIn = true
+      assert.include(yield* served, "a")
     })
   )
 

@@ -28,6 +28,20 @@ describe("Watchdog", () => {
     })
   )
 
+  it.scoped("ends a turn that falls silent when the idle timeout has passed, neither before nor long after", () =>
+    Effect.gen(function* () {
+      const { watch } = yield* watchdog
+      const turn = Turn.make({ instance: "a" })
+      yield* watch(turn, "a")
+      yield* TestClock.adjust("3 seconds")
+      turn.emit(textDelta("a"))
+      yield* TestClock.adjust("3900 millis")
+      assert.strictEqual(turn.state(), "running")
+      yield* TestClock.adjust("300 millis")
+      assert.strictEqual(phase(turn), "idle")
+    })
+  )
+
   it.scoped("ends a turn that falls silent, and lets one that speaks go on until its total", () =>
     Effect.gen(function* () {
       const { watch } = yield* watchdog

@@ -18,6 +18,8 @@ describe("a password may be typed", () => {
       "https://evil.example/login.example.com",
       "https://login.example.com@evil.example/",
       "https://user:pass@login.example.com/",
+      "https://user@login.example.com/",
+      "https://:pass@login.example.com/",
       "https://sub.login.example.com/",
       "https://login.example.com./",
       "https://other.example.com/",

@@ -108,6 +108,40 @@ describe("Routing", () => {
     }
   )
 
+  it("leaves a key where it is while its instance has one chat more than the others", () => {
+    for (const n of [2, 3, 5, 8]) {
+      const [first, ...rest] = [...instances(n)].sort((a, b) => Routing.rank("k", b.id) - Routing.rank("k", a.id))
+      const pick = (inFlight: number) => Routing.pick([{ ...first!, inFlight }, ...rest], keyed("k")).id
+      assert.strictEqual(pick(1), first!.id)
+      assert.strictEqual(pick(2), rest[0]!.id)
+    }
+  })
+
+  it.prop(
+    "takes the first in rank that is not overloaded: over 1.25 times the mean and 2 above the least loaded",
+    [candidates, FastCheck.string()],
+    ([all, key]) => {
+      const able = all.filter(({ inFlight, limit, ready }) => ready && (!limit || inFlight < limit))
+      if (able.length === 0) return
+      const loads = able.map(({ inFlight }) => inFlight)
+      const mean = loads.reduce((a, b) => a + b) / loads.length
+      const fit = able.filter(({ inFlight }) => inFlight <= 1.25 * mean || inFlight < Math.min(...loads) + 2)
+      const [best] = fit.sort((a, b) => Routing.rank(key, b.id) - Routing.rank(key, a.id))
+      assert.strictEqual(Routing.pick(all, keyed(key)).id, best?.id)
+    }
+  )
+
+  it.prop(
+    "gives a keyless request to one of the least loaded that have room",
+    [candidates, FastCheck.nat(1000)],
+    ([all, turn]) => {
+      const able = all.filter(({ inFlight, limit, ready }) => ready && (!limit || inFlight < limit))
+      if (able.length === 0) return
+      const { inFlight } = Routing.pick(all, keyless(turn))
+      assert.strictEqual(inFlight, Math.min(...able.map((other) => other.inFlight)))
+    }
+  )
+
   it.prop("keeps keyless loads within one of each other", [FastCheck.integer({ min: 1, max: 6 })], ([n]) => {
     let all = instances(n)
     for (let turn = 0; turn < 60; turn++) {

@@ -1,17 +1,23 @@
 /**
- * The same properties for longer: `npm run fuzz -- --seconds 60 [--seed N] [--only requests]`. Exits 1 when one fell.
+ * The same properties for longer: `npm run fuzz -- --seconds 60 [--seed N] [--only requests]`; or every property of the
+ * suite, with 20 times its cases over five seeds: `npm run fuzz -- --properties [--times 20] [--seeds 5] [--seed N]
+ * [--only Guard]`. Exits 1 when one fell.
  */
 import { parseArgs } from "node:util"
 import { Effect, FastCheck as fc } from "effect"
 import * as TestBackend from "../support/TestBackend.ts"
 import * as TestGateway from "../support/TestGateway.ts"
+import * as Properties from "./properties.ts"
 import { targets } from "./targets.ts"
 
 const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "60" },
     seed: { type: "string", default: String(Date.now() % 2 ** 31) },
-    only: { type: "string", default: "" }
+    only: { type: "string", default: "" },
+    properties: { type: "boolean", default: false },
+    times: { type: "string", default: "20" },
+    seeds: { type: "string", default: "5" }
   }
 })
 
@@ -43,5 +49,13 @@ const program = Effect.gen(function* () {
   }
 }).pipe(Effect.scoped)
 
-await Effect.runPromise(program)
+const everyProperty = async () => {
+  const files = Properties.propertyFiles().filter((file) => file.includes(values.only))
+  for (let n = 0; n < Number(values.seeds); n++) {
+    const hold = await Properties.run(files, Number(values.times), Number(values.seed) + n)
+    if (!hold) process.exitCode = 1
+  }
+}
+
+await (values.properties ? everyProperty() : Effect.runPromise(program))
 process.exit()

@@ -42,6 +42,18 @@ describe("Auth", () => {
     })
   )
 
+  it.effect("opens to each of several keys, and to nothing that is only like one", () =>
+    Effect.gen(function* () {
+      const { api } = Auth.make({ apiKeys, adminKeys, origins })
+      for (const key of ["api-one", "api-two"]) assert.strictEqual(yield* outcome(api, { "x-api-key": key }), "let in")
+      for (const key of ["api-on", "api-one1", "API-ONE", "api-three", "api-one,api-two", "api-one, api-two"]) {
+        assert.strictEqual(yield* outcome(api, { "x-api-key": key }), "wrong", key)
+      }
+      const { api: sole } = Auth.make({ apiKeys: apiKeys.slice(0, 1), adminKeys, origins })
+      assert.strictEqual(yield* outcome(sole, { "x-api-key": "api-two" }), "wrong")
+    })
+  )
+
   it.effect("keeps foreign web pages out of the administration", () =>
     Effect.gen(function* () {
       const { admin } = Auth.make({ apiKeys, adminKeys, origins })

@@ -60,6 +60,9 @@ describe("the Node server", () => {
         [get(""), 400],
         [get("host: localhost\r\nhost: evil\r\n"), 400],
         [get("host: localhost\r\nauthorization: Bearer a\r\nAuthorization: Bearer b\r\n"), 400],
+        [get("host: localhost\r\nx-api-key: a\r\nX-Api-Key: b\r\n"), 400],
+        [get("host: localhost\r\nx-api-key: a\r\nx-api-key: a\r\n"), 400],
+        [postWith("content-type: text/plain\r\ncontent-length: 2\r\n", "{}"), 400],
         [get(`host: localhost\r\n${numbered(100)}`), 431],
         [`GET /${"a".repeat(9_000)} HTTP/1.1\r\nhost: localhost\r\n\r\n`, 414],
         [get("host: localhost\r\nexpect: 200-maybe\r\n"), 417],
@@ -137,6 +140,20 @@ describe("the Node server", () => {
       )
       const order = [...answer.matchAll(/chat\.completion|pool_size|GET \/[ab]/g)].map(([word]) => word)
       assert.deepStrictEqual(order, ["chat.completion", "pool_size", "GET /a", "chat.completion", "GET /b"])
+    })
+  )
+
+  it.scopedLive("reads on when a connection that had as many requests waiting as it may has one fewer", () =>
+    Effect.gen(function* () {
+      const { port } = yield* TestGateway.serve(TestBackend.make())
+      const get = (n: number) => `GET /n${n}. HTTP/1.1\r\nhost: localhost\r\n\r\n`
+      for (const waiting of [15, 16, 17, 40]) {
+        const peer = yield* RawHttp.connect(port)
+        yield* peer.send(Array.from({ length: waiting }, (_, i) => get(i + 1)).join(""))
+        yield* peer.until(`GET /n${waiting}.`)
+        yield* peer.send(get(0))
+        yield* peer.until("GET /n0.")
+      }
     })
   )
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -52,6 +52,19 @@ describe("LingmaProcess", () => {
       assert.strictEqual(args, `start --workDir=${join(dir, "work")} --socketPort=1 --httpPort=2\n`)
       assert.strictEqual(statSync(join(dir, "work")).mode & 0o777, 0o700)
       assert.strictEqual(statSync(join(dir, "work/args")).mode & 0o077, 0)
+    })
+  )
+
+  it.scopedLive("closes a work dir that others may read", () =>
+    Effect.gen(function* () {
+      const dir = yield* temporary
+      const work = join(dir, "work")
+      for (const mode of [0o755, 0o770, 0o701]) {
+        mkdirSync(work, { recursive: true })
+        chmodSync(work, mode)
+        yield* LingmaProcess.make(script("exec sleep 9", dir))
+        assert.strictEqual(statSync(work).mode & 0o777, 0o700)
+      }
     })
   )
 

@@ -1,0 +1,83 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Exit, Fiber, Option, TestClock } from "effect"
+import * as Attempt from "../src/Attempt.ts"
+import { finish, request, textDelta } from "../src/domain/Chat.ts"
+import { BackendFailure } from "../src/domain/ChatError.ts"
+import * as TestBackend from "./support/TestBackend.ts"
+
+const attempt = Attempt.make({
+  aliases: [],
+  defaultModel: "auto",
+  fallback: "none",
+  defaultAskMode: "chat",
+  firstTokenTimeout: Duration.seconds(10),
+  idleTimeout: Duration.seconds(5),
+  totalTimeout: Duration.seconds(60)
+})
+
+const ls = { kind: "function", name: "ls", description: undefined, parameters: {}, strict: false } as const
+/** A call must come. */
+const wanting = (model: string) =>
+  request({ messages: "List.", model, toolset: { tools: [ls], choice: "required", parallel: true } })
+
+const crash = new BackendFailure({ instance: "inst-0", started: true, detail: "crash" })
+
+/** Answers in words where a call must come, and the next time as the script has it. */
+const second = (script: TestBackend.Script) => {
+  let asked = 0
+  return TestBackend.make((turn, ask) =>
+    Effect.suspend(() => (asked++ === 0 ? TestBackend.say("Why?") : script)(turn, ask))
+  )
+}
+
+describe("Attempt", () => {
+  it.scoped("asks again for a call that must come, but never in agent mode", () =>
+    Effect.gen(function* () {
+      const { begin } = yield* attempt
+      for (const [model, asked] of [
+        ["auto", 2],
+        ["agent", 1]
+      ] as const) {
+        const scripted = TestBackend.make(TestBackend.say("Why?"))
+        const error = yield* Effect.flip(begin(wanting(model), scripted.backend))
+        assert.strictEqual(error._tag, "ToolCallNotProduced")
+        assert.strictEqual(scripted.asks.length, asked, model)
+      }
+    })
+  )
+
+  for (const [how, script] of [
+    ["is refused", TestBackend.refuse(crash)],
+    [
+      "breaks",
+      (turn) =>
+        Effect.sync(() => {
+          turn.emit(textDelta("Be"))
+          turn.fail(crash)
+        })
+    ]
+  ] satisfies ReadonlyArray<readonly [string, TestBackend.Script]>) {
+    it.effect(`tells the failure of a second answer that ${how}`, () =>
+      Effect.gen(function* () {
+        const { begin } = yield* attempt
+        const scripted = second(script)
+        const waiting = yield* Effect.fork(Effect.scoped(begin(wanting("auto"), scripted.backend)))
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(yield* Fiber.poll(waiting), Option.some(Exit.fail(crash)))
+        assert.deepStrictEqual(scripted.counts, { opened: 2, closed: 2, cancelled: how === "breaks" ? 0 : 1 })
+      }).pipe(Effect.scoped)
+    )
+  }
+
+  it.scoped("gives the second answer when the first was none", () =>
+    Effect.gen(function* () {
+      const { begin } = yield* attempt
+      const call = "<tool_call><function=ls></function></tool_call>"
+      const scripted = second(TestBackend.emit(textDelta(call), finish("stop")))
+      const { reply } = yield* begin(wanting("auto"), scripted.backend)
+      const seen: Array<string> = []
+      reply.turn.read({ onEvent: ({ _tag }) => seen.push(_tag), onFailure: ({ _tag }) => seen.push(_tag) })
+      assert.deepStrictEqual(seen, ["ToolCall", "Finish"])
+    })
+  )
+})

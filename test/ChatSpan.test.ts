@@ -1,0 +1,259 @@
+import { assert, describe, it } from "@effect/vitest"
+import {
+  type Context,
+  Duration,
+  Effect,
+  Either,
+  type Exit,
+  Fiber,
+  Layer,
+  Metric,
+  Option,
+  TestClock,
+  Tracer
+} from "effect"
+import { Chat } from "../src/Chat.ts"
+import { finish, request, textDelta } from "../src/domain/Chat.ts"
+import { BackendFailure } from "../src/domain/ChatError.ts"
+import { Guard } from "../src/Guard.ts"
+import * as Metrics from "../src/Metrics.ts"
+import { Pool } from "../src/Pool.ts"
+import * as TestBackend from "./support/TestBackend.ts"
+
+/** A span as it was told. */
+class Told implements Tracer.Span {
+  readonly _tag = "Span"
+  readonly spanId = crypto.randomUUID()
+  readonly traceId = "trace"
+  readonly sampled = true
+  readonly attributes = new Map<string, unknown>()
+  readonly events: Array<readonly [string, bigint]> = []
+  readonly links: ReadonlyArray<Tracer.SpanLink> = []
+  status: Tracer.SpanStatus
+  readonly name: string
+  readonly parent: Option.Option<Tracer.AnySpan>
+  readonly context: Context.Context<never>
+  readonly kind: Tracer.SpanKind
+  constructor(
+    name: string,
+    parent: Option.Option<Tracer.AnySpan>,
+    context: Context.Context<never>,
+    startTime: bigint,
+    kind: Tracer.SpanKind
+  ) {
+    this.name = name
+    this.parent = parent
+    this.context = context
+    this.kind = kind
+    this.status = { _tag: "Started", startTime }
+  }
+  end(endTime: bigint, exit: Exit.Exit<unknown, unknown>): void {
+    this.status = { _tag: "Ended", startTime: this.status.startTime, endTime, exit }
+  }
+  attribute(key: string, value: unknown): void {
+    this.attributes.set(key, value)
+  }
+  event(name: string, startTime: bigint): void {
+    this.events.push([name, startTime])
+  }
+  addLinks(): void {}
+}
+
+const listening = () => {
+  const spans: Array<Told> = []
+  const tracer = Tracer.make({
+    span: (name, parent, context, _links, startTime, kind) => {
+      const span = new Told(name, parent, context, startTime, kind)
+      spans.push(span)
+      return span
+    },
+    context: (run) => run()
+  })
+  return { spans, layer: Layer.setTracer(tracer) }
+}
+
+const gateway = (scripted: TestBackend.Scripted, captureContent = false) =>
+  Chat.layer({
+    aliases: [],
+    defaultModel: "auto",
+    fallback: "none",
+    defaultAskMode: "chat",
+    firstTokenTimeout: Duration.seconds(10),
+    idleTimeout: Duration.seconds(5),
+    totalTimeout: Duration.seconds(60),
+    captureContent
+  }).pipe(
+    Layer.provideMerge(Guard.layer({ maxInFlight: 1, queueMax: 1, queueTimeout: "10 seconds" })),
+    Layer.provideMerge(Metrics.Metrics.layer),
+    Layer.provideMerge(Pool.layer([scripted.backend]))
+  )
+
+const hello = request({ messages: "hi" })
+const asked = {
+  "gen_ai.operation.name": "chat",
+  "gen_ai.provider.name": "lingma",
+  "gen_ai.request.model": "auto",
+  "lingma.dialect": "embedded",
+  "lingma.stream": false
+}
+
+/** Opens, reads, and ends with the turn. */
+const whole = Effect.scoped(
+  Effect.flatMap(Chat, (chat) =>
+    Effect.flatMap(chat.open(hello), ({ tokens, turn }) =>
+      Effect.async<ReturnType<typeof tokens>>((resume) =>
+        turn.read({
+          onEvent: ({ _tag }) => _tag === "Finish" && resume(Effect.sync(tokens)),
+          onFailure: () => resume(Effect.sync(tokens))
+        })
+      )
+    )
+  )
+)
+
+const sums = Effect.map(
+  Effect.all([
+    Metric.value(Metrics.queueWait),
+    Metric.value(Metric.tagged(Metrics.firstToken, "dialect", "embedded")),
+    Metric.value(Metrics.duration.pipe(Metric.tagged("dialect", "embedded"), Metric.tagged("outcome", "completed"))),
+    Metric.value(Metrics.tokenGap)
+  ]),
+  (all) => all.map(({ count, sum }) => [count, sum] as const)
+)
+
+const seconds = (n: number) => BigInt(n) * 1_000_000_000n
+
+describe("the span and the figures of a chat", () => {
+  it.effect("tell its wait, its first token, its pieces and its end as they were", () => {
+    const scripted = TestBackend.make(TestBackend.silent)
+    const { layer, spans } = listening()
+    return Effect.gen(function* () {
+      const guard = yield* Guard
+      const before = yield* sums
+      const held = yield* Effect.fork(Effect.scoped(Effect.zipRight(guard.slot, Effect.sleep("3 seconds"))))
+      yield* Effect.yieldNow()
+      const chat = yield* Effect.fork(whole)
+      yield* TestClock.adjust("3 seconds")
+      yield* Fiber.join(held)
+      const turn = yield* scripted.turns.take
+      yield* TestClock.adjust("2 seconds")
+      turn.emit(textDelta("Hel"))
+      yield* TestClock.adjust("1 second")
+      turn.emit(textDelta("lo"))
+      yield* TestClock.adjust("3 seconds")
+      turn.emit(finish("stop"))
+      const { completion, prompt } = yield* Fiber.join(chat)
+
+      const rose = (yield* sums).map(([count, sum], i) => [count - before[i]![0], sum - before[i]![1]])
+      // Four seconds between three events, the end being one.
+      assert.deepStrictEqual(rose, [
+        [1, 3],
+        [1, 5],
+        [1, 9],
+        [1, 2]
+      ])
+      const [span] = spans
+      assert.deepStrictEqual(
+        spans.map(({ name, parent }) => [name, Option.getOrUndefined(parent)?.spanId]),
+        [
+          ["chat", undefined],
+          ["queue", span?.spanId],
+          ["lease", span?.spanId]
+        ]
+      )
+      assert.deepStrictEqual(Object.fromEntries(span?.attributes ?? []), {
+        ...asked,
+        "lingma.outcome": "completed",
+        "gen_ai.response.model": "auto",
+        "gen_ai.usage.input_tokens": prompt,
+        "gen_ai.usage.output_tokens": completion,
+        "lingma.instance": "inst-0",
+        "lingma.ask_mode": "chat"
+      })
+      assert.isAbove(completion, 0)
+      assert.deepStrictEqual(span?.events, [["gen_ai.first_token", seconds(5)]])
+      assert.deepInclude(span?.status, { _tag: "Ended", startTime: 0n, endTime: seconds(9) })
+      assert.deepInclude(spans[1]?.status, { _tag: "Ended", startTime: 0n, endTime: seconds(3) })
+    }).pipe(Effect.provide(Layer.merge(gateway(scripted), layer)))
+  })
+
+  it.effect("tell a failure, before the first token without an answer and after it with one", () => {
+    const crash = new BackendFailure({ instance: "inst-0", started: true, detail: "secret" })
+    const half: TestBackend.Script = (turn) =>
+      Effect.sync(() => {
+        turn.emit(textDelta("Hel"))
+        turn.fail(crash)
+      })
+    const failed = { ...asked, "lingma.outcome": "failed", "error.type": "failed" }
+    const told = (script: TestBackend.Script) => {
+      const { layer, spans } = listening()
+      return Effect.map(
+        Effect.provide(Effect.either(whole), Layer.merge(gateway(TestBackend.make(script)), layer)),
+        (result) => ({
+          failed: Either.isLeft(result),
+          span: spans.find(({ name }) => name === "chat"),
+          attributes: Object.fromEntries(spans.find(({ name }) => name === "chat")?.attributes ?? [])
+        })
+      )
+    }
+    return Effect.gen(function* () {
+      const early = yield* told(TestBackend.refuse(crash))
+      assert.deepStrictEqual([early.failed, early.attributes], [true, failed])
+      assert.notInclude(
+        early.span?.events.map(([name]) => name),
+        "gen_ai.first_token"
+      )
+      const late = yield* told(half)
+      assert.deepInclude(late.attributes, { ...failed, "lingma.instance": "inst-0", "lingma.ask_mode": "chat" })
+      assert.strictEqual(late.span?.events[0]?.[0], "gen_ai.first_token")
+      assert.notInclude(JSON.stringify([early.attributes, late.attributes]), "secret")
+    })
+  })
+
+  it.effect("tell a client that left and one that found no place", () => {
+    const scripted = TestBackend.make(TestBackend.silent)
+    const { layer, spans } = listening()
+    return Effect.gen(function* () {
+      const first = yield* Effect.fork(whole)
+      yield* scripted.turns.take
+      const second = yield* Effect.fork(whole)
+      yield* Effect.yieldNow()
+      yield* TestClock.adjust("1 second")
+      yield* Effect.flip(whole)
+      yield* Fiber.interrupt(second)
+      yield* Fiber.interrupt(first)
+      const outcomes = spans
+        .filter(({ name }) => name === "chat")
+        .map(({ attributes }) => [attributes.get("lingma.outcome"), attributes.get("error.type")])
+      assert.deepStrictEqual(outcomes, [
+        ["cancelled", undefined],
+        ["cancelled", undefined],
+        ["rejected", "rejected"]
+      ])
+    }).pipe(Effect.provide(Layer.merge(gateway(scripted), layer)))
+  })
+
+  it.effect("hold what was said only where that is wished", () => {
+    const told = (captureContent: boolean) => {
+      const { layer, spans } = listening()
+      return Effect.as(
+        Effect.provide(
+          whole,
+          Layer.merge(gateway(TestBackend.make(TestBackend.say("Hel", "lo")), captureContent), layer)
+        ),
+        () => {
+          const { attributes } = spans.find(({ name }) => name === "chat")!
+          return [attributes.get("gen_ai.input.messages"), attributes.get("gen_ai.output.messages")]
+        }
+      ).pipe(Effect.map((read) => read()))
+    }
+    return Effect.gen(function* () {
+      assert.deepStrictEqual(yield* told(false), [undefined, undefined])
+      const [input, output] = yield* told(true)
+      assert.deepStrictEqual(JSON.parse(String(input)), [{ role: "user", parts: [{ type: "text", content: "hi" }] }])
+      assert.deepStrictEqual(JSON.parse(String(output)), [
+        { role: "assistant", parts: [{ type: "text", content: "Hello" }], finish_reason: "stop" }
+      ])
+    })
+  })
+})
