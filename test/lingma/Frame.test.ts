@@ -126,7 +126,7 @@ describe("Frame", () => {
       assert.deepStrictEqual(texts, ["good"])
       const error = decoder.push(Buffer.from(bytes), () => assert.fail(bytes))
       assert.strictEqual(error?.reason, reason)
-      assert.strictEqual(error.message, `broken frame: ${reason}`)
+      assert.strictEqual(error?.message, `broken frame: ${reason}`)
       assert.strictEqual(decoder.push(good, () => assert.fail("spoke after an error"))?.reason, reason)
       assert.isFalse(decoder.partial)
     }
