@@ -17,7 +17,11 @@ export const targets: ReadonlyArray<Target> = [
   { file: "src/domain/Turn.ts", tests: ["test/domain/Turn.test.ts"] },
   {
     file: "src/domain/tools/ToolScanner.ts",
-    tests: ["test/domain/tools/ToolScanner.test.ts", "test/domain/tools/Vectors.test.ts"]
+    tests: [
+      "test/domain/tools/ToolScannerLimits.test.ts",
+      "test/domain/tools/ToolScanner.test.ts",
+      "test/domain/tools/Vectors.test.ts"
+    ]
   },
   { file: "src/lingma/Frame.ts", tests: ["test/lingma/Frame.test.ts"] }
 ]
