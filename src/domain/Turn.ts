@@ -131,7 +131,11 @@ export const toStream = (turn: Turn, capacity = mostHeld): Stream.Stream<ChatEve
           if (end !== undefined) return
           held += sizeOf(event)
           if (held > capacity) {
-            turn.fail(new BackendFailure({ instance: "", started: true, detail: "the reader fell behind" }))
+            const error = new BackendFailure({ instance: "", started: true, detail: "the reader fell behind" })
+            // Told here: a turn that is finished by this very event takes no failure any more.
+            end = Effect.fail(Option.some(error))
+            turn.fail(error)
+            poke()
             return
           }
           buffer.push(event)

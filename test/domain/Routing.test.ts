@@ -78,6 +78,46 @@ describe("Routing", () => {
     assert.strictEqual(pick(6), rest[0]!.id)
   })
 
+  it("calls an instance overloaded only above 1.25 times the mean, and only at two above the least loaded", () => {
+    const [first, ...rest] = [...instances(4)].sort((a, b) => Routing.rank("k", b.id) - Routing.rank("k", a.id))
+    const isPassedBy = (inFlight: number, others: number) => {
+      const all = [{ ...first!, inFlight }, ...rest.map((other) => ({ ...other, inFlight: others }))] as const
+      return Routing.pick(all, keyed("k")).id !== first!.id
+    }
+    // 1.25 times the mean of 15, 11, 11 and 11 is 15.
+    assert.isFalse(isPassedBy(15, 11))
+    assert.isTrue(isPassedBy(16, 11))
+    assert.isFalse(isPassedBy(1, 0))
+    assert.isTrue(isPassedBy(2, 0))
+    assert.isFalse(isPassedBy(103, 100))
+  })
+
+  it.prop(
+    "sends a keyless request to the least loaded of the ready ones that have room",
+    [candidates, FastCheck.nat()],
+    ([all, turn]) => {
+      const ready = all.filter((one) => one.ready)
+      if (ready.length === 0) return
+      const roomy = ready.filter(({ inFlight, limit }) => !limit || inFlight < limit)
+      const { inFlight } = Routing.pick(all, keyless(turn))
+      assert.strictEqual(inFlight, Math.min(...(roomy.length === 0 ? ready : roomy).map((one) => one.inFlight)))
+    }
+  )
+
+  it("ranks by a hash that is the same in every process and version, so that a restart moves no key", () => {
+    assert.strictEqual(Routing.rank("user:1", "inst-0"), 7417787271925750)
+    assert.strictEqual(Routing.rank("灵码", "inst-1"), 43993768695102)
+    assert.strictEqual(Routing.rank("", ""), 5677703558649867)
+  })
+
+  it("takes the first by name of instances that rank alike, in whatever order they come", () => {
+    // Found by search: the hash of both is the same.
+    const [first, second] = Arr.map(["0667f9524177f2", "13e67d229e4091"], (id) => ({ id, ready: true, inFlight: 0 }))
+    assert.strictEqual(Routing.rank("k", first!.id), Routing.rank("k", second!.id))
+    assert.strictEqual(Routing.pick([first!, second!], keyed("k")), first)
+    assert.strictEqual(Routing.pick([second!, first!], keyed("k")), first)
+  })
+
   it.prop("holds the bound on the load", [candidates, FastCheck.string()], ([all, key]) => {
     const able = all.filter(
       ({ inFlight, limit, ready }) => ready && !(limit !== undefined && limit > 0 && inFlight >= limit)

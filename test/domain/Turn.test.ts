@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, Either, FastCheck, Stream } from "effect"
-import { type ChatEvent, finish, textDelta, thoughtDelta } from "../../src/domain/Chat.ts"
+import { Chunk, Deferred, Effect, Either, FastCheck, Fiber, Stream } from "effect"
+import { type ChatEvent, finish, textDelta, thoughtDelta, usage } from "../../src/domain/Chat.ts"
 import { BackendFailure, type TurnError } from "../../src/domain/ChatError.ts"
 import * as Turn from "../../src/domain/Turn.ts"
 
@@ -58,6 +58,84 @@ describe("Turn", () => {
     })
   )
 
+  it("gives a reader that attaches after a failure what came before it, then the failure", () => {
+    const turn = Turn.make({ instance: "a" })
+    turn.emit(textDelta("a"))
+    turn.fail(broke)
+    assert.strictEqual(turn.failure(), broke)
+    assert.deepStrictEqual(collected(turn), [textDelta("a"), broke])
+  })
+
+  it("hands over what it held once only: a reader that takes over sees what comes after", () => {
+    const turn = Turn.make({ instance: "a" })
+    turn.emit(textDelta("a"))
+    const first = collected(turn)
+    const second = collected(turn)
+    turn.emit(textDelta("b"))
+    assert.deepStrictEqual(first, [textDelta("a")])
+    assert.deepStrictEqual(second, [textDelta("b")])
+  })
+
+  it("keeps its first failure, and tells it once", () => {
+    const turn = Turn.make({ instance: "a" })
+    const seen = collected(turn)
+    turn.fail(broke)
+    turn.fail(new BackendFailure({ instance: "a", started: true, detail: "again" }))
+    assert.isFalse(turn.emit(textDelta("late")))
+    assert.strictEqual(turn.failure(), broke)
+    assert.deepStrictEqual(seen, [broke])
+  })
+
+  it.effect("does not count figures as an answer: a failure after them alone is a failure to start", () =>
+    Effect.gen(function* () {
+      const turn = Turn.make({ instance: "a" })
+      assert.isTrue(turn.emit(usage({ inputTokens: 1, outputTokens: 2 })))
+      assert.strictEqual(turn.count(), 0)
+      turn.fail(broke)
+      assert.strictEqual(yield* Effect.flip(turn.started), broke)
+    })
+  )
+
+  it.effect("stays started when it fails later", () =>
+    Effect.gen(function* () {
+      const turn = Turn.make({ instance: "a" })
+      turn.emit(textDelta("a"))
+      turn.fail(broke)
+      yield* turn.started
+    })
+  )
+
+  it("counts its events and its signs of work for whoever watches it", () => {
+    const turn = Turn.make({ instance: "a" })
+    assert.deepStrictEqual([turn.count(), turn.worked()], [0, 0])
+    turn.emit(textDelta("a"))
+    turn.emit(textDelta("b"))
+    turn.work()
+    turn.work()
+    turn.work()
+    assert.deepStrictEqual([turn.count(), turn.worked()], [2, 3])
+  })
+
+  it("holds up to its capacity to the character, and 64 for an event without text", () => {
+    const exact = Turn.make({ instance: "a", capacity: 10 })
+    assert.isTrue(exact.emit(textDelta("12345")))
+    assert.isTrue(exact.emit(thoughtDelta("12345")))
+    assert.isFalse(exact.emit(textDelta("1")))
+    assert.deepStrictEqual(
+      exact.failure(),
+      new BackendFailure({ instance: "a", started: true, detail: "the reader fell behind" })
+    )
+    const finished = Turn.make({ instance: "a", capacity: 64 })
+    assert.isTrue(finished.emit(finish("stop")))
+    assert.isFalse(Turn.make({ instance: "a", capacity: 63 }).emit(finish("stop")))
+  })
+
+  it("holds no more than 16 Mi characters when no capacity is given", () => {
+    const turn = Turn.make({ instance: "a" })
+    assert.isTrue(turn.emit(textDelta("x".repeat(16 << 20))))
+    assert.isFalse(turn.emit(textDelta("x")))
+  })
+
   it.effect("is started by its first event, or fails to start", () =>
     Effect.gen(function* () {
       const good = Turn.make({ instance: "a" })
@@ -83,6 +161,41 @@ describe("Turn", () => {
     })
   )
 
+  it.effect("ends a stream whose reader fell behind with a failure, after what was held", () =>
+    Effect.gen(function* () {
+      for (const [last, text] of [
+        [textDelta("1"), "1234567890"],
+        [finish("stop"), ""]
+      ] as const) {
+        const turn = Turn.make({ instance: "a" })
+        const gate = yield* Deferred.make<void>()
+        const seen: Array<ChatEvent> = []
+        const reading = yield* Effect.fork(
+          Effect.flip(
+            Stream.runForEach(Turn.toStream(turn, 10), (event) =>
+              Effect.zipRight(
+                Effect.sync(() => seen.push(event)),
+                Deferred.await(gate)
+              )
+            )
+          )
+        )
+        yield* Effect.yieldNow()
+        turn.emit(textDelta("first"))
+        yield* Effect.repeatN(Effect.yieldNow(), 20)
+        // The reader is busy with the first: exactly what may be held is, one more is too much.
+        assert.isTrue(turn.emit(textDelta(text)))
+        assert.strictEqual(turn.state(), "running")
+        turn.emit(last)
+        turn.emit(textDelta("late"))
+        yield* Deferred.succeed(gate, undefined)
+        const failure = yield* Fiber.join(reading)
+        assert.deepInclude(failure, { _tag: "BackendFailure", started: true, detail: "the reader fell behind" })
+        assert.deepStrictEqual(seen, [textDelta("first"), textDelta(text)])
+      }
+    })
+  )
+
   it.effect("takes an answer of many megabytes at once, with a reader or before there is one", () =>
     Effect.gen(function* () {
       const text = "x".repeat(8 << 20)
@@ -105,9 +218,15 @@ describe("Turn", () => {
       const events = yield* Stream.runCollect(Turn.toStream(whole))
       assert.deepStrictEqual(Chunk.toReadonlyArray(events), [textDelta("a"), finish("stop")])
       const half = yield* Turn.fromStream(Stream.make(textDelta("a")), { instance: "a" })
-      assert.strictEqual((yield* Effect.flip(Stream.runDrain(Turn.toStream(half))))._tag, "BackendFailure")
+      const failure = (detail: string) => new BackendFailure({ instance: "a", started: true, detail })
+      assert.deepStrictEqual(
+        yield* Effect.flip(Stream.runDrain(Turn.toStream(half))),
+        failure("the answer ended without a finish")
+      )
       const dead = yield* Turn.fromStream(Stream.die("bug"), { instance: "a" })
-      assert.strictEqual((yield* Effect.flip(dead.started))._tag, "BackendFailure")
+      assert.deepStrictEqual(yield* Effect.flip(dead.started), failure("bug"))
+      const failed = yield* Turn.fromStream(Stream.fail(broke), { instance: "b" })
+      assert.strictEqual(yield* Effect.flip(failed.started), broke)
     })
   )
 })

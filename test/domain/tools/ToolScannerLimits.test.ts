@@ -1,0 +1,85 @@
+/** After how much in vain `ToolScanner` stops looking, and what it counts. */
+import { assert, describe, it } from "@effect/vitest"
+import * as ToolScanner from "../../../src/domain/tools/ToolScanner.ts"
+import { type Event, scan, tool, toolset } from "./Scan.ts"
+
+const t = tool("t", { x: { type: "integer" } })
+const u = tool("u", { y: { type: "string" } })
+const tools = toolset([t])
+const call = '<tool_call>\n{"name":"t","arguments":{"x":1}}\n</tool_call>'
+const callOfU = '<tool_call>\n{"name":"u","arguments":{"y":"a"}}\n</tool_call>'
+const invalid = "<tool_call>\nls\n</tool_call>"
+const fence = (body: string) => `\`\`\`\n${body}\n\`\`\`\n`
+const x1: Event = ["call", "t", '{"x":1}']
+
+describe("ToolScanner", () => {
+  it("takes every fence for text after eight that held an example of a call", () => {
+    const example = fence(`${call}\nor so`)
+    const last = fence(call)
+    assert.deepStrictEqual(scan([example.repeat(7) + last], tools).calls, [["t", '{"x":1}']])
+    const text = example.repeat(8) + last
+    assert.deepStrictEqual(scan([text], tools).events, [["text", text]])
+  })
+
+  it("goes on looking into fences after any number of them without a call", () => {
+    assert.deepStrictEqual(scan([fence("ls").repeat(40) + fence(call)], tools).calls, [["t", '{"x":1}']])
+  })
+
+  it("takes all that follows for text after thirty-two blocks that were no calls", () => {
+    assert.deepStrictEqual(scan([invalid.repeat(31) + call], tools).calls, [["t", '{"x":1}']])
+    const { events } = scan([`${invalid.repeat(32)}\nNext: ${call}`], tools)
+    assert.lengthOf(events, 33)
+    assert.strictEqual(events[31]![0], "invalid")
+    assert.deepStrictEqual(events[32], ["text", `\nNext: ${call}`])
+  })
+
+  it("tells nothing of a broken call of a tool that is not wanted, and does not count a whole one", () => {
+    const onlyU = toolset([t, u], { choice: { name: "u" }, parallel: false })
+    const broken = '<tool_call>\n{"name":"t","arguments":{"x":"many"}}\n</tool_call>'
+    assert.deepStrictEqual(scan([broken], onlyU, { passOn: true }).events, [])
+    assert.deepStrictEqual(scan([`${call}\n${callOfU}\nmore`], onlyU).events, [["call", "u", '{"y":"a"}'], ["full"]])
+  })
+
+  it("keeps the fence before a call whole", () => {
+    const before = "```sh\nls `x`\n```"
+    assert.deepStrictEqual(scan([`${before}\n${call}`], tools).events, [["text", before], x1])
+  })
+
+  it("looks for the tag of a function only where a line begins, or right after a call", () => {
+    const bare = "<function=t>\n<parameter=x>\n1\n</parameter>\n</function>"
+    assert.deepStrictEqual(scan([`${call} ${bare}`], tools).events, [x1, x1])
+    for (const before of ["a ", " ", "> ", "a\r"]) {
+      assert.deepStrictEqual(scan([before + bare], tools).events, [["text", before + bare]], JSON.stringify(before))
+    }
+  })
+
+  it("takes nothing after its end", () => {
+    for (const [piece, said] of [
+      ["so", "so"],
+      ["so <tool_", "so <tool_"],
+      ["<think>so </thi", "<think>so </thi"],
+      [call, ""]
+    ] as const) {
+      let out = ""
+      let calls = 0
+      const scanner = ToolScanner.make(
+        { toolset: tools },
+        {
+          text: (text) => {
+            out += text
+          },
+          call: () => {
+            calls++
+          },
+          invalid: () => assert.fail("nothing of the kind was written"),
+          full: () => assert.fail("nothing of the kind was written")
+        }
+      )
+      scanner.push(piece)
+      scanner.end(false)
+      scanner.push(`late ${call}`)
+      scanner.end(false)
+      assert.deepStrictEqual([out, calls], [said, piece === call ? 1 : 0])
+    }
+  })
+})
