@@ -129,13 +129,14 @@ export const links = ({ messages }: CountTokensRequest): ReadonlyArray<Link> => 
 }
 
 export interface ReadOptions {
+  readonly caller?: string | undefined
   readonly sessionId: string | undefined
   readonly picture: Blocks.Reader["picture"]
 }
 
 export const toRequest = EitherFn.fn(function* (
   payload: MessagesRequest | CountTokensRequest,
-  { picture, sessionId }: ReadOptions
+  { caller, picture, sessionId }: ReadOptions
 ): EitherFn.Return<Reading, Errors.Failure> {
   const skipped: Array<string> = []
   const skip: Skip = (kind) => void skipped.push(kind)
@@ -153,7 +154,7 @@ export const toRequest = EitherFn.fn(function* (
     stop: full?.stop_sequences ?? [],
     maxTokens: full?.max_tokens,
     effort: toEffort(payload.output_config?.effort, skip),
-    affinity: Affinity.key({ sessionId, user: full?.metadata?.user_id ?? undefined, messages }),
+    affinity: Affinity.key({ caller, sessionId, user: full?.metadata?.user_id ?? undefined, messages }),
     origin: { dialect: "messages", stream: full?.stream === true }
   }
   return { request, skipped }
