@@ -1,5 +1,5 @@
 /**
- * A client's JSON Schema made fit to be compiled: bounded, of one dialect, and with its references counted.
+ * A client's JSON Schema made fit to be read: bounded and of one dialect.
  */
 import { Either } from "effect"
 import type { JsonSchema } from "./Chat.ts"
@@ -10,21 +10,30 @@ export interface Copy {
   readonly schema: JsonSchema
   /** In the order in which they are to be tried. */
   readonly drafts: ReadonlyArray<Draft>
+  readonly patterns: ReadonlySet<string>
 }
 
-/** A keyword of ours that stands beside each reference: schemas can make a validator's work double with each of them. */
-export const COUNTED = "x-lingma-counted"
-
-const MAX_NODES = 20_000
-/** Each takes the compiler a fifth of a millisecond. */
-const MAX_SCHEMAS = 2000
+/** Values of one schema; reading them takes some 15 ms. */
+const MAX_NODES = 10_000
 const MAX_DEPTH = 100
+/** Characters of all names and texts: half the prompt of a large model. */
+const MAX_TEXT = 1 << 20
+
+/** Of one schema, and of all schemas of one request together. */
+export const patternLimits = {
+  /** Different ones; a client with a hundred tools has a dozen. */
+  count: 256,
+  /** Characters of all of them. */
+  text: 1 << 15
+}
 
 /** Keywords whose value is a map of schemas. */
 const MAPS = new Set(["properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"])
 /** Keywords whose value is data, whatever it looks like. */
 const DATA = new Set(["const", "enum", "default", "examples", "example", "required", "type"])
-const REFERENCES = ["$ref", "$dynamicRef", "$recursiveRef"]
+
+export const isMap = (key: string): boolean => MAPS.has(key)
+export const isData = (key: string): boolean => DATA.has(key)
 
 const isRecord = (value: unknown): value is JsonSchema =>
   typeof value === "object" && value !== null && !Array.isArray(value)
@@ -45,11 +54,10 @@ const exclusive = (schema: JsonSchema, name: "Minimum" | "Maximum"): ReadonlyArr
   return typeof schema[key] === "boolean" || !Object.hasOwn(schema, key) ? [] : [[key, schema[key]]]
 }
 
-/** Names of drafts, async schemas and words that the compiler would take for more than they say. */
+/** Names of drafts, async schemas and words that a reader would take for more than they say. */
 const dropped = (schema: JsonSchema, key: string, isRoot: boolean): boolean =>
   key === "$schema" ||
   key === "$async" ||
-  key === COUNTED ||
   key === "exclusiveMinimum" ||
   key === "exclusiveMaximum" ||
   (key === "nullable" && (typeof schema[key] !== "boolean" || schema["type"] === undefined)) ||
@@ -57,35 +65,55 @@ const dropped = (schema: JsonSchema, key: string, isRoot: boolean): boolean =>
 
 export const make = (original: JsonSchema): Either.Either<Copy, string> => {
   let nodes = 0
-  let schemas = 0
-  let tooLarge = false
+  let text = 0
+  let wrong: string | undefined
+  const patterns = new Set<string>()
+  let patternText = 0
+
+  const isOver = (value: unknown, depth: number): boolean => {
+    if (typeof value === "string") text += value.length
+    if (++nodes > MAX_NODES || text > MAX_TEXT || depth > MAX_DEPTH) wrong ??= "the schema is too large or too deep"
+    return wrong !== undefined
+  }
+  const pattern = (source: unknown) => {
+    if (typeof source !== "string" || patterns.has(source)) return
+    patterns.add(source)
+    patternText += source.length
+    if (patterns.size > patternLimits.count || patternText > patternLimits.text)
+      wrong ??= "its patterns are too many or too long together"
+  }
 
   const each = (value: unknown, depth: number, visit: (one: unknown, depth: number) => unknown): unknown => {
-    if (++nodes > MAX_NODES || depth > MAX_DEPTH) tooLarge = true
-    if (tooLarge) return true
+    if (isOver(value, depth)) return true
     if (Array.isArray(value)) return value.map((one) => visit(one, depth + 1))
     if (!isRecord(value)) return value
-    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, visit(one, depth + 1)]))
+    return Object.fromEntries(
+      Object.entries(value).map(([key, one]) => {
+        text += key.length
+        return [key, visit(one, depth + 1)]
+      })
+    )
   }
   const data = (value: unknown, depth: number): unknown => each(value, depth, data)
   const map = (value: unknown, depth: number): unknown => each(value, depth, schema)
 
   const schema = (value: unknown, depth: number): unknown => {
     if (!isRecord(value)) return each(value, depth, schema)
-    if (++nodes > MAX_NODES || ++schemas > MAX_SCHEMAS || depth > MAX_DEPTH) tooLarge = true
-    if (tooLarge) return true
+    if (isOver(value, depth)) return true
+    pattern(value["pattern"])
+    if (isRecord(value["patternProperties"])) for (const key of Object.keys(value["patternProperties"])) pattern(key)
     const entries = Object.entries(value)
       .filter(([key]) => !dropped(value, key, depth === 0))
       .map(([key, one]): readonly [string, unknown] => {
+        text += key.length
         const visit = MAPS.has(key) ? map : DATA.has(key) ? data : schema
         return [key, visit(one, depth + 1)]
       })
     entries.push(...exclusive(value, "Minimum"), ...exclusive(value, "Maximum"))
-    if (REFERENCES.some((key) => Object.hasOwn(value, key))) entries.push([COUNTED, true])
     return Object.fromEntries(entries)
   }
 
   const copied = schema(original, 0)
-  if (tooLarge || !isRecord(copied)) return Either.left("the schema is too large or too deep")
-  return Either.right({ schema: copied, drafts: draftsOf(original) })
+  if (wrong !== undefined || !isRecord(copied)) return Either.left(wrong ?? "it is none")
+  return Either.right({ schema: copied, drafts: draftsOf(original), patterns })
 }

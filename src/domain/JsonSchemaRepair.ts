@@ -1,8 +1,8 @@
 /**
  * Small repairs that a validator's own complaints point to: texts that mean another kind, keys that nobody asked for.
  */
-import type { ErrorObject } from "ajv"
 import { Option } from "effect"
+import type { Complaint } from "./JsonSchemaRun.ts"
 
 export interface Repairs {
   readonly coerce: boolean
@@ -38,7 +38,7 @@ const parse = (text: string): Option.Option<unknown> => {
   return Option.liftThrowable(JSON.parse)(/^(true|false)$/i.test(word) ? word.toLowerCase() : word)
 }
 
-const coerce = (root: unknown, error: ErrorObject): boolean => {
+const coerce = (root: unknown, error: Complaint): boolean => {
   const place = find(root, error.instancePath)
   if (place === undefined) return false
   const [holder, key] = place
@@ -52,7 +52,7 @@ const coerce = (root: unknown, error: ErrorObject): boolean => {
   return true
 }
 
-const prune = (root: unknown, error: ErrorObject): boolean => {
+const prune = (root: unknown, error: Complaint): boolean => {
   const name: unknown = error.params["additionalProperty"] ?? error.params["unevaluatedProperty"]
   const place = typeof name === "string" ? find(root, `${error.instancePath}/${escape(name)}`) : undefined
   if (place === undefined) return false
@@ -63,7 +63,7 @@ const prune = (root: unknown, error: ErrorObject): boolean => {
 const escape = (part: string) => part.replaceAll("~", "~0").replaceAll("/", "~1")
 
 /** True when something was changed. Inside of alternatives nobody knows which one was meant: there it is left. */
-export const apply = (root: unknown, errors: ReadonlyArray<ErrorObject>, repairs: Repairs): boolean => {
+export const apply = (root: unknown, errors: ReadonlyArray<Complaint>, repairs: Repairs): boolean => {
   const choices = new Set(
     errors.filter(({ keyword }) => keyword === "anyOf" || keyword === "oneOf").map(({ instancePath }) => instancePath)
   )

@@ -1,120 +1,34 @@
 /**
  * Regular expressions of clients, matched in linear time: all ways at once instead of one after the other.
  *
- * What cannot be matched so (look-around, back references, more than 5,000 states) holds for every text.
+ * What cannot be matched so (look-around, back references, more than 2,000 states) holds for every text, and so does
+ * what is left when the work that was allowed is done.
  */
+import { type Char, MAX_LENGTH, type Node, type Place, parse } from "./PatternSyntax.ts"
 
-export interface Pattern {
-  readonly test: (text: string) => boolean
-  readonly toString: () => string
+/** Steps that may still be taken; whoever asks shares one among all that belongs together. */
+export interface Work {
+  left: number
 }
 
-type Node =
-  | { readonly kind: "one"; readonly test: (char: string) => boolean }
-  | { readonly kind: "place"; readonly holds: (chars: ReadonlyArray<string>, at: number) => boolean }
-  | { readonly kind: "all"; readonly nodes: ReadonlyArray<Node> }
-  | { readonly kind: "any"; readonly nodes: ReadonlyArray<Node> }
-  | { readonly kind: "repeat"; readonly node: Node; readonly min: number; readonly max: number }
+export interface Pattern {
+  readonly test: (text: string, work: Work) => boolean
+}
 
 type Step =
   | { readonly op: "one"; readonly test: (char: string) => boolean }
-  | { readonly op: "place"; readonly holds: (chars: ReadonlyArray<string>, at: number) => boolean }
+  | { readonly op: "place"; readonly holds: Place }
   | { readonly op: "fork"; first: number; second: number }
   | { readonly op: "match" }
 
-const MAX_LENGTH = 4096
-const MAX_STATES = 5000
-const MAX_WORK = 20_000_000
-
-const QUANTIFIER = /^(?:([*+?])|\{(\d+)(?:(,)(\d*))?\})\??/
-const ESCAPE = /^\\(?:u\{[\da-f]+\}|u[\da-f]{4}|x[\da-f]{2}|c[a-z]|[pP]\{[^}]*\}|0(?!\d)|[^\dk])/iu
-const PAIR = /^\\ud[89ab][\da-f]{2}\\ud[c-f][\da-f]{2}/i
-const CLASS = /^\[(?:\\[\s\S]|[^\]\\])*\]/u
-
-const isWord = (char: string | undefined) => char !== undefined && /^\w$/.test(char)
-const isEdge = (chars: ReadonlyArray<string>, at: number) => isWord(chars[at - 1]) !== isWord(chars[at])
-const places: Readonly<Record<string, (chars: ReadonlyArray<string>, at: number) => boolean>> = {
-  "^": (_, at) => at === 0,
-  $: (chars, at) => at === chars.length,
-  "\\b": isEdge,
-  "\\B": (chars, at) => !isEdge(chars, at)
-}
-
-/** Undefined when there is something in it that this cannot do. */
-const parse = (pattern: string, flags: string): Node | undefined => {
-  let at = 0
-  let supported = true
-  const rest = () => pattern.slice(at, at + MAX_LENGTH)
-  const take = (length: number) => {
-    at += length
-    return pattern.slice(at - length, at)
-  }
-
-  const alternatives = (): Node => {
-    const nodes = [sequence()]
-    while (pattern[at] === "|") {
-      at++
-      nodes.push(sequence())
-    }
-    return nodes.length === 1 ? nodes[0]! : { kind: "any", nodes }
-  }
-
-  const sequence = (): Node => {
-    const nodes: Array<Node> = []
-    while (supported && at < pattern.length && pattern[at] !== "|" && pattern[at] !== ")") nodes.push(term())
-    return { kind: "all", nodes }
-  }
-
-  const term = (): Node => {
-    const place = places[pattern.slice(at, at + 2)] ?? places[pattern[at]!]
-    if (place !== undefined) {
-      at += pattern[at] === "\\" ? 2 : 1
-      return { kind: "place", holds: place }
-    }
-    return quantified(pattern[at] === "(" ? group() : atom())
-  }
-
-  const quantified = (node: Node): Node => {
-    const found = QUANTIFIER.exec(rest())
-    if (found === null) return node
-    at += found[0].length
-    const [, sign, min, comma, max] = found
-    if (sign !== undefined) {
-      return { kind: "repeat", node, min: sign === "+" ? 1 : 0, max: sign === "?" ? 1 : Number.POSITIVE_INFINITY }
-    }
-    const most = comma === undefined ? Number(min) : max === "" ? Number.POSITIVE_INFINITY : Number(max)
-    return { kind: "repeat", node, min: Number(min), max: most }
-  }
-
-  const group = (): Node => {
-    const opening = /^\((?:\?:|\?<[^=!>][^>]*>|(?!\?))/u.exec(rest())
-    if (opening === null) supported = false
-    at += opening?.[0].length ?? 1
-    const node = alternatives()
-    at++
-    return node
-  }
-
-  const atom = (): Node => {
-    const here = rest()
-    const found = pattern[at] === "[" ? CLASS.exec(here) : pattern[at] === "\\" ? escape(here) : undefined
-    if (found === null) supported = false
-    if (found === null || found === undefined) {
-      const char = take(flags === "u" && pattern.codePointAt(at)! > 0xffff ? 2 : 1)
-      return char === "." ? single(char) : { kind: "one", test: (other) => other === char }
-    }
-    return single(take(found[0].length))
-  }
-  const escape = (here: string) => (flags === "u" ? PAIR.exec(here) : null) ?? ESCAPE.exec(here)
-  // One character at a time, the engine of the language cannot go astray.
-  const single = (source: string): Node => {
-    const one = new RegExp(`^${source}$`, flags)
-    return { kind: "one", test: (char) => one.test(char) }
-  }
-
-  const node = alternatives()
-  return supported && at >= pattern.length ? node : undefined
-}
+/** Of one pattern. A step of the matching may visit each of them. */
+const MAX_STATES = 2000
+/** Of all that are remembered, some 100 bytes each. */
+const MAX_CACHED_STATES = 50_000
+/** What a pattern's own parts cost beside its states, in states: a class of Unicode's takes some kilobytes. */
+const COST_OF_CLASS = 20
+/** Of a character of a pattern, in steps of the matching. */
+const COST_OF_PARSING = 20
 
 /** Undefined when it takes too many states. */
 const compile = (root: Node): ReadonlyArray<Step> | undefined => {
@@ -124,8 +38,12 @@ const compile = (root: Node): ReadonlyArray<Step> | undefined => {
     if (steps.length <= MAX_STATES) steps.push(step)
     return step
   }
+  // Nothing, repeated a billion times, makes no states.
+  let emitted = 0
+  const isOver = () => steps.length > MAX_STATES || emitted > 10 * MAX_STATES
   const emit = (node: Node): void => {
-    if (steps.length > MAX_STATES) return
+    emitted++
+    if (isOver()) return
     if (node.kind === "one") steps.push({ op: "one", test: node.test })
     else if (node.kind === "place") steps.push({ op: "place", holds: node.holds })
     else if (node.kind === "all") for (const one of node.nodes) emit(one)
@@ -149,7 +67,7 @@ const compile = (root: Node): ReadonlyArray<Step> | undefined => {
     return step
   }
   const repeat = (node: Node, min: number, max: number) => {
-    for (let i = 0; i < min && steps.length <= MAX_STATES; i++) emit(node)
+    for (let i = 0; i < min && !isOver(); i++) emit(node)
     if (max === Number.POSITIVE_INFINITY) {
       const start = steps.length
       const loop = fork()
@@ -159,7 +77,7 @@ const compile = (root: Node): ReadonlyArray<Step> | undefined => {
       return
     }
     const ends: Array<{ second: number }> = []
-    for (let i = min; i < max && steps.length <= MAX_STATES; i++) {
+    for (let i = min; i < max && !isOver(); i++) {
       ends.push(fork())
       emit(node)
     }
@@ -167,42 +85,48 @@ const compile = (root: Node): ReadonlyArray<Step> | undefined => {
   }
   emit(root)
   steps.push({ op: "match" })
-  return steps.length > MAX_STATES ? undefined : steps
+  return isOver() ? undefined : steps
 }
 
-const run = (steps: ReadonlyArray<Step>, chars: ReadonlyArray<string>): boolean => {
+interface Program {
+  /** Undefined: it holds for every text. */
+  readonly steps: ReadonlyArray<Step> | undefined
+  readonly cost: number
+  /** Steps that it took to make. */
+  readonly making: number
+}
+
+/** A match may begin before each character. */
+const run = (steps: ReadonlyArray<Step>, text: string, isUnicode: boolean, work: Work): boolean => {
+  work.left -= steps.length / 16
   const seen = new Int32Array(steps.length).fill(-1)
+  const open: Array<number> = []
   let here: Array<number> = []
-  let work = 0
-  for (let at = 0; at <= chars.length; at++) {
-    const open = [0, ...here]
-    const waiting: Array<number> = []
+  let next: Array<number> = []
+  let before: Char
+  for (let at = 0; ; ) {
+    const code = isUnicode ? text.codePointAt(at) : at < text.length ? text.charCodeAt(at) : undefined
+    const char = code === undefined ? undefined : String.fromCodePoint(code)
+    open.push(0)
+    for (const i of here) open.push(i)
+    here.length = 0
     while (open.length > 0) {
       const i = open.pop()!
       if (i < 0 || seen[i] === at) continue
       seen[i] = at
-      if (++work > MAX_WORK) return true
+      if (--work.left < 0) return true
       const step = steps[i]!
       if (step.op === "match") return true
-      if (step.op === "one") waiting.push(i)
-      else if (step.op === "fork") open.push(step.second, step.first)
-      else if (step.holds(chars, at)) open.push(i + 1)
+      if (step.op === "one") {
+        if (char !== undefined && step.test(char)) next.push(i + 1)
+      } else if (step.op === "fork") open.push(step.second, step.first)
+      else if (step.holds(before, char)) open.push(i + 1)
     }
-    const char = chars[at]
     if (char === undefined) return false
-    here = waiting.filter((i) => (steps[i] as Extract<Step, { op: "one" }>).test(char)).map((i) => i + 1)
+    ;[here, next] = [next, here]
+    before = char
+    at += char.length
   }
-  return false
-}
-
-/** Throws a SyntaxError where the language's own would. */
-export const make = (pattern: string): Pattern => {
-  const flags = isUnicode(pattern) ? "u" : ""
-  const source = new RegExp(pattern, flags).toString()
-  const node = pattern.length > MAX_LENGTH ? undefined : parse(pattern, flags)
-  const steps = node === undefined ? undefined : compile(node)
-  const charsOf = flags === "u" ? (text: string) => [...text] : (text: string) => text.split("")
-  return { test: (text) => steps === undefined || run(steps, charsOf(text)), toString: () => source }
 }
 
 const isUnicode = (pattern: string): boolean => {
@@ -213,5 +137,51 @@ const isUnicode = (pattern: string): boolean => {
   }
 }
 
-/** In the form that ajv takes. */
-export const engine = Object.assign(make, { code: "Pattern.make" })
+const programOf = (pattern: string, flags: string): Program => {
+  const parsed = pattern.length > MAX_LENGTH ? undefined : parse(pattern, flags)
+  const steps = parsed === undefined ? undefined : compile(parsed.node)
+  const tried = parsed === undefined ? 0 : (steps?.length ?? 10 * MAX_STATES)
+  return {
+    steps,
+    cost: 20 + pattern.length + (steps?.length ?? 0) + COST_OF_CLASS * (parsed?.classes ?? 0),
+    making: tried + COST_OF_PARSING * pattern.length
+  }
+}
+
+/** Those used last, bounded by what they cost together: clients make them. */
+const programs = new Map<string, Program>()
+let held = 0
+
+/** What is remembered of all patterns, in states. */
+export const remembered = (): number => held
+
+const program = (pattern: string, flags: string, work: Work): Program => {
+  const known = programs.get(pattern)
+  const found = known ?? programOf(pattern, flags)
+  if (known === undefined) {
+    work.left -= found.making
+    held += found.cost
+  }
+  // The one that was used last goes last.
+  programs.delete(pattern)
+  programs.set(pattern, found)
+  for (const [oldest, { cost }] of programs) {
+    if (held <= MAX_CACHED_STATES) break
+    programs.delete(oldest)
+    held -= cost
+  }
+  return found
+}
+
+/** Throws a SyntaxError where the language's own would. Nothing is made of it before it is used. */
+export const make = (pattern: string): Pattern => {
+  const flags = isUnicode(pattern) ? "u" : ""
+  if (flags === "") new RegExp(pattern)
+  return {
+    test: (text, work) => {
+      if (work.left <= 0) return true
+      const { steps } = program(pattern, flags, work)
+      return steps === undefined || run(steps, text, flags === "u", work)
+    }
+  }
+}

@@ -28,6 +28,9 @@ const digest = (text: string) => createHash("sha256").update(text).digest()
 export const keyOf = ({ headers }: Request): string | undefined =>
   /^bearer +(\S+) *$/i.exec(headers["authorization"] ?? "")?.[1] ?? headers["x-api-key"]
 
+/** What stands for a caller where no key is asked for: they are all one. */
+const NOBODY = ""
+
 const among = (keys: ReadonlyArray<Redacted.Redacted>): Check<KeyRefused> => {
   const digests = keys.map((key) => digest(Redacted.value(key)))
   return (request) => {
@@ -45,6 +48,8 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
   Auth,
   {
     readonly api: Check<KeyRefused>
+    /** Whose request it is: short, the same for the same API key, and not the key. Once `api` has passed it. */
+    readonly caller: (request: Request) => string
     /** For `/metrics`: its own token, else an admin or API key. */
     readonly metrics: Check<KeyRefused>
     /** Also refuses every page of a web site that is not listed. */
@@ -61,6 +66,7 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
     const isForeign = ({ headers: { origin } }: Request) => origin !== undefined && !origins.includes(origin)
     return {
       api: among(apiKeys),
+      caller: (request) => (apiKeys.length === 0 ? NOBODY : digest(keyOf(request) ?? "").toString("base64url", 0, 16)),
       metrics: among(
         Option.match(metricsToken, { onNone: () => [...adminKeys, ...apiKeys], onSome: (token) => [token] })
       ),

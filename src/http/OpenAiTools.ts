@@ -59,9 +59,10 @@ export interface Listed {
   readonly at: string
 }
 
-/** Each name once, since an answer names nothing else; and each with a schema that is one. */
+/** Each name once, since an answer names nothing else; and each with a schema that is one. `format`: of the answer. */
 export const checked = EitherFn.fn(function* (
-  listed: ReadonlyArray<Listed>
+  listed: ReadonlyArray<Listed>,
+  format: Maybe<JsonSchema>
 ): EitherFn.Return<ReadonlyArray<Tool>, Errors.Failure> {
   const tools = listed.map(({ tool }) => tool)
   const seen = new Set<string>()
@@ -71,8 +72,12 @@ export const checked = EitherFn.fn(function* (
     }
     seen.add(tool.name)
   }
-  yield* Either.mapLeft(ToolSchema.checkAll(tools.map(({ parameters }) => parameters)), ({ at, why }) =>
-    Errors.notParameters(`${listed[at]?.at}.parameters`, why)
+  yield* Either.mapLeft(
+    ToolSchema.checkAll(
+      tools.map(({ parameters }) => parameters),
+      format ?? undefined
+    ),
+    ({ at, why }) => Errors.notParameters(`${listed[at]?.at}.parameters`, why)
   )
   return tools
 })

@@ -22,6 +22,15 @@ describe("Affinity", () => {
     assert.isTrue(Option.isNone(Affinity.key({ messages: [say("assistant", "Hi"), say("user", " ")] })))
   })
 
+  it("ties nothing of one caller to what another sends", () => {
+    for (const sign of [{ sessionId: "s" }, { promptCacheKey: "c" }, { user: "u" }, {}]) {
+      const keys = ["", "A", "B"].map((caller) => Option.getOrThrow(Affinity.key({ ...sign, caller, messages })))
+      assert.strictEqual(new Set(keys).size, 3)
+    }
+    const key = (caller: string, user: string) => Affinity.key({ caller, user, messages })
+    assert.notDeepEqual(key("a", "bc"), key("ab", "c"))
+  })
+
   it("does not mix up where the system text ends and the user text begins", () => {
     const key = (system: string, user: string) => Affinity.key({ messages: [say("system", system), say("user", user)] })
     assert.notDeepEqual(key("a", "bc"), key("ab", "c"))

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Ajv } from "ajv"
 import { Either, FastCheck } from "effect"
 import type { JsonSchema } from "../../src/domain/Chat.ts"
 import * as JsonSchemas from "../../src/domain/JsonSchemas.ts"
@@ -118,23 +119,131 @@ describe("JsonSchemas", () => {
     assert.isAtMost(errors(object({ a: { type: "number" } }), value, { coerce: true, prune: true }).length, 5)
   })
 
-  it("bounds the work, whatever the schema", () => {
-    const began = performance.now()
-    const doubling = Array.from({ length: 40 }, (_, i) => {
-      const next = { $ref: `#/$defs/d${i + 1}` }
-      return [`d${i}`, { anyOf: [next, next] }]
-    })
-    const $defs = { ...Object.fromEntries(doubling), d40: { type: "number" } }
-    assert.lengthOf(errors({ $ref: "#/$defs/d0", $defs }, "x"), 1)
-    assert.lengthOf(errors({ $ref: "#" }, 1), 1)
-    assert.lengthOf(errors({ type: "string", pattern: "^(a+)+$" }, `${"a".repeat(50_000)}!`), 1)
-    const many = Array.from({ length: 100_000 }, (_, i) => ({ i }))
-    assert.lengthOf(errors({ uniqueItems: true }, many), 0)
-    assert.lengthOf(errors({ uniqueItems: true }, [...many, { i: 7 }]), 1)
-    assert.isFalse(isSchema({ enum: Array.from({ length: 100_000 }, (_, i) => i) }))
+  it("follows references by names of its own, and none out of it", () => {
+    const named = { $defs: { a: { $anchor: "n", type: "number" }, b: { $id: "b.json", $defs: { c: { const: 1 } } } } }
+    assert.lengthOf(errors({ ...named, $ref: "#n" }, "x"), 1)
+    assert.lengthOf(errors({ ...named, $ref: "b.json#/$defs/c" }, 1), 0)
+    assert.lengthOf(errors({ ...named, $ref: "b.json#/$defs/c" }, 2), 1)
+    assert.isFalse(isSchema({ ...named, $ref: "#m" }))
+    assert.isFalse(isSchema({ ...named, $ref: "c.json" }))
+  })
+
+  it("knows what no other keyword has looked at", () => {
+    const closed = { allOf: [object({ a: true })], anyOf: [object({ b: true }), true], unevaluatedProperties: false }
+    assert.deepStrictEqual(errors(closed, { a: 1, b: 1 }), [])
+    assert.deepStrictEqual(errors(closed, { c: 1 }), ["the value must NOT have unevaluated properties"])
+    const draft7 = { ...closed, $schema: "http://json-schema.org/draft-07/schema#" }
+    assert.deepStrictEqual(errors(draft7, { c: 1 }), [])
+    assert.lengthOf(errors({ prefixItems: [true], contains: { const: 1 }, unevaluatedItems: false }, [0, 1, 1]), 0)
+    assert.lengthOf(errors({ prefixItems: [true], contains: { const: 1 }, unevaluatedItems: false }, [0, 2, 1]), 1)
+  })
+
+  const branch = FastCheck.constantFrom<JsonSchema>(
+    { type: "object", required: ["a"] },
+    object({ a: { type: "integer" } }, { additionalProperties: { type: "string" } }),
+    { patternProperties: { "^[ab]": { type: ["string", "null"] } }, minProperties: 1 },
+    { items: { type: "number", minimum: 1, multipleOf: 2 }, maxItems: 3 },
+    { contains: { type: "string" }, uniqueItems: true },
+    { enum: [1, "a", null, { a: 1 }, [1]] },
+    { const: { a: [1] } },
+    { type: "string", minLength: 1, pattern: "^a+$" },
+    { propertyNames: { maxLength: 1 } },
+    { dependencies: { a: ["b"] } },
+    { $ref: "#/definitions/d" }
+  )
+  const nested = FastCheck.letrec<{ one: JsonSchema }>((again) => ({
+    one: FastCheck.oneof(
+      { depthSize: "small" },
+      branch,
+      FastCheck.tuple(
+        FastCheck.constantFrom("allOf", "anyOf", "oneOf"),
+        FastCheck.array(again("one"), { minLength: 1, maxLength: 3 })
+      ).map(([word, some]): JsonSchema => ({ [word]: some })),
+      FastCheck.tuple(branch, again("one"), branch).map(
+        (schemas): JsonSchema => Object.fromEntries(["if", "then", "else"].map((word, i) => [word, schemas[i]]))
+      ),
+      again("one").map((one): JsonSchema => ({ not: one })),
+      again("one").map((one): JsonSchema => ({ items: one, additionalProperties: one }))
+    )
+  })).one
+  const leaf = FastCheck.constantFrom<unknown>(0, 1, 2, 4, "", "a", "aa", "b", null, true, [], {})
+  const some = FastCheck.oneof(
+    leaf,
+    FastCheck.array(leaf, { maxLength: 4 }),
+    FastCheck.dictionary(FastCheck.constantFrom("a", "b", "cc"), FastCheck.oneof(leaf, FastCheck.array(leaf))),
+    FastCheck.constantFrom<unknown>({ a: 1 }, { a: [1] }, [1])
+  )
+
+  it.prop("says yes and no as a compiler of schemas does", [nested, some], ([schema, value]) => {
+    const root = { ...schema, definitions: { d: { type: ["object", "string"] } } }
+    const compiled = new Ajv({ strict: false, validateFormats: false, ownProperties: true }).compile(root)
+    assert.strictEqual(errors(root, value).length === 0, compiled(value), JSON.stringify([root, value]))
+  })
+
+  const many = <A>(count: number, make: (i: number) => A) => Array.from({ length: count }, (_, i) => make(i))
+  const record = <A>(count: number, make: (i: number) => A) =>
+    Object.fromEntries(many(count, (i) => [`p${i}`, make(i)] as const))
+  const doubling = Object.fromEntries(
+    many(40, (i) => [`d${i}`, { anyOf: [{ $ref: `#/$defs/d${i + 1}` }, { $ref: `#/$defs/d${i + 1}` }] }] as const)
+  )
+  const $defs = { ...doubling, d40: { type: "number" } }
+  const letters = "ab".repeat(2000)
+
+  /** Each took a compiler from half a second to all memory there was. */
+  const attacks: ReadonlyArray<readonly [what: string, schema: JsonSchema, value: unknown]> = [
+    ["patterns of many states", { allOf: many(20, (i) => ({ pattern: `(a?){${900 + i}}x` })) }, "a".repeat(4096)],
+    ["many patterns", object(record(250, (i) => ({ pattern: `[a-z]{${i}}b*` }))), record(250, () => letters)],
+    ["patterns of keys", { patternProperties: record(90, () => ({})) }, record(1000, () => 1)],
+    ["a pattern of names", { propertyNames: { pattern: "^(a?){500}$" } }, record(1000, () => 1)],
+    ["many schemas", object(record(4000, (i) => ({ maxLength: i }))), {}],
+    ["dependencies of many names", { dependentRequired: { a: many(9900, String) } }, { a: 1 }],
+    ["many names", { required: many(9900, String) }, {}],
+    ["an enum for each item", { items: { enum: many(9900, String) } }, many(1000, () => "x")],
+    ["alternatives for each item", { items: { anyOf: many(3000, (i) => ({ const: i })) } }, many(1000, () => "x")],
+    ["references that double", { $ref: "#/$defs/d0", $defs }, "x"],
+    ["references that double for each item", { items: { $ref: "#/$defs/d0" }, $defs }, many(1000, () => "x")],
+    ["a reference to itself", { $ref: "#" }, 1],
+    ["a large value in many branches", { allOf: many(3000, () => ({ enum: [{}] })) }, record(1000, () => 1)],
+    ["texts in many branches", { allOf: many(3000, () => ({ maxLength: 9 })) }, "é".repeat(100_000)],
+    [
+      "what is left over",
+      { allOf: many(500, () => ({ additionalProperties: true })), unevaluatedProperties: false },
+      record(1000, () => 1)
+    ]
+  ]
+
+  it("takes little for any schema with any value", () => {
+    errors({ type: "object" }, {}) // the schemas of schemas are compiled once
+    const memory = process.memoryUsage().heapUsed
+    for (const [what, schema, value] of attacks) {
+      const began = process.cpuUsage()
+      errors(schema, value)
+      const { system, user } = process.cpuUsage(began)
+      assert.isBelow((user + system) / 1000, 400, what)
+    }
+    assert.isBelow((process.memoryUsage().heapUsed - memory) / 1e6, 100)
+  })
+
+  it("refuses a schema that is too much by itself", () => {
     let deep: JsonSchema = {}
     for (let i = 0; i < 10_000; i++) deep = { not: deep }
-    assert.isFalse(isSchema(deep))
-    assert.isBelow(performance.now() - began, 6000)
+    const tooMuch: ReadonlyArray<JsonSchema> = [
+      deep,
+      { enum: many(100_000, (i) => i) },
+      object(record(1900, (i) => ({ pattern: `[a-z]{${i}}b*` }))),
+      object(record(100, (i) => ({ pattern: `^${"a".repeat(400)}${i}$` }))),
+      { const: "a".repeat(2 << 20) },
+      object({ ["k".repeat(2 << 20)]: {} })
+    ]
+    for (const schema of tooMuch) assert.isFalse(isSchema(schema))
+    for (const schema of tooMuch) assert.isTrue(Either.isLeft(JsonSchemas.check(schema)))
+    assert.isFalse(isSchema({ pattern: "(" }))
+  })
+
+  it("checks large values in time that grows with them", () => {
+    assert.lengthOf(errors({ type: "string", pattern: "^(a+)+$" }, `${"a".repeat(5000)}!`), 1)
+    const items = many(100_000, (i) => ({ i }))
+    assert.lengthOf(errors({ uniqueItems: true }, items), 0)
+    assert.lengthOf(errors({ uniqueItems: true }, [...items, { i: 7 }]), 1)
   })
 })

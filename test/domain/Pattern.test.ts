@@ -2,6 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import * as Pattern from "../../src/domain/Pattern.ts"
 
+const tests = (source: string, text: string, work = 1e6): boolean => Pattern.make(source).test(text, { left: work })
+
 const one = FastCheck.constantFrom("a", "b", "[ab]", "[^a]", "\\d", "\\w", ".", "é", "😀", "\\u0061", "\\.", "[\\]a-]")
 const quantifier = FastCheck.constantFrom("", "", "", "*", "+", "?", "{2}", "{1,}", "{0,3}", "*?", "+?")
 const pattern: FastCheck.Arbitrary<string> = FastCheck.letrec((again) => ({
@@ -20,7 +22,7 @@ const text = FastCheck.array(FastCheck.constantFrom("a", "b", "1", ".", "é", "�
 
 describe("Pattern", () => {
   it.prop("finds what the language's own engine finds", [pattern, text], ([source, some]) => {
-    assert.strictEqual(Pattern.make(source).test(some), new RegExp(source, "u").test(some), source)
+    assert.strictEqual(tests(source, some), new RegExp(source, "u").test(some), source)
   })
 
   it("knows what schemas are written with", () => {
@@ -35,14 +37,14 @@ describe("Pattern", () => {
       ["^{$", "{", "}"]
     ]
     for (const [source, good, bad] of cases) {
-      assert.isTrue(Pattern.make(source).test(good), source)
-      assert.isFalse(Pattern.make(source).test(bad), source)
+      assert.isTrue(tests(source, good), source)
+      assert.isFalse(tests(source, bad), source)
     }
   })
 
   it("takes every text where it would have to look around or back", () => {
     for (const source of ["^(?=.*\\d)a$", "(a)\\1", "(?<!a)b", "a{9999}"]) {
-      assert.isTrue(Pattern.make(source).test("zzz"), source)
+      assert.isTrue(tests(source, "zzz"), source)
     }
   })
 
@@ -51,10 +53,32 @@ describe("Pattern", () => {
   })
 
   it("takes linear time where others go astray", () => {
-    const began = performance.now()
     for (const source of ["^(a+)+$", "^(a|a)*$", "(a*)*b", "(.*)(.*)(.*)x", "^(a?){200}a{200}$"]) {
-      Pattern.make(source).test(`${"a".repeat(20_000)}!`)
+      const made = Pattern.make(source)
+      const steps = (length: number) => {
+        const work = { left: 1e9 }
+        made.test(`${"a".repeat(length)}!`, work)
+        return 1e9 - work.left
+      }
+      steps(1)
+      assert.isAtMost(steps(4000), 4.1 * steps(1000), source)
     }
-    assert.isBelow(performance.now() - began, 4000)
+  })
+
+  it("does no more work than it may, and takes every text from then on", () => {
+    for (const source of ["(a?){900}x", "a{1999}", "(){999999999}", "((((){999}){999}){999}){999}", "[a-z]{1,9999}"]) {
+      const work = { left: 20_000 }
+      for (let i = 0; i < 5; i++) Pattern.make(source).test("a".repeat(100_000), work)
+      assert.isTrue(Pattern.make("x").test("a", { left: 0 }))
+      assert.isAtLeast(work.left, -50_000, source)
+    }
+  })
+
+  it("remembers patterns by what they cost together, not by their number", () => {
+    for (let i = 0; i < 50; i++) tests(`[a-z]{1500}${i}`, "a")
+    assert.isAtMost(Pattern.remembered(), 50_000)
+    for (let i = 0; i < 1500; i++) tests(`\\p{Lu}${i}`, "a")
+    assert.isAtMost(Pattern.remembered(), 50_000)
+    assert.isTrue(tests("[a-z]{1500}0", `${"a".repeat(1500)}0`))
   })
 })

@@ -22,6 +22,16 @@ describe("Auth", () => {
     assert.isUndefined(keyOf(request({ authorization: "Basic k" })))
   })
 
+  it("tells callers apart by their API keys, and not at all where none is asked for", () => {
+    const { caller } = Auth.make({ apiKeys, adminKeys, origins })
+    const one = caller(request({ authorization: "Bearer api-one" }))
+    assert.strictEqual(caller(request({ "x-api-key": "api-one" })), one)
+    assert.notStrictEqual(caller(request({ "x-api-key": "api-two" })), one)
+    assert.match(one, /^[\w-]{22}$/)
+    const open = Auth.make({ apiKeys: [], adminKeys, origins })
+    assert.strictEqual(open.caller(request({ "x-api-key": "any" })), open.caller(request({})))
+  })
+
   it.effect("lets everybody in when there are no keys", () =>
     Effect.gen(function* () {
       const { admin, api } = Auth.make({ apiKeys: [], adminKeys: [], origins })

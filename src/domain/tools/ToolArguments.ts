@@ -25,16 +25,10 @@ const isObject = (value: unknown): value is Values =>
 const unparsable = (detail: string): Fault => ({ reason: "unparsable", detail, arguments: undefined })
 
 const acceptAll: JsonSchemas.Validate = () => []
-const validators = new WeakMap<object, JsonSchemas.Validate>()
 
 /** A schema that is none accepts every object: the edge refuses those, so only an embedder's can come here. */
-const validatorOf = ({ parameters }: Tool): JsonSchemas.Validate => {
-  const known = validators.get(parameters)
-  if (known !== undefined) return known
-  const made = Either.getOrElse(JsonSchemas.validator(parameters, { coerce: true, prune: true }), () => acceptAll)
-  validators.set(parameters, made)
-  return made
-}
+const validatorOf = ({ parameters }: Tool): JsonSchemas.Validate =>
+  Either.getOrElse(JsonSchemas.validator(parameters, { coerce: true, prune: true }), () => acceptAll)
 
 const written = (value: unknown): Either.Either<string, Fault> =>
   Either.try({ try: () => JSON.stringify(value), catch: () => unparsable("it is nested too deeply") })

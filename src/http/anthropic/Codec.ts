@@ -48,12 +48,14 @@ const toTool = (tool: Exclude<PayloadTool, { readonly type: "other" }>): Tool =>
   strict: tool.strict === true
 })
 
+const formatOf = ({ output_config: config, output_format: old }: CountTokensRequest) => config?.format ?? old
+
 /** The tools the client runs; those of the hosted service are left out. */
-const toTools = (tools: ReadonlyArray<PayloadTool>, skip: Skip): Checked<ReadonlyArray<Tool>> => {
+const toTools = (payload: CountTokensRequest, skip: Skip): Checked<ReadonlyArray<Tool>> => {
   const seen = new Set<string>()
   const kept: Array<Tool> = []
   const places: Array<number> = []
-  for (const [i, tool] of tools.entries()) {
+  for (const [i, tool] of (payload.tools ?? []).entries()) {
     if (tool.type === "other") skip(`tool ${tool.kind}`)
     else {
       if (seen.has(tool.name)) return Either.left(Errors.badRequest(`tools[${i}].name: Tool names must be unique`))
@@ -62,7 +64,9 @@ const toTools = (tools: ReadonlyArray<PayloadTool>, skip: Skip): Checked<Readonl
       places.push(i)
     }
   }
-  return Either.mapBoth(ToolSchema.checkAll(kept.map(({ parameters }) => parameters)), {
+  const format = formatOf(payload)?.schema
+  const schemas = kept.map(({ parameters }) => parameters)
+  return Either.mapBoth(ToolSchema.checkAll(schemas, format), {
     onLeft: ({ at, why }) => Errors.badRequest(`tools[${places[at]}].input_schema: ${why}`),
     onRight: () => kept
   })
@@ -72,7 +76,7 @@ const toToolset = EitherFn.fn(function* (
   payload: CountTokensRequest,
   skip: Skip
 ): EitherFn.Return<Toolset, Errors.Failure> {
-  const tools = yield* toTools(payload.tools ?? [], skip)
+  const tools = yield* toTools(payload, skip)
   const choice = payload.tool_choice ?? { type: "auto" as const }
   if (choice.type === "none") return { ...noTools, tools }
   const parallel = choice.disable_parallel_tool_use !== true
@@ -102,12 +106,13 @@ const toEffort = (word: string | null | undefined, skip: Skip): ReasoningEffort 
   return effort
 }
 
-const toFormat = ({ output_config: config, output_format: old }: CountTokensRequest): Checked<OutputFormat> => {
-  const format = config?.format ?? old
+const toFormat = (payload: CountTokensRequest): Checked<OutputFormat> => {
+  const format = formatOf(payload)
   if (!format) return Either.right({ type: "text" })
   const { schema } = format
   return Either.mapBoth(JsonSchemas.check(schema), {
-    onLeft: (why) => Errors.badRequest(`${config?.format ? "output_config.format" : "output_format"}.schema: ${why}`),
+    onLeft: (why) =>
+      Errors.badRequest(`${payload.output_config?.format ? "output_config.format" : "output_format"}.schema: ${why}`),
     onRight: () => ({ type: "json_schema" as const, name: "output", schema, strict: true })
   })
 }
@@ -124,13 +129,14 @@ export const links = ({ messages }: CountTokensRequest): ReadonlyArray<Link> => 
 }
 
 export interface ReadOptions {
+  readonly caller?: string | undefined
   readonly sessionId: string | undefined
   readonly picture: Blocks.Reader["picture"]
 }
 
 export const toRequest = EitherFn.fn(function* (
   payload: MessagesRequest | CountTokensRequest,
-  { picture, sessionId }: ReadOptions
+  { caller, picture, sessionId }: ReadOptions
 ): EitherFn.Return<Reading, Errors.Failure> {
   const skipped: Array<string> = []
   const skip: Skip = (kind) => void skipped.push(kind)
@@ -148,7 +154,7 @@ export const toRequest = EitherFn.fn(function* (
     stop: full?.stop_sequences ?? [],
     maxTokens: full?.max_tokens,
     effort: toEffort(payload.output_config?.effort, skip),
-    affinity: Affinity.key({ sessionId, user: full?.metadata?.user_id ?? undefined, messages }),
+    affinity: Affinity.key({ caller, sessionId, user: full?.metadata?.user_id ?? undefined, messages }),
     origin: { dialect: "messages", stream: full?.stream === true }
   }
   return { request, skipped }

@@ -36,7 +36,8 @@ type Pictures = (payload: CountTokensRequest) => Effect.Effect<Blocks.Reader["pi
 const read = <A extends MessagesRequest | CountTokensRequest, I>(
   schema: Schema.Schema<A, I>,
   limit: number,
-  pictures: Pictures
+  pictures: Pictures,
+  auth: Pick<typeof Auth.Service, "caller">
 ) => {
   const decode = Schema.decodeUnknownEither(schema)
   return Effect.gen(function* () {
@@ -45,7 +46,11 @@ const read = <A extends MessagesRequest | CountTokensRequest, I>(
     const payload = yield* Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(Issues.explain(issue)))
     const { headers } = request
     const sessionId = headers["x-session-id"] ?? headers["session-id"] ?? headers["x-claude-code-session-id"]
-    const reading = yield* Codec.toRequest(payload, { sessionId, picture: yield* pictures(payload) })
+    const reading = yield* Codec.toRequest(payload, {
+      caller: auth.caller(request),
+      sessionId,
+      picture: yield* pictures(payload)
+    })
     const kinds = [...new Set(reading.skipped)].join(", ").slice(0, 500)
     if (kinds !== "") yield* Effect.annotateLogs(Effect.logDebug("parts of a request left out"), { kinds })
     const { strictParams } = yield* GatewayConfig
@@ -74,6 +79,7 @@ const handlers = HttpApiBuilder.group(
   "anthropic",
   Effect.fnUntraced(function* (handlers) {
     const chat = yield* Chat
+    const auth = yield* Auth
     const shortcuts = yield* Shortcuts
     const drain = yield* Drain
     const config = yield* GatewayConfig
@@ -91,8 +97,8 @@ const handlers = HttpApiBuilder.group(
         ),
         Effect.catchTag("ImageRefused", (refused) => Errors.fromImage(refused))
       )
-    const readMessages = read(MessagesRequest, limit, pictures)
-    const readCount = read(CountTokensRequest, limit, unseen)
+    const readMessages = read(MessagesRequest, limit, pictures, auth)
+    const readCount = read(CountTokensRequest, limit, unseen, auth)
 
     const messages = Effect.gen(function* () {
       const { ignored, payload, request } = yield* readMessages

@@ -107,7 +107,7 @@ const refused = (payload: ChatCompletionRequest): Errors.Failure | undefined => 
 /** `pictures` are those of `links`, loaded. */
 export const toRequest = EitherFn.fn(function* (
   payload: ChatCompletionRequest,
-  sessionId: string | undefined,
+  { caller, sessionId }: Pick<Affinity.Signs, "caller" | "sessionId">,
   pictures: Loaded
 ): EitherFn.Return<ChatRequest, Errors.Failure> {
   const complaint = refused(payload)
@@ -120,6 +120,7 @@ export const toRequest = EitherFn.fn(function* (
   const format = yield* Tools.toFormat(payload)
   const stop = typeof payload.stop === "string" ? [payload.stop] : (payload.stop ?? [])
   const affinity: Option.Option<string> = Affinity.key({
+    caller,
     sessionId,
     promptCacheKey: payload.prompt_cache_key ?? undefined,
     user: payload.user ?? payload.safety_identifier ?? undefined,

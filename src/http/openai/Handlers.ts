@@ -3,6 +3,7 @@
  */
 import { randomUUID } from "node:crypto"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Either, Layer } from "effect"
 import { Chat } from "../../Chat.ts"
@@ -10,6 +11,7 @@ import { GatewayConfig } from "../../Config.ts"
 import type { ChatError } from "../../domain/ChatError.ts"
 import * as Answer from "../Answer.ts"
 import { Api } from "../Api.ts"
+import { Auth } from "../Auth.ts"
 import { Drain } from "../Drain.ts"
 import { Images } from "../Images.ts"
 import * as OpenAiBody from "../OpenAiBody.ts"
@@ -41,6 +43,7 @@ const handlers = HttpApiBuilder.group(
   "openai",
   Effect.fnUntraced(function* (handlers) {
     const chat = yield* Chat
+    const auth = yield* Auth
     const drain = yield* Drain
     const images = yield* Images
     const shortcuts = yield* Shortcuts
@@ -51,7 +54,9 @@ const handlers = HttpApiBuilder.group(
     const chatCompletions = Effect.fnUntraced(function* () {
       const { headers, ignored, payload } = yield* read(limit, strictParams)
       const pictures = yield* Effect.catchTag(images.load(Codec.links(payload)), "ImageRefused", Errors.fromImage)
-      const request = yield* Codec.toRequest(payload, headers["x-session-id"] ?? headers["session-id"], pictures)
+      const caller = auth.caller(yield* HttpServerRequest.HttpServerRequest)
+      const sessionId = headers["x-session-id"] ?? headers["session-id"]
+      const request = yield* Codec.toRequest(payload, { caller, sessionId }, pictures)
       const options = { ...(yield* stamped), reasoningField, shape: Tools.shapeOf(payload) }
       const open = chat.open(request)
       if (payload.stream === true) {

@@ -75,6 +75,9 @@ const chooseFunction = (
       )
 }
 
+const formatSchema = ({ response_format: format }: ChatCompletionRequest) =>
+  format?.type === "json_schema" ? format.json_schema.schema : undefined
+
 export const toToolset = EitherFn.fn(function* (
   payload: ChatCompletionRequest
 ): EitherFn.Return<Toolset, Errors.Failure> {
@@ -84,7 +87,7 @@ export const toToolset = EitherFn.fn(function* (
       yield* Either.left(Errors.invalid(old, `'${old}' is not allowed beside 'tools' and 'tool_choice'.`))
     }
   }
-  const tools = yield* OpenAiTools.checked(list(payload))
+  const tools = yield* OpenAiTools.checked(list(payload), formatSchema(payload))
   const chosen = isNew
     ? yield* choose(tools, payload.tool_choice)
     : { tools, choice: yield* chooseFunction(tools, payload.function_call) }

@@ -14,7 +14,7 @@ import type { Loose, ResponsesRequest } from "./Payload.ts"
 import * as Tools from "./Tools.ts"
 
 export interface Past {
-  /** The conversation that `previous_response_id` names; undefined when it is not held. */
+  /** Of the caller, and of nobody else: the conversation that `previous_response_id` names; undefined when it is not held. */
   readonly items: (responseId: string) => ReadonlyArray<Loose> | undefined
   /** One item of those that are held. */
   readonly item: (id: string) => Loose | undefined
@@ -62,11 +62,13 @@ export interface RequestOptions {
   readonly turn: Items.Turn
   readonly pictures: Loaded
   readonly past: Past
+  readonly caller?: string | undefined
   /** Of the headers. */
   readonly sessionId: string | undefined
 }
 
 export const toRequest = EitherFn.fn(function* ({
+  caller,
   past,
   payload,
   pictures,
@@ -93,6 +95,7 @@ export const toRequest = EitherFn.fn(function* ({
     maxTokens: payload.max_output_tokens ?? undefined,
     effort: payload.reasoning?.effort ?? undefined,
     affinity: Affinity.key({
+      caller,
       sessionId,
       promptCacheKey: payload.prompt_cache_key ?? undefined,
       user: payload.user ?? payload.safety_identifier ?? undefined,

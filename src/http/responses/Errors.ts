@@ -19,24 +19,24 @@ export const noInput = OpenAi.invalid("input", "Missing required parameter: 'inp
 
 export const emptyInput = OpenAi.invalid("input", "input is empty")
 
-export const previousNotFound = OpenAi.invalid(
+/** The same whether there never was one, it is gone, or it is another caller's. */
+const notFound = (param: string, code: string, message: string): Failure =>
+  new OpenAi.Failure({
+    status: 404,
+    body: { error: { message, type: "invalid_request_error", param, code } },
+    headers: {}
+  })
+
+export const previousNotFound = notFound(
   "previous_response_id",
-  "The previous response is not held here: send its input and output again.",
-  "previous_response_not_found"
+  "previous_response_not_found",
+  "The previous response is not held here: send its input and output again."
 )
 
-export const notHeld: Failure = new OpenAi.Failure({
-  status: 404,
-  body: {
-    error: {
-      message: "No such response is held here.",
-      type: "invalid_request_error",
-      param: "response_id",
-      code: "response_not_found"
-    }
-  },
-  headers: {}
-})
+export const notHeld = notFound("response_id", "response_not_found", "No such response is held here.")
+
+export const itemNotHeld = (param: string): Failure =>
+  notFound(param, "item_not_found", "No such item is held here: send it whole, as with 'store': false.")
 
 const fromChatError = (error: ChatError): Failure => {
   const failure = OpenAi.fromChatError(error)

@@ -3,6 +3,7 @@
  */
 import { randomBytes } from "node:crypto"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Either, Layer } from "effect"
 import { Chat } from "../../Chat.ts"
@@ -10,6 +11,7 @@ import { GatewayConfig } from "../../Config.ts"
 import type { ChatError } from "../../domain/ChatError.ts"
 import * as Answer from "../Answer.ts"
 import { Api } from "../Api.ts"
+import { Auth } from "../Auth.ts"
 import { Drain } from "../Drain.ts"
 import { Images } from "../Images.ts"
 import * as OpenAiBody from "../OpenAiBody.ts"
@@ -41,6 +43,7 @@ const handlers = HttpApiBuilder.group(
   "responses",
   Effect.fnUntraced(function* (handlers) {
     const chat = yield* Chat
+    const auth = yield* Auth
     const shortcuts = yield* Shortcuts
     const drain = yield* Drain
     const images = yield* Images
@@ -49,15 +52,24 @@ const handlers = HttpApiBuilder.group(
     const answer = Answer.make({ drain, keepAlive })
     const limit = Math.floor(bodyLimitMb * 1024 * 1024)
     const store = Store.make({ capacity: responsesStore })
-    const past: Codec.Past = { items: (id) => store.get(id)?.items, item: store.item }
     const now = () => Math.floor(clock.unsafeCurrentTimeMillis() / 1000)
 
     const create = Effect.fnUntraced(function* () {
       const { headers, ignored, payload } = yield* read(limit, strictParams)
+      const caller = auth.caller(yield* HttpServerRequest.HttpServerRequest)
+      const own = store.of(caller)
+      const past: Codec.Past = { items: (id) => own.get(id)?.items, item: own.item }
       const turn = yield* Codec.toTurn(payload, past)
       const pictures = yield* Effect.catchTag(images.load(Items.links(turn)), "ImageRefused", Errors.fromImage)
       const sessionId = headers["x-session-id"] ?? headers["session-id"]
-      const { request, skipped, tools } = yield* Codec.toRequest({ payload, turn, pictures, past, sessionId })
+      const { request, skipped, tools } = yield* Codec.toRequest({
+        caller,
+        payload,
+        turn,
+        pictures,
+        past,
+        sessionId
+      })
       yield* noteSkipped(skipped)
       const kept = store.isOn && payload.store !== false
       const options: Events.EventsOptions = {
@@ -66,7 +78,7 @@ const handlers = HttpApiBuilder.group(
         model: payload.model,
         newId,
         now,
-        ...(kept ? { ended: (response) => store.put(response, [...turn.before, ...turn.now]) } : {})
+        ...(kept ? { ended: (response) => own.put(response, [...turn.before, ...turn.now]) } : {})
       }
       const open = chat.open(request)
       if (payload.stream === true) {
@@ -85,22 +97,24 @@ const handlers = HttpApiBuilder.group(
       })
     })
 
-    const held = (id: string) =>
+    const ownStore = Effect.map(HttpServerRequest.HttpServerRequest, (request) => store.of(auth.caller(request)))
+
+    const held = (own: Store.Own, id: string) =>
       Either.map(
-        Either.fromNullable(store.get(id), () => Errors.notHeld),
+        Either.fromNullable(own.get(id), () => Errors.notHeld),
         ({ response }) => HttpServerResponse.unsafeJson(response)
       )
 
-    const forgotten = (id: string) =>
-      store.remove(id)
+    const forgotten = (own: Store.Own, id: string) =>
+      own.remove(id)
         ? Either.right(HttpServerResponse.unsafeJson({ id, object: "response", deleted: true }))
         : Either.left(Errors.notHeld)
 
     shortcuts.add("POST", dialect.path, answered(Effect.suspend(create)))
     return handlers
       .handleRaw("createResponse", () => answered(create()))
-      .handle("response", ({ path }) => answered(Effect.suspend(() => held(path.id))))
-      .handle("deleteResponse", ({ path }) => answered(Effect.suspend(() => forgotten(path.id))))
+      .handle("response", ({ path }) => answered(Effect.flatMap(ownStore, (own) => held(own, path.id))))
+      .handle("deleteResponse", ({ path }) => answered(Effect.flatMap(ownStore, (own) => forgotten(own, path.id))))
   })
 )
 

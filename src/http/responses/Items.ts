@@ -7,6 +7,7 @@ import * as EitherFn from "../../domain/EitherFn.ts"
 import type { Link, Loaded } from "../Images.ts"
 import { format as at, type Path } from "../Issues.ts"
 import * as Errors from "../OpenAiErrors.ts"
+import { itemNotHeld } from "./Errors.ts"
 import * as Kinds from "./Kinds.ts"
 import { type Content, type Item, kinds, type Loose } from "./Payload.ts"
 import * as Tools from "./Tools.ts"
@@ -99,8 +100,7 @@ const kindOf = (item: Loose): string =>
 type Reference = Extract<Item, { id: string }>
 const isReference = (item: Item): item is Reference => "id" in item
 
-const notHeld = (path: Path): Errors.Failure =>
-  Errors.invalid(at([...path, "id"]), "No such item is held here: send it whole, as with 'store': false.")
+const notHeld = (path: Path): Errors.Failure => itemNotHeld(at([...path, "id"]))
 
 /** Calls join the assistant's message before them, as one turn. */
 const conversation = () => {

@@ -144,7 +144,8 @@ export const read = EitherFn.fn(function* (
     return yield* Either.left(Errors.invalid("tools", message, "array_above_max_length"))
   }
   const named = flatten(listed)
-  yield* OpenAiTools.checked(named)
+  const format = payload.text?.format
+  yield* OpenAiTools.checked(named, format?.type === "json_schema" ? format.schema : undefined)
   const toolset = yield* choose(named, payload.tool_choice ?? "auto", payload.parallel_tool_calls ?? true)
   return { toolset, named, echoed }
 })

@@ -6,7 +6,7 @@ import { ChatCompletionRequest } from "../../../src/http/openai/Payload.ts"
 const pictures = new Map([["messages[1].content[1].image_url", { mediaType: "image/png", data: "aGk=" }]])
 const decoded = (body: unknown) =>
   Schema.decodeUnknownSync(ChatCompletionRequest)({ model: "auto", ...(body as object) })
-const request = (body: unknown) => Codec.toRequest(decoded(body), undefined, pictures)
+const request = (body: unknown) => Codec.toRequest(decoded(body), {}, pictures)
 const messages = (...list: ReadonlyArray<unknown>) => Either.getOrThrow(request({ messages: list })).messages
 
 const complaint = (body: unknown) => {

@@ -20,7 +20,7 @@ const many = <A>(count: number, make: (i: number) => A) => Array.from({ length: 
 const decode = Schema.decodeUnknownEither(ChatCompletionRequest)
 const read = (body: unknown) =>
   Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(Issues.explain(issue))).pipe(
-    Either.flatMap((payload) => Codec.toRequest(payload, undefined, new Map()))
+    Either.flatMap((payload) => Codec.toRequest(payload, {}, new Map()))
   )
 
 interface Row {

@@ -157,7 +157,7 @@ describe("an input", () => {
       "unsupported_value",
       "input[1].content[0].image_url"
     ])
-    assert.deepStrictEqual(at({ type: "item_reference", id: "msg_1" }), [400, "invalid_value", "input[1].id"])
+    assert.deepStrictEqual(at({ type: "item_reference", id: "msg_1" }), [404, "item_not_found", "input[1].id"])
     assert.deepStrictEqual(complaint({ input: " " }), [400, "invalid_value", "input"])
     assert.deepStrictEqual(complaint({ input: [] }), [400, "invalid_value", "input"])
     assert.deepStrictEqual(complaint({ input: null }), [400, "missing_required_parameter", "input"])
@@ -180,7 +180,7 @@ describe("an input", () => {
       request(body, past).messages.map(({ text }) => text),
       ["new", "one", "two", "three"]
     )
-    const missing = [400, "previous_response_not_found", "previous_response_id"]
+    const missing = [404, "previous_response_not_found", "previous_response_id"]
     assert.deepStrictEqual(complaint({ previous_response_id: "resp_2" }, past), missing)
     assert.deepStrictEqual(complaint({ previous_response_id: "resp_1" }), missing)
     const wrong = { previous_response_id: "resp_1", input: [{ role: "user", content: 1 }] }

@@ -128,7 +128,7 @@ describe("/v1/responses", () => {
       assert.deepStrictEqual(told(yield* post(gateway, { stream: "yes" }, key)), [400, "invalid_type", "stream"])
       assert.deepStrictEqual(told(yield* post(gateway, { model: "none such" }, key)), [404, "model_not_found", "model"])
       assert.deepStrictEqual(told(yield* post(gateway, { previous_response_id: "resp_x" }, key)), [
-        400,
+        404,
         "previous_response_not_found",
         "previous_response_id"
       ])
@@ -173,6 +173,51 @@ describe("/v1/responses", () => {
       const removed = yield* gateway.request(`/v1/responses/${second.id}`, { method: "DELETE" })
       assert.deepStrictEqual(removed.json, { id: second.id, object: "response", deleted: true })
       assert.strictEqual((yield* gateway.request(`/v1/responses/${second.id}`)).status, 404)
+    })
+  )
+
+  it.scopedLive("keeps an API key's responses for that key: to another they are not there", () =>
+    Effect.gen(function* () {
+      const scripted = TestBackend.make(TestBackend.say("blue"))
+      const apiKeys = [Redacted.make("sk-a"), Redacted.make("sk-b")]
+      const gateway = yield* TestGateway.serve(scripted, { responsesStore: 8, apiKeys })
+      const a = { authorization: "Bearer sk-a" }
+      const b = { "x-api-key": "sk-b" }
+      const first = asResponse(yield* post(gateway, { input: "which colour?" }, a))
+      const path = `/v1/responses/${first.id}`
+      const refer = {
+        input: [
+          { type: "item_reference", id: first.output[0]?.id },
+          { role: "user", content: "why?" }
+        ]
+      }
+      const asked = scripted.asks.length
+      const told = (
+        { json, status }: { readonly json: TestGateway.Json; readonly status: number },
+        id: string | undefined
+      ) => [status, json.error?.code, json.error?.param, JSON.stringify(json).includes(String(id))]
+      const attempts = (id: string, item: string, headers: Record<string, string>) =>
+        Effect.all([
+          gateway.request(`/v1/responses/${id}`, { headers }),
+          gateway.request(`/v1/responses/${id}`, { method: "DELETE", headers }),
+          post(gateway, { previous_response_id: id }, headers),
+          post(gateway, { input: [{ type: "item_reference", id: item }] }, headers)
+        ]).pipe(Effect.map((answers) => answers.map((answer) => told(answer, id))))
+      const foreign = yield* attempts(first.id, first.output[0]?.id ?? "", b)
+      assert.deepStrictEqual(foreign, [
+        [404, "response_not_found", "response_id", false],
+        [404, "response_not_found", "response_id", false],
+        [404, "previous_response_not_found", "previous_response_id", false],
+        [404, "item_not_found", "input[0].id", false]
+      ])
+      assert.deepStrictEqual(yield* attempts("resp_none", "msg_none", b), foreign)
+      assert.strictEqual(scripted.asks.length, asked)
+      assert.deepStrictEqual(asResponse(yield* gateway.request(path, { headers: { "x-api-key": "sk-a" } })), first)
+      assert.strictEqual((yield* post(gateway, { previous_response_id: first.id }, a)).status, 200)
+      assert.include(scripted.asks.at(-1)?.prompt ?? "", "which colour?")
+      assert.strictEqual((yield* post(gateway, refer, a)).status, 200)
+      assert.include(scripted.asks.at(-1)?.prompt ?? "", "blue")
+      assert.strictEqual((yield* gateway.request(path, { method: "DELETE", headers: a })).status, 200)
     })
   )
 

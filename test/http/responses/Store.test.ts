@@ -13,35 +13,60 @@ const response = (id: string): Resource.ResponseObject => ({
   output: [{ id: `msg_${id}`, type: "message", status: "completed", role: "assistant", content: [] }]
 })
 
+const big = (id: string, length: number) => [response(id), [{ text: "x".repeat(length) }]] as const
+const held = (store: Store.Store, caller: string, ids: string) =>
+  [...ids].filter((id) => store.of(caller).get(id) !== undefined).join("")
+
 describe("the store of responses", () => {
   it("keeps the last ones", () => {
     const store = Store.make({ capacity: 2 })
-    for (const id of ["a", "b", "c"]) store.put(response(id), [])
-    assert.deepStrictEqual(
-      ["a", "b", "c"].map((id) => store.get(id) !== undefined),
-      [false, true, true]
-    )
-    assert.strictEqual(store.item("msg_c")?.["type"], "message")
-    assert.isUndefined(store.item("msg_a"))
+    for (const id of ["a", "b", "c"]) store.of("A").put(response(id), [])
+    assert.strictEqual(held(store, "A", "abc"), "bc")
+    assert.strictEqual(store.of("A").item("msg_c")?.["type"], "message")
+    assert.isUndefined(store.of("A").item("msg_a"))
   })
 
-  it("keeps no more text than it may, and nothing that is too large by itself", () => {
-    const own = JSON.stringify(response("a")).length + JSON.stringify(response("a").output).length
-    const store = Store.make({ capacity: 100, size: own * 2 + 10 })
-    for (const id of ["a", "b", "c"]) store.put(response(id), [])
-    assert.isUndefined(store.get("a"))
-    assert.isDefined(store.get("c"))
-    store.put(response("d"), [{ text: "x".repeat(own * 3) }])
-    assert.isUndefined(store.get("d"))
-    assert.isDefined(store.get("c"))
-    assert.isTrue(store.remove("c"))
-    assert.isFalse(store.remove("c"))
+  it("shows a caller its own and nothing of another's", () => {
+    const store = Store.make({ capacity: 4 })
+    store.of("A").put(response("a"), [])
+    for (const caller of ["B", ""]) {
+      assert.isUndefined(store.of(caller).get("a"))
+      assert.isUndefined(store.of(caller).item("msg_a"))
+      assert.isFalse(store.of(caller).remove("a"))
+    }
+    assert.isTrue(store.of("A").remove("a"))
+    assert.isFalse(store.of("A").remove("a"))
+    assert.isUndefined(store.of("A").item("msg_a"))
+  })
+
+  it("lets no caller push out what those have who hold less, by number", () => {
+    const store = Store.make({ capacity: 4 })
+    for (const id of ["a", "b"]) store.of("A").put(response(id), [])
+    for (const id of "cdefghij") store.of("B").put(response(id), [])
+    assert.strictEqual(held(store, "A", "ab"), "ab")
+    assert.strictEqual(held(store, "B", "cdefghij"), "ij")
+  })
+
+  it("lets no caller push out what those have who hold less, by size", () => {
+    const store = Store.make({ capacity: 100, size: 100_000 })
+    store.of("A").put(...big("a", 10_000))
+    for (const id of "cdefghij") store.of("B").put(...big(id, 20_000))
+    assert.strictEqual(held(store, "A", "a"), "a")
+    assert.strictEqual(held(store, "B", "cdefghij"), "j")
+  })
+
+  it("keeps no more than it may, and nothing that is too large by itself", () => {
+    const store = Store.make({ capacity: 100, size: 100_000 })
+    for (const id of "abc") store.of("A").put(...big(id, 20_000))
+    assert.strictEqual(held(store, "A", "abc"), "bc")
+    store.of("A").put(...big("d", 60_000))
+    assert.strictEqual(held(store, "A", "bcd"), "bc")
   })
 
   it("keeps nothing when it is off", () => {
     const store = Store.make({ capacity: 0 })
-    store.put(response("a"), [])
+    store.of("A").put(response("a"), [])
     assert.isFalse(store.isOn)
-    assert.isUndefined(store.get("a"))
+    assert.isUndefined(store.of("A").get("a"))
   })
 })
