@@ -10,6 +10,7 @@ import { GatewayConfig } from "../../Config.ts"
 import type { ChatError } from "../../domain/ChatError.ts"
 import * as Answer from "../Answer.ts"
 import { Api } from "../Api.ts"
+import { Bodies } from "../Bodies.ts"
 import { Drain } from "../Drain.ts"
 import { Images } from "../Images.ts"
 import * as OpenAiBody from "../OpenAiBody.ts"
@@ -41,15 +42,15 @@ const handlers = HttpApiBuilder.group(
   "openai",
   Effect.fnUntraced(function* (handlers) {
     const chat = yield* Chat
+    const bodies = yield* Bodies
     const drain = yield* Drain
     const images = yield* Images
     const shortcuts = yield* Shortcuts
-    const { bodyLimitMb, keepAlive, reasoningField, strictParams } = yield* GatewayConfig
+    const { keepAlive, reasoningField, strictParams } = yield* GatewayConfig
     const answer = Answer.make({ drain, keepAlive })
-    const limit = Math.floor(bodyLimitMb * 1024 * 1024)
 
     const chatCompletions = Effect.fnUntraced(function* () {
-      const { headers, ignored, payload } = yield* read(limit, strictParams)
+      const { headers, ignored, payload } = yield* read(bodies, strictParams)
       const pictures = yield* Effect.catchTag(images.load(Codec.links(payload)), "ImageRefused", Errors.fromImage)
       const request = yield* Codec.toRequest(payload, headers["x-session-id"] ?? headers["session-id"], pictures)
       const options = { ...(yield* stamped), reasoningField, shape: Tools.shapeOf(payload) }

@@ -10,6 +10,7 @@ import { GatewayConfig } from "../../Config.ts"
 import type { ChatError } from "../../domain/ChatError.ts"
 import * as Answer from "../Answer.ts"
 import { Api } from "../Api.ts"
+import { Bodies } from "../Bodies.ts"
 import { Drain } from "../Drain.ts"
 import { Images } from "../Images.ts"
 import * as OpenAiBody from "../OpenAiBody.ts"
@@ -41,19 +42,19 @@ const handlers = HttpApiBuilder.group(
   "responses",
   Effect.fnUntraced(function* (handlers) {
     const chat = yield* Chat
+    const bodies = yield* Bodies
     const shortcuts = yield* Shortcuts
     const drain = yield* Drain
     const images = yield* Images
     const clock = yield* Effect.clock
-    const { bodyLimitMb, keepAlive, responsesStore, strictParams } = yield* GatewayConfig
+    const { keepAlive, responsesStore, strictParams } = yield* GatewayConfig
     const answer = Answer.make({ drain, keepAlive })
-    const limit = Math.floor(bodyLimitMb * 1024 * 1024)
     const store = Store.make({ capacity: responsesStore })
     const past: Codec.Past = { items: (id) => store.get(id)?.items, item: store.item }
     const now = () => Math.floor(clock.unsafeCurrentTimeMillis() / 1000)
 
     const create = Effect.fnUntraced(function* () {
-      const { headers, ignored, payload } = yield* read(limit, strictParams)
+      const { headers, ignored, payload } = yield* read(bodies, strictParams)
       const turn = yield* Codec.toTurn(payload, past)
       const pictures = yield* Effect.catchTag(images.load(Items.links(turn)), "ImageRefused", Errors.fromImage)
       const sessionId = headers["x-session-id"] ?? headers["session-id"]
