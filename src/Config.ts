@@ -53,6 +53,18 @@ const table = {
     Rule.integer(0, 100)
   ),
   bodyLimitMb: setting("GATEWAY_BODY_LIMIT_MB", "32", "largest request body", Rule.number(0.001, 1024, "a number")),
+  bodiesLimitMb: setting(
+    "GATEWAY_BODIES_LIMIT_MB",
+    "256",
+    "memory that the bodies of all requests may take together; more are refused",
+    Rule.number(0.001, 65_536, "a number")
+  ),
+  bodiesPerKeyMb: setting(
+    "GATEWAY_BODIES_PER_KEY_MB",
+    "128",
+    "of that, what one API key may take; without API_KEYS all callers count as one",
+    Rule.number(0.001, 65_536, "a number")
+  ),
   imageLimitMb: setting("GATEWAY_IMAGE_LIMIT_MB", "10", "largest image", Rule.number(0.001, 1024, "a number")),
   imageUrls: setting("GATEWAY_IMAGE_URLS", "false", "fetch images from public http(s) addresses", Rule.flag),
   firstTokenTimeout: setting(

@@ -122,6 +122,11 @@ export const shedding = gauge(
 )
 export const shed = total("gateway_shed_total", "Chats refused because the process had too much to do")
 export const connectionsShed = total("gateway_connections_shed_total", "Connections closed because there were too many")
+export const bodyBytes = gauge("gateway_body_bytes", "Memory that large request bodies take")
+export const bodiesRefused = total(
+  "gateway_bodies_refused_total",
+  "Requests refused because bodies took too much memory"
+)
 export const eventLoopLag = gauge(
   "gateway_event_loop_lag_seconds",
   "99th percentile of the event loop's delay since the last look"

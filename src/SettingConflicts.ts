@@ -8,6 +8,9 @@ interface Related {
   readonly host: string
   readonly apiKeys: ReadonlyArray<unknown>
   readonly allowOpen: boolean
+  readonly bodyLimitMb: number
+  readonly bodiesLimitMb: number
+  readonly bodiesPerKeyMb: number
   readonly instanceCount: Option.Option<number>
   readonly accounts: ReadonlyArray<unknown>
   readonly username: Option.Option<unknown>
@@ -36,5 +39,9 @@ export const find = (all: Related): string | undefined => {
   if (all.attach !== "no" && Option.isSome(all.lingmaBin)) return "LINGMA_ATTACH must not be set beside LINGMA_BIN"
   if ((all.tokenCounter === "qwen") !== Option.isSome(all.tokenCounterFile))
     return "TOKEN_COUNTER_FILE must be set for TOKEN_COUNTER=qwen, and for it alone"
+  if (all.bodiesPerKeyMb < all.bodyLimitMb)
+    return "GATEWAY_BODIES_PER_KEY_MB must not be less than GATEWAY_BODY_LIMIT_MB"
+  if (all.bodiesLimitMb < all.bodiesPerKeyMb)
+    return "GATEWAY_BODIES_LIMIT_MB must not be less than GATEWAY_BODIES_PER_KEY_MB"
   return undefined
 }

@@ -9,7 +9,7 @@ import { loginReasons } from "./Login.ts"
 
 /** No slot became free in time, or the queue was full. `retryAfter` in whole seconds, at least 1. */
 export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", {
-  reason: Schema.Literal("queue_full", "queue_timeout"),
+  reason: Schema.Literal("queue_full", "queue_timeout", "bodies"),
   retryAfter: Schema.Int
 }) {}
 

@@ -6,6 +6,7 @@
 import { isAscii } from "node:buffer"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Effect, Stream } from "effect"
+import * as BodyBuffer from "./BodyBuffer.ts"
 import * as NodeRequest from "./NodeRequest.ts"
 import { BodyRefused } from "./Refusal.ts"
 
@@ -53,23 +54,37 @@ export const exceeds = (bytes: Uint8Array, bounds: Bounds): keyof Bounds | undef
   return undefined
 }
 
-const fromNode = (node: NodeRequest.NodeRequest, limit: number): Effect.Effect<Uint8Array, BodyRefused> =>
-  Effect.async((resume) => {
+/** Memory beyond `BodyBuffer.FREE`, where it is shared with other requests. */
+export interface Memory<E> {
+  readonly reserve: (bytes: number) => boolean
+  /** Whether so much could be reserved now. */
+  readonly fits: (bytes: number) => boolean
+  readonly refuse: Effect.Effect<never, E>
+}
+
+const refusal = <E>(
+  reason: BodyBuffer.Refused,
+  memory: Memory<E> | undefined
+): Effect.Effect<never, BodyRefused | E> =>
+  reason === "not_reserved" && memory !== undefined
+    ? memory.refuse
+    : reason === "too_many_pieces"
+      ? new BodyRefused({ reason })
+      : tooLarge
+
+const fromNode = <E>(node: NodeRequest.NodeRequest, buffer: BodyBuffer.BodyBuffer, memory: Memory<E> | undefined) =>
+  Effect.async<Uint8Array, BodyRefused | E>((resume) => {
     const { incoming } = node
-    const parts: Array<Buffer> = []
-    let size = 0
-    const onData = (part: Buffer) => {
-      size += part.length
-      if (size <= limit) parts.push(part)
-      else {
-        stop()
-        incoming.pause()
-        resume(tooLarge)
-      }
+    const onData = (piece: Buffer) => {
+      const refused = buffer.add(piece)
+      if (refused === undefined) return
+      stop()
+      incoming.pause()
+      resume(refusal(refused, memory))
     }
     const onEnd = () => {
       stop()
-      resume(Effect.succeed(parts.length === 1 ? parts[0]! : Buffer.concat(parts, size)))
+      resume(Effect.sync(() => buffer.bytes()))
     }
     const onClose = () => {
       stop()
@@ -81,18 +96,18 @@ const fromNode = (node: NodeRequest.NodeRequest, limit: number): Effect.Effect<U
     return Effect.sync(stop)
   })
 
-const fromStream = (request: HttpServerRequest.HttpServerRequest, limit: number) =>
+const fromStream = <E>(
+  request: HttpServerRequest.HttpServerRequest,
+  buffer: BodyBuffer.BodyBuffer,
+  memory: Memory<E> | undefined
+) =>
   request.stream.pipe(
     Stream.mapError(() => malformed),
-    Stream.runFoldEffect({ parts: [] as Array<Uint8Array>, size: 0 }, ({ parts, size }, part) =>
-      size + part.length > limit
-        ? tooLarge
-        : Effect.sync(() => {
-            parts.push(part)
-            return { parts, size: size + part.length }
-          })
-    ),
-    Effect.map(({ parts, size }): Uint8Array => Buffer.concat(parts, size))
+    Stream.runForEach((piece) => {
+      const refused = buffer.add(piece)
+      return refused === undefined ? Effect.void : refusal(refused, memory)
+    }),
+    Effect.map(() => buffer.bytes())
   )
 
 const isJson = (type: string | undefined) => type !== undefined && /^application\/json\s*(;|$)/i.test(type.trim())
@@ -112,14 +127,23 @@ const parse = (bytes: Uint8Array): Effect.Effect<unknown, BodyRefused> => {
   })
 }
 
-export const json = (
+export const json = <E = never>(
   request: HttpServerRequest.HttpServerRequest,
-  limit: number
-): Effect.Effect<unknown, BodyRefused> => {
+  limit: number,
+  memory?: Memory<E>
+): Effect.Effect<unknown, BodyRefused | E> => {
   const { headers } = request
   if ((headers["content-encoding"] ?? "identity") !== "identity") return new BodyRefused({ reason: "encoding" })
   if (!isJson(headers["content-type"])) return new BodyRefused({ reason: "media_type" })
+  const length = headers["content-length"]
+  const declared = length === undefined ? undefined : Number(length)
+  if (declared !== undefined) {
+    if (declared > limit) return tooLarge
+    // Not asked for, and not read, what would be refused later.
+    if (memory?.fits(declared - BodyBuffer.FREE) === false) return memory.refuse
+  }
   const node = NodeRequest.fromRequest(request)
-  if (Number(headers["content-length"] ?? 0) > limit) return tooLarge
-  return Effect.flatMap(node === undefined ? fromStream(request, limit) : fromNode(node, limit), parse)
+  const buffer = new BodyBuffer.BodyBuffer({ limit, declared, reserve: memory?.reserve })
+  const read = node === undefined ? fromStream(request, buffer, memory) : fromNode(node, buffer, memory)
+  return Effect.flatMap(read, parse)
 }

@@ -1,12 +1,15 @@
 /**
  * A Node server that bounds its connections, in number and in what one of them may begin.
  *
- * Over the number, those that serve nothing go first. A connection's requests are begun one after the other: their
- * answers leave in order anyway, and a client that sends thousands and reads none would have them all wait in memory.
+ * Over the number, those that serve nothing go first (`Eviction`).
+ *
+ * A connection's requests are begun one after the other: their answers leave in order anyway, and a client that sends
+ * thousands and reads none would have them all wait in memory.
  */
 import { type IncomingMessage, Server, type ServerOptions, type ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import * as Metrics from "../Metrics.ts"
+import { Eviction } from "./Eviction.ts"
 
 /** Requests of one connection that may wait before it is read on. */
 const DEEPEST = 16
@@ -17,7 +20,7 @@ const readOn = (socket: Socket): void => {
 }
 
 export interface ConnectionOptions extends ServerOptions {
-  /** Over it the longest idle connection is closed; when all are busy, the new one. */
+  /** Over it one is closed: one that serves nothing; when all do, the new one. */
   readonly maxConnections: number
 }
 
@@ -25,6 +28,7 @@ export class Connections extends Server {
   readonly #all = new Set<Socket>()
   /** Those without a request, the longest idle first; half a request is none. */
   readonly #idle = new Set<Socket>()
+  readonly #eviction = new Eviction(this, (socket) => this.#shed(socket))
   readonly #requests = new WeakMap<Socket, number>()
 
   constructor({ maxConnections, ...options }: ConnectionOptions) {
@@ -34,10 +38,7 @@ export class Connections extends Server {
       this.#idle.add(socket)
       socket.once("close", () => this.#forget(socket))
       if (this.#all.size <= maxConnections) return
-      const [oldest = socket] = this.#idle
-      Metrics.mark(Metrics.connectionsShed, 1)
-      this.#forget(oldest)
-      oldest.destroy()
+      this.#shed(this.#eviction.candidate(this.#idle, socket))
     })
   }
 
@@ -61,6 +62,12 @@ export class Connections extends Server {
       setImmediate(() => socket.destroyed || emit.call(this, event, ...args))
     })
     return true
+  }
+
+  #shed(socket: Socket): void {
+    Metrics.mark(Metrics.connectionsShed, 1)
+    this.#forget(socket)
+    socket.destroy()
   }
 
   #forget(socket: Socket): void {

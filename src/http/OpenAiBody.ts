@@ -3,17 +3,19 @@
  */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Effect, Either, Schema } from "effect"
-import * as Body from "./Body.ts"
+import type { Bodies } from "./Bodies.ts"
 import * as Capabilities from "./Capabilities.ts"
 import * as Issues from "./Issues.ts"
 import * as Errors from "./OpenAiErrors.ts"
 
-/** One for each dialect; `limit` in bytes, `strict` refuses what would be ignored. */
+/** One for each dialect; `strict` refuses what would be ignored. */
 export const reader = <A, I>(schema: Schema.Schema<A, I>, dialect: Parameters<typeof Capabilities.heed>[0]) => {
   const decode = Schema.decodeUnknownEither(schema)
-  return Effect.fnUntraced(function* (limit: number, strict: boolean) {
+  return Effect.fnUntraced(function* (bodies: typeof Bodies.Service, strict: boolean) {
     const request = yield* HttpServerRequest.HttpServerRequest
-    const body = yield* Effect.mapError(Body.json(request, limit), Errors.fromRefusal)
+    const body = yield* Effect.mapError(bodies.json(request), (error) =>
+      error._tag === "BodyRefused" ? Errors.fromRefusal(error) : error
+    )
     const payload = yield* Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(Issues.explain(issue)))
     const ignored = yield* Effect.mapError(Capabilities.heed(dialect, body, strict), Errors.fromParam)
     return { payload, headers: request.headers, ignored }

@@ -103,7 +103,9 @@ export const fromChatError = Match.type<ChatError>().pipe(
     Overloaded: (error) =>
       failure(
         429,
-        "Too many in-flight requests, please retry later",
+        error.reason === "bodies"
+          ? "Request bodies take too much memory at the moment, please retry later"
+          : "Too many in-flight requests, please retry later",
         { type: "rate_limit_error", code: "backpressure" },
         retryAfter(error.retryAfter)
       ),
@@ -176,7 +178,8 @@ const bodyRefused = {
   media_type: failure(415, "The request body must be application/json", { code: "unsupported_media_type" }),
   encoding: failure(415, "A compressed request body is not supported", { code: "unsupported_media_type" }),
   malformed: badRequest(NOT_JSON, null, null),
-  too_many_values: badRequest("The JSON body holds too many values", null, "request_too_complex")
+  too_many_values: badRequest("The JSON body holds too many values", null, "request_too_complex"),
+  too_many_pieces: badRequest("The request body came in too many small pieces", null, "request_too_fragmented")
 }
 
 const unparsed = {

@@ -22,7 +22,7 @@ export class CallerRefused extends Schema.TaggedError<CallerRefused>()("CallerRe
 }) {}
 
 export class BodyRefused extends Schema.TaggedError<BodyRefused>()("BodyRefused", {
-  reason: Schema.Literal("too_large", "media_type", "encoding", "malformed", "too_many_values")
+  reason: Schema.Literal("too_large", "media_type", "encoding", "malformed", "too_many_values", "too_many_pieces")
 }) {}
 
 /** A bug; what it was is in the log only. */

@@ -12,6 +12,7 @@ import { Auth } from "./Auth.ts"
 import { MODELS } from "./anthropic/Api.ts"
 import * as MessagesFields from "./anthropic/Fields.ts"
 import { AnthropicHandlers } from "./anthropic/Handlers.ts"
+import { Bodies } from "./Bodies.ts"
 import { CapabilitiesHandlers } from "./capabilities/Handlers.ts"
 import * as Dialects from "./Dialects.ts"
 import * as Docs from "./Docs.ts"
@@ -43,7 +44,7 @@ const dialects = [ChatFields.dialect, ResponsesFields.dialect, MessagesFields.di
 const ApiRoutes = HttpLayerRouter.addHttpApi(Api).pipe(
   Layer.provide([OpenAiHandlers, ResponsesHandlers, AnthropicHandlers, OpsHandlers, InternalHandlers]),
   Layer.provide(CapabilitiesHandlers(dialects)),
-  Layer.provide([Auth.layer, Images.layerFromConfig])
+  Layer.provide([Auth.layer, Bodies.layerFromConfig, Images.layerFromConfig])
 )
 
 const DocsRoute = Docs.layer({ api: Api, spec: OPENAPI, page: DOCS })

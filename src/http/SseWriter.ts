@@ -4,6 +4,7 @@
 import type { ServerResponse } from "node:http"
 import { Effect } from "effect"
 import * as ChunkedBody from "./ChunkedBody.ts"
+import * as Eviction from "./Eviction.ts"
 import { ignore } from "./NodeRequest.ts"
 import { CAPACITY, type Source } from "./Sse.ts"
 
@@ -26,7 +27,9 @@ const soon = Promise.resolve()
 
 /** Once ended, the socket alone holds what is left, and not for ever. Node sets its own time when all is sent. */
 export const linger = (response: ServerResponse, patience = PATIENCE): void => {
-  if (!response.writableFinished) wait(response, patience)
+  if (response.writableFinished) return
+  wait(response, patience)
+  Eviction.markUnread(response)
 }
 
 /** Ends when the last byte was handed over; the head must be written already. */

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
 import * as Floods from "./floods.ts"
 import * as Probe from "./Probe.ts"
 import { chat, isBalanced, type Program, settled, start, text } from "./support.ts"
@@ -77,5 +77,82 @@ describe("a flood", () => {
       assert.isAtMost(mostMiB, before.residentMiB + 96)
       yield* Floods.returned(program, before)
     })
+  )
+
+  it.scopedLive("of one-byte chunks costs no more than their content, and is refused", () =>
+    Effect.gen(function* () {
+      const program = yield* start()
+      yield* warm(program)
+      const before = Floods.resident(program)
+      const { mostMiB, result } = yield* Floods.peak(
+        program,
+        Effect.promise(() => Promise.all([11_400_000, 11_400_000].map((bytes) => Floods.crumbs(program, bytes))))
+      )
+      seen("one-byte chunks", { before, mostMiB, result })
+      assert.deepStrictEqual(result, [400, 400])
+      assert.isAtMost(mostMiB, before + 96)
+    })
+  )
+
+  it.scopedLive(
+    "of bodies that are never finished takes one key's share of memory, and keeps nobody else out",
+    () =>
+      Effect.gen(function* () {
+        const [mine, other] = ["sk-flood-0123456789abcdef", "sk-other-0123456789abcdef"]
+        const program = yield* start({ API_KEYS: `${mine},${other}` })
+        const asked = (key: string | undefined, prompt: string) =>
+          Effect.map(
+            chat(
+              program,
+              prompt,
+              {},
+              { headers: { "content-type": "application/json", authorization: `Bearer ${key}` } }
+            ),
+            ({ status }) => status
+          )
+        const large = `[[emu interval=0 text=hello]]${"x".repeat(2 << 20)}`
+        assert.strictEqual(yield* asked(other, large), 200)
+        const before = Floods.held(program)
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const { mostMiB, result } = yield* Floods.peak(program, Floods.unfinished(program, 60, 31, mine ?? ""))
+            seen("unfinished bodies", { before, mostMiB, statuses: result.statuses })
+            assert.isAtLeast(result.statuses[429] ?? 0, 50)
+            assert.isAtMost(mostMiB, before.residentMiB + 128 + 160)
+            assert.strictEqual(yield* asked(mine, "[[emu interval=0 text=hello]]"), 200)
+            assert.strictEqual(yield* asked(other, large), 200)
+          })
+        )
+        const none = /^gateway_body_bytes 0$/m
+        yield* Effect.promise(() =>
+          fetch(`${program.base}/metrics`, { headers: { authorization: `Bearer ${mine}` } }).then((r) => r.text())
+        ).pipe(Effect.repeat({ until: (text) => none.test(text) }), Effect.timeout("10 seconds"))
+      }),
+    { timeout: 90_000 }
+  )
+
+  it.scopedLive(
+    "of answers that nobody reads keeps nobody out, and ends no chat",
+    () =>
+      Effect.gen(function* () {
+        const program = yield* start({ GATEWAY_MAX_CONNECTIONS: "100" })
+        const running = yield* chat(program, "[[emu tokens=100000 interval=20]]", { stream: true })
+        yield* Floods.unread(program, 110)
+        const get = Effect.tryPromise(async () => {
+          const response = await fetch(`${program.base}/healthz`, { headers: { connection: "close" } })
+          await response.text()
+        })
+        // Sooner than readers that do not read are cut anyway.
+        yield* get.pipe(
+          Effect.retry(Schedule.spaced("50 millis")),
+          Effect.repeat(Schedule.recurs(20)),
+          Effect.timeout("20 seconds")
+        )
+        const reader = running.body?.getReader()
+        const first = yield* Effect.promise(async () => reader?.read())
+        assert.isFalse(first?.done)
+        yield* Effect.promise(async () => reader?.cancel())
+      }),
+    { timeout: 60_000 }
   )
 })

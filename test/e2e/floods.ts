@@ -37,6 +37,37 @@ export const returned = (program: Program, before: Held) =>
     return isBack ? Effect.succeed(now) : Effect.fail(new Error(`still held: ${JSON.stringify({ before, now })}`))
   }).pipe(Effect.retry(Schedule.spaced("200 millis").pipe(Schedule.upTo("60 seconds"))))
 
+const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
+
+/** Writes as fast as it is taken, at most until the socket closes. */
+const push = async (socket: Net.Socket, data: Buffer | string): Promise<void> => {
+  if (!socket.writable || socket.write(data)) return
+  await new Promise<void>((resolve) => {
+    const go = () => {
+      socket.off("drain", go).off("close", go)
+      resolve()
+    }
+    socket.on("drain", go).on("close", go)
+  })
+}
+
+/** The status that a socket is answered with, once it is, or once the socket has closed. */
+const status = (socket: Net.Socket): Promise<number> =>
+  new Promise((resolve) => {
+    let answer = ""
+    const look = () => {
+      const found = /^HTTP\/1\.1 (\d+) /.exec(answer)?.[1]
+      if (found !== undefined || socket.closed) resolve(Number(found))
+    }
+    socket
+      .on("data", (part: Buffer) => {
+        if (answer.length < 100) answer += part.toString("latin1")
+        look()
+      })
+      .on("error", () => {})
+      .on("close", look)
+  })
+
 const portOf = ({ base }: Program) => Number(new URL(base).port)
 const head = (lines: string) =>
   `POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n${lines}\r\n`
@@ -139,3 +170,63 @@ export const parallel = (program: Program, count: number) =>
     const mixed = outcomes.filter(({ text }, i) => text !== `mine is ${i}.`).length
     return { ...tally.ends, statuses: tally.statuses, mixed }
   })
+
+/** A body of so many bytes, each a chunk of its own; the status. */
+export const crumbs = async (program: Program, bytes: number): Promise<number> => {
+  const socket = await opened(program)
+  const answered = status(socket)
+  const some = 10_000
+  const chunks = "1\r\nx\r\n".repeat(some)
+  socket.write(head("transfer-encoding: chunked\r\n"))
+  for (let sent = 0; sent < bytes && socket.writable; sent += some) await push(socket, chunks)
+  await push(socket, "0\r\n\r\n")
+  const found = await answered
+  socket.destroy()
+  return found
+}
+
+/** Bodies of that size at once, of which the last megabyte never comes; how many were answered, by status, once all was sent. */
+export const unfinished = (program: Program, count: number, mebibytes: number, key: string) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const sockets = await Promise.all(Array.from({ length: count }, () => opened(program)))
+      const statuses: Record<number, number> = {}
+      await Promise.all(
+        sockets.map(async (socket) => {
+          void status(socket).then((found) => {
+            statuses[found] = (statuses[found] ?? 0) + 1
+          })
+          const size = mebibytes * MEBIBYTE.length
+          socket.write(head(`authorization: Bearer ${key}\r\ncontent-length: ${size}\r\n`))
+          for (let i = 1; i < mebibytes; i++) await push(socket, MEBIBYTE)
+        })
+      )
+      await pause(100)
+      return { statuses, sockets }
+    }),
+    ({ sockets }) =>
+      Effect.sync(() => {
+        for (const socket of sockets) socket.destroy()
+      })
+  )
+
+/** Connections that pipeline requests for a large answer and read none, until the scope closes. */
+export const unread = (program: Program, count: number) =>
+  Effect.acquireRelease(
+    Effect.promise(() => Promise.all(Array.from({ length: count }, () => opened(program)))),
+    (sockets) =>
+      Effect.sync(() => {
+        for (const socket of sockets) socket.destroy()
+      })
+  ).pipe(
+    Effect.tap((sockets) =>
+      Effect.sync(() => {
+        const request = "GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n"
+        for (const socket of sockets)
+          socket
+            .on("error", () => {})
+            .pause()
+            .write(request.repeat(60))
+      })
+    )
+  )

@@ -96,7 +96,14 @@ export const modelNotFound = (model: string, near: ReadonlyArray<string> = []): 
 export const fromChatError = Match.type<ChatError>().pipe(
   Match.tagsExhaustive({
     Overloaded: (error) =>
-      failure(529, "overloaded_error", "Too many in-flight requests, please retry later", retryAfter(error.retryAfter)),
+      failure(
+        529,
+        "overloaded_error",
+        error.reason === "bodies"
+          ? "Request bodies take too much memory at the moment, please retry later"
+          : "Too many in-flight requests, please retry later",
+        retryAfter(error.retryAfter)
+      ),
     QuotaExhausted: () =>
       failure(429, "rate_limit_error", "The quota of this Lingma account is used up", {
         ...retryAfter(60),
@@ -133,7 +140,8 @@ const bodyRefused = {
   media_type: failure(415, "invalid_request_error", "The request body must be application/json"),
   encoding: failure(415, "invalid_request_error", "A compressed request body is not supported"),
   malformed: badRequest(NOT_JSON),
-  too_many_values: badRequest("The request body holds too many values")
+  too_many_values: badRequest("The request body holds too many values"),
+  too_many_pieces: badRequest("The request body came in too many small pieces")
 }
 
 const unparsed = {

@@ -11,7 +11,7 @@ import { GatewayConfig } from "../../Config.ts"
 import * as Answer from "../Answer.ts"
 import { Api } from "../Api.ts"
 import { Auth } from "../Auth.ts"
-import * as Body from "../Body.ts"
+import { Bodies } from "../Bodies.ts"
 import * as Capabilities from "../Capabilities.ts"
 import { Drain } from "../Drain.ts"
 import { Images } from "../Images.ts"
@@ -35,14 +35,14 @@ type Pictures = (payload: CountTokensRequest) => Effect.Effect<Blocks.Reader["pi
 
 const read = <A extends MessagesRequest | CountTokensRequest, I>(
   schema: Schema.Schema<A, I>,
-  limit: number,
+  bodies: typeof Bodies.Service,
   pictures: Pictures,
   auth: Pick<typeof Auth.Service, "caller">
 ) => {
   const decode = Schema.decodeUnknownEither(schema)
   return Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
-    const body = yield* Body.json(request, limit)
+    const body = yield* bodies.json(request)
     const payload = yield* Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(Issues.explain(issue)))
     const { headers } = request
     const sessionId = headers["x-session-id"] ?? headers["session-id"] ?? headers["x-claude-code-session-id"]
@@ -80,13 +80,13 @@ const handlers = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const chat = yield* Chat
     const auth = yield* Auth
+    const bodies = yield* Bodies
     const shortcuts = yield* Shortcuts
     const drain = yield* Drain
     const config = yield* GatewayConfig
-    const { bodyLimitMb, keepAlive, messagesKeepAlive } = config
+    const { keepAlive, messagesKeepAlive } = config
     const names = { ...config, aliases: config.modelAliases, fallback: config.modelFallback }
     const answer = Answer.make({ drain, keepAlive })
-    const limit = Math.floor(bodyLimitMb * 1024 * 1024)
     const images = yield* Images
     const pictures: Pictures = (payload) =>
       images.load(Codec.links(payload)).pipe(
@@ -97,8 +97,8 @@ const handlers = HttpApiBuilder.group(
         ),
         Effect.catchTag("ImageRefused", (refused) => Errors.fromImage(refused))
       )
-    const readMessages = read(MessagesRequest, limit, pictures, auth)
-    const readCount = read(CountTokensRequest, limit, unseen, auth)
+    const readMessages = read(MessagesRequest, bodies, pictures, auth)
+    const readCount = read(CountTokensRequest, bodies, unseen, auth)
 
     const messages = Effect.gen(function* () {
       const { ignored, payload, request } = yield* readMessages

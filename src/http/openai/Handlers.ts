@@ -12,6 +12,7 @@ import type { ChatError } from "../../domain/ChatError.ts"
 import * as Answer from "../Answer.ts"
 import { Api } from "../Api.ts"
 import { Auth } from "../Auth.ts"
+import { Bodies } from "../Bodies.ts"
 import { Drain } from "../Drain.ts"
 import { Images } from "../Images.ts"
 import * as OpenAiBody from "../OpenAiBody.ts"
@@ -44,15 +45,15 @@ const handlers = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const chat = yield* Chat
     const auth = yield* Auth
+    const bodies = yield* Bodies
     const drain = yield* Drain
     const images = yield* Images
     const shortcuts = yield* Shortcuts
-    const { bodyLimitMb, keepAlive, reasoningField, strictParams } = yield* GatewayConfig
+    const { keepAlive, reasoningField, strictParams } = yield* GatewayConfig
     const answer = Answer.make({ drain, keepAlive })
-    const limit = Math.floor(bodyLimitMb * 1024 * 1024)
 
     const chatCompletions = Effect.fnUntraced(function* () {
-      const { headers, ignored, payload } = yield* read(limit, strictParams)
+      const { headers, ignored, payload } = yield* read(bodies, strictParams)
       const pictures = yield* Effect.catchTag(images.load(Codec.links(payload)), "ImageRefused", Errors.fromImage)
       const caller = auth.caller(yield* HttpServerRequest.HttpServerRequest)
       const sessionId = headers["x-session-id"] ?? headers["session-id"]

@@ -12,6 +12,7 @@ import type { ChatError } from "../../domain/ChatError.ts"
 import * as Answer from "../Answer.ts"
 import { Api } from "../Api.ts"
 import { Auth } from "../Auth.ts"
+import { Bodies } from "../Bodies.ts"
 import { Drain } from "../Drain.ts"
 import { Images } from "../Images.ts"
 import * as OpenAiBody from "../OpenAiBody.ts"
@@ -44,18 +45,18 @@ const handlers = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const chat = yield* Chat
     const auth = yield* Auth
+    const bodies = yield* Bodies
     const shortcuts = yield* Shortcuts
     const drain = yield* Drain
     const images = yield* Images
     const clock = yield* Effect.clock
-    const { bodyLimitMb, keepAlive, responsesStore, strictParams } = yield* GatewayConfig
+    const { keepAlive, responsesStore, strictParams } = yield* GatewayConfig
     const answer = Answer.make({ drain, keepAlive })
-    const limit = Math.floor(bodyLimitMb * 1024 * 1024)
     const store = Store.make({ capacity: responsesStore })
     const now = () => Math.floor(clock.unsafeCurrentTimeMillis() / 1000)
 
     const create = Effect.fnUntraced(function* () {
-      const { headers, ignored, payload } = yield* read(limit, strictParams)
+      const { headers, ignored, payload } = yield* read(bodies, strictParams)
       const caller = auth.caller(yield* HttpServerRequest.HttpServerRequest)
       const own = store.of(caller)
       const past: Codec.Past = { items: (id) => own.get(id)?.items, item: own.item }

@@ -1,0 +1,103 @@
+/**
+ * Which connection is closed when there are too many. One whose answer still runs is never chosen.
+ *
+ * 1. the oldest finished answer that nobody reads, if it has waited too long to be on a slow line;
+ * 2. the longest idle connection;
+ * 3. the oldest finished answer that waits for its reader;
+ * 4. the request that has been arriving for the longest, and for too long;
+ * 5. the new connection.
+ *
+ * Finished answers that wait for their readers have a bound in bytes, too: over it the oldest are dropped.
+ */
+import type { IncomingMessage, Server, ServerResponse } from "node:http"
+import type { Socket } from "node:net"
+
+const UNREAD_TOO_LONG = 2_000
+const ARRIVING_TOO_LONG = 1_000
+/** As much as a hundred large answers; the kernel holds some megabytes more for each connection. */
+const UNREAD_TOGETHER = 64 * 1024 * 1024
+
+const UNREAD = "lingma-gateway/http/Eviction/unread"
+
+/** The answer is finished, and its reader has not taken all of it. Of no effect on the server of an embedding app. */
+export const markUnread = (response: ServerResponse): void => {
+  response.socket?.emit(UNREAD, response)
+}
+
+interface Begun {
+  request: IncomingMessage
+  since: number
+}
+
+interface Unread {
+  readonly since: number
+  readonly bytes: number
+}
+
+export class Eviction {
+  /** The last request of a connection. */
+  readonly #begun = new Map<Socket, Begun>()
+  /** The oldest first. */
+  readonly #unread = new Map<Socket, Unread>()
+  readonly #evict: (socket: Socket) => void
+  #unreadBytes = 0
+
+  constructor(server: Server, evict: (socket: Socket) => void) {
+    this.#evict = evict
+    server.on("connection", (socket: Socket) => {
+      socket.on(UNREAD, (response: ServerResponse) => this.#wait(socket, response))
+      socket.once("close", () => {
+        this.#begun.delete(socket)
+        this.#taken(socket)
+      })
+    })
+    server.on("request", (request: IncomingMessage) => {
+      const { socket } = request
+      const begun = this.#begun.get(socket)
+      const since = performance.now()
+      if (begun === undefined) this.#begun.set(socket, { request, since })
+      else Object.assign(begun, { request, since })
+    })
+  }
+
+  /** `idle` has the longest idle first, `newest` among them. */
+  candidate(idle: Iterable<Socket>, newest: Socket): Socket {
+    const now = performance.now()
+    const [unread, { since = now } = {}] = this.#unread.entries().next().value ?? []
+    const isNobodysToRead = now - since >= UNREAD_TOO_LONG
+    if (!isNobodysToRead) for (const socket of idle) if (socket !== newest) return socket
+    if (unread === undefined) return this.#slowest(now) ?? newest
+    this.#taken(unread)
+    return unread
+  }
+
+  #slowest(now: number): Socket | undefined {
+    let slowest: Socket | undefined
+    let earliest = now - ARRIVING_TOO_LONG
+    for (const [socket, { request, since }] of this.#begun) {
+      if (request.complete || socket.destroyed || since > earliest) continue
+      slowest = socket
+      earliest = since
+    }
+    return slowest
+  }
+
+  #wait(socket: Socket, response: ServerResponse): void {
+    const bytes = response.writableLength
+    this.#unread.set(socket, { since: performance.now(), bytes })
+    this.#unreadBytes += bytes
+    response.once("close", () => this.#taken(socket))
+    for (const oldest of this.#unread.keys()) {
+      if (this.#unreadBytes <= UNREAD_TOGETHER || oldest === socket) return
+      this.#taken(oldest)
+      this.#evict(oldest)
+    }
+  }
+
+  #taken(socket: Socket): void {
+    const unread = this.#unread.get(socket)
+    if (unread === undefined) return
+    this.#unread.delete(socket)
+    this.#unreadBytes -= unread.bytes
+  }
+}
