@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Queue } from "effect"
-import { finish, textDelta } from "../../src/domain/Chat.ts"
+import { finish, textDelta, toolCall } from "../../src/domain/Chat.ts"
 import { BackendFailure } from "../../src/domain/ChatError.ts"
 import * as RawHttp from "../support/RawHttp.ts"
 import * as TestBackend from "../support/TestBackend.ts"
@@ -258,17 +258,20 @@ describe("a bug", () => {
     })
   )
 
-  // A text that is none makes every encoder throw.
-  const toJSON = () => {
-    throw new Error("secret")
-  }
-  const broken = { _tag: "ThoughtDelta", text: { length: 0, toJSON } } as unknown as ReturnType<typeof textDelta>
+  // A call without an id that can be read makes every encoder throw.
+  const broken = toolCall({
+    name: "f",
+    arguments: "{}",
+    get id(): string {
+      throw new Error("secret")
+    }
+  })
 
   for (const [path, body, words] of [
     ["/v1/chat/completions", streamed, /data: \{"error":\{[^}]*"code":"internal_error"\}\}\n\n$/],
     [
       "/v1/messages",
-      { ...streamed, max_tokens: 2_000, thinking: { type: "enabled", budget_tokens: 1_024 } },
+      { ...streamed, max_tokens: 9 },
       /event: error\ndata: \{"type":"error","error":\{"type":"api_error"[^}]*\},"request_id":"mine"\}\n\n$/
     ],
     [
