@@ -1,7 +1,7 @@
 /**
  * One chat request, start to finish. Every HTTP dialect goes through here.
  */
-import { Context, Effect, ExecutionStrategy, Exit, Layer, Option, Scope, type Stream, type Tracer } from "effect"
+import { Cause, Context, Effect, ExecutionStrategy, Exit, Layer, Option, Scope, type Stream, type Tracer } from "effect"
 import * as Attempt from "./Attempt.ts"
 import * as ChatSpan from "./ChatSpan.ts"
 import { GatewayConfig } from "./Config.ts"
@@ -13,6 +13,7 @@ import * as Model from "./domain/Model.ts"
 import * as RetryBudget from "./domain/RetryBudget.ts"
 import * as Turn from "./domain/Turn.ts"
 import { Guard } from "./Guard.ts"
+import * as Interrupts from "./Interrupts.ts"
 import { Load } from "./Load.ts"
 import { type Answered, type ChatOutcome, Metrics } from "./Metrics.ts"
 import { type Lease, Pool } from "./Pool.ts"
@@ -78,6 +79,10 @@ const mayRetry = (error: ChatError, mode: AskMode): boolean => {
   }
 }
 
+type Closing = Exit.Exit<unknown, unknown>
+const isFailed = (exit: Closing) => Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause)
+const isBroken = (exit: Closing) => Exit.isFailure(exit) && Cause.isDie(exit.cause)
+
 /** A field may be a word of the client's. */
 const longestField = 500
 
@@ -115,15 +120,24 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
     const budget = RetryBudget.make()
 
     /** One try on one instance, and how it went. */
-    const tried = (request: ChatRequest, lease: Lease) =>
-      Effect.match(attempt.begin(request, lease.backend), {
-        onFailure: (error) => {
-          const outcome = blame(error)
+    const tried = Effect.fnUntraced(function* (request: ChatRequest, lease: Lease) {
+      const upstream = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
+      const begun = Interrupts.fromWithinAsDefect(Scoped.extend(attempt.begin(request, lease.backend), upstream))
+      return yield* Effect.matchCauseEffect(begun, {
+        onFailure: (cause) => {
+          if (Cause.isInterruptedOnly(cause)) return Effect.failCause(cause)
+          const failure = Cause.failureOption(cause)
+          if (Option.isNone(failure)) {
+            lease.settle("failed")
+            return Effect.failCause(cause)
+          }
+          const outcome = blame(failure.value)
           if (outcome !== undefined) lease.settle(outcome)
-          return { lease, error }
+          return Effect.succeed({ lease, error: failure.value })
         },
-        onSuccess: (begun) => ({ lease, begun, error: undefined })
+        onSuccess: (begun) => Effect.succeed({ lease, begun: { ...begun, upstream }, error: undefined })
       })
+    })
     const first = (request: ChatRequest) =>
       Effect.flatMap(Span.within("lease")(pool.lease(request.affinity)), (lease) => tried(request, lease))
 
@@ -173,19 +187,29 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         if (span !== undefined) ChatSpan.ended(span, record)
       })
       budget.request(arrived)
-      const slot = yield* Effect.tapError(Span.within("queue")(Effect.zipRight(load.admit, guard.slot)), () =>
-        Effect.sync(() => (outcome = "rejected"))
+      const slot = yield* Effect.tapErrorCause(Span.within("queue")(Effect.zipRight(load.admit, guard.slot)), (cause) =>
+        Effect.sync(() => {
+          if (Cause.isFailure(cause)) outcome = "rejected"
+          else if (Cause.isDie(cause)) outcome = "failed"
+        })
       )
       queueMillis = now() - arrived
       const end = (how: "completed" | "failed") => {
         outcome = how
         slot.settle(how)
       }
-      const { backend, firstEventAt, lease, mode, model, promptTokens, reply } = yield* Effect.tapError(
-        begin(request),
-        (error) => {
+      // Cancelled is what a caller does who is interrupted, or who closes the scope while the turn runs, and nothing
+      // else: a scope that closes with a failure is a chat that failed.
+      yield* Scoped.later((exit) => {
+        if (outcome === "cancelled" && isFailed(exit)) end("failed")
+      })
+      const { backend, firstEventAt, lease, mode, model, promptTokens, reply, upstream } = yield* Effect.tapErrorCause(
+        Interrupts.fromWithinAsDefect(begin(request)),
+        (cause) => {
+          if (Cause.isInterruptedOnly(cause)) return Effect.void
           end("failed")
-          return logFailure(error, "chat failed")
+          const failure = Cause.failureOption(cause)
+          return Option.isSome(failure) ? logFailure(failure.value, "chat failed") : Effect.void
         }
       )
       const { turn } = reply
@@ -197,22 +221,27 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         const used = { promptTokens: prompt, completionTokens: completion }
         return { instance: backend.id, model, mode, firstTokenMillis, pieces: turn.count(), ...used }
       }
-      // A turn that still runs when its scope closes was cancelled, which slot and lease assume by themselves.
-      yield* Scoped.onClose(
-        Effect.suspend(() => {
-          const failure = turn.failure()
+      // A turn that still runs when its scope closes was cancelled, which slot and lease assume by themselves. Only
+      // when the upstream has given back what it holds is it known whether that went well.
+      yield* Scoped.onExit((exit) => {
+        const failure = turn.failure()
+        const isFinished = turn.state() === "finished"
+        return Effect.flatMap(Effect.exit(Scope.close(upstream, exit)), (closed) => {
           if (failure !== undefined) {
             end("failed")
             lease.settle(blame(failure) ?? "failed")
-            return logFailure(failure, "chat failed")
+            return Effect.zipRight(logFailure(failure, "chat failed"), closed)
           }
-          if (turn.state() === "finished") {
+          if (Exit.isFailure(closed) || isBroken(exit)) {
+            end("failed")
+            lease.settle("failed")
+          } else if (isFinished && !isFailed(exit)) {
             end("completed")
             lease.settle("completed")
           }
-          return Effect.void
+          return closed
         })
-      )
+      })
       const seen =
         span !== undefined && options.captureContent === true ? ChatSpan.withContent(span, request, turn) : turn
       const { emulated, id: servedBy } = backend

@@ -2,7 +2,10 @@
  * What goes with a scope, for paths that run once per chat: `Effect.addFinalizer` and `Effect.acquireRelease` capture,
  * compare and patch every fiber reference around each release, at several times the cost of the release itself.
  */
-import { Context, Effect, FiberRef, Scope } from "effect"
+import { Context, Effect, Exit, FiberRef, Scope } from "effect"
+
+/** How a scope closes. */
+type Closing = Exit.Exit<unknown, unknown>
 
 /** The scope of the fiber, in one step. */
 const withScope = <A, E>(use: (scope: Scope.Scope) => Effect.Effect<A, E>): Effect.Effect<A, E, Scope.Scope> =>
@@ -10,7 +13,7 @@ const withScope = <A, E>(use: (scope: Scope.Scope) => Effect.Effect<A, E>): Effe
 
 /** Plain releases of one scope in a row, with one finalizer for them all. */
 interface Row {
-  readonly releases: Array<() => void>
+  readonly releases: Array<(exit: Closing) => void>
   isClosed: boolean
 }
 
@@ -18,13 +21,13 @@ interface Row {
 const rows = new WeakMap<Scope.Scope, Row>()
 
 /** Last in, first out; one that throws does not keep the others from running. */
-const closed = (row: Row) =>
+const closed = (row: Row, exit: Closing) =>
   Effect.suspend(() => {
     row.isClosed = true
     const defects: Array<unknown> = []
     for (let release = row.releases.pop(); release !== undefined; release = row.releases.pop()) {
       try {
-        release()
+        release(exit)
       } catch (defect) {
         defects.push(defect)
       }
@@ -37,10 +40,13 @@ const withRow = <A>(use: (row: Row) => A): Effect.Effect<A, never, Scope.Scope> 
     const known = rows.get(scope)
     if (known !== undefined) return Effect.succeed(use(known))
     const row: Row = { releases: [], isClosed: false }
-    return Effect.map(Scope.addFinalizer(scope, closed(row)), () => {
-      if (!row.isClosed) rows.set(scope, row)
-      return use(row)
-    })
+    return Effect.map(
+      Scope.addFinalizerExit(scope, (exit) => closed(row, exit)),
+      () => {
+        if (!row.isClosed) rows.set(scope, row)
+        return use(row)
+      }
+    )
   })
 
 /** What is added to the scope by other means keeps its place among the releases of this module. */
@@ -54,10 +60,17 @@ export const onClose = (release: Effect.Effect<unknown>): Effect.Effect<void, ne
     return Scope.addFinalizer(scope, release)
   })
 
+/** The same, told how the scope closes. */
+export const onExit = (release: (exit: Closing) => Effect.Effect<unknown>): Effect.Effect<void, never, Scope.Scope> =>
+  withScope((scope) => {
+    rows.delete(scope)
+    return Scope.addFinalizerExit(scope, release)
+  })
+
 /** Runs when the scope closes, at once if it has. */
-export const later = (release: () => void): Effect.Effect<void, never, Scope.Scope> =>
+export const later = (release: (exit: Closing) => void): Effect.Effect<void, never, Scope.Scope> =>
   withRow((row) => {
-    if (row.isClosed) release()
+    if (row.isClosed) release(Exit.void)
     else row.releases.push(release)
   })
 

@@ -18,6 +18,7 @@ const within = (file: string) => imports(file).filter((to) => to.endsWith(".ts")
 const allowed: Record<string, ReadonlyArray<string>> = {
   domain: [],
   "Version.ts": [],
+  "Interrupts.ts": [],
   "Scoped.ts": [],
   "Backend.ts": ["domain"],
   "Config.ts": ["domain", "Setting.ts", "SettingConflicts.ts", "SettingRules.ts", "TelemetrySettings.ts"],
@@ -57,7 +58,7 @@ const allowed: Record<string, ReadonlyArray<string>> = {
   http: ["domain", "Backend.ts", "Chat.ts", "Config.ts", "Gauges.ts", "Guard.ts", "Metrics.ts", "Pool.ts", "Version.ts"]
 }
 /** Small tools without knowledge, open to all. */
-const tools = new Set(["Scoped.ts", "Span.ts"])
+const tools = new Set(["Interrupts.ts", "Scoped.ts", "Span.ts"])
 const pure = new Set(["effect", "node:crypto", "ajv", "ajv/dist/2019.js", "ajv/dist/2020.js"])
 const wiring = new Set([
   "Gateway.ts",

@@ -10,6 +10,7 @@ import type { ChatEvent } from "../domain/Chat.ts"
 import { type ChatError, ShuttingDown } from "../domain/ChatError.ts"
 import * as Scoped from "../Scoped.ts"
 import type { Drain } from "./Drain.ts"
+import { Broken } from "./Refusal.ts"
 import * as RequestNotes from "./RequestNotes.ts"
 import * as Sse from "./Sse.ts"
 
@@ -27,7 +28,7 @@ export interface StreamOptions {
   /** Called once per answer; then each event as the text it becomes. */
   readonly encode: (run: ChatRun) => (event: ChatEvent) => string
   /** The last words of a stream that breaks. */
-  readonly failure: (error: ChatError) => string
+  readonly failure: (error: ChatError | Broken) => string
   /** Sent in silence in place of a comment. */
   readonly keepAlive?: string
 }
@@ -46,14 +47,33 @@ const COMMENT = ": keep-alive\n\n"
 /** Looks at a silence until a comment is due, at the fifth; a timer wound up by each token costs more. */
 const LOOKS = 5
 
+/** What broke may have been the one who words it. */
+const lastWords = ({ failure }: StreamOptions): string | undefined => {
+  try {
+    return failure(new Broken())
+  } catch {
+    return undefined
+  }
+}
+
 interface Opening {
   readonly fiber: Fiber.RuntimeFiber<ChatRun, ChatError>
   /** Of what the chat holds. */
   readonly scope: Scope.CloseableScope
+  /** How a stream broke, if it did: with the response begun, the request itself ends well. */
+  broken: Exit.Exit<never, unknown> | undefined
 }
 
 const stop = ({ fiber }: Opening) =>
   Effect.suspend(() => (fiber.unsafePoll() === null ? Fiber.interrupt(fiber) : Effect.void))
+
+/** Gives back all that the chat holds, told how it ended. */
+const giveBack = (opening: Opening, exit: Exit.Exit<unknown, unknown>) =>
+  Effect.zipRight(stop(opening), Scope.close(opening.scope, exit))
+
+/** The same, where the answer is decided already: what fails now is for the log. */
+const giveBackQuietly = (opening: Opening, exit: Exit.Exit<unknown, unknown>) =>
+  Effect.catchAllCause(giveBack(opening, exit), (cause) => Effect.logError("request broken", cause))
 
 /** Runs beside the request, in a scope of its own within the request's; interrupted before that scope closes. */
 const fork = Effect.fnUntraced(function* (open: Open): Effect.fn.Return<Opening, never, Scope.Scope> {
@@ -62,8 +82,8 @@ const fork = Effect.fnUntraced(function* (open: Open): Effect.fn.Return<Opening,
   const fiber = yield* Effect.forkDaemon(
     Effect.interruptible(Scoped.extendFiber(Effect.tap(open, RequestNotes.answeredBy), scope))
   )
-  const opening = { fiber, scope }
-  yield* Scope.addFinalizer(outer, stop(opening))
+  const opening: Opening = { fiber, scope, broken: undefined }
+  yield* Scope.addFinalizerExit(outer, (exit) => giveBackQuietly(opening, opening.broken ?? exit))
   return opening
 }, Effect.uninterruptible)
 
@@ -71,8 +91,9 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
   const millis = Duration.toMillis(keepAlive)
 
   const source =
-    ({ fiber: opening }: Opening, options: StreamOptions): Sse.Source =>
+    (opened: Opening, options: StreamOptions): Sse.Source =>
     (sink) => {
+      const { fiber: opening } = opened
       let over = false
       const close = () => {
         over = true
@@ -95,9 +116,14 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
       const crash = (defect: unknown) => {
         if (over) return
         close()
-        sink.crash(defect)
+        opened.broken = Exit.die(defect)
+        sink.crash(defect, lastWords(options))
       }
-      const release = drain.onForced(() => fail(new ShuttingDown()))
+      const release = drain.onForced(() => {
+        const error = new ShuttingDown()
+        if (!over) opened.broken = Exit.fail(error)
+        fail(error)
+      })
       const attach = (run: ChatRun) => {
         const encode = options.encode(run)
         run.turn.read({
@@ -163,7 +189,9 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
     options: StreamOptions
   ): Effect.fn.Return<HttpServerResponse.HttpServerResponse, ChatError, Scope.Scope> {
     const opening = yield* fork(options.open)
-    const run = yield* outcome(opening, millis)
+    const run = yield* Effect.onError(outcome(opening, millis), (cause) =>
+      giveBackQuietly(opening, Exit.failCause(cause))
+    )
     const headers = Option.match(run, { onNone: () => ({}), onSome: options.headers })
     return Sse.response(source(opening, options), headers)
   })
@@ -198,7 +226,7 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
           const fold = make(run)
           return Effect.as(finished(run, fold.add), { run, fold })
         }),
-        Effect.onExit((exit) => Effect.zipRight(stop(opening), Scope.close(opening.scope, exit))),
+        Effect.onExit((exit) => (Exit.isSuccess(exit) ? giveBack(opening, exit) : giveBackQuietly(opening, exit))),
         Effect.zipWith(Clock.currentTimeNanos, (answer, now) => ({ ...answer, millis: Number(now - began) / 1e6 }))
       )
     )

@@ -10,13 +10,15 @@ import { type IncomingMessage, Server, type ServerOptions, type ServerResponse }
 import type { Socket } from "node:net"
 import * as Metrics from "../Metrics.ts"
 import { Eviction } from "./Eviction.ts"
+import * as PeerProbe from "./PeerProbe.ts"
 
 /** Requests of one connection that may wait before it is read on. */
 const DEEPEST = 16
 
 const readOn = (socket: Socket): void => {
-  if (socket.writableNeedDrain) socket.once("drain", () => readOn(socket))
-  else socket.resume()
+  if (socket.writableNeedDrain) return void socket.once("drain", () => readOn(socket))
+  PeerProbe.stop(socket)
+  socket.resume()
 }
 
 export interface ConnectionOptions extends ServerOptions {
@@ -30,13 +32,20 @@ export class Connections extends Server {
   readonly #idle = new Set<Socket>()
   readonly #eviction = new Eviction(this, (socket) => this.#shed(socket))
   readonly #requests = new WeakMap<Socket, number>()
+  readonly #answers = new WeakMap<object, ServerResponse>()
 
   constructor({ maxConnections, ...options }: ConnectionOptions) {
     super(options)
+    // Node's own switch, without a name in its types: a client that has ended its side is answered all the same.
+    Object.assign(this, { httpAllowHalfOpen: true })
     this.on("connection", (socket) => {
+      socket.once("end", () => this.#probe(socket))
       this.#all.add(socket)
       this.#idle.add(socket)
-      socket.once("close", () => this.#forget(socket))
+      socket.once("close", () => {
+        PeerProbe.stop(socket)
+        this.#forget(socket)
+      })
       if (this.#all.size <= maxConnections) return
       this.#shed(this.#eviction.candidate(this.#idle, socket))
     })
@@ -47,17 +56,24 @@ export class Connections extends Server {
     for (const socket of this.#idle) if (socket.bytesRead === 0) socket.destroy()
   }
 
+  /** The answer that is, or was last, on its way over a connection. */
+  answering(socket: object): ServerResponse | undefined {
+    return this.#answers.get(socket)
+  }
+
   override emit(event: string | symbol, ...args: ReadonlyArray<unknown>): boolean {
     const emit = super.emit as (event: string | symbol, ...args: ReadonlyArray<unknown>) => boolean
     if (event !== "request") return emit.call(this, event, ...args)
     const [{ socket }, response] = args as [IncomingMessage, ServerResponse]
     this.#count(socket, 1)
     if (response.socket !== null) {
+      this.#answers.set(socket, response)
       response.once("close", () => this.#count(socket, -1))
       return emit.call(this, event, ...args)
     }
     // Given to it when the answer before has left.
     response.once("socket", () => {
+      this.#answers.set(socket, response)
       response.once("close", () => this.#count(socket, -1))
       setImmediate(() => socket.destroyed || emit.call(this, event, ...args))
     })
@@ -70,6 +86,10 @@ export class Connections extends Server {
     socket.destroy()
   }
 
+  #probe(socket: Socket): void {
+    PeerProbe.start(socket, () => this.#answers.get(socket))
+  }
+
   #forget(socket: Socket): void {
     this.#all.delete(socket)
     this.#idle.delete(socket)
@@ -80,7 +100,9 @@ export class Connections extends Server {
     this.#requests.set(socket, now)
     if (now > 0) this.#idle.delete(socket)
     else if (this.#all.has(socket)) this.#idle.add(socket)
-    if (now === DEEPEST && by > 0) socket.pause()
-    else if (now === DEEPEST - 1 && by < 0) readOn(socket)
+    if (now === DEEPEST && by > 0) {
+      socket.pause()
+      this.#probe(socket)
+    } else if (now === DEEPEST - 1 && by < 0) readOn(socket)
   }
 }

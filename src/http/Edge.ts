@@ -9,6 +9,7 @@ import { Cause, Context, Effect, type Scope } from "effect"
 import { type ChatError, ShuttingDown } from "../domain/ChatError.ts"
 import * as AccessLog from "./AccessLog.ts"
 import type { Auth } from "./Auth.ts"
+import * as ClientGone from "./ClientGone.ts"
 import * as Dialects from "./Dialects.ts"
 import type { Drain } from "./Drain.ts"
 import * as Gate from "./Gate.ts"
@@ -33,6 +34,10 @@ export interface EdgeOptions extends Gate.GateOptions {
 
 /** Probes are answered to the end. */
 const probes = new Set(["/healthz", "/readyz"])
+
+/** A failure's body says what it was. */
+const isTold = ({ body, headers }: Response): boolean =>
+  body._tag === "Uint8Array" && body.body.length > 0 && (headers["content-type"] ?? "").startsWith("application/json")
 
 const closing = HttpServerResponse.setHeader("connection", "close")
 
@@ -63,11 +68,24 @@ export const make = (options: EdgeOptions) => {
       : refuse(request, new RouteRefused({ method, path, allow, ...(meant === undefined ? {} : { meant }) }))
   }
 
-  const answerCause = <E>(request: Request, cause: Cause.Cause<E>): App<E> => {
-    if (Cause.isInterruptedOnly(cause)) return Effect.failCause(cause)
-    const error = Cause.squash(cause)
-    if (error instanceof HttpServerError.RouteNotFound) return noRoute(request)
-    return Effect.zipRight(Effect.logError("request broken", cause), refuse(request, new Broken()))
+  const broken = <E>(request: Request, cause: Cause.Cause<E>): Effect.Effect<Response> =>
+    Effect.zipRight(Effect.logError("request broken", cause), refuse(request, new Broken()))
+
+  /** An interrupt is the client's leaving only when the client has left. */
+  const answerCause = <E>(request: Request, cause: Cause.Cause<E>): App<E> =>
+    Effect.withFiberRuntime((fiber) => {
+      if (Cause.isInterruptedOnly(cause)) {
+        if (ClientGone.isGone(fiber)) return Effect.failCause(cause)
+      } else if (Cause.squash(cause) instanceof HttpServerError.RouteNotFound) return noRoute(request)
+      return broken(request, cause)
+    })
+
+  /** Handlers say what is wrong in a body; one that does not, or gives no response at all, is broken. */
+  const checked = (request: Request, response: unknown): Effect.Effect<Response> => {
+    const isResponse = HttpServerResponse.isServerResponse(response)
+    if (isResponse && (response.status < 400 || isTold(response))) return Effect.succeed(response)
+    const what = isResponse ? `${response.status} without a body that tells why` : "no response"
+    return broken(request, Cause.die(new Error(`the handler gave ${what}`)))
   }
 
   const short = <E>(request: Request, app: App<E>): App<E> => {
@@ -109,15 +127,17 @@ export const make = (options: EdgeOptions) => {
     Effect.withFiberRuntime((fiber) => {
       const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
       const id = RequestId.of(fiber)
+      const headed = (response: Response) => HttpServerResponse.setHeaders(response, shared(request, response, id))
+      const sender = Send.handler((cause) => Effect.map(broken(request, cause), headed))
       const finish = (response: Response) =>
         // Registered here, when all others are: it sends.
-        Effect.as(
-          HttpApp.appendPreResponseHandler(Send.handler),
-          HttpServerResponse.setHeaders(response, shared(request, response, id))
-        )
-      return Effect.matchCauseEffect(gate(request, app), {
-        onFailure: (cause) => Effect.flatMap(answerCause(request, cause), finish),
-        onSuccess: finish
-      })
+        Effect.as(HttpApp.appendPreResponseHandler(sender), headed(response))
+      return Effect.matchCauseEffect(
+        Effect.suspend(() => gate(request, app)),
+        {
+          onFailure: (cause) => Effect.flatMap(answerCause(request, cause), finish),
+          onSuccess: (response) => Effect.flatMap(checked(request, response), finish)
+        }
+      )
     })
 }

@@ -10,6 +10,7 @@ import { GatewayConfig, isLoopback, type Settings } from "../Config.ts"
 import * as AccessLog from "./AccessLog.ts"
 import { Drain } from "./Drain.ts"
 import * as Gate from "./Gate.ts"
+import * as LastResort from "./LastResort.ts"
 import * as OwnRouter from "./OwnRouter.ts"
 import * as RequestId from "./RequestId.ts"
 import * as RequestSpan from "./RequestSpan.ts"
@@ -39,11 +40,11 @@ export const layer = <A, E, R>(routes: Layer.Layer<A, E, R>, { patternOf, prefix
       if (isOpen(settings, yield* Gate.listensAt(settings.host)))
         yield* Effect.logWarning("mounted without API_KEYS where others than this machine can call")
       const inner = yield* OwnRouter.make(routes)
-      // The edge has answered every failure; what is left is an interrupt.
+      // The edge has answered every failure; what is left is the client's leaving.
       const app = Effect.orDie(inner)
       const around = Effect.zipRight(
         drain.enter,
-        RequestSpan.scoped(patternOf)(RequestId.middleware(AccessLog.scoped(patternOf)(app)))
+        LastResort.middleware(RequestSpan.scoped(patternOf)(RequestId.middleware(AccessLog.scoped(patternOf)(app))))
       )
       if (prefix === undefined) {
         for (const path of handedOver(table)) yield* router.add("*", path, around)

@@ -2,7 +2,7 @@
  * Node's HTTP server with limits on what a connection may cost, and with listeners that keep a peer from ending
  * the process.
  */
-import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http"
+import { type IncomingMessage, type Server, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
 import type * as HttpServerError from "@effect/platform/HttpServerError"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -68,13 +68,9 @@ export const make = (options: ServerOptions): Server => {
   })
   // Node would drop what is over the limit, and serve the rest; `Head` counts.
   server.maxHeadersCount = 0
-  const answers = new WeakMap<Duplex, ServerResponse>()
 
   // Without a listener a reset of a half upgraded socket ends the process.
   server.on("connection", (socket) => socket.on("error", () => {}))
-  server.on("request", (_request, response) => {
-    if (response.socket !== null) answers.set(response.socket, response)
-  })
   // Only a request that passed every gate is asked for its body.
   server.on("checkContinue", (request, response) => {
     NodeRequest.holdBack(request)
@@ -85,7 +81,7 @@ export const make = (options: ServerOptions): Server => {
     server.emit("request", request, response)
   })
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
-    const answer = answers.get(socket)
+    const answer = server.answering(socket)
     // Nothing may be written into the middle of an answer, or in place of one to an earlier request.
     const isBusy = answer?.writableFinished === false && (answer.headersSent || answer.req.complete)
     if (!socket.writable || error.code === "ECONNRESET") socket.destroy()

@@ -8,7 +8,7 @@ import type { ChatError } from "../domain/ChatError.ts"
 import type { ParamRefused } from "./Capabilities.ts"
 import type { ImageRefused } from "./Images.ts"
 import { format, type Issue, type Kind, type Rule } from "./Issues.ts"
-import type { Refusal } from "./Refusal.ts"
+import { isRefusal, type Refusal } from "./Refusal.ts"
 
 export const ErrorBody = Schema.Struct({
   error: Schema.Struct({
@@ -279,6 +279,9 @@ export const fromIssue = (issue: Issue): Failure => {
       )
   }
 }
+
+export const fromProblem = (problem: Refusal | ChatError): Failure =>
+  isRefusal(problem) ? fromRefusal(problem) : fromChatError(problem)
 
 export const respond = (error: Failure | ChatError): HttpServerResponse.HttpServerResponse => {
   const { body, headers, status } = error._tag === "OpenAiFailure" ? error : fromChatError(error)

@@ -32,9 +32,14 @@ export const answeredBy = (run: ChatRun): Effect.Effect<void> =>
 /** Too many, as one dialect or the other says it. */
 const REJECTED = new Set([429, 529])
 
-/** How the chat of a request ended, as far as it got. */
+/** As platform says that the client has left. */
+const GONE = 499
+
+/** How the chat of a request ended, as far as it got. One that was cut short was cancelled by its client, or failed. */
 export const outcomeOf = ({ run }: RequestNotes, status: number): string => {
+  if (run === undefined && status === GONE) return "cancelled"
   if (run === undefined) return REJECTED.has(status) ? "rejected" : status >= 400 ? "failed" : "completed"
   const state = run.turn.state()
-  return state === "running" ? "cancelled" : state === "finished" ? "completed" : "failed"
+  if (state === "running") return status === GONE ? "cancelled" : "failed"
+  return state === "finished" && (status < 400 || status === GONE) ? "completed" : "failed"
 }

@@ -6,8 +6,9 @@
  */
 import type { PreResponseHandler } from "@effect/platform/HttpApp"
 import * as HttpBody from "@effect/platform/HttpBody"
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Effect } from "effect"
+import { type Cause, Effect } from "effect"
 import * as NodeRequest from "./NodeRequest.ts"
 import * as Sse from "./Sse.ts"
 import * as SseWriter from "./SseWriter.ts"
@@ -21,8 +22,7 @@ const portable = (response: HttpServerResponse.HttpServerResponse, source: Sse.S
     HttpBody.stream(Sse.toStream(source), response.headers["content-type"] ?? "text/event-stream")
   )
 
-/** The last of the pre-response handlers: the response it gets is final. */
-export const handler: PreResponseHandler = (request, response) =>
+const send = (request: HttpServerRequest.HttpServerRequest, response: HttpServerResponse.HttpServerResponse) =>
   Effect.suspend(() => {
     const source = sourceOf(response)
     const node = NodeRequest.fromRequest(request)
@@ -48,3 +48,16 @@ export const handler: PreResponseHandler = (request, response) =>
     outgoing.write(bytes)
     return Effect.map(NodeRequest.discarded(node), () => end())
   })
+
+/**
+ * The last of the pre-response handlers: the response it gets is final. `broken` words one that cannot be sent, such
+ * as for a header that Node refuses; once the head is out nothing more can be said.
+ */
+export const handler =
+  (broken: <E>(cause: Cause.Cause<E>) => Effect.Effect<HttpServerResponse.HttpServerResponse>): PreResponseHandler =>
+  (request, response) =>
+    Effect.catchAllCause(send(request, response), (cause) =>
+      NodeRequest.fromRequest(request)?.outgoing.headersSent === false
+        ? Effect.flatMap(broken(cause), (response) => send(request, response))
+        : Effect.failCause(cause)
+    )

@@ -21,6 +21,7 @@ import * as Edge from "./Edge.ts"
 import * as Gate from "./Gate.ts"
 import { Images } from "./Images.ts"
 import { InternalHandlers } from "./internal/Handlers.ts"
+import * as LastResort from "./LastResort.ts"
 import * as Mount from "./Mount.ts"
 import * as OwnRouter from "./OwnRouter.ts"
 import { oneSegment } from "./openai/Api.ts"
@@ -73,7 +74,9 @@ const served = Layer.unwrapScoped(
     const drain = yield* Drain
     const app = yield* OwnRouter.make(routes)
     return HttpServer.serve(app, (inner) =>
-      RequestSpan.middleware(patternOf)(RequestId.middleware(AccessLog.middleware(patternOf)(drain.track(inner))))
+      LastResort.middleware(
+        RequestSpan.middleware(patternOf)(RequestId.middleware(AccessLog.middleware(patternOf)(drain.track(inner))))
+      )
     )
   })
 )

@@ -4,7 +4,7 @@
  * Both readings, `SseWriter` on Node and `toStream` elsewhere, sit on the same source, so they cannot differ.
  */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Chunk, Effect, Option, Stream } from "effect"
+import { Cause, Chunk, Effect, Option, Stream } from "effect"
 
 /** Most characters that may wait for a reader. */
 export const CAPACITY = 1 << 20
@@ -13,8 +13,8 @@ export interface Sink {
   readonly write: (text: string) => void
   /** After the last write. */
   readonly end: () => void
-  /** For bugs: what was sent must not look whole. */
-  readonly crash: (defect: unknown) => void
+  /** For bugs: what was sent must not look whole. It ends with `last`, or without an end where nothing can be said. */
+  readonly crash: (defect: unknown, last?: string) => void
 }
 
 /** Begins to push, possibly at once; the answer stops it. Never pushes after `end`, `crash` or a stop. */
@@ -70,9 +70,14 @@ export const toStream = (source: Source): Stream.Stream<Uint8Array> =>
       timer = undefined
       isLate = buffer.length > CAPACITY
     }
-    const crash = (defect: unknown) => {
-      buffer = ""
-      finish(Effect.die(defect))
+    const crash = (defect: unknown, last?: string) => {
+      if (last === undefined) {
+        buffer = ""
+        return finish(Effect.die(defect))
+      }
+      buffer += last
+      // Whoever sends has no way to end well what failed: it is logged here.
+      finish(Effect.zipRight(Effect.logError("request broken", Cause.die(defect)), Effect.fail(Option.none())))
     }
     const stop = source({
       write: (text) => {

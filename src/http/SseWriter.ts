@@ -5,7 +5,9 @@ import type { ServerResponse } from "node:http"
 import { Effect } from "effect"
 import * as ChunkedBody from "./ChunkedBody.ts"
 import * as Eviction from "./Eviction.ts"
+import * as ClientGone from "./ClientGone.ts"
 import { ignore } from "./NodeRequest.ts"
+import * as PeerProbe from "./PeerProbe.ts"
 import { CAPACITY, type Source } from "./Sse.ts"
 
 /** A reader that takes nothing for so long is cut. */
@@ -21,6 +23,9 @@ const wait = (response: ServerResponse, patience: number) =>
 const TOGETHER = 48 << 20
 const SHARE = 64 << 10
 let waiting = 0
+
+/** Shortest of all comments. */
+const COMMENT = ":\n\n"
 
 /** A microtask, without what `queueMicrotask` keeps for those who trace it. */
 const soon = Promise.resolve()
@@ -51,12 +56,24 @@ export const write = (response: ServerResponse, source: Source, patience = PATIE
 
     const cut = (exit: Effect.Effect<void>) => {
       over = true
+      response.off(PeerProbe.PROBE, onProbe)
       buffer = ""
       hold(0)
       body.stop()
       response.destroy()
       // Platform takes a response that has ended for one that is answered.
       response.end()
+      resume(exit)
+    }
+    const finish = (last: string, exit: Effect.Effect<void>) => {
+      over = true
+      response.off(PeerProbe.PROBE, onProbe)
+      body.stop()
+      if (response.destroyed) response.end()
+      else body.end(buffer + last)
+      hold(response.writableFinished ? 0 : response.writableLength)
+      if (held > 0) response.once("close", () => hold(0))
+      linger(response, patience)
       resume(exit)
     }
     const flush = () => {
@@ -75,6 +92,12 @@ export const write = (response: ServerResponse, source: Source, patience = PATIE
       flush()
     }
     const body = ChunkedBody.make(response, onDrain)
+    // Nothing was said for a while, and nobody knows whether the client is still there.
+    const onProbe = () => {
+      if (buffer === "") buffer = COMMENT
+      flush()
+    }
+    response.on(PeerProbe.PROBE, onProbe)
     // A write that loses the race against a close must not end the process.
     response.on("error", ignore)
     stop = source({
@@ -85,7 +108,7 @@ export const write = (response: ServerResponse, source: Source, patience = PATIE
           hold(buffer.length + response.writableLength)
           if (isTooMuch(held)) {
             stop()
-            cut(Effect.interrupt)
+            cut(ClientGone.leave)
           }
         } else if (!scheduled) {
           scheduled = true
@@ -93,18 +116,12 @@ export const write = (response: ServerResponse, source: Source, patience = PATIE
         }
       },
       end: () => {
-        if (over) return
-        over = true
-        body.stop()
-        if (response.destroyed) response.end()
-        else body.end(buffer)
-        hold(response.writableFinished ? 0 : response.writableLength)
-        if (held > 0) response.once("close", () => hold(0))
-        linger(response, patience)
-        resume(Effect.void)
+        if (!over) finish("", Effect.void)
       },
-      crash: (defect) => {
-        if (!over) cut(Effect.die(defect))
+      crash: (defect, last) => {
+        if (over) return
+        if (last === undefined) cut(Effect.die(defect))
+        else finish(last, Effect.die(defect))
       }
     })
     flush()

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Queue } from "effect"
-import { finish, textDelta } from "../../src/domain/Chat.ts"
+import { finish, textDelta, toolCall } from "../../src/domain/Chat.ts"
 import { BackendFailure } from "../../src/domain/ChatError.ts"
 import * as RawHttp from "../support/RawHttp.ts"
 import * as TestBackend from "../support/TestBackend.ts"
@@ -258,25 +258,54 @@ describe("a bug", () => {
     })
   )
 
-  it.scopedLive("in the middle cuts the connection", () =>
-    Effect.gen(function* () {
-      // A text that is none makes the encoder throw.
-      const broken = { _tag: "ThoughtDelta", text: { length: 0 } } as unknown as ReturnType<typeof textDelta>
-      const scripted = TestBackend.make(TestBackend.emit(textDelta("one")))
-      const { drained, lines, port } = yield* TestGateway.serve(scripted)
-      const peer = yield* RawHttp.connect(port)
-      yield* peer.send(RawHttp.post(streamed))
-      const turn = yield* Queue.take(scripted.turns)
-      yield* peer.until(`"content":"one"`)
-      turn.emit(broken)
-      const text = yield* peer.closed
-      assert.isFalse(text.endsWith("0\r\n\r\n"))
-      assert.notInclude(text, "[DONE]")
-      yield* drained
-      assert.deepStrictEqual(scripted.counts, { opened: 1, closed: 1, cancelled: 1 })
-      assert.isTrue(lines.some(({ level }) => level === "ERROR"))
-    })
-  )
+  // A call without an id that can be read makes every encoder throw.
+  const broken = toolCall({
+    name: "f",
+    arguments: "{}",
+    get id(): string {
+      throw new Error("secret")
+    }
+  })
+
+  for (const [path, body, words] of [
+    ["/v1/chat/completions", streamed, /data: \{"error":\{[^}]*"code":"internal_error"\}\}\n\n$/],
+    [
+      "/v1/messages",
+      { ...streamed, max_tokens: 9 },
+      /event: error\ndata: \{"type":"error","error":\{"type":"api_error"[^}]*\},"request_id":"mine"\}\n\n$/
+    ],
+    [
+      "/v1/responses",
+      { model: "auto", input: "hi", stream: true },
+      /event: response\.failed\n[^\n]*"code":"internal_error"[^\n]*\n\n$/
+    ]
+  ] as const) {
+    it.scopedLive(`in the middle of a stream of ${path} is an error event and no end, logged once, counted as failed`, () =>
+      Effect.gen(function* () {
+        const scripted = TestBackend.make(TestBackend.emit(textDelta("one"), broken))
+        const { drained, guard, lines, request } = yield* TestGateway.serve(scripted)
+        const { status, text } = yield* request(path, {
+          method: "POST",
+          headers: { "content-type": "application/json", "x-request-id": "mine" },
+          body: JSON.stringify(body)
+        })
+        assert.strictEqual(status, 200)
+        assert.match(text, words)
+        assert.notInclude(text, "secret")
+        assert.notMatch(text, /\[DONE\]|message_stop|response\.completed/)
+        yield* drained
+        assert.deepStrictEqual(scripted.counts, { opened: 1, closed: 1, cancelled: 1 })
+        const { cancelled, failed } = yield* guard.stats
+        assert.deepStrictEqual({ cancelled, failed }, { cancelled: 0, failed: 1 })
+        yield* Effect.repeat(Effect.sleep("1 millis"), {
+          until: () => lines.some(({ message }) => message === "request")
+        })
+        assert.strictEqual(lines.filter(({ level }) => level === "ERROR").length, 1)
+        const [line] = lines.filter(({ message }) => message === "request")
+        assert.strictEqual(line?.annotations["outcome"], "failed")
+      })
+    )
+  }
 })
 
 /** The wall clock, set back by three hours until the scope closes. */

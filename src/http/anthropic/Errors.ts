@@ -221,5 +221,5 @@ export const respond = (problem: Problem, requestId: string): HttpServerResponse
 }
 
 /** The last event of a stream that breaks after its first byte; nothing follows. */
-export const frame = (error: ChatError, requestId: string): string =>
-  `event: error\ndata: ${JSON.stringify(bodyOf(fromChatError(error), requestId))}\n\n`
+export const frame = (problem: Problem, requestId: string): string =>
+  `event: error\ndata: ${JSON.stringify(bodyOf(toFailure(problem), requestId))}\n\n`

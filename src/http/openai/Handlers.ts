@@ -66,7 +66,7 @@ const handlers = HttpApiBuilder.group(
           open,
           headers: Answer.headersOf,
           encode: (run) => Completion.chunks({ ...options, includeUsage, ...run }),
-          failure: (error) => Errors.frame(Errors.fromChatError(error))
+          failure: (error) => Errors.frame(Errors.fromProblem(error))
         })
         return HttpServerResponse.setHeaders(stream, ignored)
       }

@@ -5,6 +5,7 @@
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type { ChatError } from "../../domain/ChatError.ts"
 import * as OpenAi from "../OpenAiErrors.ts"
+import type { Refusal } from "../Refusal.ts"
 
 export type Failure = OpenAi.Failure
 export {
@@ -38,14 +39,14 @@ export const notHeld = notFound("response_id", "response_not_found", "No such re
 export const itemNotHeld = (param: string): Failure =>
   notFound(param, "item_not_found", "No such item is held here: send it whole, as with 'store': false.")
 
-const fromChatError = (error: ChatError): Failure => {
-  const failure = OpenAi.fromChatError(error)
+const fromProblem = (error: ChatError | Refusal): Failure => {
+  const failure = OpenAi.fromProblem(error)
   if (error._tag !== "ContextLengthExceeded") return failure
   return new OpenAi.Failure({ ...failure, body: { error: { ...failure.body.error, param: "input" } } })
 }
 
 export const respond = (error: Failure | ChatError): HttpServerResponse.HttpServerResponse =>
-  OpenAi.respond(error._tag === "OpenAiFailure" ? error : fromChatError(error))
+  OpenAi.respond(error._tag === "OpenAiFailure" ? error : fromProblem(error))
 
 export interface ResponseError {
   readonly code: string
@@ -53,8 +54,8 @@ export interface ResponseError {
 }
 
 /** Agents read the codes `rate_limit_exceeded`, with its "try again in", `insufficient_quota` and `context_length_exceeded`. */
-export const inResponse = (error: ChatError): ResponseError => {
-  const { code, message, type } = fromChatError(error).body.error
+export const inResponse = (error: ChatError | Refusal): ResponseError => {
+  const { code, message, type } = fromProblem(error).body.error
   return error._tag === "Overloaded"
     ? { code: "rate_limit_exceeded", message: `${message}. Please try again in ${error.retryAfter}s.` }
     : { code: code ?? type, message }
