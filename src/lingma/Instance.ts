@@ -5,6 +5,7 @@ import { type Duration, Effect, Either, Schedule, type Scope, Stream, Subscripti
 import type { BackendIdentity, BackendState, BackendStatus } from "../Backend.ts"
 import { BackendUnavailable, NotLoggedIn } from "../domain/ChatError.ts"
 import type { Model } from "../domain/Model.ts"
+import * as SharedWork from "../SharedWork.ts"
 import type * as Endpoint from "./Endpoint.ts"
 import * as LingmaProcess from "./LingmaProcess.ts"
 import { LingmaRpc } from "./LingmaRpc.ts"
@@ -117,10 +118,12 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
       )
 
     /** Asks at most once a second, whoever wants to know. */
-    const [fresh, forget] = yield* Effect.cachedInvalidateWithTTL(
+    const asking = yield* SharedWork.make(
       Effect.suspend(() => (current === undefined ? Effect.void : Effect.catchAll(ask(current), notRefreshed))),
-      "1 second"
+      { keep: "1 second" }
     )
+    const fresh = Effect.ignore(asking.result)
+    const forget = Effect.sync(asking.forget)
 
     const keepFresh = refreshNow.await.pipe(
       Effect.timeoutOption(staleAfter),
