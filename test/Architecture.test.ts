@@ -163,6 +163,15 @@ describe("src", () => {
     assert.deepStrictEqual(broken, [])
   })
 
+  it("changes a SubscriptionRef without an interrupt in the middle, which would keep its permit", () => {
+    const broken = files.filter((file) =>
+      /(?<!Effect\.uninterruptible\()SubscriptionRef\.(?:set|update\w*|modify\w*)\(/.test(
+        readFileSync(join(src, file), "utf8")
+      )
+    )
+    assert.deepStrictEqual(broken, [])
+  })
+
   it("opens each file with one sentence of purpose and ends it before line 300", () => {
     const broken = files.filter((file) => {
       const text = readFileSync(join(src, file), "utf8")

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Clock, Deferred, Effect, Exit, FastCheck, Fiber, Logger, Option, Scope } from "effect"
+import { Cause, Clock, Deferred, Duration, Effect, Exit, FastCheck, Fiber, Logger, Option, Scope } from "effect"
 import * as SharedWork from "../src/SharedWork.ts"
 import * as Steps from "./support/Steps.ts"
 
@@ -7,7 +7,7 @@ const yields = (n: number) => Effect.repeatN(Effect.yieldNow(), n)
 const settled = yields(8)
 /** Defects are logged. */
 const quiet = Logger.remove(Logger.defaultLogger)
-const forGood = { keep: "1 hour" }
+const forGood = { keep: Duration.hours(1) }
 
 /** Some steps, a wait for a promise, some more; counts its runs. */
 const counted = () => {
@@ -118,30 +118,25 @@ describe("SharedWork", () => {
   for (const who of [0, 1, 2]) {
     it.effect(`gives the value to the others when caller ${who + 1} of 3 is interrupted after any of its steps`, () =>
       Effect.gen(function* () {
-        let swept = 0
-        for (const when of ["at once", "a microtask later"] as const) {
-          for (let k = 1; ; k++) {
-            const { counts, work } = counted()
-            const end = yield* Effect.scoped(
-              Effect.gen(function* () {
-                const shared = yield* SharedWork.make(work, forGood)
-                const calls = [0, 1, 2].map((i) =>
-                  i === who
-                    ? Steps.interruptAfter(shared.result, k, when)
-                    : Effect.map(Effect.exit(shared.result), (exit) => ({ exit, wasInterrupted: false }))
-                )
-                const ends = yield* Effect.all(calls, { concurrency: "unbounded" })
-                const others = ends.filter((_, i) => i !== who).map(({ exit }) => exit)
-                assert.deepStrictEqual(others, [Exit.succeed(1), Exit.succeed(1)], `${when} ${k}`)
-                assert.strictEqual(yield* shared.result, 1)
-                assert.deepStrictEqual(counts, { begun: 1, ended: 1 })
-                return ends[who]
-              })
-            )
-            if (end?.wasInterrupted !== true) break
-            swept++
-          }
-        }
+        const swept = yield* Steps.sweep((k, when) => {
+          const { counts, work } = counted()
+          return Effect.scoped(
+            Effect.gen(function* () {
+              const shared = yield* SharedWork.make(work, forGood)
+              const calls = [0, 1, 2].map((i) =>
+                i === who
+                  ? Steps.interruptAfter(shared.result, k, when)
+                  : Effect.map(Effect.exit(shared.result), (exit) => ({ exit, interruptedAt: undefined }))
+              )
+              const ends = yield* Effect.all(calls, { concurrency: "unbounded" })
+              const others = ends.filter((_, i) => i !== who).map(({ exit }) => exit)
+              assert.deepStrictEqual(others, [Exit.succeed(1), Exit.succeed(1)], `${when}, step ${k}`)
+              assert.strictEqual(yield* shared.result, 1)
+              assert.deepStrictEqual(counts, { begun: 1, ended: 1 })
+              return { interruptedAt: ends[who]?.interruptedAt }
+            })
+          )
+        })
         assert.isAbove(swept, 4)
       })
     )

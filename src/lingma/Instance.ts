@@ -90,7 +90,8 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
           : Effect.zipRight(
               Effect.suspend(() => {
                 isReady = next === "ready"
-                return SubscriptionRef.set(state, next)
+                // Interrupted in its middle it would keep the permit that the next change waits for.
+                return Effect.uninterruptible(SubscriptionRef.set(state, next))
               }),
               Effect.logInfo("instance state").pipe(Effect.annotateLogs({ state: next }))
             )
