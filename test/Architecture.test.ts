@@ -20,6 +20,7 @@ const allowed: Record<string, ReadonlyArray<string>> = {
   "Version.ts": [],
   "Interrupts.ts": [],
   "Scoped.ts": [],
+  "SharedWork.ts": [],
   "Backend.ts": ["domain"],
   "Config.ts": ["domain", "Setting.ts", "SettingConflicts.ts", "SettingRules.ts", "TelemetrySettings.ts"],
   "Setting.ts": ["SettingRules.ts"],
@@ -58,7 +59,7 @@ const allowed: Record<string, ReadonlyArray<string>> = {
   http: ["domain", "Backend.ts", "Chat.ts", "Config.ts", "Gauges.ts", "Guard.ts", "Metrics.ts", "Pool.ts", "Version.ts"]
 }
 /** Small tools without knowledge, open to all. */
-const tools = new Set(["Interrupts.ts", "Scoped.ts", "Span.ts"])
+const tools = new Set(["Interrupts.ts", "Scoped.ts", "SharedWork.ts", "Span.ts"])
 const pure = new Set(["effect", "node:crypto", "ajv", "ajv/dist/2019.js", "ajv/dist/2020.js"])
 const wiring = new Set([
   "Gateway.ts",
@@ -179,6 +180,30 @@ describe("src", () => {
       const times = [...readFileSync(join(src, file), "utf8").matchAll(readsWallClock)].length
       return times > (wallClock[file]?.[0] ?? 0) ? [`${file}: ${times}`] : []
     })
+    assert.deepStrictEqual(broken, [])
+  })
+
+  // What one caller runs for others ends with that caller, or keeps its permit for good: an interrupt may fall anywhere.
+  const ofOneCaller =
+    /\b(?:Effect\.(?:cached\w*|once|memoize\w*|makeSemaphore|unsafeMakeSemaphore)|cachedFunction|(?:Scoped)?Cache\.make\w*|Layer\.memoize|Synchronized(?:Ref)?\.make|RcRef|RcMap)\b/
+  /** It holds a semaphore: changed and followed by fibers of the instance's own, never by a request. */
+  const followed = new Set(["lingma/Instance.ts", "lingma/LingmaRpc.ts"])
+
+  it("shares work between callers by SharedWork alone", () => {
+    const broken = files.filter((file) => {
+      if (area(file) === "emulator" || file === "SharedWork.ts") return false
+      const text = readFileSync(join(src, file), "utf8")
+      return ofOneCaller.test(text) || (text.includes("SubscriptionRef") && !followed.has(file))
+    })
+    assert.deepStrictEqual(broken, [])
+  })
+
+  it("changes a SubscriptionRef without an interrupt in the middle, which would keep its permit", () => {
+    const broken = files.filter((file) =>
+      /(?<!Effect\.uninterruptible\()SubscriptionRef\.(?:set|update\w*|modify\w*)\(/.test(
+        readFileSync(join(src, file), "utf8")
+      )
+    )
     assert.deepStrictEqual(broken, [])
   })
 

@@ -1,11 +1,12 @@
 /**
  * Where the `login` command signs in: at a gateway that runs, else at a Lingma it starts itself.
  */
-import { Data, Effect, Layer, Option, Redacted, Schema } from "effect"
+import { Data, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
 import { GatewayConfig, type Settings } from "../Config.ts"
 import { AutoLogin } from "../lingma/AutoLogin.ts"
 import { Browser } from "../lingma/Browser.ts"
 import * as Fleet from "../lingma/Fleet.ts"
+import * as SharedWork from "../SharedWork.ts"
 
 export class LoginRefused extends Data.TaggedError("LoginRefused")<{ readonly message: string }> {}
 
@@ -101,7 +102,12 @@ const local = (settings: Settings, instance: Option.Option<string>) =>
     })
     const refused = (error: { readonly detail?: string; readonly message: string }) =>
       error instanceof LoginRefused ? error : new LoginRefused({ message: error.detail ?? error.message })
-    const one = yield* Effect.cached(find)
+    const finding = yield* SharedWork.make(find, { keep: Duration.infinity })
+    const one = Effect.catchTag(
+      finding.result,
+      "WorkBroken",
+      () => new LoginRefused({ message: "the instance could not be looked for" })
+    )
     return {
       where: "a Lingma of its own, as no gateway runs",
       start: Effect.gen(function* () {

@@ -1,26 +1,14 @@
 /**
  * Signs the accounts of instances in: one login at a time per account, few submissions, then a rest with its reason.
  */
-import {
-  Cause,
-  Context,
-  Deferred,
-  Duration,
-  Effect,
-  Exit,
-  FiberId,
-  FiberSet,
-  Layer,
-  Option,
-  Schedule,
-  type Scope
-} from "effect"
+import { Cause, Context, Duration, Effect, Exit, Layer, Option, Schedule, type Scope } from "effect"
 import { GatewayConfig } from "../Config.ts"
 import type { Account } from "../domain/Account.ts"
 import { type BackendUnavailable, LoginFailed, LoginInProgress } from "../domain/ChatError.ts"
 import { idle, type LoginReason, type LoginState, word } from "../domain/Login.ts"
 import * as LoginHosts from "../domain/LoginHosts.ts"
 import * as Metrics from "../Metrics.ts"
+import * as SharedWork from "../SharedWork.ts"
 import * as Span from "../Span.ts"
 import { Browser, SignInStopped } from "./Browser.ts"
 import type { LingmaRpc } from "./LingmaRpc.ts"
@@ -76,6 +64,11 @@ export interface Login {
   readonly callback: (url: string) => Effect.Effect<void, LoginFailed | BackendUnavailable>
 }
 
+interface Beginning {
+  readonly by: "browser" | "person"
+  readonly login: Effect.Effect<void, SignInStopped>
+}
+
 /** How long an account rests after a login that failed; shorter when Lingma was not even there to be asked. */
 const restAfter = (reason: LoginReason) => (reason === "no_login_url" ? Duration.seconds(30) : Duration.minutes(15))
 /** How long a person may take. */
@@ -103,9 +96,8 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
     const of = Effect.fnUntraced(function* (client: Client) {
       const { id } = client
       const automatic = options.enabled && Option.isSome(client.account)
-      const run = yield* FiberSet.makeRuntime<never>()
       let state: LoginState = idle
-      let flight: Deferred.Deferred<void, LoginFailed> | undefined
+      let next: Beginning | undefined
       let asked: string | undefined
 
       const failed = (reason: SignInStopped["reason"], detail: string) =>
@@ -180,58 +172,59 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
         )
       }
 
-      /** One login at a time: looked up and begun in one step. */
-      const fly = (by: "browser" | "person", login: Effect.Effect<void, SignInStopped>) =>
-        Effect.sync(() => {
-          if (flight !== undefined) return flight
-          const mine = Deferred.unsafeMake<void, LoginFailed>(FiberId.none)
-          flight = mine
-          state = { _tag: "Running", by }
-          const settled = Effect.gen(function* () {
-            yield* told("login begun", { by })
-            const exit = yield* Effect.exit(login)
-            flight = undefined
-            asked = undefined
-            if (Exit.isSuccess(exit)) {
-              state = idle
-              Metrics.mark(Metrics.logins, 1, { name: id, outcome: "succeeded" })
-              yield* told("login done", { by })
-              return yield* Deferred.succeed(mine, undefined)
-            }
-            const error = Option.getOrElse(Cause.failureOption(exit.cause), () => broken)
-            // A person who took too long is no reason for a rest.
-            const until = now() + (by === "person" ? 0 : Duration.toMillis(restAfter(error.reason)))
-            state = by === "person" ? idle : { _tag: "Failed", reason: error.reason, detail: error.detail, until }
-            Metrics.mark(Metrics.logins, 1, { name: id, outcome: error.reason })
-            yield* Effect.annotateLogs(Effect.logWarning("login failed"), {
-              instance: id,
-              by,
-              state: word(state),
-              reason: error.detail
-            })
-            return yield* Deferred.fail(mine, failed(error.reason, error.detail))
-          })
-          run(settled)
-          return mine
+      const run = Effect.fnUntraced(function* ({ by, login }: Beginning) {
+        state = { _tag: "Running", by }
+        yield* told("login begun", { by })
+        const exit = yield* Effect.exit(login)
+        asked = undefined
+        if (Exit.isSuccess(exit)) {
+          state = idle
+          Metrics.mark(Metrics.logins, 1, { name: id, outcome: "succeeded" })
+          return yield* told("login done", { by })
+        }
+        const error = Option.getOrElse(Cause.failureOption(exit.cause), () => broken)
+        // A person who took too long is no reason for a rest.
+        const until = now() + (by === "person" ? 0 : Duration.toMillis(restAfter(error.reason)))
+        state = by === "person" ? idle : { _tag: "Failed", reason: error.reason, detail: error.detail, until }
+        Metrics.mark(Metrics.logins, 1, { name: id, outcome: error.reason })
+        yield* Effect.annotateLogs(Effect.logWarning("login failed"), {
+          instance: id,
+          by,
+          state: word(state),
+          reason: error.detail
+        })
+        return yield* failed(error.reason, error.detail)
+      })
+      const flight = yield* SharedWork.make(
+        Effect.suspend(() => (next === undefined ? Effect.void : run(next))),
+        { keep: 0 }
+      )
+      const joined = Effect.sync(() =>
+        Effect.catchTag(flight.join(), "WorkBroken", () => failed(broken.reason, broken.detail))
+      )
+      /** One login at a time: looked up and begun in one step. The inner effect waits for its end. */
+      const fly = (beginning: Beginning) =>
+        Effect.suspend(() => {
+          if (!flight.isRunning()) next = beginning
+          return joined
         })
 
       const resting = () => (state._tag === "Failed" && now() < state.until ? state : undefined)
       const byBrowser = Effect.suspend(() =>
         Option.match(client.account, {
           onNone: () => failed("human_needed", "no account is set for this instance"),
-          onSome: (account) => fly("browser", throughBrowser(account))
+          onSome: (account) => fly({ by: "browser", login: throughBrowser(account) })
         })
       )
 
       const begin = Effect.suspend(() =>
-        !automatic || flight !== undefined || resting() !== undefined ? Effect.void : Effect.ignore(byBrowser)
+        !automatic || flight.isRunning() || resting() !== undefined ? Effect.void : Effect.ignore(byBrowser)
       )
 
       const signedIn = Effect.suspend((): Effect.Effect<void, LoginFailed | LoginInProgress> => {
         const tired = resting()
-        if (tired !== undefined && flight === undefined) return failed(tired.reason, tired.detail)
-        const joined = Effect.suspend(() => (flight === undefined ? byBrowser : Effect.succeed(flight)))
-        return Effect.flatMap(joined, Deferred.await).pipe(
+        if (tired !== undefined && !flight.isRunning()) return failed(tired.reason, tired.detail)
+        return Effect.flatten(flight.isRunning() ? joined : byBrowser).pipe(
           Effect.timeoutFail({ duration: options.patience, onTimeout: () => new LoginInProgress({ instance: id }) })
         )
       }).pipe(Span.within("login", { attributes: { "lingma.instance": id } }))
@@ -239,7 +232,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
       const person = Effect.gen(function* () {
         const url = yield* Effect.mapError(address, (error) => failed(error.reason, error.detail))
         asked = url
-        if (flight === undefined) yield* fly("person", appears(personPatience))
+        yield* fly({ by: "person", login: appears(personPatience) })
         return { url }
       })
 
@@ -261,12 +254,12 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
         automatic,
         state: Effect.sync(() => state),
         succeeded: () => {
-          if (flight === undefined) state = idle
+          if (!flight.isRunning()) state = idle
         },
         begin,
         signedIn,
         start: Effect.suspend(() =>
-          flight === undefined ? Effect.as(byBrowser, "running" as const) : Effect.succeed("already_running" as const)
+          flight.isRunning() ? Effect.succeed("already_running" as const) : Effect.as(byBrowser, "running" as const)
         ),
         person,
         callback

@@ -5,6 +5,7 @@ import { type Duration, Effect, Either, Schedule, type Scope, Stream, Subscripti
 import type { BackendIdentity, BackendState, BackendStatus } from "../Backend.ts"
 import { BackendUnavailable, NotLoggedIn } from "../domain/ChatError.ts"
 import type { Model } from "../domain/Model.ts"
+import * as SharedWork from "../SharedWork.ts"
 import type * as Endpoint from "./Endpoint.ts"
 import * as LingmaProcess from "./LingmaProcess.ts"
 import { LingmaRpc } from "./LingmaRpc.ts"
@@ -89,7 +90,8 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
           : Effect.zipRight(
               Effect.suspend(() => {
                 isReady = next === "ready"
-                return SubscriptionRef.set(state, next)
+                // Interrupted in its middle it would keep the permit that the next change waits for.
+                return Effect.uninterruptible(SubscriptionRef.set(state, next))
               }),
               Effect.logInfo("instance state").pipe(Effect.annotateLogs({ state: next }))
             )
@@ -117,10 +119,12 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
       )
 
     /** Asks at most once a second, whoever wants to know. */
-    const [fresh, forget] = yield* Effect.cachedInvalidateWithTTL(
+    const asking = yield* SharedWork.make(
       Effect.suspend(() => (current === undefined ? Effect.void : Effect.catchAll(ask(current), notRefreshed))),
-      "1 second"
+      { keep: "1 second" }
     )
+    const fresh = Effect.ignore(asking.result)
+    const forget = Effect.sync(asking.forget)
 
     const keepFresh = refreshNow.await.pipe(
       Effect.timeoutOption(staleAfter),

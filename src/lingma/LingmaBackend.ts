@@ -11,6 +11,7 @@ import { BackendFailure, NotLoggedIn, type TurnError } from "../domain/ChatError
 import * as Login from "../domain/Login.ts"
 import * as Turn from "../domain/Turn.ts"
 import * as Scoped from "../Scoped.ts"
+import * as SharedWork from "../SharedWork.ts"
 import * as AskDialect from "./AskDialect.ts"
 import { AutoLogin } from "./AutoLogin.ts"
 import * as Instance from "./Instance.ts"
@@ -64,16 +65,12 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
     const noDirectory = (cause: unknown) =>
       new BackendFailure({ instance: id, started: false, detail: `no directory for the turn: ${String(cause)}` })
     const inTurns = <A>(step: () => Promise<A>) => Effect.tryPromise({ try: step, catch: noDirectory })
-    const makeIdle = yield* Effect.cached(inTurns(() => mkdir(idle, { recursive: true, mode: 0o700 })))
-    let isThere = false
-    const shared = Effect.suspend(() =>
-      isThere
-        ? Effect.succeed(idle)
-        : Effect.map(makeIdle, () => {
-            isThere = true
-            return idle
-          })
+    /** Made anew now and then: whoever clears old files may clear it. */
+    const making = yield* SharedWork.make(
+      inTurns(() => mkdir(idle, { recursive: true, mode: 0o700 }).then(() => idle)),
+      { keep: "1 minute" }
     )
+    const shared = Effect.catchTag(making.result, "WorkBroken", ({ cause }) => noDirectory(cause))
 
     const write = (cwd: string) => (image: Image, index: number) =>
       inTurns(() =>
@@ -86,7 +83,7 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
         ? shared
         : Effect.acquireRelease(
             Effect.zipRight(
-              makeIdle,
+              shared,
               inTurns(() => mkdtemp(join(turns, Leftovers.TURN.prefix)))
             ),
             (path) => Effect.ignore(inTurns(() => rm(path, { recursive: true, force: true })))

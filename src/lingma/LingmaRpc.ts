@@ -185,10 +185,12 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
         calls.failAll(error)
         subscribers.lose(error)
       })
+    /** Interrupted in its middle it would keep the permit that the next change waits for. */
+    const to = (next: RpcState) => Effect.uninterruptible(SubscriptionRef.set(state, next))
     const noticed = ({ reason }: RpcDisconnected) =>
       Effect.whenEffect(
         Effect.zipRight(
-          SubscriptionRef.set(state, "reconnecting"),
+          to("reconnecting"),
           Effect.annotateLogs(Effect.logWarning("connection to Lingma lost"), { reason })
         ),
         Effect.map(SubscriptionRef.get(state), (current) => current === "ready")
@@ -203,7 +205,7 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
           hello = answer
           isReady = true
         }),
-        Effect.zipRight(SubscriptionRef.set(state, "ready")),
+        Effect.zipRight(to("ready")),
         Effect.zipRight(
           Effect.sync(() => {
             const runs = later

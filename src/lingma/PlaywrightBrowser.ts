@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { Duration, Effect, Layer, type Scope } from "effect"
 import type { BrowserContext, Browser as Chromium, Page } from "playwright"
+import * as SharedWork from "../SharedWork.ts"
 import { Browser, type SignIn, SignInStopped } from "./Browser.ts"
 import * as BrowserPath from "./BrowserPath.ts"
 import * as Leftovers from "./Leftovers.ts"
@@ -22,13 +23,9 @@ const launchMillis = 60_000
 const closeMillis = 5_000
 const patience = Duration.seconds(10)
 
-const load = Effect.cached(
-  Effect.tryPromise({
-    try: () => import("playwright"),
-    catch: () =>
-      new SignInStopped({ reason: "browser_missing", detail: "the package playwright is missing", again: false })
-  })
-)
+const missing = () =>
+  new SignInStopped({ reason: "browser_missing", detail: "the package playwright is missing", again: false })
+const load = Effect.tryPromise({ try: () => import("playwright"), catch: missing })
 
 /** What a browser needs of the environment; secrets are none of it. */
 const environment = () =>
@@ -105,7 +102,8 @@ const profile = (workDir: string): Effect.Effect<string, SignInStopped, Scope.Sc
 /** A `Browser` that is started for each login and ended with it. */
 export const make = (options: BrowserOptions) =>
   Effect.gen(function* () {
-    const playwright = yield* load
+    const loading = yield* SharedWork.make(load, { keep: Duration.infinity })
+    const playwright = Effect.catchTag(loading.result, "WorkBroken", missing)
     const path = Effect.map(
       Effect.option(Effect.flatMap(playwright, ({ chromium }) => Effect.try(() => chromium.executablePath()))),
       (own) => BrowserPath.find(options.executable, own._tag === "Some" ? own.value : undefined)
@@ -194,4 +192,4 @@ export const make = (options: BrowserOptions) =>
   })
 
 /** A `Browser` by Playwright, which is loaded at the first login. */
-export const layer = (options: BrowserOptions): Layer.Layer<Browser> => Layer.effect(Browser, make(options))
+export const layer = (options: BrowserOptions): Layer.Layer<Browser> => Layer.scoped(Browser, make(options))
