@@ -18,9 +18,9 @@ const phase = (turn: Turn.Turn) => {
 describe("Watchdog", () => {
   it.scoped("ends a turn whose first event does not come, and not before its time", () =>
     Effect.gen(function* () {
-      const { watch } = yield* watchdog
+      const { deadline, watch } = yield* watchdog
       const turn = Turn.make({ instance: "a" })
-      yield* watch(turn, "a")
+      yield* watch(turn, "a", deadline())
       yield* TestClock.adjust("9 seconds")
       assert.strictEqual(turn.state(), "running")
       yield* TestClock.adjust("1100 millis")
@@ -30,11 +30,11 @@ describe("Watchdog", () => {
 
   it.scoped("ends a turn that falls silent, and lets one that speaks go on until its total", () =>
     Effect.gen(function* () {
-      const { watch } = yield* watchdog
+      const { deadline, watch } = yield* watchdog
       const silent = Turn.make({ instance: "a" })
       const slow = Turn.make({ instance: "a" })
-      yield* watch(silent, "a")
-      yield* watch(slow, "a")
+      yield* watch(silent, "a", deadline())
+      yield* watch(slow, "a", deadline())
       silent.emit(textDelta("a"))
       for (let i = 0; i < 6; i++) {
         slow.emit(textDelta("a"))
@@ -50,11 +50,11 @@ describe("Watchdog", () => {
 
   it.scoped("lets one go on that works at something else, until its total, and gives it no less time than before", () =>
     Effect.gen(function* () {
-      const { watch } = yield* watchdog
+      const { deadline, watch } = yield* watchdog
       const busy = Turn.make({ instance: "a" })
       const once = Turn.make({ instance: "a" })
-      yield* watch(busy, "a")
-      yield* watch(once, "a")
+      yield* watch(busy, "a", deadline())
+      yield* watch(once, "a", deadline())
       once.work()
       for (let i = 0; i < 6; i++) {
         busy.work()
@@ -75,9 +75,9 @@ describe("Watchdog", () => {
       const done = Turn.make({ instance: "a" })
       yield* Effect.scoped(
         Effect.gen(function* () {
-          const { watch } = yield* watchdog
-          yield* Effect.scoped(watch(gone, "a"))
-          yield* watch(done, "a")
+          const { deadline, watch } = yield* watchdog
+          yield* Effect.scoped(watch(gone, "a", deadline()))
+          yield* watch(done, "a", deadline())
           done.emit(finish("stop"))
           yield* TestClock.adjust("1 minute")
         })
