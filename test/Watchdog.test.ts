@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, TestClock } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, TestClock } from "effect"
 import { finish, textDelta } from "../src/domain/Chat.ts"
 import * as Turn from "../src/domain/Turn.ts"
 import * as Watchdog from "../src/Watchdog.ts"
@@ -66,6 +66,83 @@ describe("Watchdog", () => {
       busy.work()
       yield* TestClock.adjust("2500 millis")
       assert.strictEqual(phase(busy), "total")
+    })
+  )
+
+  it.scoped("gives the first event until the deadline, whenever the turn began to be watched", () =>
+    Effect.gen(function* () {
+      const { deadline, watch } = yield* watchdog
+      const admitted = deadline()
+      assert.strictEqual(admitted, 10_000)
+      yield* TestClock.adjust("6 seconds")
+      const turn = Turn.make({ instance: "a" })
+      yield* watch(turn, "a", admitted)
+      yield* TestClock.adjust("3900 millis")
+      assert.strictEqual(turn.state(), "running")
+      yield* TestClock.adjust("200 millis")
+      assert.strictEqual(phase(turn), "first_token")
+    })
+  )
+
+  it.scoped("interrupts what has not ended by its deadline, and not before", () =>
+    Effect.gen(function* () {
+      const { deadline, within } = yield* watchdog
+      let ended = 0
+      const hanging = Effect.onInterrupt(Effect.never, () =>
+        Effect.zipRight(
+          Effect.sleep("1 second"),
+          Effect.sync(() => ended++)
+        )
+      )
+      const waiting = yield* Effect.fork(Effect.exit(within(hanging, deadline(), Effect.fail("late"))))
+      yield* TestClock.adjust("9900 millis")
+      assert.strictEqual((yield* Fiber.poll(waiting))._tag, "None")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.poll(waiting))._tag, "None", "it waits until what it cut has ended")
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* Fiber.join(waiting), Exit.fail("late"))
+      assert.strictEqual(ended, 1)
+    })
+  )
+
+  it.scoped("passes on how it ended, when that was in time", () =>
+    Effect.gen(function* () {
+      const { deadline, within } = yield* watchdog
+      const late = Effect.fail("late")
+      const exitOf = <A, E>(effect: Effect.Effect<A, E>) => Effect.exit(within(effect, deadline(), late))
+      assert.deepStrictEqual(yield* exitOf(Effect.succeed(7)), Exit.succeed(7))
+      assert.deepStrictEqual(yield* exitOf(Effect.fail("no")), Exit.fail("no"))
+      assert.isTrue(Exit.isInterrupted(yield* exitOf(Effect.interrupt)), "an interrupt from inside is no lateness")
+      const defect = yield* exitOf(Effect.die("broken"))
+      assert.isTrue(Exit.isFailure(defect) && defect.cause._tag === "Die")
+    })
+  )
+
+  it.scoped("ends what it waits for when it is interrupted itself, and forgets it", () =>
+    Effect.gen(function* () {
+      const { deadline, within } = yield* watchdog
+      const begun = yield* Deferred.make<void>()
+      let ended = 0
+      const hanging = Effect.zipRight(Deferred.succeed(begun, undefined), Effect.never).pipe(
+        Effect.onInterrupt(() => Effect.sync(() => ended++))
+      )
+      let late = 0
+      const waiting = yield* Effect.fork(
+        within(
+          hanging,
+          deadline(),
+          Effect.zipRight(
+            Effect.sync(() => late++),
+            Effect.never
+          )
+        )
+      )
+      yield* Deferred.await(begun)
+      const exit = yield* Fiber.interrupt(waiting)
+      assert.isTrue(Exit.isInterrupted(exit))
+      assert.strictEqual(ended, 1)
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual([ended, late], [1, 0])
     })
   )
 
