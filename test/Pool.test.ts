@@ -307,7 +307,14 @@ describe("Pool", () => {
           FastCheck.record({
             what: FastCheck.constantFrom("lease", "another", "end", "answering", "wait"),
             which: FastCheck.nat(7),
-            outcome: FastCheck.constantFrom("completed", "failed", "lost", "exhausted", "absent", undefined),
+            outcome: FastCheck.constantFrom<Parameters<Lease["settle"]>[0] | undefined>(
+              "completed",
+              "failed",
+              "lost",
+              "exhausted",
+              "absent",
+              undefined
+            ),
             wait: FastCheck.constantFrom(0, 100, 700, 20_000, 31_000, 300_000)
           }),
           { maxLength: 80 }
