@@ -1,7 +1,7 @@
 /**
  * One Lingma, kept alive: its process, its connection, and what is known of its account and models.
  */
-import { type Duration, Effect, Either, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
+import { type Duration, Effect, Either, Option, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
 import type { BackendIdentity, BackendState, BackendStatus } from "../Backend.ts"
 import { BackendUnavailable, NotLoggedIn } from "../domain/ChatError.ts"
 import type { Model } from "../domain/Model.ts"
@@ -173,15 +173,15 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
         lastError = detail
         return to("failed")
       })
-      const follow = rpc.state.changes.pipe(
-        Stream.flatMap(
-          (next) =>
-            next === "ready"
-              ? Effect.zipRight(Effect.zipRight(forget, fresh), isBack)
-              : Effect.zipRight(to("reconnecting"), Effect.delay(silent, options.startupTimeout)),
-          { switch: true }
-        ),
-        Stream.runDrain
+      const follow = Stream.runForEach(rpc.state.changes, (next) =>
+        next === "ready" ? Effect.zipRight(Effect.zipRight(forget, fresh), isBack) : to("reconnecting")
+      )
+      const connected = (wanted: boolean) =>
+        Stream.runDrain(Stream.takeUntil(rpc.state.changes, (next) => (next === "ready") === wanted))
+      const notice = connected(false).pipe(
+        Effect.zipRight(Effect.timeoutOption(connected(true), options.startupTimeout)),
+        Effect.flatMap((back) => (Option.isSome(back) ? Effect.void : silent)),
+        Effect.forever
       )
       const serve = Effect.gen(function* () {
         yield* up
@@ -189,7 +189,9 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
         hopeful = true
         lastError = undefined
         yield* to("ready")
-        return yield* Effect.zipRight(Effect.all([follow, keepFresh], { concurrency: 2, discard: true }), Effect.never)
+        // Not among those below: a failure there does not end a sibling that waits under a timeout.
+        const kept = Effect.all([follow, keepFresh], { concurrency: 2, discard: true })
+        return yield* Effect.raceFirst(notice, Effect.zipRight(kept, Effect.never))
       })
       return yield* Effect.raceFirst(endpoint.gone, serve)
     })
