@@ -8,8 +8,10 @@ import {
   type ChatError,
   ContextLengthExceeded,
   ImagesNotSupported,
+  LoginInProgress,
   ModelNotFound,
-  type TurnError
+  type TurnError,
+  UpstreamTimeout
 } from "./domain/ChatError.ts"
 import * as Model from "./domain/Model.ts"
 import * as Prompt from "./domain/Prompt.ts"
@@ -67,16 +69,36 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
   const render = (request: ChatRequest) => Prompt.render(request, toolFormat)
   const count = (prompt: string, { messages }: ChatRequest) => Prompt.tokens(prompt, messages, countTokens)
 
-  const asked = Effect.fnUntraced(function* (backend: Backend, ask: Omit<Ask, "requestId">) {
+  /** The deadline has passed. While an account is being signed in, that is what was waited for. */
+  const late = ({ id: instance, status }: Backend, started: boolean) =>
+    Effect.flatMap(
+      status,
+      ({ loggedIn, state }): Effect.Effect<never, LoginInProgress | UpstreamTimeout> =>
+        state === "ready" && loggedIn === false
+          ? new LoginInProgress({ instance })
+          : new UpstreamTimeout({ instance, phase: "first_token", ...(started ? {} : { started }) })
+    )
+
+  const asked = Effect.fnUntraced(function* (backend: Backend, ask: Omit<Ask, "requestId">, deadline: number) {
     const turn = yield* backend.chat({ ...ask, requestId: crypto.randomUUID() })
-    yield* watchdog.watch(turn, backend.id)
+    yield* watchdog.watch(turn, backend.id, deadline)
     return turn
   })
+  /** A further question has a deadline of its own. */
+  const askedAgain = (backend: Backend, ask: Omit<Ask, "requestId">) =>
+    Effect.suspend(() => {
+      const deadline = watchdog.deadline()
+      const timeout = new UpstreamTimeout({ instance: backend.id, phase: "first_token" })
+      return watchdog.within(asked(backend, ask, deadline), deadline, timeout)
+    })
 
-  const begin = Effect.fnUntraced(function* (
+  /** Everything that comes before the upstream's first event. */
+  const prepare = Effect.fnUntraced(function* (
     request: ChatRequest,
-    backend: Backend
-  ): Effect.fn.Return<Begun, ChatError, Scope.Scope> {
+    backend: Backend,
+    deadline: number,
+    progress: { started: boolean }
+  ) {
     yield* backend.ensureReady
     const models = yield* backend.models
     yield* judge(models)
@@ -89,7 +111,6 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     if (limit !== undefined && promptTokens > limit * slack) {
       return yield* new ContextLengthExceeded({ promptTokens, limit })
     }
-    const ask = (prompt: string) => asked(backend, { model: key, mode, prompt, images })
     // An agent's turn may have done something already.
     const retries = mode === "agent" || !Reply.isMendable(request) ? 0 : toolRetries
     const wanted = retries === 0 ? undefined : yield* Queue.bounded<Reply.Retry>(retries)
@@ -108,19 +129,38 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     })
     const scope = yield* Effect.scope
     const own = wanted === undefined ? undefined : yield* Scope.fork(scope, ExecutionStrategy.sequential)
-    const turn = yield* own === undefined ? ask(prompt) : Scoped.extend(ask(prompt), own)
+    const ask = { model: key, mode, prompt, images }
+    progress.started = true
+    const first = asked(backend, ask, deadline)
+    const turn = yield* own === undefined ? first : Scoped.extend(first, own)
+    return { ask, promptTokens, reply, wanted, own, turn }
+  })
+
+  /** Fails at the deadline when the upstream's first event has not come, whatever was waited for. */
+  const begin = Effect.fnUntraced(function* (
+    request: ChatRequest,
+    backend: Backend,
+    deadline: number
+  ): Effect.fn.Return<Begun, ChatError, Scope.Scope> {
+    const progress = { started: false }
+    const { ask, own, promptTokens, reply, turn, wanted } = yield* watchdog.within(
+      prepare(request, backend, deadline, progress),
+      deadline,
+      Effect.suspend(() => late(backend, progress.started))
+    )
     yield* turn.started
     const firstEventAt = clock.unsafeCurrentTimeNanos()
     reply.hear(turn)
     if (wanted !== undefined && own !== undefined) {
-      const again = ({ hint, said }: Reply.Retry) => ask(Prompt.followUp(prompt, said, hint))
-      yield* Effect.forkIn(Effect.interruptible(followUps({ reply, wanted, again }, own)), scope)
+      const again = ({ hint, said }: Reply.Retry) =>
+        askedAgain(backend, { ...ask, prompt: Prompt.followUp(ask.prompt, said, hint) })
+      yield* Effect.forkIn(Effect.interruptible(followUps({ reply, wanted, again }, own)), yield* Effect.scope)
     }
     yield* reply.turn.started
-    return { backend, model: key, mode, promptTokens, reply, firstEventAt }
+    return { backend, model: ask.model, mode: ask.mode, promptTokens, reply, firstEventAt }
   })
 
-  return { begin, count: (request: ChatRequest) => count(render(request), request) }
+  return { begin, deadline: watchdog.deadline, count: (request: ChatRequest) => count(render(request), request) }
 })
 
 interface FollowUps {

@@ -7,7 +7,6 @@ import * as ChatSpan from "./ChatSpan.ts"
 import { GatewayConfig } from "./Config.ts"
 import type { AskMode, ChatEvent, ChatRequest } from "./domain/Chat.ts"
 import type { ChatError, TurnError } from "./domain/ChatError.ts"
-import type * as Health from "./domain/Health.ts"
 import * as Meter from "./domain/Meter.ts"
 import * as Model from "./domain/Model.ts"
 import * as RetryBudget from "./domain/RetryBudget.ts"
@@ -43,14 +42,14 @@ export interface ChatOptions extends Attempt.AttemptOptions {
 }
 
 /** What a failure says about the instance it happened on. */
-const blame = (error: ChatError): Exclude<Health.Outcome, "cancelled"> | undefined => {
+const blame = (error: ChatError): Parameters<Lease["settle"]>[0] | undefined => {
   switch (error._tag) {
     case "BackendFailure":
       return error.lost === true ? "lost" : "failed"
     case "BackendUnavailable":
-      return "lost"
+      return "absent"
     case "UpstreamTimeout":
-      return "failed"
+      return error.started === false ? "absent" : "failed"
     case "QuotaExhausted":
       return "exhausted"
     case "ToolCallNotProduced":
@@ -61,6 +60,14 @@ const blame = (error: ChatError): Exclude<Health.Outcome, "cancelled"> | undefin
   }
 }
 
+/** For administrators, beside the instance's own last error. */
+const told = (error: ChatError): string => ("detail" in error ? `${error._tag}: ${error.detail}` : error._tag)
+
+const settle = (lease: Lease, error: ChatError) => {
+  const outcome = blame(error)
+  if (outcome !== undefined) lease.settle(outcome, told(error))
+}
+
 /** Whether another instance may be asked instead. In agent mode a turn that has begun may have done something. */
 const mayRetry = (error: ChatError, mode: AskMode): boolean => {
   switch (error._tag) {
@@ -69,7 +76,7 @@ const mayRetry = (error: ChatError, mode: AskMode): boolean => {
     case "QuotaExhausted":
       return mode === "chat" || error.started !== true
     case "UpstreamTimeout":
-      return mode === "chat"
+      return mode === "chat" || error.started === false
     case "BackendUnavailable":
     case "LoginFailed":
     case "LoginInProgress":
@@ -119,42 +126,47 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
     const budget = RetryBudget.make()
 
-    /** One try on one instance, and how it went. */
-    const tried = Effect.fnUntraced(function* (request: ChatRequest, lease: Lease) {
+    /** One try on one instance, and how it went. A defect and an interrupt from inside are failures of the instance. */
+    const tried = Effect.fnUntraced(function* (request: ChatRequest, lease: Lease, deadline: number) {
       const upstream = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
-      const begun = Interrupts.fromWithinAsDefect(Scoped.extend(attempt.begin(request, lease.backend), upstream))
+      const begun = Interrupts.fromWithinAsDefect(
+        Scoped.extend(attempt.begin(request, lease.backend, deadline), upstream)
+      )
       return yield* Effect.matchCauseEffect(begun, {
         onFailure: (cause) => {
           if (Cause.isInterruptedOnly(cause)) return Effect.failCause(cause)
           const failure = Cause.failureOption(cause)
           if (Option.isNone(failure)) {
-            lease.settle("failed")
+            lease.settle("failed", `the gateway failed: ${String(Cause.squash(cause))}`)
             return Effect.failCause(cause)
           }
-          const outcome = blame(failure.value)
-          if (outcome !== undefined) lease.settle(outcome)
+          settle(lease, failure.value)
           return Effect.succeed({ lease, error: failure.value })
         },
-        onSuccess: (begun) => Effect.succeed({ lease, begun: { ...begun, upstream }, error: undefined })
+        onSuccess: (begun) => {
+          lease.answering()
+          return Effect.succeed({ lease, begun: { ...begun, upstream }, error: undefined })
+        }
       })
     })
-    const first = (request: ChatRequest) =>
-      Effect.flatMap(Span.within("lease")(pool.lease(request.affinity)), (lease) => tried(request, lease))
+    const first = (request: ChatRequest, deadline: number) =>
+      Effect.flatMap(Span.within("lease")(pool.lease(request.affinity)), (lease) => tried(request, lease, deadline))
 
     const modeOf = (request: ChatRequest) =>
       Model.modeOf(request.model, options, request.effort) ?? options.defaultAskMode
 
     /**
      * The answer of the first instance; when nothing was sent yet and the budget allows it, that of one other. An
-     * instance that turned out not to be there was none: each is looked at once at most. What a try that failed held
-     * is given back before the next one begins.
+     * instance that turned out not to be there was none: each is looked at once at most, all by one deadline; the second
+     * try has its own. What a try that failed held is given back before the next one begins.
      */
     const begin = Effect.fnUntraced(function* (request: ChatRequest) {
       const scope = yield* Effect.scope
       const seen = new Set<string>()
       let retried = false
       let inner = yield* Scope.fork(scope, ExecutionStrategy.sequential)
-      let result = yield* Scoped.extend(first(request), inner)
+      let deadline = attempt.deadline()
+      let result = yield* Scoped.extend(first(request, deadline), inner)
       while (result.error !== undefined) {
         const { error } = result
         seen.add(result.lease.backend.id)
@@ -164,9 +176,12 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         inner = yield* Scope.fork(scope, ExecutionStrategy.sequential)
         const another = yield* Scoped.extend(pool.another(request.affinity, seen), inner)
         if (Option.isNone(another) || !(isAbsent || budget.take(now()))) return yield* error
-        retried ||= !isAbsent
+        if (!isAbsent) {
+          retried = true
+          deadline = attempt.deadline()
+        }
         yield* logFailure(error, "chat tried again on another instance")
-        result = yield* Scoped.extend(tried(request, another.value), inner)
+        result = yield* Scoped.extend(tried(request, another.value, deadline), inner)
       }
       return { ...result.begun, lease: result.lease }
     })
@@ -229,7 +244,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         return Effect.flatMap(Effect.exit(Scope.close(upstream, exit)), (closed) => {
           if (failure !== undefined) {
             end("failed")
-            lease.settle(blame(failure) ?? "failed")
+            lease.settle(blame(failure) ?? "failed", told(failure))
             return Effect.zipRight(logFailure(failure, "chat failed"), closed)
           }
           if (Exit.isFailure(closed) || isBroken(exit)) {

@@ -1,7 +1,8 @@
 /**
- * Ends turns that give no event in time. One ticking fiber serves all turns, so a token costs nothing here.
+ * Ends what takes too long: the beginning of a chat, and turns that give no event in time. One ticking fiber serves
+ * all, so a token costs nothing here.
  */
-import { Duration, Effect, type Scope } from "effect"
+import { Duration, Effect, Exit, Fiber, FiberId, type Scope } from "effect"
 import { BriefMap } from "./domain/BriefMap.ts"
 import { UpstreamTimeout } from "./domain/ChatError.ts"
 import type { Turn } from "./domain/Turn.ts"
@@ -14,8 +15,16 @@ export interface Limits {
 }
 
 export interface Watchdog {
-  /** Watches the turn until the scope closes. */
-  readonly watch: (turn: Turn, instance: string) => Effect.Effect<void, never, Scope.Scope>
+  /** When the first event of a chat that begins now must have come, in milliseconds of the clock. */
+  readonly deadline: () => number
+  /** Interrupts what has not ended by the deadline, waits until it has, and goes on with `late`. */
+  readonly within: <A, E, R, E2, R2>(
+    effect: Effect.Effect<A, E, R>,
+    deadline: number,
+    late: Effect.Effect<never, E2, R2>
+  ) => Effect.Effect<A, E | E2, R | R2>
+  /** Watches the turn until the scope closes; its first event must come by the deadline. */
+  readonly watch: (turn: Turn, instance: string, deadline: number) => Effect.Effect<void, never, Scope.Scope>
 }
 
 interface Watched {
@@ -24,6 +33,11 @@ interface Watched {
   seen: number
   worked: number
   deadline: number
+}
+
+interface Wait {
+  readonly deadline: number
+  readonly cut: () => void
 }
 
 /** How late a timeout may come. */
@@ -36,10 +50,17 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
   const idle = Duration.toMillis(limits.idleTimeout)
   const total = Duration.toMillis(limits.totalTimeout)
   const watched = new BriefMap<Turn, Watched>()
+  const waits = new BriefMap<object, Wait>()
   const busy = yield* Effect.makeLatch(false)
+  const rest = () => {
+    if (watched.size === 0 && waits.size === 0) busy.unsafeClose()
+  }
 
   const check = Effect.sync(() => {
     const at = now()
+    waits.forEach((wait) => {
+      if (at >= wait.deadline) wait.cut()
+    })
     watched.forEach((entry, turn) => {
       const { instance } = entry
       const count = turn.count()
@@ -64,20 +85,48 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
     Effect.forkScoped
   )
 
-  const watch: Watchdog["watch"] = (turn, instance) =>
+  // One fiber: `Effect.timeout` takes two, and a timer, for each chat.
+  const within = <A, E, R, E2, R2>(
+    effect: Effect.Effect<A, E, R>,
+    deadline: number,
+    late: Effect.Effect<never, E2, R2>
+  ): Effect.Effect<A, E | E2, R | R2> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Effect.fork(restore(effect)), (fiber) => {
+        let isLate = false
+        const key = {}
+        const cut = () => {
+          isLate = true
+          fiber.unsafeInterruptAsFork(FiberId.none)
+        }
+        waits.set(key, { deadline, cut })
+        busy.unsafeOpen()
+        return restore(Fiber.await(fiber)).pipe(
+          Effect.onExit((exit) => {
+            waits.delete(key)
+            rest()
+            return Exit.isSuccess(exit) ? Effect.void : Fiber.interrupt(fiber)
+          }),
+          Effect.flatMap(
+            (exit): Effect.Effect<A, E | E2, R2> => (isLate && Exit.isInterrupted(exit) ? restore(late) : exit)
+          )
+        )
+      })
+    )
+
+  const watch: Watchdog["watch"] = (turn, instance, deadline) =>
     Effect.asVoid(
       Scoped.own(
         () => {
-          const at = now()
-          watched.set(turn, { instance, end: at + total, seen: 0, worked: 0, deadline: at + first })
+          watched.set(turn, { instance, end: now() + total, seen: 0, worked: 0, deadline })
           busy.unsafeOpen()
           return turn
         },
         () => {
           watched.delete(turn)
-          if (watched.size === 0) busy.unsafeClose()
+          rest()
         }
       )
     )
-  return { watch } satisfies Watchdog
+  return { deadline: () => now() + first, within, watch } satisfies Watchdog
 })

@@ -1,9 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Array as Arr, Duration, Effect, Fiber, Layer, Option, Stream, TestClock } from "effect"
+import { type Array as Arr, Duration, Effect, Exit, Fiber, Layer, Option, Stream, TestClock } from "effect"
 import type { Backend } from "../src/Backend.ts"
 import { Chat } from "../src/Chat.ts"
 import { type ChatRequest, finish, plain, textDelta } from "../src/domain/Chat.ts"
-import { BackendFailure, BackendUnavailable, NotLoggedIn, QuotaExhausted } from "../src/domain/ChatError.ts"
+import {
+  BackendFailure,
+  BackendUnavailable,
+  InvalidJsonOutput,
+  NotLoggedIn,
+  QuotaExhausted,
+  ToolCallNotProduced,
+  type TurnError,
+  UpstreamTimeout
+} from "../src/domain/ChatError.ts"
 import * as RetryBudget from "../src/domain/RetryBudget.ts"
 import { Guard } from "../src/Guard.ts"
 import { Metrics } from "../src/Metrics.ts"
@@ -209,6 +218,210 @@ describe("Chat", () => {
       assert.isTrue(error._tag === "UpstreamTimeout" && error.phase === "first_token")
       assert.deepStrictEqual(yield* idle, { completed: 0, failed: 1, cancelled: 0 })
     }).pipe(Effect.provide(gateway(a.backend, b.backend)))
+  })
+
+  const healthOf = Effect.map(
+    Effect.flatMap(Pool, (pool) => pool.snapshot),
+    ([{ failing, health, lastError }]) => ({
+      failures: health.failures,
+      ejections: health.ejections,
+      failing,
+      lastError
+    })
+  )
+
+  it.effect("holds against an instance what is its own, and nothing else", () => {
+    const instance = "a"
+    const mine: ReadonlyArray<readonly [TurnError, number, string | undefined]> = [
+      [crash(true), 2, "BackendFailure: crash"],
+      [new BackendFailure({ instance, started: true, lost: true, detail: "gone" }), 2, "BackendFailure: gone"],
+      [new BackendUnavailable({ instance, detail: "gone" }), 2, "BackendUnavailable: gone"],
+      [new UpstreamTimeout({ instance, phase: "idle" }), 2, "UpstreamTimeout"],
+      [new UpstreamTimeout({ instance, phase: "first_token", started: false }), 2, "UpstreamTimeout"],
+      [new QuotaExhausted({ instance }), 1, "QuotaExhausted"],
+      [new ToolCallNotProduced(), 0, undefined],
+      [new InvalidJsonOutput({ detail: "no JSON" }), 0, undefined],
+      [new NotLoggedIn({ instance, retriable: false }), 1, "BackendFailure: crash"]
+    ]
+    return Effect.forEach(mine, ([error, failures, lastError]) => {
+      let asked = 0
+      const a = scripted("a", () => Effect.fail(asked++ === 0 ? crash(true) : error))
+      return Effect.gen(function* () {
+        yield* Effect.flip(whole())
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual((yield* Effect.flip(whole()))._tag, error._tag)
+        assert.deepStrictEqual(
+          yield* healthOf,
+          { failures, ejections: 0, failing: false, lastError },
+          `${error._tag} ${"phase" in error ? error.phase : ""}`
+        )
+      }).pipe(Effect.provide(gateway(a.backend)))
+    })
+  })
+
+  for (const [what, script] of [
+    ["a defect", () => Effect.die(new Error("broken"))],
+    ["an interrupt from inside", () => Effect.interrupt]
+  ] as const) {
+    it.effect(`holds ${what} against the instance that it happened on, and gives everything back`, () => {
+      const a = scripted("a", script)
+      return Effect.gen(function* () {
+        for (let i = 0; i < 5; i++) {
+          assert.isTrue(Exit.isFailure(yield* Effect.exit(whole())))
+          yield* TestClock.adjust("1 second")
+        }
+        const { failing, failures, lastError } = yield* healthOf
+        assert.deepStrictEqual({ failing, failures }, { failing: true, failures: 5 })
+        assert.match(lastError ?? "", /^the gateway failed: /)
+        assert.strictEqual((yield* (yield* Guard).stats).inFlight, 0)
+        assert.strictEqual(a.counts.closed, 5)
+      }).pipe(Effect.provide(gateway(a.backend)))
+    })
+
+    it.effect(`leaves out an instance whose chats end in ${what}, while another can stand in`, () => {
+      const a = scripted("a", script)
+      const b = scripted("b")
+      return Effect.gen(function* () {
+        for (let i = 0; i < 40; i++) yield* Effect.exit(whole())
+        const [first, second] = yield* (yield* Pool).snapshot
+        assert.deepInclude(first, { ejected: true, ejections: 1 })
+        assert.deepInclude(second, { ready: true })
+        assert.strictEqual(a.asks.length, 5)
+      }).pipe(Effect.provide(gateway(a.backend, b.backend)))
+    })
+  }
+
+  /** An instance of which one step never ends. */
+  const hanging = (id: string, step: "ensureReady" | "models" | "chat", more: Partial<Backend> = {}) => {
+    const counts = { waiting: 0, asked: 0 }
+    const forever = Effect.suspend(() => {
+      counts.asked++
+      counts.waiting++
+      return Effect.ensuring(
+        Effect.never,
+        Effect.sync(() => counts.waiting--)
+      )
+    })
+    const { backend } = TestBackend.make(undefined, {
+      id,
+      [step]: step === "chat" ? () => forever : forever,
+      ...more
+    })
+    return { backend, counts }
+  }
+  const passes = (millis: number) => TestClock.adjust(millis)
+
+  for (const step of ["ensureReady", "models", "chat"] as const) {
+    it.effect(`ends a chat whose ${step} hangs at the limit for the first token, and what waited there`, () => {
+      const { backend, counts } = hanging("a", step)
+      return Effect.gen(function* () {
+        const waiting = yield* Effect.fork(Effect.flip(whole()))
+        yield* passes(9_900)
+        assert.strictEqual(counts.waiting, 1)
+        yield* passes(200)
+        assert.deepInclude(yield* Fiber.join(waiting), {
+          _tag: "UpstreamTimeout",
+          phase: "first_token",
+          ...(step === "chat" ? {} : { started: false })
+        })
+        assert.deepStrictEqual(counts, { waiting: 0, asked: 1 })
+        assert.deepStrictEqual(yield* idle, { completed: 0, failed: 1, cancelled: 0 })
+      }).pipe(Effect.provide(gateway(backend)))
+    })
+
+    it.effect(`asks another instance when the ${step} of the first hangs, with a time limit of its own`, () => {
+      const a = hanging("a", step)
+      const b = hanging("b", step)
+      return Effect.gen(function* () {
+        const waiting = yield* Effect.fork(Effect.flip(whole()))
+        yield* passes(10_100)
+        assert.strictEqual(a.counts.waiting + b.counts.waiting, 1)
+        assert.strictEqual(a.counts.asked + b.counts.asked, 2)
+        yield* passes(9_800)
+        assert.strictEqual((yield* Fiber.poll(waiting))._tag, "None")
+        yield* passes(300)
+        assert.strictEqual((yield* Fiber.join(waiting))._tag, "UpstreamTimeout")
+        assert.strictEqual(a.counts.waiting + b.counts.waiting, 0)
+      }).pipe(Effect.provide(gateway(a.backend, b.backend)))
+    })
+
+    it.effect(
+      `${step === "chat" ? "does not ask" : "asks"} another instance in agent mode when the ${step} hangs`,
+      () => {
+        const a = hanging("a", step)
+        const b = hanging("b", step)
+        return Effect.gen(function* () {
+          const waiting = yield* Effect.fork(Effect.flip(whole(asAgent)))
+          yield* passes(30_000)
+          yield* Fiber.join(waiting)
+          assert.strictEqual(a.counts.asked + b.counts.asked, step === "chat" ? 1 : 2)
+        }).pipe(Effect.provide(gateway(a.backend, b.backend)))
+      }
+    )
+
+    it.effect(`lets go of a chat whose ${step} hangs as soon as its client leaves`, () => {
+      const { backend, counts } = hanging("a", step)
+      return Effect.gen(function* () {
+        const waiting = yield* Effect.fork(whole())
+        yield* passes(1_000)
+        assert.strictEqual(counts.waiting, 1)
+        yield* Fiber.interrupt(waiting)
+        assert.strictEqual(counts.waiting, 0)
+        assert.deepStrictEqual(yield* idle, { completed: 0, failed: 0, cancelled: 1 })
+        assert.strictEqual((yield* healthOf).failures, 0)
+      }).pipe(Effect.provide(gateway(backend)))
+    })
+  }
+
+  it.effect("counts the time to get ready and the time to the first event together", () => {
+    const a = TestBackend.make(TestBackend.silent, { id: "a", ensureReady: Effect.sleep("6 seconds") })
+    return Effect.gen(function* () {
+      const waiting = yield* Effect.fork(Effect.flip(whole()))
+      yield* passes(9_900)
+      assert.strictEqual((yield* Fiber.poll(waiting))._tag, "None")
+      yield* passes(200)
+      assert.deepInclude(yield* Fiber.join(waiting), { _tag: "UpstreamTimeout", phase: "first_token" })
+      assert.strictEqual(a.asks.length, 1)
+    }).pipe(Effect.provide(gateway(a.backend)))
+  })
+
+  it.effect("gives one time limit to all the instances that turn out not to be there", () => {
+    const absent = (id: string) =>
+      TestBackend.make(undefined, {
+        id,
+        ensureReady: Effect.delay(new BackendUnavailable({ instance: id, detail: "" }), "6 seconds")
+      }).backend
+    return Effect.gen(function* () {
+      const waiting = yield* Effect.fork(Effect.flip(whole()))
+      yield* passes(10_100)
+      yield* passes(6_100)
+      assert.strictEqual((yield* Fiber.join(waiting))._tag, "BackendUnavailable")
+      assert.deepStrictEqual(yield* idle, { completed: 0, failed: 1, cancelled: 0 })
+    }).pipe(Effect.provide(gateway(absent("a"), absent("b"), absent("c"))))
+  })
+
+  it.effect("says that the account is being signed in when that is what took too long", () => {
+    const a = hanging("a", "ensureReady", {
+      status: Effect.succeed({ state: "ready", loggedIn: false, restarts: 0, login: "running", lastError: undefined })
+    })
+    return Effect.gen(function* () {
+      const waiting = yield* Effect.fork(Effect.flip(whole()))
+      yield* passes(10_100)
+      assert.strictEqual((yield* Fiber.join(waiting))._tag, "LoginInProgress")
+      assert.strictEqual((yield* healthOf).failures, 0)
+    }).pipe(Effect.provide(gateway(a.backend)))
+  })
+
+  it.effect("holds nothing against an instance that did not say that it was ready", () => {
+    const a = hanging("a", "ensureReady", {
+      status: Effect.succeed({ state: "starting", loggedIn: undefined, restarts: 0, login: "idle", lastError: "" })
+    })
+    return Effect.gen(function* () {
+      const waiting = yield* Effect.fork(Effect.flip(whole()))
+      yield* passes(10_100)
+      assert.strictEqual((yield* Fiber.join(waiting))._tag, "UpstreamTimeout")
+      assert.strictEqual((yield* healthOf).failures, 0)
+    }).pipe(Effect.provide(gateway(a.backend)))
   })
 
   it.effect("counts a client that leaves as cancelled, wherever it leaves", () => {

@@ -1,10 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option, TestClock } from "effect"
+import { Effect, Exit, FastCheck, Option, Scope, TestClock } from "effect"
 import type { BackendState } from "../src/Backend.ts"
-import { Pool } from "../src/Pool.ts"
+import { type Lease, Pool } from "../src/Pool.ts"
 import * as TestBackend from "./support/TestBackend.ts"
 
-const backend = (id: string, state: () => BackendState = () => "ready", loggedIn: () => boolean = () => true) =>
+const backend = (
+  id: string,
+  state: () => BackendState = () => "ready",
+  loggedIn: () => boolean | undefined = () => true
+) =>
   TestBackend.make(undefined, {
     id,
     status: Effect.sync(() => ({
@@ -21,10 +25,10 @@ const none = Option.none<string>()
 const loads = (pool: Pool["Type"]) => Effect.map(pool.snapshot, (all) => all.map(({ inFlight }) => inFlight))
 
 /** One chat that ends so. */
-const chat = (pool: Pool["Type"], outcome?: "completed" | "failed" | "exhausted", key = none) =>
+const chat = (pool: Pool["Type"], outcome?: Parameters<Lease["settle"]>[0], key = none, detail?: string) =>
   Effect.scoped(
     Effect.map(pool.lease(key), (lease) => {
-      if (outcome !== undefined) lease.settle(outcome)
+      if (outcome !== undefined) lease.settle(outcome, detail)
       return lease.backend.id
     })
   )
@@ -146,5 +150,244 @@ describe("Pool", () => {
       for (let i = 0; i < 4; i++) yield* pool.lease(key)
       assert.deepStrictEqual(yield* loads(pool), [2, 2])
     })
+  )
+
+  const one = (pool: Pool["Type"], id = "a") =>
+    Effect.map(pool.snapshot, (all) => {
+      const found = all.find((instance) => instance.id === id)
+      assert.isDefined(found)
+      return found
+    })
+
+  it.effect("says why an instance is not ready, in words of its own", () =>
+    Effect.gen(function* () {
+      const seen: { state: BackendState; loggedIn: boolean | undefined } = { state: "starting", loggedIn: undefined }
+      const pool = yield* Pool.make([
+        backend(
+          "a",
+          () => seen.state,
+          () => seen.loggedIn
+        ),
+        backend("b")
+      ])
+      assert.deepInclude(yield* one(pool), { ready: false, reason: "its state is starting" })
+      seen.state = "ready"
+      assert.deepInclude(yield* one(pool), { ready: true, reason: undefined })
+      seen.loggedIn = false
+      assert.deepInclude(yield* one(pool), { ready: false, reason: "no account is signed in" })
+      seen.loggedIn = true
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const leases = yield* Effect.forEach(Array.from({ length: 10 }), () => pool.lease(none))
+          for (const { backend, settle } of leases) if (backend.id === "a") settle("failed")
+        })
+      )
+      yield* TestClock.adjust("500 millis")
+      assert.deepInclude(yield* one(pool), {
+        ready: false,
+        ejected: true,
+        failing: false,
+        ejections: 1,
+        reason: "left out for 30 s more, as its chats failed"
+      })
+      assert.deepInclude(yield* one(pool, "b"), { ready: true, reason: undefined, ejections: 0 })
+    })
+  )
+
+  it.effect(
+    "tells of the only instance that it keeps failing, sends it chats all the same, and believes a good one",
+    () =>
+      Effect.gen(function* () {
+        const pool = yield* Pool.make([backend("a")])
+        for (let i = 0; i < 5; i++) {
+          assert.deepInclude(yield* one(pool), { ready: true, failing: false })
+          yield* chat(pool, "failed", none, `no ${i}`)
+        }
+        assert.deepInclude(yield* one(pool), {
+          ready: false,
+          failing: true,
+          ejected: false,
+          reason: "its last 5 chats failed",
+          lastError: "no 4"
+        })
+        assert.strictEqual(yield* chat(pool), "a")
+        assert.deepInclude(yield* one(pool), { ready: false, lastError: "no 4" })
+        yield* chat(pool, "completed")
+        assert.deepInclude(yield* one(pool), { ready: true, reason: undefined, lastError: undefined })
+      })
+  )
+
+  it.effect("counts a failing instance as ready again after half a minute, until the next failure", () =>
+    Effect.gen(function* () {
+      const pool = yield* Pool.make([backend("a")])
+      for (let i = 0; i < 5; i++) yield* chat(pool, "failed")
+      yield* TestClock.adjust("29999 millis")
+      assert.isFalse((yield* one(pool)).ready)
+      yield* TestClock.adjust("1 millis")
+      assert.isTrue((yield* one(pool)).ready)
+      yield* chat(pool, "failed")
+      assert.deepInclude(yield* one(pool), { ready: false, reason: "its last 6 chats failed" })
+    })
+  )
+
+  it.effect("tells of the last instance on probation that its one chat failed", () =>
+    Effect.gen(function* () {
+      const pool = yield* Pool.make([backend("a"), backend("b")])
+      const fail = (id: string) =>
+        Effect.scoped(
+          Effect.flatMap(pool.another(none, new Set([id === "a" ? "b" : "a"])), (lease) =>
+            Effect.sync(() => Option.getOrThrow(lease).settle("failed"))
+          )
+        )
+      for (let i = 0; i < 5; i++) yield* fail("a")
+      yield* TestClock.adjust("30 seconds")
+      for (let i = 0; i < 5; i++) yield* fail("b")
+      assert.isTrue((yield* one(pool, "b")).ejected)
+      yield* fail("a")
+      assert.deepInclude(yield* one(pool), { ejected: false, failing: true, reason: "its last chat failed" })
+      assert.strictEqual(yield* chat(pool, "completed"), "a", "the failing one goes before one that is left out")
+    })
+  )
+
+  it.effect("sends chats to those left out when none else is connected, and believes a good one", () =>
+    Effect.gen(function* () {
+      const state: { b: BackendState } = { b: "ready" }
+      const pool = yield* Pool.make([backend("a"), backend("b", () => state.b)])
+      yield* TestClock.adjust("1 second")
+      while (!(yield* one(pool)).ejected) yield* chat(pool, (yield* one(pool)).inFlight === 0 ? "failed" : undefined)
+      state.b = "failed"
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* chat(pool), "a")
+      assert.strictEqual(yield* chat(pool), "a")
+      assert.deepInclude(yield* one(pool), { ejected: true, ready: false })
+      yield* chat(pool, "completed")
+      assert.deepInclude(yield* one(pool), { ejected: false, ready: true })
+    })
+  )
+
+  it.effect("holds it against an instance that it did not get ready, if it said that it was", () =>
+    Effect.gen(function* () {
+      const state: { a: BackendState } = { a: "reconnecting" }
+      const pool = yield* Pool.make([backend("a", () => state.a)])
+      for (let i = 0; i < 10; i++) {
+        yield* chat(pool, "absent", none, "gone")
+        yield* TestClock.adjust("1 second")
+      }
+      assert.deepInclude(yield* one(pool), { failing: false, lastError: undefined })
+      state.a = "ready"
+      assert.isTrue((yield* one(pool)).ready)
+      for (let i = 0; i < 5; i++) {
+        yield* chat(pool, "absent", none, "gone")
+        yield* TestClock.adjust("1 second")
+      }
+      assert.deepInclude(yield* one(pool), { failing: true, lastError: "gone" })
+    })
+  )
+
+  it.effect("takes the first word on a chat, and no further one", () =>
+    Effect.gen(function* () {
+      const pool = yield* Pool.make([backend("a")])
+      yield* Effect.scoped(
+        Effect.map(pool.lease(none), (lease) => {
+          lease.settle("failed", "first")
+          lease.settle("completed")
+          lease.settle("failed", "third")
+        })
+      )
+      const { health, lastError } = yield* one(pool)
+      assert.deepInclude({ ...health, lastError }, { failures: 1, lastError: "first" })
+    })
+  )
+
+  it.scoped("sends an instance on probation the next chat once the first has begun to be answered", () =>
+    Effect.gen(function* () {
+      const pool = yield* Pool.make([backend("a"), backend("b")])
+      const key = Option.some("k")
+      const sticky = yield* chat(pool, "completed", key)
+      for (let i = 0; i < 5; i++) yield* chat(pool, "failed", key)
+      yield* TestClock.adjust("30 seconds")
+      const probe = yield* pool.lease(key)
+      assert.strictEqual(probe.backend.id, sticky)
+      assert.deepInclude(yield* one(pool, sticky), { ready: false, reason: "one chat tries it, after it was left out" })
+      probe.answering()
+      assert.isTrue((yield* one(pool, sticky)).ready)
+    })
+  )
+
+  it.effect("comes back after two chats on probation are lost at once while the other instance is left out", () =>
+    Effect.gen(function* () {
+      const pool = yield* Pool.make([backend("a"), backend("b")])
+      const lease = (id: string) => Effect.map(pool.another(none, new Set([id === "a" ? "b" : "a"])), Option.getOrThrow)
+      const fail = (id: string) => Effect.scoped(Effect.map(lease(id), ({ settle }) => settle("failed")))
+      for (let i = 0; i < 5; i++) yield* fail("a")
+      yield* TestClock.adjust("30 seconds")
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const probe = yield* lease("a")
+          for (let i = 0; i < 5; i++) yield* fail("b")
+          const second = yield* pool.lease(none)
+          second.settle("lost")
+          probe.settle("lost")
+        })
+      )
+      yield* TestClock.adjust("10 minutes")
+      for (const id of ["a", "b"]) assert.isTrue((yield* one(pool, id)).ready, id)
+    })
+  )
+
+  it.effect("is never stuck: after whatever chats, all are back, and each instance may serve within ten minutes", () =>
+    Effect.forEach(
+      FastCheck.sample(
+        FastCheck.array(
+          FastCheck.record({
+            what: FastCheck.constantFrom("lease", "another", "end", "answering", "wait"),
+            which: FastCheck.nat(7),
+            outcome: FastCheck.constantFrom<Parameters<Lease["settle"]>[0] | undefined>(
+              "completed",
+              "failed",
+              "lost",
+              "exhausted",
+              "absent",
+              undefined
+            ),
+            wait: FastCheck.constantFrom(0, 100, 700, 20_000, 31_000, 300_000)
+          }),
+          { maxLength: 80 }
+        ),
+        100
+      ),
+      (steps) =>
+        Effect.gen(function* () {
+          const pool = yield* Pool.make([backend("a"), backend("b"), backend("c")])
+          const open: Array<{ readonly lease: Lease; readonly scope: Scope.CloseableScope }> = []
+          for (const { outcome, wait, what, which } of steps) {
+            const chosen = open[which % Math.max(1, open.length)]
+            if (what === "lease" || what === "another") {
+              const scope = yield* Scope.make()
+              const lease =
+                what === "lease"
+                  ? yield* Scope.extend(pool.lease(none), scope)
+                  : Option.getOrUndefined(yield* Scope.extend(pool.another(none, new Set(["a"])), scope))
+              if (lease !== undefined) open.push({ lease, scope })
+            } else if (what === "wait") yield* TestClock.adjust(wait)
+            else if (chosen !== undefined && what === "answering") chosen.lease.answering()
+            else if (chosen !== undefined) {
+              open.splice(open.indexOf(chosen), 1)
+              if (outcome !== undefined) chosen.lease.settle(outcome)
+              yield* Scope.close(chosen.scope, Exit.void)
+            }
+            const all = yield* pool.snapshot
+            assert.strictEqual(
+              all.reduce((sum, { inFlight }) => sum + inFlight, 0),
+              open.length
+            )
+            assert.isAtMost(all.filter(({ ejected }) => ejected).length, 2)
+          }
+          for (const { scope } of open) yield* Scope.close(scope, Exit.void)
+          yield* TestClock.adjust("10 minutes")
+          for (const { id, inFlight, ready } of yield* pool.snapshot)
+            assert.deepStrictEqual([id, inFlight, ready], [id, 0, true])
+        })
+    )
   )
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, TestClock } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, TestClock } from "effect"
 import { finish, textDelta } from "../src/domain/Chat.ts"
 import * as Turn from "../src/domain/Turn.ts"
 import * as Watchdog from "../src/Watchdog.ts"
@@ -18,9 +18,9 @@ const phase = (turn: Turn.Turn) => {
 describe("Watchdog", () => {
   it.scoped("ends a turn whose first event does not come, and not before its time", () =>
     Effect.gen(function* () {
-      const { watch } = yield* watchdog
+      const { deadline, watch } = yield* watchdog
       const turn = Turn.make({ instance: "a" })
-      yield* watch(turn, "a")
+      yield* watch(turn, "a", deadline())
       yield* TestClock.adjust("9 seconds")
       assert.strictEqual(turn.state(), "running")
       yield* TestClock.adjust("1100 millis")
@@ -44,11 +44,11 @@ describe("Watchdog", () => {
 
   it.scoped("ends a turn that falls silent, and lets one that speaks go on until its total", () =>
     Effect.gen(function* () {
-      const { watch } = yield* watchdog
+      const { deadline, watch } = yield* watchdog
       const silent = Turn.make({ instance: "a" })
       const slow = Turn.make({ instance: "a" })
-      yield* watch(silent, "a")
-      yield* watch(slow, "a")
+      yield* watch(silent, "a", deadline())
+      yield* watch(slow, "a", deadline())
       silent.emit(textDelta("a"))
       for (let i = 0; i < 6; i++) {
         slow.emit(textDelta("a"))
@@ -64,11 +64,11 @@ describe("Watchdog", () => {
 
   it.scoped("lets one go on that works at something else, until its total, and gives it no less time than before", () =>
     Effect.gen(function* () {
-      const { watch } = yield* watchdog
+      const { deadline, watch } = yield* watchdog
       const busy = Turn.make({ instance: "a" })
       const once = Turn.make({ instance: "a" })
-      yield* watch(busy, "a")
-      yield* watch(once, "a")
+      yield* watch(busy, "a", deadline())
+      yield* watch(once, "a", deadline())
       once.work()
       for (let i = 0; i < 6; i++) {
         busy.work()
@@ -83,15 +83,92 @@ describe("Watchdog", () => {
     })
   )
 
+  it.scoped("gives the first event until the deadline, whenever the turn began to be watched", () =>
+    Effect.gen(function* () {
+      const { deadline, watch } = yield* watchdog
+      const admitted = deadline()
+      assert.strictEqual(admitted, 10_000)
+      yield* TestClock.adjust("6 seconds")
+      const turn = Turn.make({ instance: "a" })
+      yield* watch(turn, "a", admitted)
+      yield* TestClock.adjust("3900 millis")
+      assert.strictEqual(turn.state(), "running")
+      yield* TestClock.adjust("200 millis")
+      assert.strictEqual(phase(turn), "first_token")
+    })
+  )
+
+  it.scoped("interrupts what has not ended by its deadline, and not before", () =>
+    Effect.gen(function* () {
+      const { deadline, within } = yield* watchdog
+      let ended = 0
+      const hanging = Effect.onInterrupt(Effect.never, () =>
+        Effect.zipRight(
+          Effect.sleep("1 second"),
+          Effect.sync(() => ended++)
+        )
+      )
+      const waiting = yield* Effect.fork(Effect.exit(within(hanging, deadline(), Effect.fail("late"))))
+      yield* TestClock.adjust("9900 millis")
+      assert.strictEqual((yield* Fiber.poll(waiting))._tag, "None")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.poll(waiting))._tag, "None", "it waits until what it cut has ended")
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* Fiber.join(waiting), Exit.fail("late"))
+      assert.strictEqual(ended, 1)
+    })
+  )
+
+  it.scoped("passes on how it ended, when that was in time", () =>
+    Effect.gen(function* () {
+      const { deadline, within } = yield* watchdog
+      const late = Effect.fail("late")
+      const exitOf = <A, E>(effect: Effect.Effect<A, E>) => Effect.exit(within(effect, deadline(), late))
+      assert.deepStrictEqual(yield* exitOf(Effect.succeed(7)), Exit.succeed(7))
+      assert.deepStrictEqual(yield* exitOf(Effect.fail("no")), Exit.fail("no"))
+      assert.isTrue(Exit.isInterrupted(yield* exitOf(Effect.interrupt)), "an interrupt from inside is no lateness")
+      const defect = yield* exitOf(Effect.die("broken"))
+      assert.isTrue(Exit.isFailure(defect) && defect.cause._tag === "Die")
+    })
+  )
+
+  it.scoped("ends what it waits for when it is interrupted itself, and forgets it", () =>
+    Effect.gen(function* () {
+      const { deadline, within } = yield* watchdog
+      const begun = yield* Deferred.make<void>()
+      let ended = 0
+      const hanging = Effect.zipRight(Deferred.succeed(begun, undefined), Effect.never).pipe(
+        Effect.onInterrupt(() => Effect.sync(() => ended++))
+      )
+      let late = 0
+      const waiting = yield* Effect.fork(
+        within(
+          hanging,
+          deadline(),
+          Effect.zipRight(
+            Effect.sync(() => late++),
+            Effect.never
+          )
+        )
+      )
+      yield* Deferred.await(begun)
+      const exit = yield* Fiber.interrupt(waiting)
+      assert.isTrue(Exit.isInterrupted(exit))
+      assert.strictEqual(ended, 1)
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual([ended, late], [1, 0])
+    })
+  )
+
   it.effect("leaves finished turns and closed scopes alone", () =>
     Effect.gen(function* () {
       const gone = Turn.make({ instance: "a" })
       const done = Turn.make({ instance: "a" })
       yield* Effect.scoped(
         Effect.gen(function* () {
-          const { watch } = yield* watchdog
-          yield* Effect.scoped(watch(gone, "a"))
-          yield* watch(done, "a")
+          const { deadline, watch } = yield* watchdog
+          yield* Effect.scoped(watch(gone, "a", deadline()))
+          yield* watch(done, "a", deadline())
           done.emit(finish("stop"))
           yield* TestClock.adjust("1 minute")
         })

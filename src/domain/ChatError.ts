@@ -66,7 +66,9 @@ export class QuotaExhausted extends Schema.TaggedError<QuotaExhausted>()("QuotaE
 /** No event in time: none at all, none for a while, or no end. */
 export class UpstreamTimeout extends Schema.TaggedError<UpstreamTimeout>()("UpstreamTimeout", {
   instance: Schema.String,
-  phase: Schema.Literal("first_token", "idle", "total")
+  phase: Schema.Literal("first_token", "idle", "total"),
+  /** False when the instance was not even asked: it did not get ready in time. */
+  started: Schema.optional(Schema.Boolean)
 }) {}
 
 /** No model goes by that name; `near` holds names that look alike. */

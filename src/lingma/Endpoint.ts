@@ -15,6 +15,8 @@ export interface Endpoint {
   readonly headers?: Effect.Effect<Readonly<Record<string, string>>>
   /** Checked before each connection: nothing is ever said to a stranger on our port. */
   readonly isOurs: Effect.Effect<boolean>
+  /** A process of ours: it ends with the scope, so one that does not answer any more can be replaced. */
+  readonly isReplaceable: boolean
   /** Fails when this Lingma is no more to be found there. */
   readonly gone: Effect.Effect<never, LingmaProcess.ProcessExited>
 }
@@ -46,12 +48,14 @@ export const launched = (launch: Launch): Find =>
       place: launch.command,
       headers: MachineToken.headers(launch.workDir, launch.command),
       isOurs: Port.belongsTo(socketPort, pid),
+      isReplaceable: true,
       gone: exited
     }
   })
 
 /** Uses a Lingma at a known address. */
-export const at = (url: string): Find => Effect.succeed({ url, isOurs: Effect.succeed(true), gone: Effect.never })
+export const at = (url: string): Find =>
+  Effect.succeed({ url, isOurs: Effect.succeed(true), isReplaceable: false, gone: Effect.never })
 
 /** Uses whatever Lingma `search` finds, and notices when it has moved. */
 export const found = (search: Effect.Effect<Discovery.Found | undefined>): Find =>
@@ -67,6 +71,7 @@ export const found = (search: Effect.Effect<Discovery.Found | undefined>): Find 
       ...lingma,
       headers: MachineToken.headers(lingma.place, lingma.place),
       isOurs: Effect.succeed(true),
+      isReplaceable: false,
       gone: moved
     }
   })

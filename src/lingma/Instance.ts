@@ -1,14 +1,14 @@
 /**
  * One Lingma, kept alive: its process, its connection, and what is known of its account and models.
  */
-import { type Duration, Effect, Either, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
+import { type Duration, Effect, Either, Option, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
 import type { BackendIdentity, BackendState, BackendStatus } from "../Backend.ts"
 import { BackendUnavailable, NotLoggedIn } from "../domain/ChatError.ts"
 import type { Model } from "../domain/Model.ts"
 import * as SharedWork from "../SharedWork.ts"
 import type * as Endpoint from "./Endpoint.ts"
 import * as LingmaProcess from "./LingmaProcess.ts"
-import { LingmaRpc } from "./LingmaRpc.ts"
+import { LingmaRpc, type LingmaRpcOptions } from "./LingmaRpc.ts"
 import * as Models from "./Models.ts"
 import * as Protocol from "./Protocol.ts"
 import * as Pushes from "./Pushes.ts"
@@ -26,6 +26,8 @@ export interface InstanceOptions {
   readonly version: string
   /** Told whenever Lingma has said whether an account is signed in. */
   readonly onAuth: (loggedIn: boolean) => void
+  /** `LingmaRpc.make`, where nothing else is given. */
+  readonly connect?: (options: LingmaRpcOptions) => Effect.Effect<LingmaRpc["Type"], never, Scope.Scope>
 }
 
 export interface Instance {
@@ -62,7 +64,7 @@ const failedOnly = new Set<string>(["RpcRejected", "RpcMalformed"])
 
 export const make = (options: InstanceOptions): Effect.Effect<Instance, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { id } = options
+    const { connect = LingmaRpc.make, id } = options
     const clock = yield* Effect.clock
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
     const state = yield* SubscriptionRef.make<BackendState>("stopped")
@@ -140,7 +142,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
       useful = false
       startedAt = now()
       const endpoint = yield* options.gate(options.find)
-      const rpc = yield* LingmaRpc.make({
+      const rpc = yield* connect({
         url: endpoint.url,
         isOurs: endpoint.isOurs,
         place: endpoint.place,
@@ -162,8 +164,28 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
           error._tag === "ProcessExited" ? error : new LingmaProcess.ProcessExited({ detail: describe(error) })
         )
       )
+      const isBack = Effect.suspend(() => {
+        hopeful = true
+        lastError = undefined
+        return to("ready")
+      })
+      /** One of ours is replaced by a new one; for somebody else's no caller waits any more. */
+      const silent = Effect.suspend((): Effect.Effect<void, LingmaProcess.ProcessExited> => {
+        const detail = "no connection to it within LINGMA_STARTUP_TIMEOUT"
+        if (endpoint.isReplaceable) return new LingmaProcess.ProcessExited({ detail })
+        hopeful = false
+        lastError = detail
+        return to("failed")
+      })
       const follow = Stream.runForEach(rpc.state.changes, (next) =>
-        next === "ready" ? Effect.zipRight(Effect.zipRight(forget, fresh), to("ready")) : to("reconnecting")
+        next === "ready" ? Effect.zipRight(Effect.zipRight(forget, fresh), isBack) : to("reconnecting")
+      )
+      const connected = (wanted: boolean) =>
+        Stream.runDrain(Stream.takeUntil(rpc.state.changes, (next) => (next === "ready") === wanted))
+      const notice = connected(false).pipe(
+        Effect.zipRight(Effect.timeoutOption(connected(true), options.startupTimeout)),
+        Effect.flatMap((back) => (Option.isSome(back) ? Effect.void : silent)),
+        Effect.forever
       )
       const serve = Effect.gen(function* () {
         yield* up
@@ -171,7 +193,9 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
         hopeful = true
         lastError = undefined
         yield* to("ready")
-        return yield* Effect.zipRight(Effect.all([follow, keepFresh], { concurrency: 2, discard: true }), Effect.never)
+        // Not among those below: a failure there does not end a sibling that waits under a timeout.
+        const kept = Effect.all([follow, keepFresh], { concurrency: 2, discard: true })
+        return yield* Effect.raceFirst(notice, Effect.zipRight(kept, Effect.never))
       })
       return yield* Effect.raceFirst(endpoint.gone, serve)
     })
@@ -210,7 +234,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
       if (now() - startedAt > wakeAfterMillis) yield* wake.open
       if (!hopeful) return yield* unavailable()
       yield* Effect.timeoutOption(settled, options.startupTimeout)
-      return current === undefined ? yield* unavailable() : current
+      return isReady && current !== undefined ? current : yield* unavailable()
     })
     // Most of the time there is nothing to wait for.
     const rpc = Effect.suspend(() => (isReady && current !== undefined ? Effect.succeed(current) : awaited))

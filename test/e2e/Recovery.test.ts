@@ -180,6 +180,47 @@ describe("a process", () => {
     { timeout: 60_000 }
   )
 
+  it.scopedLive(
+    "that stands still is told of at the limit for the first token, replaced, and the next chat is answered",
+    () =>
+      Effect.gen(function* () {
+        const limits = { GATEWAY_FIRST_TOKEN_TIMEOUT_SEC: "2", LINGMA_STARTUP_TIMEOUT: "10" }
+        const program = yield* start(limits)
+        const pid = lingmas(program)[0]?.pid ?? 0
+        process.kill(pid, "SIGSTOP")
+        const before = performance.now()
+        const response = yield* chat(program, quick)
+        assert.strictEqual(response.status, 504)
+        assert.strictEqual((yield* json(response)).error?.code, "upstream_timeout")
+        const took = performance.now() - before
+        assert.isTrue(took > 1_900 && took < 5_000, `${took}`)
+        yield* eventually(
+          () => lingmas(program).some((one) => one.pid !== pid) || undefined,
+          "another process",
+          "1 minute"
+        )
+        assert.throws(() => process.kill(pid, 0))
+        yield* eventually(() => times(program, '"state":"ready"') > 1 || undefined, "ready again")
+        yield* works(program)
+        assert.strictEqual((yield* get(program, "/readyz")).status, 200)
+      }),
+    { timeout: 120_000 }
+  )
+
+  it.scopedLive(
+    "that stands still among others is not waited for: the chat is answered by another",
+    () =>
+      Effect.gen(function* () {
+        const program = yield* start({ GATEWAY_FIRST_TOKEN_TIMEOUT_SEC: "2", LINGMA_INSTANCE_COUNT: "2" })
+        yield* eventually(() => times(program, '"state":"ready"') > 1 || undefined, "both ready")
+        const stopped = lingmas(program)[0]?.pid ?? 0
+        process.kill(stopped, "SIGSTOP")
+        for (let i = 0; i < 4; i++) assert.strictEqual((yield* chat(program, `${quick} ${i}`)).status, 200)
+        process.kill(stopped, "SIGCONT")
+      }),
+    { timeout: 60_000 }
+  )
+
   it.scopedLive("may write as much as it likes", () =>
     Effect.gen(function* () {
       const script = "export LINGMA_EMULATOR_FAULT=stdout_flood"

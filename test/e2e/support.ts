@@ -94,7 +94,7 @@ export const spawned = (
 export const eventually = <A>(
   read: () => A | undefined,
   what: string,
-  within: "5 seconds" | "15 seconds" = "15 seconds"
+  within: "5 seconds" | "15 seconds" | "1 minute" = "15 seconds"
 ) =>
   Effect.suspend(() => {
     const value = read()

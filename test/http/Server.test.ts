@@ -161,11 +161,40 @@ describe("health", () => {
         emulated: true,
         pool_size: 1,
         pool_ready: 0,
-        instances: [{ name: "inst-7", state: "failed", in_flight: 0 }]
+        instances: [{ name: "inst-7", state: "failed", ready: false, reason: "its state is failed", in_flight: 0 }]
       })
       const ready = yield* request("/readyz")
-      assert.deepStrictEqual([ready.status, ready.json], [503, { ok: false }])
+      const reason = "no instance is ready; inst-7: its state is failed"
+      assert.deepStrictEqual([ready.status, ready.json], [503, { ok: false, reason }])
       assert.strictEqual((yield* request("/")).status, 200)
+    })
+  )
+
+  it.scopedLive("is not ready while the chats of the only instance end in defects, and is after a good one", () =>
+    Effect.gen(function* () {
+      let isBroken = true
+      const scripted = TestBackend.make((turn, ask) =>
+        isBroken ? Effect.die(new Error("/secret/place")) : TestBackend.say("hi")(turn, ask)
+      )
+      const { chat, request } = yield* TestGateway.serve(scripted)
+      for (let i = 1; i <= 5; i++) {
+        assert.strictEqual((yield* request("/readyz")).status, 200, `${i}`)
+        assert.isAtLeast((yield* chat(hello)).status, 500)
+      }
+      const failing = yield* request("/readyz")
+      const reason = "no instance is ready; inst-0: its last 5 chats failed"
+      assert.deepStrictEqual([failing.status, failing.json], [503, { ok: false, reason }])
+      const stats = yield* request("/internal/stats")
+      const pool = stats.json["pool"] as { readonly instances: ReadonlyArray<Record<string, unknown>> }
+      assert.deepInclude(pool.instances[0], {
+        ready: false,
+        reason: "its last 5 chats failed",
+        consecutive_failures: 5,
+        last_error: "the gateway failed: Error: /secret/place"
+      })
+      isBroken = false
+      assert.strictEqual((yield* chat(hello)).status, 200)
+      assert.strictEqual((yield* request("/readyz")).status, 200)
     })
   )
 

@@ -49,6 +49,7 @@ export const PoolInstance = Schema.Struct({
   name: Schema.String,
   state: Schema.String,
   ready: Schema.Boolean.annotations({ description: "Whether a chat may be sent there now" }),
+  reason: Schema.NullOr(Schema.String).annotations({ description: "Why it is not ready" }),
   in_flight: Schema.Int,
   logged_in: Schema.NullOr(Schema.Boolean),
   login: Schema.String,
@@ -56,7 +57,9 @@ export const PoolInstance = Schema.Struct({
   ejected: Schema.Boolean,
   ejections_total: Schema.Int,
   consecutive_failures: Schema.Int,
-  last_error: Schema.NullOr(Schema.String)
+  last_error: Schema.NullOr(Schema.String).annotations({
+    description: "What ended its process, else the last of its chats that failed since one went well"
+  })
 }).annotations({ identifier: "PoolInstance" })
 
 export const Stats = Schema.Struct({

@@ -48,6 +48,7 @@ const toInstance = (instance: Instance) => ({
   name: instance.id,
   state: instance.state,
   ready: instance.ready,
+  reason: instance.reason ?? null,
   in_flight: instance.inFlight,
   logged_in: instance.loggedIn ?? null,
   login: instance.login,

@@ -15,10 +15,21 @@ export const Health = Schema.Struct({
   emulated: Schema.Boolean,
   pool_size: Schema.Int,
   pool_ready: Schema.Int,
-  instances: Schema.Array(Schema.Struct({ name: Schema.String, state: Schema.String, in_flight: Schema.Int }))
+  instances: Schema.Array(
+    Schema.Struct({
+      name: Schema.String,
+      state: Schema.String,
+      ready: Schema.Boolean,
+      reason: Schema.NullOr(Schema.String).annotations({ description: "Why it is not ready" }),
+      in_flight: Schema.Int
+    })
+  )
 }).annotations({ identifier: "Health" })
 
-export const Readiness = Schema.Struct({ ok: Schema.Boolean }).annotations({ identifier: "Readiness" })
+export const Readiness = Schema.Struct({
+  ok: Schema.Boolean,
+  reason: Schema.optional(Schema.String.annotations({ description: "Why not" }))
+}).annotations({ identifier: "Readiness" })
 
 export const Welcome = Schema.Struct({
   name: Schema.String,

@@ -13,6 +13,9 @@ import { Drain } from "../Drain.ts"
 import * as Errors from "../OpenAiErrors.ts"
 import * as Prometheus from "./Prometheus.ts"
 
+/** Instances named in a reason. */
+const MOST_NAMED = 16
+
 export const OpsHandlers = HttpApiBuilder.group(
   Api,
   "ops",
@@ -31,14 +34,22 @@ export const OpsHandlers = HttpApiBuilder.group(
         emulated: instances.some(({ backend }) => backend.emulated),
         pool_size: instances.length,
         pool_ready: ready,
-        instances: instances.map(({ id, inFlight, state }) => ({ name: id, state, in_flight: inFlight }))
+        instances: instances.map(({ id, inFlight, ready, reason, state }) => ({
+          name: id,
+          state,
+          ready,
+          reason: reason ?? null,
+          in_flight: inFlight
+        }))
       }
     })
 
     const ready = Effect.fnUntraced(function* () {
+      if (drain.isDraining()) return yield* Effect.fail({ ok: false, reason: "the gateway is shutting down" })
       const instances = yield* pool.snapshot
-      const ok = !drain.isDraining() && instances.some((instance) => instance.ready)
-      return ok ? { ok } : yield* Effect.fail({ ok })
+      if (instances.some((instance) => instance.ready)) return { ok: true }
+      const reasons = instances.slice(0, MOST_NAMED).map(({ id, reason }) => `${id}: ${reason}`)
+      return yield* Effect.fail({ ok: false, reason: `no instance is ready; ${reasons.join("; ")}` })
     })
 
     const metrics = Effect.fnUntraced(

@@ -76,6 +76,7 @@ describe("/internal/stats", () => {
             name: "inst-0",
             state: "ready",
             ready: true,
+            reason: null,
             in_flight: 0,
             logged_in: true,
             login: "signed_in",
@@ -83,7 +84,7 @@ describe("/internal/stats", () => {
             ejected: false,
             ejections_total: 0,
             consecutive_failures: 1,
-            last_error: null
+            last_error: "BackendFailure: boom"
           }
         ]
       })
