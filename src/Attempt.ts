@@ -12,6 +12,7 @@ import {
   type TurnError
 } from "./domain/ChatError.ts"
 import * as Model from "./domain/Model.ts"
+import * as Nonce from "./domain/Nonce.ts"
 import * as Prompt from "./domain/Prompt.ts"
 import * as Reply from "./domain/Reply.ts"
 import type { Turn } from "./domain/Turn.ts"
@@ -64,7 +65,9 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     const text = "DEFAULT_MODEL is none of Lingma's models, another is asked: GET /v1/models lists them"
     return Effect.annotateLogs(Effect.logWarning(text), { defaultModel: Model.cut(options.defaultModel) })
   }
-  const render = (request: ChatRequest) => Prompt.render(request, toolFormat)
+  const noncesOf = Nonce.make()
+  const render = (request: ChatRequest) =>
+    Prompt.render(request, { grammar: toolFormat, nonces: noncesOf(request.affinity) })
   const count = (prompt: string, { messages }: ChatRequest) => Prompt.tokens(prompt, messages, countTokens)
 
   const asked = Effect.fnUntraced(function* (backend: Backend, ask: Omit<Ask, "requestId">) {
@@ -81,7 +84,9 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     const models = yield* backend.models
     yield* judge(models)
     const { key, mode = defaultAskMode, model } = yield* resolve(models, request)
-    const images = request.messages.flatMap((message) => message.images)
+    const images = request.messages.flatMap((message) =>
+      message.images.map(({ data, mediaType }) => ({ mediaType, data }))
+    )
     if (images.length > 0 && Model.refusesImages(model)) return yield* new ImagesNotSupported({ model: Model.cut(key) })
     const prompt = render(request)
     const promptTokens = count(prompt, request)
@@ -113,7 +118,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     const firstEventAt = clock.unsafeCurrentTimeNanos()
     reply.hear(turn)
     if (wanted !== undefined && own !== undefined) {
-      const again = ({ hint, said }: Reply.Retry) => ask(Prompt.followUp(prompt, said, hint))
+      const again = ({ hint, said }: Reply.Retry) => ask(render(Prompt.followUp(request, said, hint)))
       yield* Effect.forkIn(Effect.interruptible(followUps({ reply, wanted, again }, own)), scope)
     }
     yield* reply.turn.started
