@@ -14,6 +14,7 @@ import {
   UpstreamTimeout
 } from "./domain/ChatError.ts"
 import * as Model from "./domain/Model.ts"
+import * as Nonce from "./domain/Nonce.ts"
 import * as Prompt from "./domain/Prompt.ts"
 import * as Reply from "./domain/Reply.ts"
 import type { Turn } from "./domain/Turn.ts"
@@ -66,7 +67,9 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     const text = "DEFAULT_MODEL is none of Lingma's models, another is asked: GET /v1/models lists them"
     return Effect.annotateLogs(Effect.logWarning(text), { defaultModel: Model.cut(options.defaultModel) })
   }
-  const render = (request: ChatRequest) => Prompt.render(request, toolFormat)
+  const noncesOf = Nonce.make()
+  const render = (request: ChatRequest) =>
+    Prompt.render(request, { grammar: toolFormat, nonces: noncesOf(request.affinity) })
   const count = (prompt: string, { messages }: ChatRequest) => Prompt.tokens(prompt, messages, countTokens)
 
   /** The deadline has passed. While an account is being signed in, that is what was waited for. */
@@ -103,7 +106,9 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     const models = yield* backend.models
     yield* judge(models)
     const { key, mode = defaultAskMode, model } = yield* resolve(models, request)
-    const images = request.messages.flatMap((message) => message.images)
+    const images = request.messages.flatMap((message) =>
+      message.images.map(({ data, mediaType }) => ({ mediaType, data }))
+    )
     if (images.length > 0 && Model.refusesImages(model)) return yield* new ImagesNotSupported({ model: Model.cut(key) })
     const prompt = render(request)
     const promptTokens = count(prompt, request)
@@ -153,7 +158,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     reply.hear(turn)
     if (wanted !== undefined && own !== undefined) {
       const again = ({ hint, said }: Reply.Retry) =>
-        askedAgain(backend, { ...ask, prompt: Prompt.followUp(ask.prompt, said, hint) })
+        askedAgain(backend, { ...ask, prompt: render(Prompt.followUp(request, said, hint)) })
       yield* Effect.forkIn(Effect.interruptible(followUps({ reply, wanted, again }, own)), yield* Effect.scope)
     }
     yield* reply.turn.started

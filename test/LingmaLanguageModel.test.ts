@@ -94,9 +94,8 @@ describe("LingmaLanguageModel", () => {
       const ask = scripted.asks[0]
       assert.deepStrictEqual(ask?.images, [{ mediaType: "image/png", data: "AQID" }])
       const text = ask?.prompt ?? ""
-      for (const part of ["[system] be brief", "[user] what is it?", "<tool_call>", "look", `{"a":1}`]) {
-        assert.include(text, part)
-      }
+      for (const part of ["be brief", "what is it?", "<tool_call>", "look", `{"a":1}`]) assert.include(text, part)
+      assert.match(text, /^\[system \w+\] be brief\n\[user \w+\] what is it\?/)
       const address = [{ type: "file", mediaType: "image/png", data: new URL("https://a.example/b.png") }] as const
       const refused = yield* Effect.flip(LanguageModel.generateText({ prompt: [{ role: "user", content: address }] }))
       assert.strictEqual(refused._tag, "MalformedInput")

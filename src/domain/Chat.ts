@@ -21,11 +21,18 @@ export interface Image {
   readonly data: string
 }
 
+/** A picture in its message. */
+export interface PlacedImage extends Image {
+  /** Characters of the message's text before it; without it, the picture comes after the text. */
+  readonly at?: number
+}
+
 /** One message of a conversation. */
 export interface Message {
   readonly role: Role
   readonly text: string
-  readonly images: ReadonlyArray<Image>
+  /** In the order of their places. */
+  readonly images: ReadonlyArray<PlacedImage>
   readonly toolCalls: ReadonlyArray<ToolCall>
   /** On a `tool` message: the call it answers. */
   readonly toolCallId: string | undefined

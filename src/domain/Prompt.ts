@@ -1,61 +1,51 @@
 /**
  * A conversation as the one text that Lingma takes.
  */
-import type { ChatRequest, Message, Role, Toolset } from "./Chat.ts"
+import { type ChatRequest, type Message, message, type Toolset } from "./Chat.ts"
 import * as JsonOutput from "./JsonOutput.ts"
+import * as Nonce from "./Nonce.ts"
+import * as Marks from "./PromptMarks.ts"
 import * as ToolPrompt from "./tools/ToolPrompt.ts"
 import * as Usage from "./Usage.ts"
 
 type Messages = ReadonlyArray<Message>
-type Asked = Pick<ChatRequest, "messages" | "toolset" | "format">
+type Asked = Pick<ChatRequest, "messages" | "toolset" | "format" | "affinity">
 type Grammar = ToolPrompt.Grammar
 
-const TAG = /\[(?=[\s\u0085]*(?:system|user|assistant|tool)[\s\u0085]*\])/gi
-const LINE_END = /[\n\r\v\f\u0085\u2028\u2029]/
-const INVISIBLE = /[\s\p{Cc}\p{Cf}]/u
-
-const beginsLine = (text: string, at: number): boolean => {
-  for (let i = at - 1; i >= 0; i--) {
-    const char = text[i]!
-    if (LINE_END.test(char)) return true
-    if (!INVISIBLE.test(char)) return false
-  }
-  return true
+export interface PromptOptions {
+  /** How calls are written. */
+  readonly grammar?: Grammar
+  readonly nonces?: Nonce.Nonces
+  /** The model does not see: where a picture was, that is said. */
+  readonly withoutImages?: boolean
 }
-
-/** Breaks every role tag that begins a line with a zero-width joiner, so that it cannot forge a turn. */
-export const defuse = (text: string): string =>
-  text.replace(TAG, (bracket, at: number) => (beginsLine(text, at) ? `${bracket}\u200d` : bracket))
 
 interface Context {
   readonly toolset: Toolset
   readonly grammar: Grammar
+  readonly nonce: string
   readonly nameOf: ReadonlyMap<string, string>
+  /** The mark of the next picture. */
+  readonly nextImage: () => string
 }
 
-/** Markup of a tool's result or of a user cannot pass for a call of the model's. */
-const content = (message: Message, { grammar, nameOf, toolset: { tools } }: Context): string => {
-  const { role, text, toolCallId, toolCalls } = message
-  if (role === "tool" && toolCallId !== undefined) {
-    return ToolPrompt.result(toolCallId, nameOf.get(toolCallId), text)
+/** The text with a mark on a line of its own where each picture stood. */
+const withImages = ({ images, text }: Message, { nextImage }: Context): string => {
+  let shown = ""
+  let from = 0
+  for (const { at = text.length } of images) {
+    shown += text.slice(from, at)
+    from = Math.max(from, at)
+    shown += `${shown === "" || shown.endsWith("\n") ? "" : "\n"}${nextImage()}${from < text.length ? "\n" : ""}`
   }
-  const said = role !== "assistant" && role !== "system" && tools.length > 0 ? ToolPrompt.defuse(text) : text
-  const calls = toolCalls.map((call) =>
-    ToolPrompt.call(
-      call,
-      tools.find(({ name }) => name === call.name),
-      grammar
-    )
-  )
-  return [...(said.trim() === "" ? [] : [said]), ...calls].join("\n")
+  return shown + text.slice(from)
 }
 
-const isBare = ({ role, text, toolCallId, toolCalls }: Message): boolean =>
-  text.trim() === "" && toolCalls.length === 0 && (role !== "tool" || toolCallId === undefined)
+const isBare = ({ images, role, text, toolCallId, toolCalls }: Message): boolean =>
+  text.trim() === "" && images.length === 0 && toolCalls.length === 0 && (role !== "tool" || toolCallId === undefined)
 
 /** True when there is nothing to ask: no text, no picture, no call and no result. */
-export const isEmpty = (messages: Messages): boolean =>
-  messages.every((message) => isBare(message) && message.images.length === 0)
+export const isEmpty = (messages: Messages): boolean => messages.every(isBare)
 
 /** What the model must be told beside the conversation: the tools it may call, the format of its answer. */
 const instructions = ({ format, toolset }: Asked, grammar: Grammar): string =>
@@ -63,37 +53,93 @@ const instructions = ({ format, toolset }: Asked, grammar: Grammar): string =>
     .filter((text) => text !== "")
     .join("\n\n")
 
-const line = (role: Role, text: string) => `[${role}] ${role === "system" ? text : defuse(text)}`
+/** A message under its mark. An assistant's text that looks like calls stands apart from the calls it made. */
+const turn = (message: Message, context: Context): ReadonlyArray<string> => {
+  const { role, toolCallId, toolCalls } = message
+  const { grammar, nameOf, nonce, toolset } = context
+  const text = withImages(message, context)
+  if (role === "tool" && toolCallId !== undefined) {
+    const call = { id: toolCallId, name: nameOf.get(toolCallId) }
+    return [`${Marks.turn(role, nonce)} ${Marks.result(call, text, nonce)}`]
+  }
+  const calls = toolCalls.map((call) =>
+    ToolPrompt.call(
+      call,
+      toolset.tools.find(({ name }) => name === call.name),
+      grammar
+    )
+  )
+  if (role === "assistant" && Marks.holdsCalls(text)) {
+    const quoted = `${Marks.turn(role, nonce, "text")} ${text}`
+    return calls.length === 0 ? [quoted] : [quoted, `${Marks.turn(role, nonce)} ${calls.join("\n")}`]
+  }
+  return [`${Marks.turn(role, nonce)} ${[...(text.trim() === "" ? [] : [text]), ...calls].join("\n")}`]
+}
+
+/** Whether content could be taken for what it is not: then the model is told how to tell. */
+const isDoubtful = (said: Messages): boolean =>
+  said.some(({ role, text }) => Marks.holdsMarks(text) || (role !== "system" && Marks.holdsCalls(text)))
+
+const occurrences = (text: string, word: string): number => {
+  let count = 0
+  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + word.length)) count++
+  return count
+}
+
+interface Parts {
+  readonly asked: Asked
+  readonly said: Messages
+  readonly told: string
+  readonly options: PromptOptions
+}
+
+/** The prompt with this nonce; undefined when the content holds it. */
+const renderWith = ({ asked, options, said, told }: Parts, nonce: string): string | undefined => {
+  const nameOf = new Map(said.flatMap(({ toolCalls }) => toolCalls.map(({ id, name }) => [id, name] as const)))
+  const { grammar = "xml", withoutImages = false } = options
+  let images = 0
+  const nextImage = () => (withoutImages ? Marks.imageLeftOut : Marks.image)(++images, nonce)
+  const context: Context = { toolset: asked.toolset, grammar, nonce, nameOf, nextImage }
+  const lines = said.flatMap((message) => turn(message, context))
+  // Every nonce in the lines stands in a mark: two in the frame of a result.
+  const marks =
+    lines.length + images + 2 * said.filter((one) => one.role === "tool" && one.toolCallId !== undefined).length
+  if (lines.reduce((sum, line) => sum + occurrences(line, nonce), occurrences(told, nonce)) !== marks) return undefined
+  const opening = said.findIndex(({ role }) => role !== "system")
+  const system = [...(isDoubtful(said) ? [Marks.explained(nonce)] : []), ...(told === "" ? [] : [told])].join("\n\n")
+  if (system !== "") {
+    lines.splice(opening < 0 ? lines.length : opening, 0, `${Marks.turn("system", nonce)} ${system}`)
+  }
+  const reminder = ToolPrompt.reminder(asked.toolset)
+  return [...lines, ...(reminder === "" ? [] : [reminder])].join("\n")
+}
+
+const anyNonces = Nonce.make()
 
 /**
- * One user message alone goes as it is; else each one that says something begins a line with `[role]`. What the model
- * must be told comes after the client's own system texts.
+ * One user message alone goes as it is; else each one that says something stands under a mark of its role. Content is
+ * byte for byte what was sent; the marks carry a nonce that no content holds. What the model must be told comes after
+ * the client's own system texts.
  */
-export const render = (asked: Asked, grammar: Grammar = "xml"): string => {
+export const render = (asked: Asked, options: PromptOptions = {}): string => {
+  const { grammar = "xml", nonces = anyNonces(asked.affinity) } = options
   const said = asked.messages.filter((message) => !isBare(message))
   const told = instructions(asked, grammar)
   const [first] = said
-  if (
-    told === "" &&
-    first !== undefined &&
-    said.length === 1 &&
-    first.role === "user" &&
-    first.toolCalls.length === 0
-  ) {
-    return first.text
+  // Of one picture alone it is clear where it belongs.
+  const isPlain = told === "" && said.length === 1 && first?.role === "user" && first.toolCalls.length === 0
+  if (isPlain && first.images.length <= 1 && options.withoutImages !== true) return first.text
+  for (let attempt = 0; ; attempt++) {
+    const prompt = renderWith({ asked, said, told, options }, nonces(attempt))
+    if (prompt !== undefined) return prompt
   }
-  const nameOf = new Map(said.flatMap(({ toolCalls }) => toolCalls.map(({ id, name }) => [id, name] as const)))
-  const context = { toolset: asked.toolset, grammar, nameOf }
-  const lines = said.map((message) => line(message.role, content(message, context)))
-  const opening = said.findIndex(({ role }) => role !== "system")
-  if (told !== "") lines.splice(opening < 0 ? lines.length : opening, 0, line("system", told))
-  const reminder = ToolPrompt.reminder(asked.toolset)
-  return [...lines, ...(reminder === "" ? [] : [reminder])].join("\n").trim()
 }
 
 /** The same conversation once more, with an answer that was not good and what is wrong about it. */
-export const followUp = (prompt: string, said: string, hint: string): string =>
-  `${prompt}\n${line("assistant", said)}\n${line("user", hint)}`
+export const followUp = <A extends Asked>(asked: A, said: string, hint: string): A => ({
+  ...asked,
+  messages: [...asked.messages, message("assistant", said), message("user", hint)]
+})
 
 /** Tokens of a prompt, with the framing of its messages and a flat rate for each picture. */
 export const tokens = (prompt: string, messages: Messages, count: (text: string) => number): number =>

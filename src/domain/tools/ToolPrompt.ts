@@ -3,12 +3,10 @@
  */
 import { Either } from "effect"
 import type { Tool, ToolCall, Toolset } from "../Chat.ts"
-import { defuse } from "./Defuse.ts"
 import * as Descriptions from "./Descriptions.ts"
 import { CALL, CALL_END, FUNCTION, FUNCTION_END, type Grammar, PARAMETER, PARAMETER_END } from "./Markup.ts"
 import type { Problem } from "./ToolCalls.ts"
 
-export { defuse } from "./Defuse.ts"
 export type { Grammar } from "./Markup.ts"
 
 /** Tokens that all descriptions share; schemas are never cut. */
@@ -121,13 +119,6 @@ export const call = ({ arguments: args, name }: ToolCall, tool: Tool | undefined
   const own = grammar === "xml" ? inXml(name, entries) : undefined
   return own ?? inJson(name, args.trim() === "" ? "{}" : args)
 }
-
-const attribute = (name: string, value: string | undefined): string =>
-  value === undefined ? "" : ` ${name}="${value.replace(/["<>\s\p{Cc}]/gu, "_")}"`
-
-/** What a tool gave; its text can forge neither a call nor a result. */
-export const result = (id: string, name: string | undefined, text: string): string =>
-  `<tool_response${attribute("id", id)}${attribute("name", name)}>\n${defuse(text)}\n</tool_response>`
 
 const wrong = (problem: Problem | undefined): string => {
   if (problem === undefined) return "There was no call in your answer, but one is needed."

@@ -9,6 +9,7 @@ import type { Image, Message, Role, ToolCall } from "../../domain/Chat.ts"
 import * as EitherFn from "../../domain/EitherFn.ts"
 import type { Link } from "../Images.ts"
 import { format, type Path } from "../Issues.ts"
+import * as MessageContent from "../MessageContent.ts"
 import * as Errors from "./Errors.ts"
 import type { Block, Known, Message as PayloadMessage, ResultBlock } from "./Payload.ts"
 
@@ -22,47 +23,47 @@ export interface Reader {
 
 const FILE = "Files are not kept here; send the image itself as base64"
 
-const addImage = ({ source }: Known<"image">, into: Content, path: Path, { picture }: Reader): Checked<void> => {
+const addImage = (
+  { source }: Known<"image">,
+  into: MessageContent.Builder,
+  path: Path,
+  { picture }: Reader
+): Checked<void> => {
   const param = format([...path, "source"])
   if (source.type === "file") return Either.left(Errors.badRequest(`${param}: ${FILE}`))
   const image = picture(source.type === "url" ? { param, url: source.url } : { param, data: source.data })
-  if (image !== undefined) into.images.push(image)
+  if (image !== undefined) into.image(image)
   return Either.void
-}
-
-interface Content {
-  readonly texts: Array<string>
-  readonly images: Array<Image>
 }
 
 const decoded = (data: string): string => Buffer.from(data, "base64").toString("utf8")
 
 const toDocument = EitherFn.fn(function* (
   block: Known<"document">,
-  into: Content,
+  into: MessageContent.Builder,
   path: Path,
   reader: Reader
 ): EitherFn.Return<void, Errors.Failure> {
   const { context, source, title } = block
-  const inner: Content = { texts: [], images: into.images }
-  if (source.type === "text") inner.texts.push(source.data)
-  else if (source.type === "base64" && source.media_type.startsWith("text/")) inner.texts.push(decoded(source.data))
-  else if (source.type === "content" && typeof source.content === "string") inner.texts.push(source.content)
+  const inner = MessageContent.make()
+  if (source.type === "text") inner.text(source.data)
+  else if (source.type === "base64" && source.media_type.startsWith("text/")) inner.text(decoded(source.data))
+  else if (source.type === "content" && typeof source.content === "string") inner.text(source.content)
   else if (source.type === "content" && typeof source.content !== "string")
     for (const [i, part] of source.content.entries()) yield* add(part, inner, [...path, "source", "content", i], reader)
   else {
     reader.skip(source.type === "base64" ? `document of type ${source.media_type}` : `document by ${source.type}`)
-    inner.texts.push("(this document could not be read here)")
+    inner.text("(this document could not be read here)")
   }
-  const lines = [title, context, ...inner.texts].filter((line) => line !== undefined && line !== null && line !== "")
-  into.texts.push(`<document>\n${lines.join("\n")}\n</document>`)
+  const head = [title, context].filter((line) => line !== undefined && line !== null && line !== "")
+  into.nested(inner.content(), ["<document>", ...head, ""].join("\n"), "\n</document>")
 })
 
 /** What a message and the result of a tool may both hold. */
-const add = (block: ResultBlock, into: Content, path: Path, reader: Reader): Checked<void> => {
+const add = (block: ResultBlock, into: MessageContent.Builder, path: Path, reader: Reader): Checked<void> => {
   switch (block.type) {
     case "text":
-      into.texts.push(block.text)
+      into.text(block.text)
       return Either.void
     case "image":
       return addImage(block, into, path, reader)
@@ -70,7 +71,7 @@ const add = (block: ResultBlock, into: Content, path: Path, reader: Reader): Che
       return toDocument(block, into, path, reader)
     case "search_result": {
       const text = block.content.map((part) => part.text).join("\n")
-      into.texts.push(`<search_result>\n${block.title}\n${block.source}\n${text}\n</search_result>`)
+      into.text(`<search_result>\n${block.title}\n${block.source}\n${text}\n</search_result>`)
       return Either.void
     }
     case "other":
@@ -84,18 +85,11 @@ const toResult = EitherFn.fn(function* (
   path: Path,
   reader: Reader
 ): EitherFn.Return<Message, Errors.Failure> {
-  const content: Content = { texts: [], images: [] }
-  if (typeof block.content === "string") content.texts.push(block.content)
-  else
-    for (const [i, part] of (block.content ?? []).entries()) yield* add(part, content, [...path, "content", i], reader)
-  const text = content.texts.join("\n")
-  return {
-    role: "tool",
-    text: block.is_error === true ? `The tool failed:\n${text}` : text,
-    images: content.images,
-    toolCalls: [],
-    toolCallId: block.tool_use_id
-  }
+  const built = MessageContent.make()
+  if (block.is_error === true) built.text("The tool failed:")
+  if (typeof block.content === "string") built.text(block.content)
+  else for (const [i, part] of (block.content ?? []).entries()) yield* add(part, built, [...path, "content", i], reader)
+  return { role: "tool", ...built.content(), toolCalls: [], toolCallId: block.tool_use_id }
 })
 
 const toCall = ({ id, input, name }: Known<"tool_use">): ToolCall => ({
@@ -106,13 +100,12 @@ const toCall = ({ id, input, name }: Known<"tool_use">): ToolCall => ({
 
 const toBlocks = EitherFn.fn(function* (role: Role, blocks: ReadonlyArray<Block>, path: Path, reader: Reader) {
   const messages: Array<Message> = []
-  let content: Content = { texts: [], images: [] }
+  let built = MessageContent.make()
   let calls: Array<ToolCall> = []
   const flush = () => {
-    if (content.texts.length + content.images.length + calls.length === 0) return
-    const text = content.texts.join("\n")
-    messages.push({ role, text, images: content.images, toolCalls: calls, toolCallId: undefined })
-    content = { texts: [], images: [] }
+    if (built.isEmpty() && calls.length === 0) return
+    messages.push({ role, ...built.content(), toolCalls: calls, toolCallId: undefined })
+    built = MessageContent.make()
     calls = []
   }
   for (const [i, block] of blocks.entries()) {
@@ -123,7 +116,7 @@ const toBlocks = EitherFn.fn(function* (role: Role, blocks: ReadonlyArray<Block>
     } else if (block.type === "tool_result") {
       flush()
       messages.push(yield* toResult(block, here, reader))
-    } else yield* add(block, content, here, reader)
+    } else yield* add(block, built, here, reader)
   }
   flush()
   return messages

@@ -1,14 +1,15 @@
 /**
  * Pure translation of OpenAI requests into the neutral chat model, and of models into OpenAI's.
  */
-import { Array as Arr, Either, Option } from "effect"
+import { Array as Arr, Either, type Option } from "effect"
 import * as Affinity from "../../domain/Affinity.ts"
-import type { ChatRequest, Image, Message, Role, ToolCall } from "../../domain/Chat.ts"
+import type { ChatRequest, Message, Role, ToolCall } from "../../domain/Chat.ts"
 import * as EitherFn from "../../domain/EitherFn.ts"
 import type { Model } from "../../domain/Model.ts"
 import * as Prompt from "../../domain/Prompt.ts"
 import type { Link, Loaded } from "../Images.ts"
 import { format, type Path } from "../Issues.ts"
+import * as MessageContent from "../MessageContent.ts"
 import * as Errors from "../OpenAiErrors.ts"
 import type { ModelList, ModelObject } from "./Api.ts"
 import type { ChatCompletionRequest, Part, Message as PayloadMessage, ToolCall as PayloadToolCall } from "./Payload.ts"
@@ -39,27 +40,22 @@ export const links = ({ messages }: ChatCompletionRequest): ReadonlyArray<Link> 
         })
   )
 
-interface Content {
-  readonly text: string
-  readonly images: ReadonlyArray<Image>
-}
-
 const toContent = EitherFn.fn(function* (
   parts: ReadonlyArray<Part>,
   path: Path,
   pictures: Loaded
-): EitherFn.Return<Content, Errors.Failure> {
-  const texts: Array<string> = []
-  const images: Array<Image> = []
+): EitherFn.Return<MessageContent.MessageContent, Errors.Failure> {
+  const built = MessageContent.make()
   for (const [i, part] of parts.entries()) {
     const here = [...path, i]
-    if (part.type === "text") texts.push(part.text)
-    else if (part.type === "refusal") texts.push(part.refusal)
-    else if (part.type === "image_url")
-      images.push(...Option.toArray(Option.fromNullable(pictures.get(imageParam(here)))))
-    else yield* Either.left(Errors.unsupported(format(here), `Parts of type '${part.type}' are not supported.`))
+    if (part.type === "text") built.text(part.text)
+    else if (part.type === "refusal") built.text(part.refusal)
+    else if (part.type === "image_url") {
+      const image = pictures.get(imageParam(here))
+      if (image !== undefined) built.image(image)
+    } else yield* Either.left(Errors.unsupported(format(here), `Parts of type '${part.type}' are not supported.`))
   }
-  return { text: texts.join("\n"), images }
+  return built.content()
 })
 
 const toToolCall = (call: PayloadToolCall): ToolCall =>
@@ -80,7 +76,7 @@ const toMessage = (message: PayloadMessage, i: number, pictures: Loaded): Checke
   const content = message.content ?? (message.role === "assistant" ? message.refusal : undefined) ?? ""
   const parts =
     typeof content === "string"
-      ? Either.right({ text: content, images: [] })
+      ? Either.right(MessageContent.plain(content))
       : toContent(content, ["messages", i, "content"], pictures)
   return Either.map(parts, ({ images, text }) => ({
     role: roles[message.role],

@@ -6,6 +6,7 @@ import type { Image, Message, Role, ToolCall } from "../../domain/Chat.ts"
 import * as EitherFn from "../../domain/EitherFn.ts"
 import type { Link, Loaded } from "../Images.ts"
 import { format as at, type Path } from "../Issues.ts"
+import * as MessageContent from "../MessageContent.ts"
 import * as Errors from "../OpenAiErrors.ts"
 import { itemNotHeld } from "./Errors.ts"
 import * as Kinds from "./Kinds.ts"
@@ -67,30 +68,24 @@ const toImage = (pictures: Loaded, path: Path): Checked<Image> =>
     Errors.unsupported(imageParam(path), "Images are taken by 'image_url'; files are not held here.")
   )
 
-interface Said {
-  readonly text: string
-  readonly images: ReadonlyArray<Image>
-}
-
 const toSaid = EitherFn.fn(function* (
   content: Content,
   path: Path,
   { pictures, skip }: ReadOptions
-): EitherFn.Return<Said, Errors.Failure> {
-  if (typeof content === "string") return { text: content, images: [] }
-  const texts: Array<string> = []
-  const images: Array<Image> = []
+): EitherFn.Return<MessageContent.MessageContent, Errors.Failure> {
+  if (typeof content === "string") return MessageContent.plain(content)
+  const built = MessageContent.make()
   for (const [i, written] of content.entries()) {
     const here = [...path, i]
     const part = yield* readPart(written, Kinds.kindOf(written, "input_text"), here, skip)
     if (part === undefined) continue
-    if (part.type === "input_image") images.push(yield* toImage(pictures, here))
-    else if (part.type === "refusal") texts.push(part.refusal)
+    if (part.type === "input_image") built.image(yield* toImage(pictures, here))
+    else if (part.type === "refusal") built.text(part.refusal)
     else if (part.type === "input_file" || part.type === "input_audio") {
       yield* Either.left(Errors.unsupported(at(here), `Parts of type '${part.type}' are not supported.`))
-    } else texts.push(part.text)
+    } else built.text(part.text)
   }
-  return { text: texts.join("\n"), images }
+  return built.content()
 })
 
 /** An item without a type is a message, unless it is nothing but an id. */
@@ -106,13 +101,13 @@ const notHeld = (path: Path): Errors.Failure => itemNotHeld(at([...path, "id"]))
 const conversation = () => {
   const messages: Array<Message> = []
   let calls: Array<ToolCall> | undefined
-  const say = (role: Role, said: Said, toolCallId?: string) => {
+  const say = (role: Role, said: MessageContent.MessageContent, toolCallId?: string) => {
     const toolCalls: Array<ToolCall> = []
     messages.push({ role, ...said, toolCalls, toolCallId })
     calls = role === "assistant" ? toolCalls : undefined
   }
   const call = (made: ToolCall) => {
-    if (calls === undefined) say("assistant", { text: "", images: [] })
+    if (calls === undefined) say("assistant", MessageContent.plain(""))
     calls?.push(made)
   }
   return { messages, say, call }

@@ -60,7 +60,7 @@ describe("messages", () => {
     })
     assert.deepStrictEqual(messages, [
       { ...none, role: "system", text: "be brief\nbe kind" },
-      { ...none, role: "user", text: "a\nb", images: [png] },
+      { ...none, role: "user", text: "a\nb", images: [{ ...png, at: 2 }] },
       { ...none, role: "user", text: "again" },
       {
         ...none,
@@ -72,7 +72,7 @@ describe("messages", () => {
         ]
       },
       { ...none, role: "tool", text: "found", toolCallId: "toolu_1" },
-      { ...none, role: "tool", text: "The tool failed:\nno", images: [png], toolCallId: "toolu_2" },
+      { ...none, role: "tool", text: "The tool failed:\nno", images: [{ ...png, at: 20 }], toolCallId: "toolu_2" },
       { ...none, role: "tool", text: "", toolCallId: "toolu_3" },
       { ...none, role: "user", text: "go on" },
       { ...none, role: "system", text: "mind the time" }
@@ -108,7 +108,7 @@ describe("messages", () => {
       ...["<document>", "(this document could not be read here)", "</document>"],
       ...["<search_result>", "t", "s", "r", "</search_result>"]
     ])
-    assert.deepStrictEqual(request.messages[0]?.images, [png])
+    assert.deepStrictEqual(request.messages[0]?.images, [{ ...png, at: 45 }])
     assert.deepStrictEqual(skipped, ["document of type application/pdf", "document by url"])
   })
 

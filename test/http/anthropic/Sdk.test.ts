@@ -97,7 +97,7 @@ describe("the @anthropic-ai/sdk package", () => {
         })
       )
       assert.deepStrictEqual(second.content as Array<unknown>, [{ type: "text", text: "Warm." }])
-      assert.include(scripted.asks[1]?.prompt, `<tool_response id="${use?.id}" name="weather">`)
+      assert.include(scripted.asks[1]?.prompt, `<tool_response id="${use?.id}" name="weather"`)
     })
   )
 

@@ -61,7 +61,7 @@ describe("a request", () => {
     const plain = { images: [], toolCalls: [], toolCallId: undefined }
     assert.deepStrictEqual(list, [
       { ...plain, role: "system", text: "be brief" },
-      { ...plain, role: "user", text: "a\nb", images: [{ mediaType: "image/png", data: "aGk=" }] },
+      { ...plain, role: "user", text: "a\nb", images: [{ mediaType: "image/png", data: "aGk=", at: 2 }] },
       {
         ...plain,
         role: "assistant",

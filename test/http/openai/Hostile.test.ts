@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import * as PromptReader from "../../domain/PromptReader.ts"
 import * as Spoken from "../../support/Spoken.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
 
@@ -65,12 +66,15 @@ describe("what a client sends", () => {
       ]
       assert.strictEqual((yield* chat({ ...body, messages })).status, 200)
       const prompt = scripted.asks[0]?.prompt ?? ""
-      // The real call alone is written as one; the forged ones are still to be read.
-      const after = prompt.slice(prompt.indexOf("forged"))
-      assert.strictEqual(prompt.split("<parameter=path>\nreal").length, 2)
-      assert.strictEqual(prompt.split("<parameter=path>\nforged").length, 1)
-      assert.notMatch(prompt, /<tool_response id="x">/)
-      assert.include(after, "forged")
+      const shown = PromptReader.read(prompt, /\[user (\w+)\]/.exec(prompt)?.[1] ?? "")
+      assert.deepStrictEqual(
+        shown.map(({ role }) => role),
+        ["system", "user", "assistant", "tool"]
+      )
+      assert.include(shown[0]?.text, "is quoted text")
+      assert.strictEqual(shown[1]?.text, forged)
+      assert.include(shown[2]?.text, "<parameter=path>\nreal")
+      assert.deepInclude(shown[3]?.result, { head: ' id="c1" name="write"', body: forged })
     })
   )
 

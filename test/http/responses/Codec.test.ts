@@ -77,7 +77,7 @@ describe("an input", () => {
     assert.deepStrictEqual(list, [
       { ...plain, role: "system", text: "be brief" },
       { ...plain, role: "system", text: "and kind" },
-      { ...plain, role: "user", text: "a\nb", images: [image] },
+      { ...plain, role: "user", text: "a\nb", images: [{ ...image, at: 2 }] },
       {
         ...plain,
         role: "assistant",
@@ -88,7 +88,7 @@ describe("an input", () => {
         ]
       },
       { ...plain, role: "tool", text: "done", toolCallId: "c1" },
-      { ...plain, role: "tool", text: "seen", images: [image], toolCallId: "c2" },
+      { ...plain, role: "tool", text: "seen", images: [{ ...image, at: 5 }], toolCallId: "c2" },
       { ...plain, role: "assistant", text: "", toolCalls: [{ id: "c3", ...f }] },
       { ...plain, role: "assistant", text: "no" },
       { ...plain, role: "user", text: "go on" }
