@@ -42,13 +42,13 @@ export interface Begun {
   readonly firstEventAt: bigint
 }
 
-/** How far over a model's window an estimated prompt must be to be refused: as much as estimates err. */
-const slack = 1.1
+/** Where tokens are estimated, a prompt that may be too long is told to be: clients compact in time only when told. */
+const margin = 1.05
 
 export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
   const { defaultAskMode, toolFormat = "xml", toolRetries = 1 } = options
   const watchdog = yield* Watchdog.make(options)
-  const { count: countTokens, counter: newCounter } = yield* TokenCounter
+  const { count: countTokens, counter: newCounter, isExact } = yield* TokenCounter
   const clock = yield* Effect.clock
 
   const resolve = (models: ReadonlyArray<Model.Model>, { effort, model }: ChatRequest) =>
@@ -91,10 +91,12 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     const prompt = render(request)
     const promptTokens = count(prompt, request)
     const limit = model?.contextLength
-    if (limit !== undefined && promptTokens > limit * slack) {
-      return yield* new ContextLengthExceeded({ promptTokens, limit })
+    const longest = isExact ? promptTokens : Math.ceil(promptTokens * margin)
+    if (limit !== undefined && longest > limit) {
+      return yield* new ContextLengthExceeded({ promptTokens: longest, limit })
     }
-    const ask = (prompt: string) => asked(backend, { model: key, mode, prompt, images })
+    const ask = (prompt: string) =>
+      asked(backend, { model: key, mode, prompt, images, promptTokens: longest, contextLimit: limit })
     // An agent's turn may have done something already.
     const retries = mode === "agent" || !Reply.isMendable(request) ? 0 : toolRetries
     const wanted = retries === 0 ? undefined : yield* Queue.bounded<Reply.Retry>(retries)

@@ -45,6 +45,7 @@ export interface ChatOptions extends Attempt.AttemptOptions {
 const blame = (error: ChatError): Exclude<Health.Outcome, "cancelled"> | undefined => {
   switch (error._tag) {
     case "BackendFailure":
+      if (error.isFinal === true) return undefined
       return error.lost === true ? "lost" : "failed"
     case "BackendUnavailable":
       return "lost"
@@ -64,8 +65,10 @@ const blame = (error: ChatError): Exclude<Health.Outcome, "cancelled"> | undefin
 const mayRetry = (error: ChatError, mode: AskMode): boolean => {
   switch (error._tag) {
     case "BackendFailure":
+      return error.isFinal !== true && (mode === "chat" || error.started !== true)
     case "NotLoggedIn":
     case "QuotaExhausted":
+    case "Throttled":
       return mode === "chat" || error.started !== true
     case "UpstreamTimeout":
       return mode === "chat"
