@@ -152,7 +152,7 @@ export const toError = (failure: Failure, about: About): TurnError => {
     case "failed": {
       const detail = `code ${code ?? "none"}, reason ${redact(text, 200) || "none"}`
       const isFinal = kind === "unsupported"
-      return new BackendFailure({ instance, started, detail, ...(code === undefined ? {} : { code }), isFinal })
+      return new BackendFailure({ instance, started, detail, ...(Number.isSafeInteger(code) ? { code } : {}), isFinal })
     }
   }
 }
