@@ -44,13 +44,13 @@ export interface Begun {
   readonly firstEventAt: bigint
 }
 
-/** How far over a model's window an estimated prompt must be to be refused: as much as estimates err. */
-const slack = 1.1
+/** Where tokens are estimated, a prompt that may be too long is told to be: clients compact in time only when told. */
+const margin = 1.05
 
 export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
   const { defaultAskMode, toolFormat = "xml", toolRetries = 1 } = options
   const watchdog = yield* Watchdog.make(options)
-  const { count: countTokens, counter: newCounter } = yield* TokenCounter
+  const { count: countTokens, counter: newCounter, isExact } = yield* TokenCounter
   const clock = yield* Effect.clock
 
   const resolve = (models: ReadonlyArray<Model.Model>, { effort, model }: ChatRequest) =>
@@ -113,8 +113,9 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     const prompt = render(request)
     const promptTokens = count(prompt, request)
     const limit = model?.contextLength
-    if (limit !== undefined && promptTokens > limit * slack) {
-      return yield* new ContextLengthExceeded({ promptTokens, limit })
+    const longest = isExact ? promptTokens : Math.ceil(promptTokens * margin)
+    if (limit !== undefined && longest > limit) {
+      return yield* new ContextLengthExceeded({ promptTokens: longest, limit })
     }
     // An agent's turn may have done something already.
     const retries = mode === "agent" || !Reply.isMendable(request) ? 0 : toolRetries
@@ -134,7 +135,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     })
     const scope = yield* Effect.scope
     const own = wanted === undefined ? undefined : yield* Scope.fork(scope, ExecutionStrategy.sequential)
-    const ask = { model: key, mode, prompt, images }
+    const ask = { model: key, mode, prompt, images, promptTokens: longest, contextLimit: limit }
     progress.started = true
     const first = asked(backend, ask, deadline)
     const turn = yield* own === undefined ? first : Scoped.extend(first, own)

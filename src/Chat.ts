@@ -45,6 +45,7 @@ export interface ChatOptions extends Attempt.AttemptOptions {
 const blame = (error: ChatError): Parameters<Lease["settle"]>[0] | undefined => {
   switch (error._tag) {
     case "BackendFailure":
+      if (error.isFinal === true) return undefined
       return error.lost === true ? "lost" : "failed"
     case "BackendUnavailable":
       return "absent"
@@ -72,8 +73,10 @@ const settle = (lease: Lease, error: ChatError) => {
 const mayRetry = (error: ChatError, mode: AskMode): boolean => {
   switch (error._tag) {
     case "BackendFailure":
+      return error.isFinal !== true && (mode === "chat" || error.started !== true)
     case "NotLoggedIn":
     case "QuotaExhausted":
+    case "Throttled":
       return mode === "chat" || error.started !== true
     case "UpstreamTimeout":
       return mode === "chat" || error.started === false
@@ -244,7 +247,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         return Effect.flatMap(Effect.exit(Scope.close(upstream, exit)), (closed) => {
           if (failure !== undefined) {
             end("failed")
-            lease.settle(blame(failure) ?? "failed", told(failure))
+            settle(lease, failure)
             return Effect.zipRight(logFailure(failure, "chat failed"), closed)
           }
           if (Exit.isFailure(closed) || isBroken(exit)) {

@@ -13,13 +13,16 @@ export interface TokenCounterService {
   /** One for each text that comes by pieces. */
   readonly counter: () => Usage.Counter
   readonly count: (text: string) => number
+  /** By the model's own vocabulary. */
+  readonly isExact: boolean
 }
 
 const wrong = (setting: string, text: string) => ConfigError.InvalidData([], `${setting} ${text}`)
 
-const fromPieces = (countOf: (piece: string) => number): TokenCounterService => {
+const fromPieces = (countOf: (piece: string) => number, isExact: boolean): TokenCounterService => {
   const counter = () => TokenPieces.counter((piece) => (piece === "" ? 0 : countOf(piece)))
   return {
+    isExact,
     counter,
     count: (text) => {
       const one = counter()
@@ -39,7 +42,7 @@ const o200k = Effect.gen(function* () {
   })
   // Marks such as <|endoftext|> are text here.
   const options = { disallowedSpecial: new Set<string>() }
-  return fromPieces((piece) => encoding.countTokens(piece, options))
+  return fromPieces((piece) => encoding.countTokens(piece, options), false)
 })
 
 const parse = (text: string): Either.Either<object, unknown> =>
@@ -61,7 +64,7 @@ const qwen = Effect.fnUntraced(function* (path: string) {
     try: () => {
       const tokenizer = new Tokenizer(content, {})
       const plain = { add_special_tokens: false }
-      const made = fromPieces((piece) => tokenizer.encode(piece, plain).ids.length)
+      const made = fromPieces((piece) => tokenizer.encode(piece, plain).ids.length, true)
       // It is not looked at before it is used.
       if (!(made.count("The quick brown fox. 敏捷的狐狸") > 0)) throw new TypeError("counts nothing")
       return made
@@ -71,7 +74,7 @@ const qwen = Effect.fnUntraced(function* (path: string) {
   return service
 })
 
-const estimate: TokenCounterService = { counter: Usage.counter, count: Usage.estimate }
+const estimate: TokenCounterService = { counter: Usage.counter, count: Usage.estimate, isExact: false }
 
 /** Where no layer says otherwise it estimates. */
 export class TokenCounter extends Context.Reference<TokenCounter>()("lingma-gateway/TokenCounter", {

@@ -26,7 +26,8 @@ declare module "@effect/ai/Response" {
 const reasons: Record<FinishReason, Response.FinishReason> = {
   stop: "stop",
   length: "length",
-  tool_calls: "tool-calls"
+  tool_calls: "tool-calls",
+  content_filter: "content-filter"
 }
 
 const parse = Option.liftThrowable((text: string): unknown => JSON.parse(text))

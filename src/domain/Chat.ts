@@ -114,10 +114,14 @@ export interface Ask {
   readonly mode: AskMode
   readonly prompt: string
   readonly images: ReadonlyArray<Image>
+  /** An estimate of the prompt's length, for failures to tell. */
+  readonly promptTokens: number
+  /** The window of the model, where it is known. */
+  readonly contextLimit: number | undefined
 }
 
-/** Why an answer ended: by itself or a stop text, at its length, or with calls. */
-export type FinishReason = "stop" | "length" | "tool_calls"
+/** Why an answer ended: by itself or a stop text, at its length, with calls, or cut by the provider's content filter. */
+export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter"
 
 /** None that may be called. */
 export const noTools: Toolset = { tools: [], choice: "none", parallel: true }

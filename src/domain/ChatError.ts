@@ -54,22 +54,46 @@ export class BackendFailure extends Schema.TaggedError<BackendFailure>()("Backen
   started: Schema.Boolean,
   /** The connection broke: every turn on it failed of the one cause. */
   lost: Schema.optional(Schema.Boolean),
+  /** What the upstream calls it; told to clients as `lingma_<code>`. */
+  code: Schema.optional(Schema.Int),
+  /** Any instance would refuse it the same way. */
+  isFinal: Schema.optional(Schema.Boolean),
   detail: Schema.String
 }) {}
 
-/** The quota of the account is used up. */
+/** What the account may ask is used up, of one model or of all. */
 export class QuotaExhausted extends Schema.TaggedError<QuotaExhausted>()("QuotaExhausted", {
   instance: Schema.String,
-  started: Schema.optional(Schema.Boolean)
+  started: Schema.optional(Schema.Boolean),
+  /** Only this model; without it, the account. */
+  model: Schema.optional(Schema.String),
+  /** The earliest return that is known, in milliseconds of the epoch. */
+  until: Schema.optional(Schema.Number)
 }) {}
 
-/** No event in time: none at all, none for a while, or no end. */
+/** Too many requests of the account for a moment. `retryAfter` in whole seconds, at least 1. */
+export class Throttled extends Schema.TaggedError<Throttled>()("Throttled", {
+  instance: Schema.String,
+  started: Schema.optional(Schema.Boolean),
+  retryAfter: Schema.Int
+}) {}
+
+/** No event in time: none at all, none for a while, or no end; `upstream`: the instance says so itself. */
 export class UpstreamTimeout extends Schema.TaggedError<UpstreamTimeout>()("UpstreamTimeout", {
   instance: Schema.String,
-  phase: Schema.Literal("first_token", "idle", "total"),
+  phase: Schema.Literal("first_token", "idle", "total", "upstream"),
   /** False when the instance was not even asked: it did not get ready in time. */
   started: Schema.optional(Schema.Boolean)
 }) {}
+
+/** The provider's content filter refused the request. `started`: some of an answer had come by then. */
+export class ContentFiltered extends Schema.TaggedError<ContentFiltered>()("ContentFiltered", {
+  instance: Schema.String,
+  started: Schema.Boolean
+}) {}
+
+/** More pictures than the provider takes in one request. */
+export class TooManyImages extends Schema.TaggedError<TooManyImages>()("TooManyImages", {}) {}
 
 /** No model goes by that name; `near` holds names that look alike. */
 export class ModelNotFound extends Schema.TaggedError<ModelNotFound>()("ModelNotFound", {
@@ -103,6 +127,10 @@ export type TurnError =
   | NotLoggedIn
   | BackendUnavailable
   | UpstreamTimeout
+  | Throttled
+  | ContextLengthExceeded
+  | ContentFiltered
+  | TooManyImages
   | ToolCallNotProduced
   | InvalidJsonOutput
 
@@ -115,5 +143,4 @@ export type ChatError =
   | LoginFailed
   | LoginInProgress
   | ModelNotFound
-  | ContextLengthExceeded
   | ImagesNotSupported

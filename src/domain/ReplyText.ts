@@ -155,7 +155,7 @@ export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText =>
   const words = scanner === undefined ? prose : scanner.push
 
   const close = (reason: FinishReason) => {
-    const isCut = reason === "length"
+    const isCut = reason === "length" || reason === "content_filter"
     scanner?.end(isCut)
     if (isOver) return
     if (wantsCall && calls === 0 && !isCut) {

@@ -85,6 +85,13 @@ const retryAfter = (seconds: number): Failure["headers"] => ({
 })
 const noRetry = { "x-should-retry": "false" }
 
+/** The same request would be refused again. */
+const final = (failure: Failure): Failure => new Failure({ ...failure, headers: { ...failure.headers, ...noRetry } })
+
+/** Seconds to the earliest return; a minute where none is known. */
+export const secondsUntil = (until: number | undefined): number =>
+  until === undefined ? 60 : Math.max(1, Math.ceil((until - Date.now()) / 1000))
+
 const unavailable = (message: string, code: string, headers: Failure["headers"]) =>
   failure(503, message, { type: "service_unavailable", code }, headers)
 
@@ -109,13 +116,24 @@ export const fromChatError = Match.type<ChatError>().pipe(
         { type: "rate_limit_error", code: "backpressure" },
         retryAfter(error.retryAfter)
       ),
-    QuotaExhausted: () =>
+    QuotaExhausted: ({ until }) =>
       failure(
         429,
         "The quota of this Lingma account is used up",
         { type: "insufficient_quota", code: "insufficient_quota" },
-        { ...retryAfter(60), ...noRetry }
+        { ...retryAfter(secondsUntil(until)), ...noRetry }
       ),
+    Throttled: ({ retryAfter: seconds }) =>
+      failure(
+        429,
+        `Lingma takes no more requests of this account for the moment. Please try again in ${seconds}s.`,
+        { type: "rate_limit_error", code: "rate_limit_exceeded" },
+        retryAfter(seconds)
+      ),
+    ContentFiltered: () =>
+      final(badRequest("The content filter of Lingma refused this request.", "messages", "content_filter")),
+    TooManyImages: () =>
+      final(badRequest("There are more images in this request than Lingma takes.", "messages", "too_many_images")),
     ShuttingDown: () =>
       unavailable("The gateway is shutting down", "shutting_down", { ...retryAfter(1), connection: "close" }),
     NotLoggedIn: (error) =>
@@ -128,7 +146,13 @@ export const fromChatError = Match.type<ChatError>().pipe(
     Shed: ({ retryAfter: seconds }) =>
       unavailable("The gateway is overloaded, please retry later", "overloaded", retryAfter(seconds)),
     BackendUnavailable: () => unavailable("Lingma is not ready", "upstream_not_ready", retryAfter(2)),
-    BackendFailure: () => failure(502, "upstream lingma error", { type: "upstream_error", code: "upstream_error" }),
+    BackendFailure: ({ code, isFinal }) =>
+      failure(
+        502,
+        "upstream lingma error",
+        { type: "upstream_error", code: code === undefined ? "upstream_error" : `lingma_${code}` },
+        isFinal === true ? noRetry : {}
+      ),
     UpstreamTimeout: () =>
       failure(504, "Lingma gave no answer in time", { type: "timeout_error", code: "upstream_timeout" }),
     ModelNotFound: (error) => notFound(error.model, error.near),
@@ -145,10 +169,12 @@ export const fromChatError = Match.type<ChatError>().pipe(
     ImagesNotSupported: ({ model }) =>
       unsupported("model", `The model '${model}' does not take images. Choose one that does, or leave the images out.`),
     ContextLengthExceeded: ({ limit, promptTokens }) =>
-      badRequest(
-        `This model's maximum context length is ${limit} tokens. However, your messages resulted in about ${promptTokens} tokens. Please reduce the length of the messages.`,
-        "messages",
-        "context_length_exceeded"
+      final(
+        badRequest(
+          `This model's maximum context length is ${limit} tokens. However, your messages resulted in ${promptTokens} tokens. Please reduce the length of the messages.`,
+          "messages",
+          "context_length_exceeded"
+        )
       )
   })
 )

@@ -18,7 +18,7 @@ const linger = "5 seconds"
 
 /** Begins the turn; its events go to `turn`. */
 export const begin = Effect.fnUntraced(function* (
-  { instance, lifetime, refused, rpc }: DialectOptions & { readonly lifetime: Scope.Scope },
+  { ended, instance, lifetime, refused, rpc }: DialectOptions & { readonly lifetime: Scope.Scope },
   ask: Ask,
   turn: Turn
 ): Effect.fn.Return<void, RpcError, Scope.Scope> {
@@ -32,6 +32,7 @@ export const begin = Effect.fnUntraced(function* (
   }
   const events = TurnSink.make(turn, {
     instance,
+    ended,
     onSession: (named) => {
       sessionId ??= named === "" ? undefined : named
     }

@@ -7,13 +7,14 @@ import { Effect, type Option, type Scope } from "effect"
 import type { Backend } from "../Backend.ts"
 import type { Account } from "../domain/Account.ts"
 import type { Ask, Image } from "../domain/Chat.ts"
-import { BackendFailure, NotLoggedIn, type TurnError } from "../domain/ChatError.ts"
+import { BackendFailure, type TurnError } from "../domain/ChatError.ts"
 import * as Login from "../domain/Login.ts"
 import * as Turn from "../domain/Turn.ts"
 import * as Scoped from "../Scoped.ts"
 import * as SharedWork from "../SharedWork.ts"
 import * as AskDialect from "./AskDialect.ts"
 import { AutoLogin } from "./AutoLogin.ts"
+import * as Endings from "./Endings.ts"
 import * as Instance from "./Instance.ts"
 import * as Leftovers from "./Leftovers.ts"
 import { describe, type RpcError } from "./RpcError.ts"
@@ -23,8 +24,6 @@ export interface LingmaBackendOptions extends Omit<Instance.InstanceOptions, "on
   readonly emulated: boolean
   readonly account: Option.Option<Account>
 }
-
-const saysLoggedOut = /not logged ?in|not login|please log ?in|login required|未登录|请登录/i
 
 export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, never, AutoLogin | Scope.Scope> =>
   Effect.gen(function* () {
@@ -51,14 +50,26 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
     /** By connection: another process at the same place may speak another dialect. */
     const speaksAsk = new WeakSet<object>()
 
-    const refused = (error: RpcError, started: boolean): TurnError => {
-      if (error._tag === "RpcRejected" && saysLoggedOut.test(error.detail)) {
-        return new NotLoggedIn({ instance: id, retriable: login.automatic, started })
-      }
-      return failure(error, started)
-    }
-    const failure = (error: RpcError, started: boolean) =>
-      new BackendFailure({ instance: id, started, lost: error._tag === "RpcDisconnected", detail: describe(error) })
+    const about = ({ contextLimit, model, promptTokens }: Ask, started: boolean): Endings.About => ({
+      instance: id,
+      started,
+      automatic: login.automatic,
+      model,
+      promptTokens,
+      contextLimit,
+      now: Date.now
+    })
+    const refused =
+      (ask: Ask) =>
+      (error: RpcError, started: boolean): TurnError =>
+        error._tag === "RpcRejected"
+          ? Endings.toError({ code: error.code, text: error.detail }, about(ask, started))
+          : new BackendFailure({
+              instance: id,
+              started,
+              lost: error._tag === "RpcDisconnected",
+              detail: describe(error)
+            })
 
     const turns = resolve(options.workDir, Leftovers.TURN.parent)
     const idle = join(turns, "idle")
@@ -100,7 +111,14 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
         else if (turn.state() === "finished") instance.proved()
       })
       const cwd = yield* directory(ask)
-      const dialect = { rpc, instance: id, cwd, refused, lifetime }
+      const dialect = {
+        rpc,
+        instance: id,
+        cwd,
+        refused: refused(ask),
+        ended: (failure: Endings.Failure) => Endings.toError(failure, about(ask, true)),
+        lifetime
+      }
       const older = AskDialect.begin(dialect, ask, turn)
       const begun = speaksAsk.has(rpc)
         ? older
@@ -112,7 +130,7 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
               return older
             }
           )
-      yield* Effect.mapError(begun, (error) => refused(error, false))
+      yield* Effect.mapError(begun, (error) => dialect.refused(error, false))
       return turn
     })
 

@@ -21,6 +21,8 @@ export interface DialectOptions {
   readonly cwd: string
   /** What a refused call means for its turn; `started`: it had begun by then. */
   readonly refused: (error: RpcError, started: boolean) => TurnError
+  /** What a failed end means for its turn. */
+  readonly ended: TurnSink.TurnSinkOptions["ended"]
 }
 
 /** A Lingma whose IDE is closed keeps the socket open and never answers. Told before a first keep-alive: by a status. */
@@ -113,7 +115,7 @@ export const begin = Effect.fnUntraced(function* (
       )
     if (!cancelling) remove(rpc, opened)
   })
-  const events = TurnSink.make(turn, { instance })
+  const events = TurnSink.make(turn, { instance, ended: options.ended })
   yield* rpc.subscribe({ requestId: ask.requestId, sessionId }, events)
   yield* rpc
     .call(Protocol.sessionSetModel, { sessionId, modelId: ask.model, timestamp: Date.now(), _meta }, { timeout: setUp })

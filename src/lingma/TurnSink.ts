@@ -2,15 +2,17 @@
  * Pushes of one turn, as events of that turn. Both dialects end here.
  */
 import { finish, textDelta, thoughtDelta } from "../domain/Chat.ts"
-import { BackendFailure, NotLoggedIn, QuotaExhausted } from "../domain/ChatError.ts"
-import { redact } from "../domain/Redact.ts"
+import { BackendFailure, type TurnError } from "../domain/ChatError.ts"
 import type { Turn } from "../domain/Turn.ts"
+import type * as Endings from "./Endings.ts"
 import * as Pushes from "./Pushes.ts"
 import * as SentText from "./SentText.ts"
 import type { Sink } from "./Subscribers.ts"
 
 export interface TurnSinkOptions {
   readonly instance: string
+  /** What a failed end means for its turn. */
+  readonly ended: (failure: Endings.Failure) => TurnError
   /** Hears the session a push names. */
   readonly onSession?: (sessionId: string) => void
 }
@@ -21,20 +23,18 @@ const succeeded = new Set(["", "success", "stop", "end_turn", "finish", "finishe
 const isSuccess = ({ reason, statusCode }: Extract<Pushes.Push, { _tag: "End" }>): boolean =>
   statusCode === undefined ? succeeded.has(reason.toLowerCase()) : statusCode === 200
 
-const failureOf = (instance: string, { reason, statusCode }: Extract<Pushes.Push, { _tag: "End" }>) => {
-  if (statusCode === 429 || /quota/i.test(reason)) return new QuotaExhausted({ instance, started: true })
-  if (statusCode === 401) return new NotLoggedIn({ instance, retriable: false, started: true })
-  const detail = `finished with status ${statusCode ?? "none"}, reason ${redact(reason, 200) || "none"}`
-  return new BackendFailure({ instance, started: true, detail })
-}
-
 export interface TurnSink extends Sink {
   /** Whether Lingma has said anything of the turn: if so it has begun, and may have done something. */
   readonly heard: () => boolean
 }
 
-export const make = (turn: Turn, { instance, onSession }: TurnSinkOptions): TurnSink => {
+export const make = (turn: Turn, { ended, instance, onSession }: TurnSinkOptions): TurnSink => {
   let heard = false
+  /** What was shown before a filter cut it stays shown. */
+  const fail = (error: TurnError) => {
+    if (error._tag === "ContentFiltered" && turn.count() > 0) turn.emit(finish("content_filter"))
+    else turn.fail(error)
+  }
   const broken = (detail: string) => turn.fail(new BackendFailure({ instance, started: true, detail }))
   /** For a push that replaces the text: what was sent cannot be taken back. */
   const sent = SentText.make()
@@ -70,10 +70,10 @@ export const make = (turn: Turn, { instance, onSession }: TurnSinkOptions): Turn
       }
       case "End":
         if (isSuccess(push)) turn.emit(finish("stop"))
-        else turn.fail(failureOf(instance, push))
+        else fail(ended({ code: push.statusCode, text: push.reason }))
         return
       case "Broken":
-        broken(redact(push.detail))
+        fail(ended({ code: undefined, text: push.detail }))
     }
   }
   return {

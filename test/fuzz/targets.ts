@@ -13,6 +13,7 @@ import * as SseWriter from "../../src/http/SseWriter.ts"
 import * as Frame from "../../src/lingma/Frame.ts"
 import type { Json } from "../../src/lingma/Pushes.ts"
 import * as TurnSink from "../../src/lingma/TurnSink.ts"
+import { ended } from "../support/Endings.ts"
 import * as Chats from "./chats.ts"
 import * as Requests from "./requests.ts"
 
@@ -108,7 +109,7 @@ const pushes = fc.asyncProperty(
   async (all) => {
     const turn = Turn.make({ instance: "a" })
     turn.read({ onEvent: () => {}, onFailure: () => {} })
-    const sink = TurnSink.make(turn, { instance: "a" })
+    const sink = TurnSink.make(turn, { instance: "a", ended })
     for (const [name, params] of all) sink.onPush(name, params as Json)
   }
 )

@@ -1,15 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Schedule, Scope } from "effect"
-import type { Ask } from "../../src/domain/Chat.ts"
 import { BackendFailure } from "../../src/domain/ChatError.ts"
 import * as Turn from "../../src/domain/Turn.ts"
 import * as AskDialect from "../../src/lingma/AskDialect.ts"
 import { LingmaRpc } from "../../src/lingma/LingmaRpc.ts"
 import { describe as words } from "../../src/lingma/RpcError.ts"
 import * as SessionDialect from "../../src/lingma/SessionDialect.ts"
+import { ask, ended } from "../support/Endings.ts"
 import * as FakeLingma from "../support/FakeLingma.ts"
-
-const ask: Ask = { requestId: "r1", model: "auto", mode: "chat", prompt: "hi", images: [] }
 
 const picture = { mediaType: "image/png", data: "aGk=" }
 
@@ -18,6 +16,7 @@ const options = (rpc: LingmaRpc["Type"], lifetime: Scope.Scope) => ({
   lifetime,
   instance: "a",
   cwd: "/empty",
+  ended,
   refused: (error: Parameters<typeof words>[0], started: boolean) =>
     new BackendFailure({ instance: "a", started, detail: words(error) })
 })

@@ -4,6 +4,7 @@ import { finish, textDelta, thoughtDelta, usage } from "../../src/domain/Chat.ts
 import * as Turn from "../../src/domain/Turn.ts"
 import * as Pushes from "../../src/lingma/Pushes.ts"
 import * as TurnSink from "../../src/lingma/TurnSink.ts"
+import { ended } from "../support/Endings.ts"
 
 const update = (fields: object) => ({ sessionId: "s", update: fields })
 const notice = (fields: object) => update({ sessionUpdate: "notification", ...fields })
@@ -13,7 +14,7 @@ const heard = (...pushes: ReadonlyArray<readonly [string, object]>) => {
   const turn = Turn.make({ instance: "a" })
   const seen: Array<unknown> = []
   turn.read({ onEvent: (event) => seen.push(event), onFailure: (error) => seen.push(error._tag) })
-  const sink = TurnSink.make(turn, { instance: "a" })
+  const sink = TurnSink.make(turn, { instance: "a", ended })
   for (const [method, params] of pushes) sink.onPush(method, params as Pushes.Json)
   return seen
 }
@@ -36,7 +37,7 @@ describe("Pushes", () => {
 
   it("takes tools and plans for work, and steps, titles and notices for none", () => {
     const turn = Turn.make({ instance: "a" })
-    const sink = TurnSink.make(turn, { instance: "a" })
+    const sink = TurnSink.make(turn, { instance: "a", ended })
     sink.onPush("session/update", update({ sessionUpdate: "available_commands_update" }))
     assert.isFalse(sink.heard())
     sink.onPush("chat/process_step_callback", { requestId: "r", step: "step_start" })
@@ -70,17 +71,18 @@ describe("Pushes", () => {
     assert.deepStrictEqual(heard(end({ statusCode: 200 })), [finish("stop")])
     assert.deepStrictEqual(heard(end({ reason: "success" })), [finish("stop")])
     assert.deepStrictEqual(heard(end({})), [finish("stop")])
-    for (const bad of [
-      { statusCode: 0 },
-      { statusCode: 500, reason: "success" },
-      { statusCode: 408 },
-      { reason: "error" }
-    ]) {
+    for (const bad of [{ statusCode: 0 }, { statusCode: 500, reason: "success" }, { reason: "error" }]) {
       assert.deepStrictEqual(heard(end(bad)), ["BackendFailure"], JSON.stringify(bad))
     }
-    assert.deepStrictEqual(heard(end({ statusCode: 429 })), ["QuotaExhausted"])
+    assert.deepStrictEqual(heard(end({ statusCode: 429 })), ["Throttled"])
     assert.deepStrictEqual(heard(end({ statusCode: 403, reason: "quota exceeded" })), ["QuotaExhausted"])
     assert.deepStrictEqual(heard(end({ statusCode: 401 })), ["NotLoggedIn"])
+  })
+
+  it("ends what a filter cut as far as it was shown, and fails what had not begun", () => {
+    const filtered = end({ statusCode: 400, reason: "data_inspection_failed" })
+    assert.deepStrictEqual(heard(answer("a"), filtered), [textDelta("a"), finish("content_filter")])
+    assert.deepStrictEqual(heard(filtered), ["ContentFiltered"])
   })
 
   it("drops what comes after the finish, a second finish too", () => {

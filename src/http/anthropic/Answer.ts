@@ -46,6 +46,7 @@ type Finish = Extract<ChatEvent, { readonly _tag: "Finish" }>
 
 export const stop = ({ reason, stopSequence }: Finish) => {
   if (reason === "tool_calls") return { stop_reason: "tool_use", stop_sequence: null } as const
+  if (reason === "content_filter") return { stop_reason: "refusal", stop_sequence: null } as const
   if (reason === "length") return { stop_reason: "max_tokens", stop_sequence: null } as const
   return stopSequence === undefined
     ? ({ stop_reason: "end_turn", stop_sequence: null } as const)

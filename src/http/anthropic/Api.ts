@@ -23,7 +23,7 @@ export const ContentBlock = Schema.Union(
   })
 )
 
-const StopReason = Schema.Literal("end_turn", "max_tokens", "stop_sequence", "tool_use")
+const StopReason = Schema.Literal("end_turn", "max_tokens", "stop_sequence", "refusal", "tool_use")
 
 const Usage = Schema.Struct({
   input_tokens: Schema.Int,

@@ -11,6 +11,7 @@ import type { ChatError } from "../../domain/ChatError.ts"
 import type { ParamRefused } from "../Capabilities.ts"
 import type { ImageRefused } from "../Images.ts"
 import { format, type Issue, type Kind, type Rule } from "../Issues.ts"
+import { secondsUntil } from "../OpenAiErrors.ts"
 import { isRefusal, type Refusal } from "../Refusal.ts"
 
 const Type = Schema.Literal(
@@ -81,6 +82,10 @@ const retryAfter = (seconds: number): Failure["headers"] => ({
 })
 const noRetry = { "x-should-retry": "false" }
 
+/** The same request would be refused again. */
+const final = ({ headers, message, status, type }: Failure): Failure =>
+  failure(status, type, message, { ...headers, ...noRetry })
+
 const unavailable = (message: string, headers: Failure["headers"]) => failure(503, "api_error", message, headers)
 
 // A name that looks like one helps whoever mistyped it; anything else is not sent back.
@@ -104,11 +109,21 @@ export const fromChatError = Match.type<ChatError>().pipe(
           : "Too many in-flight requests, please retry later",
         retryAfter(error.retryAfter)
       ),
-    QuotaExhausted: () =>
+    QuotaExhausted: ({ until }) =>
       failure(429, "rate_limit_error", "The quota of this Lingma account is used up", {
-        ...retryAfter(60),
+        ...retryAfter(secondsUntil(until)),
         ...noRetry
       }),
+    Throttled: ({ retryAfter: seconds }) =>
+      failure(
+        429,
+        "rate_limit_error",
+        `Lingma takes no more requests of this account for the moment. Please try again in ${seconds}s.`,
+        retryAfter(seconds)
+      ),
+    // Before an answer this becomes one that stopped by refusal.
+    ContentFiltered: () => final(badRequest("The content filter of Lingma refused this request.")),
+    TooManyImages: () => final(badRequest("messages: There are more images in this request than Lingma takes.")),
     ShuttingDown: () => unavailable("The gateway is shutting down", { ...retryAfter(1), connection: "close" }),
     NotLoggedIn: (error) =>
       unavailable("Lingma not logged in", {
@@ -120,7 +135,13 @@ export const fromChatError = Match.type<ChatError>().pipe(
     Shed: ({ retryAfter: seconds }) =>
       unavailable("The gateway is overloaded, please retry later", retryAfter(seconds)),
     BackendUnavailable: () => unavailable("Lingma is not ready", retryAfter(2)),
-    BackendFailure: () => failure(502, "api_error", "upstream lingma error"),
+    BackendFailure: ({ code, isFinal }) =>
+      failure(
+        502,
+        "api_error",
+        code === undefined ? "upstream lingma error" : `upstream lingma error (lingma_${code})`,
+        isFinal === true ? noRetry : {}
+      ),
     UpstreamTimeout: () => failure(504, "timeout_error", "Lingma gave no answer in time"),
     ModelNotFound: (error) => modelNotFound(error.model, error.near),
     ToolCallNotProduced: () => failure(502, "api_error", "The model called no tool, although it had to"),
@@ -129,7 +150,7 @@ export const fromChatError = Match.type<ChatError>().pipe(
       badRequest(`model: '${model}' does not take images. Choose one that does, or leave the images out.`),
     // Claude Code looks for these words, and compacts.
     ContextLengthExceeded: ({ limit, promptTokens }) =>
-      badRequest(`prompt is too long: ${promptTokens} tokens > ${limit} maximum`)
+      final(badRequest(`prompt is too long: ${promptTokens} tokens > ${limit} maximum`))
   })
 )
 

@@ -27,6 +27,7 @@ import { dialect } from "./Fields.ts"
 import * as Message from "./Message.ts"
 import * as Models from "./Models.ts"
 import { CountTokensRequest, MessagesRequest } from "./Payload.ts"
+import * as Refused from "./Refused.ts"
 
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 const newId = Effect.sync(() => `msg_${Array.from({ length: 24 }, () => ALPHABET[randomInt(62)]).join("")}`)
@@ -103,7 +104,9 @@ const handlers = HttpApiBuilder.group(
     const messages = Effect.gen(function* () {
       const { ignored, payload, request } = yield* readMessages
       const stamp = { id: yield* newId, thoughts: Codec.wantsThoughts(payload) }
-      const open = chat.open(request)
+      const open = Effect.catchTag(chat.open(request), "ContentFiltered", ({ instance }) =>
+        Effect.map(chat.count(request), (promptTokens) => Refused.run({ instance, model: payload.model, promptTokens }))
+      )
       if (payload.stream === true) {
         const requestId = yield* RequestId.current
         return yield* answer.stream({

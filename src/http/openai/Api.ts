@@ -36,7 +36,7 @@ const Usage = Schema.Struct({
   completion_tokens_details: Schema.optional(Schema.Struct({ reasoning_tokens: Schema.Int }))
 })
 
-const FinishReason = Schema.Literal("stop", "length", "tool_calls", "function_call")
+const FinishReason = Schema.Literal("stop", "length", "tool_calls", "function_call", "content_filter")
 
 export const ChatCompletion = Schema.Struct({
   id: Schema.String,

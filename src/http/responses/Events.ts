@@ -132,9 +132,9 @@ export const make = (options: EventsOptions): Events => {
         begin()
         output.add(event)
         if (event._tag === "Finish") {
-          const isCut = event.reason === "length"
-          const changing = Resource.ended({ output: output.items(), tokens: run.tokens(), isCut, now: options.now() })
-          response(isCut ? "response.incomplete" : "response.completed", changing)
+          const cut = Resource.cutBy(event.reason)
+          const changing = Resource.ended({ output: output.items(), tokens: run.tokens(), cut, now: options.now() })
+          response(cut === undefined ? "response.completed" : "response.incomplete", changing)
           options.ended?.({ ...options.fixed, model, ...changing })
         }
         return taken()
@@ -156,14 +156,14 @@ export interface Whole {
 /** Folds the events as they come; holds the text once. */
 export const whole = (options: EventsOptions, run: Answering): Whole => {
   const output = Output.make(options)
-  let isCut = false
+  let cut: Resource.Cut | undefined
   return {
     add: (event) => {
       output.add(event)
-      if (event._tag === "Finish") isCut = event.reason === "length"
+      if (event._tag === "Finish") cut = Resource.cutBy(event.reason)
     },
     result: () => {
-      const changing = Resource.ended({ output: output.items(), tokens: run.tokens(), isCut, now: options.now() })
+      const changing = Resource.ended({ output: output.items(), tokens: run.tokens(), cut, now: options.now() })
       const response = { ...options.fixed, model: run.model, ...changing }
       options.ended?.(response)
       return response

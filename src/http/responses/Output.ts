@@ -5,7 +5,7 @@
  */
 import type { ChatEvent, ToolCall } from "../../domain/Chat.ts"
 import * as WellFormed from "../WellFormed.ts"
-import type { OutputItem } from "./Resource.ts"
+import * as Resource from "./Resource.ts"
 import type { Named } from "./Tools.ts"
 
 export type Kind = "text" | "thought"
@@ -17,10 +17,10 @@ export interface Place {
 }
 
 export interface Listener {
-  readonly began: (item: OutputItem, place: Place) => void
+  readonly began: (item: Resource.OutputItem, place: Place) => void
   /** Of the message or the reasoning that began last. */
   readonly grew: (kind: Kind, text: string) => void
-  readonly ended: (item: OutputItem, place: Place) => void
+  readonly ended: (item: Resource.OutputItem, place: Place) => void
 }
 
 export interface OutputOptions {
@@ -32,7 +32,7 @@ export interface OutputOptions {
 
 type ItemStatus = "in_progress" | "completed" | "incomplete"
 
-export const textItem = (kind: Kind, id: string, status: ItemStatus, text: string): OutputItem =>
+export const textItem = (kind: Kind, id: string, status: ItemStatus, text: string): Resource.OutputItem =>
   kind === "text"
     ? {
         id,
@@ -51,13 +51,13 @@ export const textItem = (kind: Kind, id: string, status: ItemStatus, text: strin
 export interface Output {
   readonly add: (event: ChatEvent) => void
   /** What there is so far; an item that was not ended is `incomplete`. */
-  readonly items: () => ReadonlyArray<OutputItem>
+  readonly items: () => ReadonlyArray<Resource.OutputItem>
 }
 
 export const make = ({ listener, named, newId }: OutputOptions): Output => {
   const join = WellFormed.joiner<Kind>()
   const byFlat = new Map(named.map((one) => [one.flat, one]))
-  const items: Array<OutputItem> = []
+  const items: Array<Resource.OutputItem> = []
   let open: (Place & { readonly kind: Kind }) | undefined
   let text = ""
 
@@ -97,7 +97,7 @@ export const make = ({ listener, named, newId }: OutputOptions): Output => {
     const { name, namespace } = one ?? { name: flat, namespace: undefined }
     const called = { call_id: id, name, ...(namespace === undefined ? {} : { namespace }) }
     const written = WellFormed.repair(args)
-    const item = (status: ItemStatus, whole: string): OutputItem =>
+    const item = (status: ItemStatus, whole: string): Resource.OutputItem =>
       custom
         ? { id: place.id, type: "custom_tool_call", status, ...called, input: whole }
         : { id: place.id, type: "function_call", status, ...called, arguments: whole }
@@ -124,7 +124,7 @@ export const make = ({ listener, named, newId }: OutputOptions): Output => {
           return
         case "Finish":
           release()
-          return end(event.reason === "length" ? "incomplete" : "completed")
+          return end(Resource.cutBy(event.reason) === undefined ? "completed" : "incomplete")
       }
     },
     items: () => (open === undefined ? items : [...items, textItem(open.kind, open.id, "incomplete", text)])

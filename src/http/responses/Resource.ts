@@ -2,6 +2,7 @@
  * The response object: every field that the types of this API list, absent ones as `null`.
  */
 import { Schema } from "effect"
+import type { FinishReason } from "../../domain/Chat.ts"
 import type { Tokens } from "../../domain/Meter.ts"
 import type { ResponseError } from "./Errors.ts"
 import type { ResponsesRequest } from "./Payload.ts"
@@ -98,7 +99,7 @@ const changing = {
   status: Schema.Literal("in_progress", "completed", "incomplete", "failed"),
   completed_at: maybe(Schema.Int),
   error: maybe(Schema.Struct({ code: Schema.String, message: Schema.String })),
-  incomplete_details: maybe(Schema.Struct({ reason: Schema.Literal("max_output_tokens") })),
+  incomplete_details: maybe(Schema.Struct({ reason: Schema.Literal("max_output_tokens", "content_filter") })),
   output: Schema.Array(OutputItem),
   usage: maybe(Usage)
 }
@@ -170,20 +171,26 @@ export const toUsage = ({ completion, prompt, reasoning }: Tokens): NonNullable<
   total_tokens: prompt + completion
 })
 
+export type Cut = NonNullable<Changing["incomplete_details"]>["reason"]
+
+/** What an end says of the answer's being whole. */
+export const cutBy = (reason: FinishReason): Cut | undefined =>
+  reason === "length" ? "max_output_tokens" : reason === "content_filter" ? "content_filter" : undefined
+
 export interface EndOptions {
   readonly output: ReadonlyArray<OutputItem>
   readonly tokens: Tokens
-  /** It ran into `max_output_tokens`. */
-  readonly isCut: boolean
+  /** Why it is not whole, if it is not. */
+  readonly cut: Cut | undefined
   /** Seconds since 1970. */
   readonly now: number
 }
 
-export const ended = ({ isCut, now, output, tokens }: EndOptions): Changing => ({
-  status: isCut ? "incomplete" : "completed",
-  completed_at: isCut ? null : now,
+export const ended = ({ cut, now, output, tokens }: EndOptions): Changing => ({
+  status: cut === undefined ? "completed" : "incomplete",
+  completed_at: cut === undefined ? now : null,
   error: null,
-  incomplete_details: isCut ? { reason: "max_output_tokens" } : null,
+  incomplete_details: cut === undefined ? null : { reason: cut },
   output,
   usage: toUsage(tokens)
 })
