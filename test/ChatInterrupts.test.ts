@@ -143,7 +143,11 @@ const gateway = Effect.fnUntraced(function* (
         where
       )
       const next = yield* Effect.timeout(Effect.exit(whole()), "5 seconds")
-      assert.deepStrictEqual(Exit.map(next, ({ text }) => text), Exit.succeed(ScriptedLingma.answer), where)
+      assert.deepStrictEqual(
+        Exit.map(next, ({ text }) => text),
+        Exit.succeed(ScriptedLingma.answer),
+        where
+      )
       yield* answered
       for (const { idle } of lingmas) yield* Effect.timeout(idle, "5 seconds")
       yield* answered
@@ -151,7 +155,8 @@ const gateway = Effect.fnUntraced(function* (
         const { pending, turns } = yield* rpc.stats
         assert.deepStrictEqual({ pending, turns }, { pending: 0, turns: 0 }, where)
       }
-      for (const name of readdirSync(dir)) assert.deepStrictEqual(readdirSync(join(dir, name, "turns")), ["idle"], where)
+      for (const name of readdirSync(dir))
+        assert.deepStrictEqual(readdirSync(join(dir, name, "turns")), ["idle"], where)
     }).pipe(Effect.mapError((error) => new Error(`${where}: ${error}`)))
 
   return { backends, chat, clock, isWell, whole }
@@ -297,7 +302,9 @@ describe("Chat, interrupted after every step", () => {
               const where = `${when}, step ${end.interruptedAt ?? "none"}`
               if (end.interruptedAt === undefined) assert.isTrue(Exit.isSuccess(end.exit), `${where}: ${end.exit}`)
               yield* scenario.after?.(made) ?? Effect.void
-              yield* Effect.tapError(made.isWell(where), (error) => Effect.sync(() => process.env["SWEEP_TRACE"] && console.info(String(error))))
+              yield* Effect.tapError(made.isWell(where), (error) =>
+                Effect.sync(() => process.env["SWEEP_TRACE"] && console.info(String(error)))
+              )
               return end
             })
           const old = scenario.fresh === true ? undefined : yield* world(scenario)
@@ -308,7 +315,9 @@ describe("Chat, interrupted after every step", () => {
               ? Effect.scoped(Effect.flatMap(world(scenario), (made) => one(made, k, when)))
               : one(old, k, when)
           )
-          console.info(`SWEPT ${scenario.name}: ${swept} in ${Math.round((process.cpuUsage().user - began) / 1000)} ms CPU`)
+          console.info(
+            `SWEPT ${scenario.name}: ${swept} in ${Math.round((process.cpuUsage().user - began) / 1000)} ms CPU`
+          )
           assert.isAtLeast(swept, scenario.atLeast)
         }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger))),
       { timeout: 120_000 }
