@@ -30,9 +30,9 @@ describe("Watchdog", () => {
 
   it.scoped("ends a turn that falls silent when the idle timeout has passed, neither before nor long after", () =>
     Effect.gen(function* () {
-      const { watch } = yield* watchdog
+      const { deadline, watch } = yield* watchdog
       const turn = Turn.make({ instance: "a" })
-      yield* watch(turn, "a")
+      yield* watch(turn, "a", deadline())
       yield* TestClock.adjust("3 seconds")
       turn.emit(textDelta("a"))
       yield* TestClock.adjust("3900 millis")
