@@ -61,7 +61,11 @@ export const make = (start: Partial<Manner> = {}) =>
             })
           reply(null)
           say({ sessionUpdate: "agent_message_chunk", content: { type: "text", text: answer } })
-          return say({ sessionUpdate: "notification", type: "chat_finish", data: { reason: "success", statusCode: 200 } })
+          return say({
+            sessionUpdate: "notification",
+            type: "chat_finish",
+            data: { reason: "success", statusCode: 200 }
+          })
         }
         case "chat/deleteSessionById":
           sessions.delete(String(params["sessionId"]))
