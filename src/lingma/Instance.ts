@@ -59,6 +59,8 @@ const staleAfter = "1 minute"
 /** How soon a request may start a failed instance again. */
 const wakeAfterMillis = 1000
 
+/** States in which no request waits for another. */
+const settling = new Set<BackendState>(["ready", "failed", "closed"])
 /** Answers that say no more than that there is no answer. */
 const failedOnly = new Set<string>(["RpcRejected", "RpcMalformed"])
 
@@ -79,6 +81,9 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
     /** Whether waiting makes sense: it never was up and has not failed yet, or it was up and failed once at most. */
     let hopeful = true
     let isReady = false
+    let isSettled = false
+    /** Requests that wait for the end of a start. */
+    const waiting = new Set<(end: Effect.Effect<void>) => void>()
     /** Starts in a row that did not get as far as ready; undefined before the first that did. */
     let failures: number | undefined
     let useful = false
@@ -92,6 +97,8 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
           : Effect.zipRight(
               Effect.suspend(() => {
                 isReady = next === "ready"
+                isSettled = settling.has(next)
+                if (isSettled) for (const resume of waiting) resume(Effect.void)
                 // Interrupted in its middle it would keep the permit that the next change waits for.
                 return Effect.uninterruptible(SubscriptionRef.set(state, next))
               }),
@@ -226,9 +233,11 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
       Effect.forkScoped
     )
 
-    const settled = Stream.runDrain(
-      Stream.takeUntil(state.changes, (next) => next === "ready" || next === "failed" || next === "closed")
-    )
+    const settled = Effect.async<void>((resume) => {
+      if (isSettled) return resume(Effect.void)
+      waiting.add(resume)
+      return Effect.sync(() => waiting.delete(resume))
+    })
     const awaited: Instance["rpc"] = Effect.gen(function* () {
       // Somebody wants it: no longer wait for the schedule, but start at most once a second.
       if (now() - startedAt > wakeAfterMillis) yield* wake.open
