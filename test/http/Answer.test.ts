@@ -280,30 +280,32 @@ describe("a bug", () => {
       /event: response\.failed\n[^\n]*"code":"internal_error"[^\n]*\n\n$/
     ]
   ] as const) {
-    it.scopedLive(`in the middle of a stream of ${path} is an error event and no end, logged once, counted as failed`, () =>
-      Effect.gen(function* () {
-        const scripted = TestBackend.make(TestBackend.emit(textDelta("one"), broken))
-        const { drained, guard, lines, request } = yield* TestGateway.serve(scripted)
-        const { status, text } = yield* request(path, {
-          method: "POST",
-          headers: { "content-type": "application/json", "x-request-id": "mine" },
-          body: JSON.stringify(body)
+    it.scopedLive(
+      `in the middle of a stream of ${path} is an error event and no end, logged once, counted as failed`,
+      () =>
+        Effect.gen(function* () {
+          const scripted = TestBackend.make(TestBackend.emit(textDelta("one"), broken))
+          const { drained, guard, lines, request } = yield* TestGateway.serve(scripted)
+          const { status, text } = yield* request(path, {
+            method: "POST",
+            headers: { "content-type": "application/json", "x-request-id": "mine" },
+            body: JSON.stringify(body)
+          })
+          assert.strictEqual(status, 200)
+          assert.match(text, words)
+          assert.notInclude(text, "secret")
+          assert.notMatch(text, /\[DONE\]|message_stop|response\.completed/)
+          yield* drained
+          assert.deepStrictEqual(scripted.counts, { opened: 1, closed: 1, cancelled: 1 })
+          const { cancelled, failed } = yield* guard.stats
+          assert.deepStrictEqual({ cancelled, failed }, { cancelled: 0, failed: 1 })
+          yield* Effect.repeat(Effect.sleep("1 millis"), {
+            until: () => lines.some(({ message }) => message === "request")
+          })
+          assert.strictEqual(lines.filter(({ level }) => level === "ERROR").length, 1)
+          const [line] = lines.filter(({ message }) => message === "request")
+          assert.strictEqual(line?.annotations["outcome"], "failed")
         })
-        assert.strictEqual(status, 200)
-        assert.match(text, words)
-        assert.notInclude(text, "secret")
-        assert.notMatch(text, /\[DONE\]|message_stop|response\.completed/)
-        yield* drained
-        assert.deepStrictEqual(scripted.counts, { opened: 1, closed: 1, cancelled: 1 })
-        const { cancelled, failed } = yield* guard.stats
-        assert.deepStrictEqual({ cancelled, failed }, { cancelled: 0, failed: 1 })
-        yield* Effect.repeat(Effect.sleep("1 millis"), {
-          until: () => lines.some(({ message }) => message === "request")
-        })
-        assert.strictEqual(lines.filter(({ level }) => level === "ERROR").length, 1)
-        const [line] = lines.filter(({ message }) => message === "request")
-        assert.strictEqual(line?.annotations["outcome"], "failed")
-      })
     )
   }
 })

@@ -91,33 +91,36 @@ describe("a failure of a backend", () => {
   for (const [name, wrong] of Object.entries(wrongs)) {
     for (const member of members) {
       if (member === "ensureReady" && name === "nothing at all") continue
-      it.scopedLive(`is told on every route by every method, logged once, not counted as cancelled: ${name} in ${member}`, () =>
-        Effect.gen(function* () {
-          const override = { [member]: member === "chat" ? () => wrong : wrong }
-          const { drained, guard, lines, request } = yield* TestGateway.serve(
-            TestBackend.make(TestBackend.say("x"), override)
-          )
-          let broken = 0
-          for (const asked of requests) {
-            const answer = yield* request(asked.path, init(asked))
-            isTold(asked, answer)
-            if (answer.status === 500) broken++
-          }
-          if (member !== "status") yield* drained
-          const { accepted, cancelled, completed, failed } = yield* guard.stats
-          assert.deepStrictEqual({ cancelled, failed }, { cancelled: 0, failed: accepted - completed })
-          if (member === "chat") assert.isAbove(failed, 0)
-          const errors = lines.filter(({ level }) => level === "ERROR")
-          assert.strictEqual(errors.length, broken)
-          for (const { annotations, cause } of errors) {
-            assert.match(String(annotations["request_id"]), /^req-/)
-            assert.isFalse(Cause.isEmpty(cause as Cause.Cause<never>))
-          }
-          assert.deepStrictEqual(
-            lines.filter(({ annotations }) => annotations["outcome"] === "cancelled"),
-            []
-          )
-        }), 120_000
+      it.scopedLive(
+        `is told on every route by every method, logged once, not counted as cancelled: ${name} in ${member}`,
+        () =>
+          Effect.gen(function* () {
+            const override = { [member]: member === "chat" ? () => wrong : wrong }
+            const { drained, guard, lines, request } = yield* TestGateway.serve(
+              TestBackend.make(TestBackend.say("x"), override)
+            )
+            let broken = 0
+            for (const asked of requests) {
+              const answer = yield* request(asked.path, init(asked))
+              isTold(asked, answer)
+              if (answer.status === 500) broken++
+            }
+            if (member !== "status") yield* drained
+            const { accepted, cancelled, completed, failed } = yield* guard.stats
+            assert.deepStrictEqual({ cancelled, failed }, { cancelled: 0, failed: accepted - completed })
+            if (member === "chat") assert.isAbove(failed, 0)
+            const errors = lines.filter(({ level }) => level === "ERROR")
+            assert.strictEqual(errors.length, broken)
+            for (const { annotations, cause } of errors) {
+              assert.match(String(annotations["request_id"]), /^req-/)
+              assert.isFalse(Cause.isEmpty(cause as Cause.Cause<never>))
+            }
+            assert.deepStrictEqual(
+              lines.filter(({ annotations }) => annotations["outcome"] === "cancelled"),
+              []
+            )
+          }),
+        120_000
       )
     }
   }
@@ -180,7 +183,7 @@ describe("a handler", () => {
   const wrongs: Readonly<Record<string, App>> = {
     "is interrupted from inside": Effect.interrupt,
     "hands on the leaving of another client": othersLeaving,
-    "breaks": Effect.die(secret),
+    breaks: Effect.die(secret),
     "throws at once": Effect.suspend(() => {
       throw secret
     }),
@@ -216,56 +219,62 @@ describe("a handler", () => {
     )
 
   for (const [name, app] of Object.entries(wrongs)) {
-    it.scopedLive(`that ${name} is answered for, by a 500 in JSON, on every route by every method`, () =>
-      Effect.gen(function* () {
-        const errors: Array<string> = []
-        const log = Logger.make(({ logLevel, message }) => {
-          if (logLevel.label === "ERROR") errors.push(String(message))
-        })
-        const context = yield* Layer.unwrapEffect(
-          Effect.map(edgeOf(app), (edge) =>
-            HttpServer.serve(edge, (inner) => LastResort.middleware(RequestId.middleware(inner)))
-          )
-        ).pipe(
-          Layer.provideMerge(NodeServer.layerFromConfig),
-          Layer.provide(Logger.replace(Logger.defaultLogger, log)),
-          Layer.provide(GatewayConfig.layer({ host: "127.0.0.1", port: 0 })),
-          Layer.build
-        )
-        const { address } = Context.get(context, HttpServer.HttpServer)
-        const port = address._tag === "TcpAddress" ? address.port : 0
-        for (const asked of requests) {
-          const answer = yield* Effect.promise(async () => {
-            const response = await fetch(`http://127.0.0.1:${port}${asked.path}`, init(asked))
-            return { status: response.status, headers: response.headers, text: await response.text() }
+    it.scopedLive(
+      `that ${name} is answered for, by a 500 in JSON, on every route by every method`,
+      () =>
+        Effect.gen(function* () {
+          const errors: Array<string> = []
+          const log = Logger.make(({ logLevel, message }) => {
+            if (logLevel.label === "ERROR") errors.push(String(message))
           })
-          assert.strictEqual(answer.status, 500)
-          isTold(asked, answer)
-        }
-        assert.strictEqual(errors.length, requests.length)
-      }), 120_000
+          const context = yield* Layer.unwrapEffect(
+            Effect.map(edgeOf(app), (edge) =>
+              HttpServer.serve(edge, (inner) => LastResort.middleware(RequestId.middleware(inner)))
+            )
+          ).pipe(
+            Layer.provideMerge(NodeServer.layerFromConfig),
+            Layer.provide(Logger.replace(Logger.defaultLogger, log)),
+            Layer.provide(GatewayConfig.layer({ host: "127.0.0.1", port: 0 })),
+            Layer.build
+          )
+          const { address } = Context.get(context, HttpServer.HttpServer)
+          const port = address._tag === "TcpAddress" ? address.port : 0
+          for (const asked of requests) {
+            const answer = yield* Effect.promise(async () => {
+              const response = await fetch(`http://127.0.0.1:${port}${asked.path}`, init(asked))
+              return { status: response.status, headers: response.headers, text: await response.text() }
+            })
+            assert.strictEqual(answer.status, 500)
+            isTold(asked, answer)
+          }
+          assert.strictEqual(errors.length, requests.length)
+        }),
+      120_000
     )
   }
 
-  it.effect("that is broken is answered for off Node, too, and past the router", () =>
-    Effect.gen(function* () {
-      for (const [name, app] of Object.entries(wrongs)) {
-        // A Fetch response refuses it after all of ours.
-        if (name === "gives a header that Node refuses") continue
-        for (const isShort of [false, true]) {
-          const edge = yield* edgeOf(app, isShort)
-          const handle = HttpApp.toWebHandler(edge, (inner) => LastResort.middleware(RequestId.middleware(inner)))
-          for (const asked of requests) {
-            const response = yield* Effect.promise(() =>
-              handle(new Request(`http://localhost${asked.path}`, { ...init(asked) }))
-            )
-            const text = yield* Effect.promise(() => response.text())
-            assert.strictEqual(response.status, 500, `${name} ${asked.method} ${asked.path}`)
-            isTold(asked, { status: response.status, headers: response.headers, text })
+  it.effect(
+    "that is broken is answered for off Node, too, and past the router",
+    () =>
+      Effect.gen(function* () {
+        for (const [name, app] of Object.entries(wrongs)) {
+          // A Fetch response refuses it after all of ours.
+          if (name === "gives a header that Node refuses") continue
+          for (const isShort of [false, true]) {
+            const edge = yield* edgeOf(app, isShort)
+            const handle = HttpApp.toWebHandler(edge, (inner) => LastResort.middleware(RequestId.middleware(inner)))
+            for (const asked of requests) {
+              const response = yield* Effect.promise(() =>
+                handle(new Request(`http://localhost${asked.path}`, { ...init(asked) }))
+              )
+              const text = yield* Effect.promise(() => response.text())
+              assert.strictEqual(response.status, 500, `${name} ${asked.method} ${asked.path}`)
+              isTold(asked, { status: response.status, headers: response.headers, text })
+            }
           }
         }
-      }
-    }).pipe(Effect.provide(GatewayConfig.layer({ host: "127.0.0.1", port: 0 }))), 120_000
+      }).pipe(Effect.provide(GatewayConfig.layer({ host: "127.0.0.1", port: 0 }))),
+    120_000
   )
 })
 
