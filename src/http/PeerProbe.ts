@@ -30,12 +30,16 @@ const probe = (socket: Socket, response: ServerResponse): void => {
 
 /** Until `stop`, or until the connection is closed. */
 export const start = (socket: Socket, answering: () => ServerResponse | undefined): void => {
+  let seen = answering()
   const after = (millis: number) => {
     const look = () => {
       if (socket.destroyed) return
       const response = answering()
-      if (response !== undefined) probe(socket, response)
-      after(Math.min(millis * 2, LONGEST))
+      // While answers leave, they are what is written.
+      const isSame = response === seen
+      seen = response
+      if (isSame && response !== undefined) probe(socket, response)
+      after(isSame ? Math.min(millis * 2, LONGEST) : FIRST)
     }
     timers.set(socket, setTimeout(look, millis).unref())
   }

@@ -3,7 +3,7 @@
  */
 import * as Net from "node:net"
 import { assert, layer } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
+import { Context, Duration, Effect, Layer } from "effect"
 import * as RawHttp from "../support/RawHttp.ts"
 import * as Probe from "./Probe.ts"
 import { chat, content, internalStats, isBalanced, type Program, settled, start, text } from "./support.ts"
@@ -260,6 +260,51 @@ const attacks: ReadonlyArray<Attack> = [
           yield* Effect.sleep("1 second")
         })
       )
+    })
+  },
+  {
+    name: "a client that leaves with requests waiting behind its chat gives its slot back within a second",
+    run: Effect.fnUntraced(function* (program, port) {
+      const slow = { ...hello, messages: [{ role: "user", content: "[[emu first=12000 text=late]]" }] }
+      const slots = (wanted: number) =>
+        Effect.promise(() => internalStats(program)).pipe(
+          Effect.zipLeft(Effect.sleep("10 millis")),
+          Effect.repeat({ until: ({ concurrency }) => concurrency.in_flight === wanted }),
+          Effect.timeout("5 seconds")
+        )
+      for (const stream of [false, true]) {
+        for (const behind of [0, 1, 16, 64]) {
+          for (const leave of ["destroy", "resetAndDestroy"] as const) {
+            yield* Effect.scoped(
+              Effect.gen(function* () {
+                const peer = yield* RawHttp.connect(port)
+                yield* peer.send(RawHttp.post({ ...slow, stream }) + get("/healthz").repeat(behind))
+                yield* slots(1)
+                yield* Effect.sync(() => peer.socket[leave]())
+                const [taken] = yield* Effect.timed(slots(0))
+                assert.isBelow(Duration.toMillis(taken), 1_000, `${leave} with ${behind} behind`)
+              })
+            )
+          }
+        }
+      }
+    })
+  },
+  {
+    name: "a client that ends its side after its request gets the whole answer",
+    run: Effect.fnUntraced(function* (_, port) {
+      const late = { ...hello, messages: [{ role: "user", content: "[[emu first=400 text=hello]]" }] }
+      for (const body of [hello, late, { ...hello, stream: true }, { ...late, stream: true }]) {
+        const answer = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const peer = yield* RawHttp.connect(port)
+            yield* Effect.sync(() => peer.socket.end(RawHttp.post(body)))
+            return yield* peer.closed
+          })
+        )
+        assert.match(answer, /^(HTTP\/1\.1 100 Continue\r\n\r\n)*HTTP\/1\.1 200 OK\r\n/)
+        assert.match(answer, "stream" in body ? /\[DONE\]\n\n\r\n0\r\n\r\n$/ : /"content":"hello"[\s\S]*\}$/)
+      }
     })
   },
   {

@@ -273,7 +273,10 @@ describe("a handler", () => {
             }
           }
         }
-      }).pipe(Effect.provide(GatewayConfig.layer({ host: "127.0.0.1", port: 0 }))),
+      }).pipe(
+        Effect.provide(GatewayConfig.layer({ host: "127.0.0.1", port: 0 })),
+        Effect.provide(Logger.remove(Logger.defaultLogger))
+      ),
     120_000
   )
 })
