@@ -25,7 +25,7 @@ const table = {
   maxConnections: setting(
     "GATEWAY_MAX_CONNECTIONS",
     "4096",
-    "connections at once; over it the longest idle one is closed",
+    "connections at once; over it one is closed that serves nothing",
     Rule.integer(1, 1_000_000)
   ),
   headersTimeout: setting(

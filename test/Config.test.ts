@@ -51,6 +51,23 @@ describe("GatewayConfig", () => {
     })
   )
 
+  it.effect("wants room for a body in the share of a key, and for that in the whole", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(
+        yield* refused({ GATEWAY_BODY_LIMIT_MB: "200" }),
+        "GATEWAY_BODIES_PER_KEY_MB must not be less than GATEWAY_BODY_LIMIT_MB"
+      )
+      assert.strictEqual(
+        yield* refused({ GATEWAY_BODIES_LIMIT_MB: "100" }),
+        "GATEWAY_BODIES_LIMIT_MB must not be less than GATEWAY_BODIES_PER_KEY_MB"
+      )
+      assert.strictEqual(
+        (yield* load({ GATEWAY_BODY_LIMIT_MB: "200", GATEWAY_BODIES_PER_KEY_MB: "200" })).bodiesLimitMb,
+        256
+      )
+    })
+  )
+
   it.effect("tells which words there are, and wants each key once", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* refused({ LOG_FORMAT: "xml" }), "LOG_FORMAT must be one of json, pretty")

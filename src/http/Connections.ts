@@ -64,7 +64,13 @@ export class Connections extends Server {
   override emit(event: string | symbol, ...args: ReadonlyArray<unknown>): boolean {
     const emit = super.emit as (event: string | symbol, ...args: ReadonlyArray<unknown>) => boolean
     if (event !== "request") return emit.call(this, event, ...args)
-    const [{ socket }, response] = args as [IncomingMessage, ServerResponse]
+    const [request, response] = args as [IncomingMessage, ServerResponse]
+    const { socket } = request
+    if (response.socket === null && request.headers["transfer-encoding"] !== undefined) {
+      // Its chunks would wait as thousands of objects for an answer that nobody may ever read. No client sends that.
+      request.resume()
+      return this.emit("clientError", new Error("a chunked body behind an unfinished answer"), socket)
+    }
     this.#count(socket, 1)
     if (response.socket !== null) {
       this.#answers.set(socket, response)

@@ -53,10 +53,13 @@ export class Eviction {
     })
     server.on("request", (request: IncomingMessage) => {
       const { socket } = request
-      const begun = this.#begun.get(socket)
       const since = performance.now()
+      const begun = this.#begun.get(socket)
       if (begun === undefined) this.#begun.set(socket, { request, since })
-      else Object.assign(begun, { request, since })
+      else {
+        begun.request = request
+        begun.since = since
+      }
     })
   }
 

@@ -145,7 +145,7 @@ describe("a flood", () => {
         // Sooner than readers that do not read are cut anyway.
         yield* get.pipe(
           Effect.retry(Schedule.spaced("50 millis")),
-          Effect.repeat(Schedule.recurs(20)),
+          Effect.repeat(Schedule.recurs(5)),
           Effect.timeout("20 seconds")
         )
         const reader = running.body?.getReader()

@@ -106,7 +106,9 @@ describe("bodies", () => {
       yield* Effect.yieldNow()
       assert.strictEqual(bodies.held(), 0)
       assert.isTrue(Exit.isSuccess((yield* reading(bodies, "sk-a", 0.9)).exit))
-      const refused = yield* Effect.flip(Scope.extend(bodies.json(fed("sk-a", MEBIBYTE).request), scope))
+      const late = fed("sk-a", MEBIBYTE)
+      yield* late.end
+      const refused = yield* Effect.flip(Scope.extend(bodies.json(late.request), scope))
       assert.strictEqual(refused._tag, "Overloaded")
       yield* Fiber.interruptAll(waiting)
       yield* Scope.close(scope, Exit.void)

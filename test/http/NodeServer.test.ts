@@ -165,6 +165,18 @@ describe("the Node server", () => {
     })
   )
 
+  it.scopedLive("keeps no chunks of a body behind a request that still runs", () =>
+    Effect.gen(function* () {
+      const { drained, port } = yield* TestGateway.serve(TestBackend.make(TestBackend.silent))
+      const chunks = "1\r\nx\r\n".repeat(10)
+      assert.strictEqual(
+        yield* exchange(port, `${RawHttp.post(hello)}${postWith("transfer-encoding: chunked\r\n", chunks)}`),
+        ""
+      )
+      yield* drained
+    })
+  )
+
   it.scopedLive("answers what does not arrive in time, and takes no slot for it", () =>
     Effect.gen(function* () {
       const { guard, port } = yield* TestGateway.serve(TestBackend.make(), {
