@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { SchemaAST as AST, Option } from "effect"
+import { SchemaAST as AST, Effect, Option } from "effect"
 import { CountTokensRequest, MessagesRequest } from "../../src/http/anthropic/Payload.ts"
 import { ChatCompletionRequest } from "../../src/http/openai/Payload.ts"
 import * as Responses from "../../src/http/responses/Payload.ts"
