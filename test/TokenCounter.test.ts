@@ -48,6 +48,20 @@ const refusal = (settings: Partial<Settings>) =>
   })
 
 describe("TokenCounter", () => {
+  it.effect(
+    "counts the first million characters exactly and the others in proportion, so that none hold up the rest",
+    () =>
+      Effect.gen(function* () {
+        const { count } = yield* configured({ tokenCounter: "o200k" })
+        const million = english.repeat(Math.ceil((1 << 20) / english.length))
+        const one = count(million)
+        const began = process.cpuUsage()
+        assert.approximately(count(million.repeat(12)), 12 * one, one)
+        const { system, user } = process.cpuUsage(began)
+        assert.isBelow((user + system) / 1000, 2000)
+      })
+  )
+
   it.effect("estimates unless something else is set", () =>
     Effect.gen(function* () {
       const { count, counter } = yield* configured({})

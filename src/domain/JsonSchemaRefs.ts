@@ -19,6 +19,8 @@ interface Resource {
 }
 
 const KEYWORDS = ["$ref", "$dynamicRef", "$recursiveRef"]
+/** Characters of a reference; a longer one leads nowhere. */
+export const MAX_REFERENCE = 1024
 const BASE = "schema://lingma/"
 
 const isRecord = (value: unknown): value is JsonSchema => typeof value === "object" && value !== null
@@ -87,6 +89,7 @@ export const make = (root: JsonSchema): Refs => {
   }
 
   const resolve: Resolve = (holder, reference) => {
+    if (reference.length > MAX_REFERENCE) return undefined
     const home = homes.get(holder) ?? main
     const hash = reference.indexOf("#")
     const name = hash < 0 ? reference : reference.slice(0, hash)

@@ -233,6 +233,7 @@ describe("JsonSchemas", () => {
       object(record(1900, (i) => ({ pattern: `[a-z]{${i}}b*` }))),
       object(record(100, (i) => ({ pattern: `^${"a".repeat(400)}${i}$` }))),
       { const: "a".repeat(2 << 20) },
+      { $ref: `#/${"a/".repeat(2000)}` },
       object({ ["k".repeat(2 << 20)]: {} })
     ]
     for (const schema of tooMuch) assert.isFalse(isSchema(schema))

@@ -3,6 +3,7 @@
  */
 import { Either, Option } from "effect"
 import type { JsonSchema } from "../Chat.ts"
+import { MAX_REFERENCE } from "../JsonSchemaRefs.ts"
 import * as JsonRepair from "./JsonRepair.ts"
 
 export type Kind = "string" | "number" | "integer" | "boolean" | "null" | "object" | "array"
@@ -26,7 +27,7 @@ const own = (value: unknown, key: string): unknown =>
 
 /** Where `#/…` points to. */
 const follow = (root: JsonSchema, reference: unknown): unknown =>
-  typeof reference !== "string" || !reference.startsWith("#/")
+  typeof reference !== "string" || !reference.startsWith("#/") || reference.length > MAX_REFERENCE
     ? undefined
     : reference
         .slice(2)

@@ -128,6 +128,9 @@ export const links = ({ messages }: CountTokensRequest): ReadonlyArray<Link> => 
   return found
 }
 
+/** They are told in the log. */
+const MOST_SKIPPED = 64
+
 export interface ReadOptions {
   readonly caller?: string | undefined
   readonly sessionId: string | undefined
@@ -139,7 +142,9 @@ export const toRequest = EitherFn.fn(function* (
   { caller, picture, sessionId }: ReadOptions
 ): EitherFn.Return<Reading, Errors.Failure> {
   const skipped: Array<string> = []
-  const skip: Skip = (kind) => void skipped.push(kind)
+  const skip: Skip = (kind) => {
+    if (skipped.length < MOST_SKIPPED) skipped.push(kind)
+  }
   const reader = { skip, picture }
   const told = yield* Either.all(payload.messages.map((message, i) => Blocks.toMessages(message, i, reader)))
   if (Prompt.isEmpty(told.flat())) return yield* Either.left(Errors.badRequest("messages: There is nothing to answer"))

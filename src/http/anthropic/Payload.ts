@@ -5,6 +5,7 @@
  * that nobody knows yet is taken, to be left out later.
  */
 import { Schema } from "effect"
+import { counts, Description, Id, Label, listOf, Name, Stop, Title, Word } from "../TextLimits.ts"
 
 const opt = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
 const unit = Schema.Number.pipe(Schema.between(0, 1))
@@ -14,25 +15,25 @@ const Text = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }
 
 const Base64 = Schema.Struct({
   type: Schema.Literal("base64"),
-  media_type: Schema.String,
+  media_type: Word,
   data: Schema.String
 })
 const Url = Schema.Struct({ type: Schema.Literal("url"), url: Schema.String })
-const File = Schema.Struct({ type: Schema.Literal("file"), file_id: Schema.String })
+const File = Schema.Struct({ type: Schema.Literal("file"), file_id: Id })
 
 const Image = Schema.Struct({ type: Schema.Literal("image"), source: Schema.Union(Base64, Url, File) })
 
 const SearchResult = Schema.Struct({
   type: Schema.Literal("search_result"),
-  source: Schema.String,
-  title: Schema.String,
-  content: Schema.Array(Text)
+  source: Title,
+  title: Title,
+  content: listOf(Text, counts.parts)
 })
 
 /** Anything with a type that is none of these. */
 const other = (...known: ReadonlyArray<string>) =>
   Schema.transform(
-    Schema.Struct({ type: Schema.String.pipe(Schema.filter((type) => !known.includes(type), { jsonSchema: {} })) }),
+    Schema.Struct({ type: Word.pipe(Schema.filter((type) => !known.includes(type), { jsonSchema: {} })) }),
     Schema.Struct({ type: Schema.Literal("other"), kind: Schema.String }),
     {
       strict: true,
@@ -46,13 +47,13 @@ const Inner = Schema.Union(Text, Image, other("text", "image"))
 
 const Document = Schema.Struct({
   type: Schema.Literal("document"),
-  title: opt(Schema.String),
+  title: opt(Title),
   context: opt(Schema.String),
   source: Schema.Union(
     Schema.Struct({ type: Schema.Literal("text"), data: Schema.String }),
     Schema.Struct({
       type: Schema.Literal("content"),
-      content: Schema.Union(Schema.String, Schema.Array(Inner))
+      content: Schema.Union(Schema.String, listOf(Inner, counts.parts))
     }),
     Base64,
     Url,
@@ -62,8 +63,8 @@ const Document = Schema.Struct({
 
 const ToolUse = Schema.Struct({
   type: Schema.Literal("tool_use"),
-  id: Schema.String,
-  name: Schema.String,
+  id: Id,
+  name: Name,
   input: Schema.optional(Schema.Unknown)
 })
 
@@ -72,8 +73,8 @@ const ResultBlock = Schema.Union(Text, Image, Document, SearchResult, other(...R
 
 const ToolResult = Schema.Struct({
   type: Schema.Literal("tool_result"),
-  tool_use_id: Schema.String,
-  content: opt(Schema.Union(Schema.String, Schema.Array(ResultBlock))),
+  tool_use_id: Id,
+  content: opt(Schema.Union(Schema.String, listOf(ResultBlock, counts.parts))),
   is_error: opt(Schema.Boolean)
 })
 
@@ -92,19 +93,19 @@ export type Known<T extends Block["type"]> = Extract<Block, { readonly type: T }
 
 const Message = Schema.Struct({
   role: Schema.Literal("user", "assistant", "system"),
-  content: Schema.Union(Schema.String, Schema.Array(Block))
+  content: Schema.Union(Schema.String, listOf(Block, counts.parts))
 })
 export type Message = typeof Message.Type
 
 // MCP servers use dots beside what the original rule allows.
-const Name = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_.-]{1,128}$/))
+const ToolName = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_.-]{1,128}$/))
 
 /** One without a type, or of type `custom`, is run by the client; the others are the hosted service's own. */
 const Tool = Schema.Union(
   Schema.Struct({
     type: opt(Schema.Literal("custom")),
-    name: Name,
-    description: opt(Schema.String),
+    name: ToolName,
+    description: opt(Description),
     input_schema: Loose,
     strict: opt(Schema.Boolean)
   }),
@@ -115,7 +116,7 @@ export type Tool = typeof Tool.Type
 const parallel = { disable_parallel_tool_use: opt(Schema.Boolean) }
 const ToolChoice = Schema.Union(
   Schema.Struct({ type: Schema.Literal("auto", "any"), ...parallel }),
-  Schema.Struct({ type: Schema.Literal("tool"), name: Schema.String, ...parallel }),
+  Schema.Struct({ type: Schema.Literal("tool"), name: Name, ...parallel }),
   Schema.Struct({ type: Schema.Literal("none") })
 )
 export type ToolChoice = typeof ToolChoice.Type
@@ -125,11 +126,11 @@ const Format = Schema.Struct({ type: Schema.Literal("json_schema"), schema: Loos
 const counted = {
   model: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(256)),
   messages: Schema.Array(Message).pipe(Schema.minItems(1), Schema.maxItems(100_000)),
-  system: opt(Schema.Union(Schema.String, Schema.Array(Schema.Union(Text, other("text"))))),
+  system: opt(Schema.Union(Schema.String, listOf(Schema.Union(Text, other("text")), counts.parts))),
   tools: opt(Schema.Array(Tool).pipe(Schema.maxItems(1024))),
   tool_choice: opt(ToolChoice),
-  thinking: opt(Schema.Struct({ type: Schema.String, display: opt(Schema.String) })),
-  output_config: opt(Schema.Struct({ effort: opt(Schema.String), format: opt(Format) })),
+  thinking: opt(Schema.Struct({ type: Word, display: opt(Word) })),
+  output_config: opt(Schema.Struct({ effort: opt(Word), format: opt(Format) })),
   /** The name of `output_config.format` before it had one. */
   output_format: opt(Format)
 }
@@ -141,11 +142,11 @@ export type CountTokensRequest = typeof CountTokensRequest.Type
 export const MessagesRequest = Schema.Struct({
   ...counted,
   max_tokens: Schema.Int.pipe(Schema.between(1, Number.MAX_SAFE_INTEGER)),
-  stop_sequences: opt(Schema.Array(Schema.String.pipe(Schema.minLength(1))).pipe(Schema.maxItems(64))),
+  stop_sequences: opt(listOf(Stop, 64)),
   stream: opt(Schema.Boolean),
   temperature: opt(unit),
   top_p: opt(unit),
   top_k: opt(Schema.Int.pipe(Schema.between(0, Number.MAX_SAFE_INTEGER))),
-  metadata: opt(Schema.Struct({ user_id: opt(Schema.String) }))
+  metadata: opt(Schema.Struct({ user_id: opt(Label) }))
 }).annotations({ identifier: "MessagesRequest" })
 export type MessagesRequest = typeof MessagesRequest.Type

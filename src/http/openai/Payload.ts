@@ -5,13 +5,13 @@
  */
 import { Schema } from "effect"
 import { efforts } from "../../domain/Chat.ts"
+import { atMost, counts, Description, Id, Label, listOf, Name, Stop, Word } from "../TextLimits.ts"
 
 const opt = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
 const between = (min: number, max: number) => Schema.Number.pipe(Schema.between(min, max))
 // Also beyond what a number holds exactly: a seed may be any int64.
 const Whole = Schema.Number.pipe(Schema.filter(Number.isInteger, { jsonSchema: { type: "integer" } }))
 const integer = (min: number, max: number) => Whole.pipe(Schema.between(min, max))
-const atMost = (max: number) => Schema.String.pipe(Schema.maxLength(max))
 const Loose = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 
 /** Most of something in one request. */
@@ -35,15 +35,15 @@ const FilePart = Schema.Struct({ type: Schema.Literal("file") })
 const Part = Schema.Union(TextPart, RefusalPart, ImagePart, AudioPart, FilePart)
 export type Part = typeof Part.Type
 
-const Content = Schema.NullOr(Schema.Union(Schema.String, Schema.Array(Part)))
+const Content = Schema.NullOr(Schema.Union(Schema.String, listOf(Part, counts.parts)))
 
-const Call = Schema.Struct({ name: Schema.String, arguments: Schema.String })
+const Call = Schema.Struct({ name: Name, arguments: Schema.String })
 const ToolCall = Schema.Union(
-  Schema.Struct({ id: Schema.String, type: Schema.Literal("function"), function: Call }),
+  Schema.Struct({ id: Id, type: Schema.Literal("function"), function: Call }),
   Schema.Struct({
-    id: Schema.String,
+    id: Id,
     type: Schema.Literal("custom"),
-    custom: Schema.Struct({ name: Schema.String, input: Schema.String })
+    custom: Schema.Struct({ name: Name, input: Schema.String })
   })
 )
 export type ToolCall = typeof ToolCall.Type
@@ -59,17 +59,17 @@ const Message = Schema.Union(
     role: Schema.Literal("assistant"),
     content: Schema.optional(Content),
     refusal: opt(Schema.String),
-    tool_calls: opt(Schema.Array(ToolCall)),
+    tool_calls: opt(listOf(ToolCall, counts.calls)),
     function_call: opt(Call)
   }),
-  Schema.Struct({ role: Schema.Literal("tool"), content: Content, tool_call_id: Schema.String }),
-  Schema.Struct({ role: Schema.Literal("function"), content: Content, name: Schema.String })
+  Schema.Struct({ role: Schema.Literal("tool"), content: Content, tool_call_id: Id }),
+  Schema.Struct({ role: Schema.Literal("function"), content: Content, name: Name })
 )
 export type Message = typeof Message.Type
 
 const Function = Schema.Struct({
   name: FunctionName,
-  description: opt(Schema.String),
+  description: opt(Description),
   parameters: opt(Loose),
   strict: opt(Schema.Boolean)
 })
@@ -78,7 +78,7 @@ const CustomFormat = Schema.Union(
   Schema.Struct({ type: Schema.Literal("text") }),
   Schema.Struct({
     type: Schema.Literal("grammar"),
-    grammar: Schema.Struct({ definition: Schema.String, syntax: Schema.Literal("lark", "regex") })
+    grammar: Schema.Struct({ definition: Description, syntax: Schema.Literal("lark", "regex") })
   })
 )
 
@@ -86,12 +86,12 @@ const Tool = Schema.Union(
   Schema.Struct({ type: Schema.Literal("function"), function: Function }),
   Schema.Struct({
     type: Schema.Literal("custom"),
-    custom: Schema.Struct({ name: FunctionName, description: opt(Schema.String), format: opt(CustomFormat) })
+    custom: Schema.Struct({ name: FunctionName, description: opt(Description), format: opt(CustomFormat) })
   })
 )
 export type Tool = typeof Tool.Type
 
-const Named = Schema.Struct({ name: Schema.String })
+const Named = Schema.Struct({ name: Name })
 const NamedFunction = Schema.Struct({ type: Schema.Literal("function"), function: Named })
 const NamedCustom = Schema.Struct({ type: Schema.Literal("custom"), custom: Named })
 const NamedTool = Schema.Union(NamedFunction, NamedCustom)
@@ -117,14 +117,12 @@ const ResponseFormat = Schema.Union(
     type: Schema.Literal("json_schema"),
     json_schema: Schema.Struct({
       name: Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_-]{1,64}$/)),
-      description: opt(Schema.String),
+      description: opt(Description),
       schema: opt(Loose),
       strict: opt(Schema.Boolean)
     })
   })
 )
-
-const StopText = Schema.String.pipe(Schema.minLength(1))
 
 const Metadata = Schema.Record({ key: Schema.String, value: atMost(512) }).pipe(
   Schema.filter((pairs) => Object.keys(pairs).length <= limits.metadata, {
@@ -145,21 +143,25 @@ export const ChatCompletionRequest = Schema.Struct({
   frequency_penalty: opt(between(-2, 2)),
   presence_penalty: opt(between(-2, 2)),
   n: opt(integer(1, 128)),
-  stop: opt(Schema.Union(StopText, Schema.Array(StopText).pipe(Schema.minItems(1), Schema.maxItems(limits.stop)))),
+  stop: opt(Schema.Union(Stop, Schema.Array(Stop).pipe(Schema.minItems(1), Schema.maxItems(limits.stop)))),
   max_tokens: opt(integer(1, Number.MAX_SAFE_INTEGER)),
   max_completion_tokens: opt(integer(1, Number.MAX_SAFE_INTEGER)),
   logprobs: opt(Schema.Boolean),
   top_logprobs: opt(integer(0, 20)),
-  logit_bias: opt(Schema.Record({ key: Schema.String, value: integer(-100, 100) })),
+  logit_bias: opt(
+    Schema.Record({ key: Schema.String, value: integer(-100, 100) }).pipe(
+      Schema.filter((pairs) => Object.keys(pairs).length <= counts.bias, { jsonSchema: { maxProperties: counts.bias } })
+    )
+  ),
   seed: opt(Whole),
-  user: opt(Schema.String),
+  user: opt(Label),
   safety_identifier: opt(atMost(64)),
-  prompt_cache_key: opt(Schema.String),
+  prompt_cache_key: opt(Label),
   prompt_cache_options: opt(Loose),
-  prompt_cache_retention: opt(Schema.String),
+  prompt_cache_retention: opt(Word),
   metadata: opt(Metadata),
   store: opt(Schema.Boolean),
-  modalities: opt(Schema.Array(Schema.Literal("text", "audio"))),
+  modalities: opt(listOf(Schema.Literal("text", "audio"), counts.words)),
   audio: opt(Loose),
   prediction: opt(Schema.Struct({ type: Schema.Literal("content"), content: Content })),
   reasoning_effort: opt(Schema.Literal(...efforts)),

@@ -119,6 +119,7 @@ export const toMessages = EitherFn.fn(function* (
 ): EitherFn.Return<ReadonlyArray<Message>, Errors.Failure> {
   const { held, named, skip } = options
   const { call, messages, say } = conversation()
+  const flatName = Tools.flatNames(named)
   for (const [given, path] of numbered(turn)) {
     let item = yield* readItem(given, kindOf(given), path, skip)
     if (item !== undefined && isReference(item)) {
@@ -132,7 +133,7 @@ export const toMessages = EitherFn.fn(function* (
     } else if ("output" in item) {
       say("tool", yield* toSaid(item.output, [...path, "output"], options), item.call_id)
     } else {
-      const name = Tools.flatName(named, item.name, item.namespace)
+      const name = flatName(item.name, item.namespace)
       call({ id: item.call_id, name, arguments: "input" in item ? item.input : item.arguments })
     }
   }

@@ -6,11 +6,11 @@
  */
 import { JSONSchema, Schema } from "effect"
 import { efforts } from "../../domain/Chat.ts"
+import { atMost, counts, Description, Id, Label, listOf, Name, Word } from "../TextLimits.ts"
 
 const opt = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
 const between = (min: number, max: number) => Schema.Number.pipe(Schema.between(min, max))
 const integer = (min: number, max: number) => Schema.Int.pipe(Schema.between(min, max))
-const atMost = (max: number) => Schema.String.pipe(Schema.maxLength(max))
 const Loose = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 export type Loose = typeof Loose.Type
 
@@ -32,7 +32,7 @@ const parts = {
   input_image: Schema.Struct({
     type: Schema.Literal("input_image"),
     image_url: opt(Schema.String),
-    file_id: opt(Schema.String),
+    file_id: opt(Id),
     detail: opt(Schema.Literal("auto", "low", "high", "original"))
   }),
   input_file: Schema.Struct({ type: Schema.Literal("input_file") }),
@@ -43,7 +43,7 @@ export type Part = (typeof parts)[keyof typeof parts]["Type"]
 const Part = described(
   Schema.Union(parts.input_text, parts.output_text, parts.text, parts.refusal, parts.input_image, parts.input_file)
 )
-const Content = Schema.Union(Schema.String, Schema.Array(Part))
+const Content = Schema.Union(Schema.String, listOf(Part, counts.parts))
 export type Content = typeof Content.Type
 
 const items = {
@@ -54,30 +54,30 @@ const items = {
   }),
   function_call: Schema.Struct({
     type: Schema.Literal("function_call"),
-    call_id: Schema.String,
-    name: Schema.String,
+    call_id: Id,
+    name: Name,
     arguments: Schema.String,
-    namespace: opt(Schema.String)
+    namespace: opt(Name)
   }),
   custom_tool_call: Schema.Struct({
     type: Schema.Literal("custom_tool_call"),
-    call_id: Schema.String,
-    name: Schema.String,
+    call_id: Id,
+    name: Name,
     input: Schema.String,
-    namespace: opt(Schema.String)
+    namespace: opt(Name)
   }),
   function_call_output: Schema.Struct({
     type: Schema.Literal("function_call_output"),
-    call_id: Schema.String,
+    call_id: Id,
     output: Content
   }),
   custom_tool_call_output: Schema.Struct({
     type: Schema.Literal("custom_tool_call_output"),
-    call_id: Schema.String,
+    call_id: Id,
     output: Content
   }),
-  reasoning: Schema.Struct({ type: Schema.Literal("reasoning"), summary: opt(Schema.Array(Loose)) }),
-  item_reference: Schema.Struct({ type: opt(Schema.Literal("item_reference")), id: Schema.String })
+  reasoning: Schema.Struct({ type: Schema.Literal("reasoning"), summary: opt(listOf(Loose, counts.parts)) }),
+  item_reference: Schema.Struct({ type: opt(Schema.Literal("item_reference")), id: Id })
 } as const
 export type Item = (typeof items)[keyof typeof items]["Type"]
 
@@ -98,20 +98,20 @@ const ToolName = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_.-]{1,128}$/))
 const FunctionTool = Schema.Struct({
   type: Schema.Literal("function"),
   name: ToolName,
-  description: opt(Schema.String),
+  description: opt(Description),
   parameters: opt(Loose),
   strict: opt(Schema.Boolean)
 })
 const CustomTool = Schema.Struct({
   type: Schema.Literal("custom"),
   name: ToolName,
-  description: opt(Schema.String),
+  description: opt(Description),
   format: opt(
     Schema.Union(
       Schema.Struct({ type: Schema.Literal("text") }),
       Schema.Struct({
         type: Schema.Literal("grammar"),
-        definition: Schema.String,
+        definition: Description,
         syntax: Schema.Literal("lark", "regex")
       })
     )
@@ -120,7 +120,7 @@ const CustomTool = Schema.Struct({
 const NamespaceTool = Schema.Struct({
   type: Schema.Literal("namespace"),
   name: ToolName,
-  description: opt(Schema.String),
+  description: opt(Description),
   tools: Schema.Array(described(Schema.Union(FunctionTool, CustomTool))).pipe(Schema.maxItems(limits.tools))
 })
 
@@ -135,8 +135,8 @@ export const kinds = { parts, items, tools }
 
 const NamedTool = Schema.Struct({
   type: Schema.Literal("function", "custom"),
-  name: Schema.String,
-  namespace: opt(Schema.String)
+  name: Name,
+  namespace: opt(Name)
 })
 export type NamedTool = typeof NamedTool.Type
 
@@ -156,7 +156,7 @@ const Format = Schema.Union(
   Schema.Struct({
     type: Schema.Literal("json_schema"),
     name: Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_-]{1,64}$/)),
-    description: opt(Schema.String),
+    description: opt(Description),
     schema: Loose,
     strict: opt(Schema.Boolean)
   })
@@ -192,23 +192,23 @@ export const ResponsesRequest = Schema.Struct({
     Schema.Struct({
       effort: opt(Schema.Literal(...efforts)),
       summary: opt(Schema.Literal("auto", "concise", "detailed", "none")),
-      generate_summary: opt(Schema.String)
+      generate_summary: opt(Word)
     })
   ),
-  include: opt(Schema.Array(Schema.String)),
+  include: opt(listOf(Word, counts.words)),
   metadata: opt(Metadata),
   store: opt(Schema.Boolean),
-  previous_response_id: opt(Schema.String),
-  conversation: opt(Schema.Union(Schema.String, Loose)),
+  previous_response_id: opt(Id),
+  conversation: opt(Schema.Union(Id, Loose)),
   prompt: opt(Loose),
   background: opt(Schema.Boolean),
   truncation: opt(Schema.Literal("auto", "disabled")),
   service_tier: opt(Schema.Literal("auto", "default", "flex", "scale", "priority", "fast")),
-  user: opt(Schema.String),
+  user: opt(Label),
   safety_identifier: opt(atMost(64)),
-  prompt_cache_key: opt(Schema.String),
+  prompt_cache_key: opt(Label),
   prompt_cache_options: opt(Loose),
-  prompt_cache_retention: opt(Schema.String),
+  prompt_cache_retention: opt(Word),
   moderation: opt(Loose),
   context_management: opt(Schema.Unknown)
 }).annotations({ identifier: "ResponsesRequest" })

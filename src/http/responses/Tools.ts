@@ -151,8 +151,16 @@ export const read = EitherFn.fn(function* (
 })
 
 /** What the model knows a tool by that the history calls so. */
-export const flatName = (named: ReadonlyArray<Named>, name: string, namespace: string | null | undefined): string =>
-  named.find((one) => isMeant({ name, namespace }, one))?.flat ?? name
+export const flatNames = (named: ReadonlyArray<Named>) => {
+  const byName = new Map<string, Array<Named>>()
+  for (const one of named) {
+    const same = byName.get(one.name)
+    if (same === undefined) byName.set(one.name, [one])
+    else same.push(one)
+  }
+  return (name: string, namespace: string | null | undefined): string =>
+    byName.get(name)?.find((one) => isMeant({ name, namespace }, one))?.flat ?? name
+}
 
 export const toFormat = ({ text }: ResponsesRequest): Checked<OutputFormat> => {
   const format = text?.format

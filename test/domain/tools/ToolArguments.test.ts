@@ -223,6 +223,26 @@ describe("JsonRepair", () => {
 })
 
 describe("ToolSchema", () => {
+  it("bounds patterns and sizes over all schemas of a request together, that of its answer among them", () => {
+    const patterns = (from: number, count: number): JsonSchema => ({
+      type: "object",
+      patternProperties: Object.fromEntries(Array.from({ length: count }, (_, i) => [`^p${from + i}$`, {}]))
+    })
+    const wide = (name: string): JsonSchema => ({
+      type: "object",
+      properties: Object.fromEntries(Array.from({ length: 4500 }, (_, i) => [`${name}${i}`, {}])),
+      enum: Array.from({ length: 4500 }, (_, i) => i)
+    })
+    const at = (result: ReturnType<typeof ToolSchema.checkAll>) =>
+      Either.match(result, { onLeft: (wrong) => wrong.at, onRight: () => -1 })
+    assert.strictEqual(at(ToolSchema.checkAll([patterns(0, 200), patterns(0, 200)])), -1)
+    assert.strictEqual(at(ToolSchema.checkAll([patterns(0, 200), patterns(200, 100)])), 1)
+    assert.strictEqual(at(ToolSchema.checkAll([patterns(0, 200)], patterns(200, 100))), 0)
+    assert.strictEqual(at(ToolSchema.checkAll([wide("a"), wide("b")])), -1)
+    assert.strictEqual(at(ToolSchema.checkAll([wide("a"), wide("b"), wide("c")])), 2)
+    assert.strictEqual(at(ToolSchema.checkAll([wide("a"), wide("b")], wide("c"))), 1)
+  })
+
   it("tells schemas of objects from what is none", () => {
     for (const schema of [
       {},
