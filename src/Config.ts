@@ -70,7 +70,7 @@ const table = {
   firstTokenTimeout: setting(
     "GATEWAY_FIRST_TOKEN_TIMEOUT_SEC",
     "120",
-    "longest wait for a first event",
+    "longest wait for a first event, that for the instance included",
     Rule.seconds(0.01, 86_400)
   ),
   idleTimeout: setting(
@@ -125,7 +125,7 @@ const table = {
     "what Lingma may do here in agent mode",
     Rule.oneOf("refuse")
   ),
-  startupTimeout: setting("LINGMA_STARTUP_TIMEOUT", "30", "time for Lingma to come up", Rule.seconds(0.1, 600)),
+  startupTimeout: setting("LINGMA_STARTUP_TIMEOUT", "30", "time for Lingma to come up, and to be back when it is lost", Rule.seconds(0.1, 600)),
   rpcTimeout: setting("LINGMA_RPC_TIMEOUT", "30", "time for one call to Lingma", Rule.seconds(0.1, 600)),
   childEnv: setting("LINGMA_CHILD_ENV", "", "names of further variables Lingma may see", Rule.environmentNames),
   defaultModel: setting("DEFAULT_MODEL", "auto", "what auto, lingma and agent mean", Rule.text),
