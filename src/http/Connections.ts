@@ -12,7 +12,7 @@ import * as Metrics from "../Metrics.ts"
 import { Eviction } from "./Eviction.ts"
 import * as PeerProbe from "./PeerProbe.ts"
 
-/** Requests of one connection that may wait before it is read on. */
+/** Requests of one connection that may wait before it is read on; those of one read of the socket come on top. */
 const DEEPEST = 16
 
 const readOn = (socket: Socket): void => {
@@ -106,9 +106,16 @@ export class Connections extends Server {
     this.#requests.set(socket, now)
     if (now > 0) this.#idle.delete(socket)
     else if (this.#all.has(socket)) this.#idle.add(socket)
-    if (now === DEEPEST && by > 0) {
+    if (now >= DEEPEST && by > 0) this.#hold(socket)
+    else if (now === DEEPEST - 1 && by < 0) readOn(socket)
+  }
+
+  /** Node resumes a socket at the end of each request it has parsed, so a pause holds only after that. */
+  #hold(socket: Socket): void {
+    setImmediate(() => {
+      if ((this.#requests.get(socket) ?? 0) < DEEPEST) return
       socket.pause()
       this.#probe(socket)
-    } else if (now === DEEPEST - 1 && by < 0) readOn(socket)
+    })
   }
 }

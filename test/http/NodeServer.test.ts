@@ -143,20 +143,6 @@ describe("the Node server", () => {
     })
   )
 
-  it.scopedLive("reads on when a connection that had as many requests waiting as it may has one fewer", () =>
-    Effect.gen(function* () {
-      const { port } = yield* TestGateway.serve(TestBackend.make())
-      const get = (n: number) => `GET /n${n}. HTTP/1.1\r\nhost: localhost\r\n\r\n`
-      for (const waiting of [15, 16, 17, 40]) {
-        const peer = yield* RawHttp.connect(port)
-        yield* peer.send(Array.from({ length: waiting }, (_, i) => get(i + 1)).join(""))
-        yield* peer.until(`GET /n${waiting}.`)
-        yield* peer.send(get(0))
-        yield* peer.until("GET /n0.")
-      }
-    })
-  )
-
   it.scopedLive("gives no answer to garbage behind a request that still runs", () =>
     Effect.gen(function* () {
       const { drained, port } = yield* TestGateway.serve(TestBackend.make(TestBackend.silent))
