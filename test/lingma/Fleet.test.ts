@@ -74,13 +74,16 @@ describe("Fleet", () => {
       const dir = yield* temporary
       yield* fleet(dir, { lingmaBin: Option.some("/bin/false"), instanceCount: Option.some(2) })
       for (const instanceCount of [Option.some(1), Option.some(3)]) {
-        const refused = yield* Effect.flip(Effect.scoped(fleet(dir, { instanceCount })))
+        const refused = yield* Effect.flip(Effect.scoped(Effect.asVoid(fleet(dir, { instanceCount }))))
         assert.strictEqual(refused._tag, "WorkDirInUse")
         assert.strictEqual(refused.pid, process.pid)
       }
       const attach = ["ws://127.0.0.1:1/"]
       yield* fleet(dir, { attach })
-      assert.strictEqual((yield* Effect.flip(Effect.scoped(fleet(dir, { attach }))))._tag, "WorkDirInUse")
+      assert.strictEqual(
+        (yield* Effect.flip(Effect.scoped(Effect.asVoid(fleet(dir, { attach })))))._tag,
+        "WorkDirInUse"
+      )
     })
   )
 
