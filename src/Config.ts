@@ -113,7 +113,12 @@ const table = {
     "what Lingma may do here in agent mode",
     Rule.oneOf("refuse")
   ),
-  startupTimeout: setting("LINGMA_STARTUP_TIMEOUT", "30", "time for Lingma to come up, and to be back when it is lost", Rule.seconds(0.1, 600)),
+  startupTimeout: setting(
+    "LINGMA_STARTUP_TIMEOUT",
+    "30",
+    "time for Lingma to come up, and to be back when it is lost",
+    Rule.seconds(0.1, 600)
+  ),
   rpcTimeout: setting("LINGMA_RPC_TIMEOUT", "30", "time for one call to Lingma", Rule.seconds(0.1, 600)),
   childEnv: setting("LINGMA_CHILD_ENV", "", "names of further variables Lingma may see", Rule.environmentNames),
   defaultModel: setting("DEFAULT_MODEL", "auto", "what auto, lingma and agent mean", Rule.text),
