@@ -50,5 +50,86 @@ export const equivalents: Readonly<Record<string, ReadonlyArray<Equivalent>>> = 
         }
       ]
     }
+  ],
+  "src/domain/Turn.ts": [
+    {
+      why: "a deferred that is done stays as it is",
+      changes: [{ from: "if (count === 0) begin(Effect.fail(error))", to: "if (true) begin(Effect.fail(error))" }]
+    },
+    {
+      why: "a turn gives nothing after its end",
+      changes: [{ from: "if (end !== undefined) return", to: "if (false) return" }]
+    }
+  ],
+  "src/lingma/Frame.ts": [
+    {
+      why: "it only turns the quick reading of a header down: the full reading gives the same length",
+      changes: [
+        { from: 'const usual = Buffer.from("Content-Length: ")', to: 'const usual = Buffer.from("")' },
+        {
+          from: "const usualLength = (header: Buffer, start: number, end: number): number => {",
+          to: "const usualLength = (header: Buffer, start: number, end: number): number => {}"
+        },
+        { from: "const first = start + usual.length", to: "const first = start - usual.length" },
+        { from: "if (end <= first || end - first > 12) return -1", to: "if (true) return -1" },
+        {
+          from: "if (end <= first || end - first > 12) return -1",
+          to: "if (end <= first || end - first >= 12) return -1"
+        },
+        {
+          from: "if (end <= first || end - first > 12) return -1",
+          to: "if (end <= first || end + first > 12) return -1"
+        },
+        { from: "for (let i = 0; i < usual.length; i++) {", to: "for (let i = 0; i <= usual.length; i++) {" },
+        { from: "if (header[start + i] !== usual[i]) return -1", to: "if (true) return -1" },
+        { from: "if (header[start + i] !== usual[i]) return -1", to: "if (header[start - i] !== usual[i]) return -1" },
+        { from: "for (let i = first; i < end; i++) {", to: "for (let i = first; i <= end; i++) {" },
+        { from: "for (let i = first; i < end; i++) {", to: "for (let i = first; i < end; i--) {" },
+        { from: "const digit = header[i]! - 0x30", to: "const digit = header[i]! + 0x30" },
+        { from: "if (digit < 0 || digit > 9) return -1", to: "if (true) return -1" },
+        { from: "if (digit < 0 || digit > 9) return -1", to: "if (digit <= 0 || digit > 9) return -1" },
+        { from: "if (digit < 0 || digit > 9) return -1", to: "if (digit >= 0 || digit > 9) return -1" },
+        { from: "if (digit < 0 || digit > 9) return -1", to: "if (digit < 0 || digit >= 9) return -1" },
+        { from: "length = length * 10 + digit", to: "length = length * 10 - digit" },
+        { from: "if (quick >= 0) return quick", to: "if (false) return quick" },
+        { from: "if (quick >= 0) return quick", to: "if (quick > 0) return quick" }
+      ]
+    },
+    {
+      why: "a field without a name is none that is looked for",
+      changes: [
+        {
+          from: 'if (colon < 0 || line.slice(0, colon).trim().toLowerCase() !== "content-length") continue',
+          to: 'if (colon <= 0 || line.slice(0, colon).trim().toLowerCase() !== "content-length") continue'
+        }
+      ]
+    },
+    {
+      why: "the header is ASCII, alike in both encodings",
+      changes: [{ from: 'frame.write(header, "latin1")', to: 'frame.write(header, "")' }]
+    },
+    {
+      why: "a header begins with a letter, so that its blank line is never at its first byte",
+      changes: [
+        {
+          from: "const size = end < 0 ? chunk.length - at : end + 4 - at",
+          to: "const size = end <= 0 ? chunk.length - at : end + 4 - at"
+        },
+        { from: "if (end < 0) {", to: "if (end <= 0) {" },
+        {
+          from: 'if (end < 0) return held >= maxHeader ? fail("header_too_long") : undefined',
+          to: 'if (end <= 0) return held >= maxHeader ? fail("header_too_long") : undefined'
+        }
+      ]
+    }
+  ],
+  "src/Guard.ts": [
+    {
+      why: "it only leaves the quick way out: the slow one looks for a free place again",
+      changes: [
+        { from: "() => {", to: "() => {}," },
+        { from: "if (counts.inFlight >= maxInFlight) return undefined", to: "if (true) return undefined" }
+      ]
+    }
   ]
 }

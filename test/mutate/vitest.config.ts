@@ -5,6 +5,6 @@ export default defineConfig({
   test: {
     include: (process.env["MUTATE_TESTS"] ?? "").split(",").filter((file) => file !== ""),
     setupFiles: ["test/mutate/setup.ts"],
-    testTimeout: 30_000
+    testTimeout: 15_000
   }
 })
