@@ -1,7 +1,7 @@
 /**
  * One chat request, start to finish. Every HTTP dialect goes through here.
  */
-import { Context, Effect, ExecutionStrategy, Exit, Layer, Option, Scope, type Stream, type Tracer } from "effect"
+import { Context, Effect, ExecutionStrategy, Layer, Option, Scope, type Stream, type Tracer } from "effect"
 import * as Attempt from "./Attempt.ts"
 import * as ChatSpan from "./ChatSpan.ts"
 import { GatewayConfig } from "./Config.ts"
@@ -144,7 +144,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       while (result.error !== undefined) {
         const { error } = result
         seen.add(result.lease.backend.id)
-        yield* Scope.close(inner, Exit.void)
+        yield* Scoped.close(inner)
         const isAbsent = error._tag === "BackendUnavailable"
         if (!isAbsent && (retried || !mayRetry(error, modeOf(request)))) return yield* error
         inner = yield* Scope.fork(scope, ExecutionStrategy.sequential)

@@ -2,7 +2,7 @@
  * What goes with a scope, for paths that run once per chat: `Effect.addFinalizer` and `Effect.acquireRelease` capture,
  * compare and patch every fiber reference around each release, at several times the cost of the release itself.
  */
-import { Context, Effect, FiberRef, Scope } from "effect"
+import { Context, Effect, Exit, FiberRef, Scope } from "effect"
 
 /** The scope of the fiber, in one step. */
 const withScope = <A, E>(use: (scope: Scope.Scope) => Effect.Effect<A, E>): Effect.Effect<A, E, Scope.Scope> =>
@@ -80,6 +80,12 @@ export const own = <A>(
     else row.releases.push(() => release(taken))
     return taken
   })
+
+/** Closes it whole: interrupted in its middle, `Scope.close` would lose the finalizers that it has not run yet. */
+export const close = (
+  scope: Scope.CloseableScope,
+  exit: Exit.Exit<unknown, unknown> = Exit.void
+): Effect.Effect<void> => Effect.uninterruptible(Scope.close(scope, exit))
 
 const within = (context: Context.Context<never>, scope: Scope.Scope) =>
   FiberRef.set(FiberRef.currentContext, Context.add(context, Scope.Scope, scope) as Context.Context<never>)

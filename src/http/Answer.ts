@@ -198,7 +198,7 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
           const fold = make(run)
           return Effect.as(finished(run, fold.add), { run, fold })
         }),
-        Effect.onExit((exit) => Effect.zipRight(stop(opening), Scope.close(opening.scope, exit))),
+        Effect.onExit((exit) => Effect.zipRight(stop(opening), Scoped.close(opening.scope, exit))),
         Effect.zipWith(Clock.currentTimeMillis, (answer, now) => ({ ...answer, millis: now - began }))
       )
     )
