@@ -1,7 +1,7 @@
 /**
  * One try of a chat on one instance: it must be ready, offer the model, and answer; its answer becomes the reply.
  */
-import { Effect, Either, ExecutionStrategy, Exit, Queue, Scope } from "effect"
+import { Effect, Either, ExecutionStrategy, Queue, Scope } from "effect"
 import type { Backend } from "./Backend.ts"
 import type { Ask, AskMode, ChatRequest } from "./domain/Chat.ts"
 import {
@@ -184,7 +184,7 @@ const followUps = Effect.fnUntraced(
       const retry = yield* Queue.take(wanted)
       Metrics.mark(Metrics.replyRetries, 1, { reason: retry.reason })
       yield* Effect.annotateLogs(Effect.logInfo("answer asked for again"), { reason: retry.reason })
-      yield* Scope.close(inner, Exit.void)
+      yield* Scoped.close(inner)
       inner = yield* Scope.fork(outer, ExecutionStrategy.sequential)
       reply.hear(yield* Scope.extend(again(retry), inner))
     }

@@ -173,7 +173,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       while (result.error !== undefined) {
         const { error } = result
         seen.add(result.lease.backend.id)
-        yield* Scope.close(inner, Exit.void)
+        yield* Scoped.close(inner)
         const isAbsent = error._tag === "BackendUnavailable"
         if (!isAbsent && (retried || !mayRetry(error, modeOf(request)))) return yield* error
         inner = yield* Scope.fork(scope, ExecutionStrategy.sequential)
@@ -244,7 +244,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       yield* Scoped.onExit((exit) => {
         const failure = turn.failure()
         const isFinished = turn.state() === "finished"
-        return Effect.flatMap(Effect.exit(Scope.close(upstream, exit)), (closed) => {
+        return Effect.flatMap(Effect.exit(Scoped.close(upstream, exit)), (closed) => {
           if (failure !== undefined) {
             end("failed")
             settle(lease, failure)

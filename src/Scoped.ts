@@ -94,6 +94,12 @@ export const own = <A>(
     return taken
   })
 
+/** Closes it whole: interrupted in its middle, `Scope.close` would lose the finalizers that it has not run yet. */
+export const close = (
+  scope: Scope.CloseableScope,
+  exit: Exit.Exit<unknown, unknown> = Exit.void
+): Effect.Effect<void> => Effect.uninterruptible(Scope.close(scope, exit))
+
 const within = (context: Context.Context<never>, scope: Scope.Scope) =>
   FiberRef.set(FiberRef.currentContext, Context.add(context, Scope.Scope, scope) as Context.Context<never>)
 

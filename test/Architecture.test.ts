@@ -200,6 +200,13 @@ describe("src", () => {
     assert.deepStrictEqual(broken, [])
   })
 
+  it("closes scopes whole, by Scoped.close", () => {
+    const broken = files.filter(
+      (file) => file !== "Scoped.ts" && /\bScope\.close\(/.test(readFileSync(join(src, file), "utf8"))
+    )
+    assert.deepStrictEqual(broken, [])
+  })
+
   it("changes a SubscriptionRef without an interrupt in the middle, which would keep its permit", () => {
     const broken = files.filter((file) =>
       /(?<!Effect\.uninterruptible\()SubscriptionRef\.(?:set|update\w*|modify\w*)\(/.test(

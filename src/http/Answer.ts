@@ -69,7 +69,7 @@ const stop = ({ fiber }: Opening) =>
 
 /** Gives back all that the chat holds, told how it ended. */
 const giveBack = (opening: Opening, exit: Exit.Exit<unknown, unknown>) =>
-  Effect.zipRight(stop(opening), Scope.close(opening.scope, exit))
+  Effect.zipRight(stop(opening), Scoped.close(opening.scope, exit))
 
 /** The same, where the answer is decided already: what fails now is for the log. */
 const giveBackQuietly = (opening: Opening, exit: Exit.Exit<unknown, unknown>) =>
