@@ -135,9 +135,9 @@ describe("a flood", () => {
     "of answers that nobody reads keeps nobody out, and ends no chat",
     () =>
       Effect.gen(function* () {
-        const program = yield* start({ GATEWAY_MAX_CONNECTIONS: "100" })
+        const program = yield* start({ GATEWAY_MAX_CONNECTIONS: "30" })
         const running = yield* chat(program, "[[emu tokens=100000 interval=20]]", { stream: true })
-        yield* Floods.unread(program, 110)
+        yield* Floods.unread(program, 33)
         const get = Effect.tryPromise(async () => {
           const response = await fetch(`${program.base}/healthz`, { headers: { connection: "close" } })
           await response.text()
