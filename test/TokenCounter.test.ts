@@ -53,12 +53,12 @@ describe("TokenCounter", () => {
     () =>
       Effect.gen(function* () {
         const { count } = yield* configured({ tokenCounter: "o200k" })
-        const million = english.repeat(Math.ceil((1 << 20) / english.length))
-        const one = count(million)
-        const began = process.cpuUsage()
-        assert.approximately(count(million.repeat(12)), 12 * one, one)
-        const { system, user } = process.cpuUsage(began)
-        assert.isBelow((user + system) / 1000, 2000)
+        const begin = english.repeat(Math.ceil((1 << 20) / english.length)).slice(0, 1 << 20)
+        const long = begin + chinese.repeat(2000)
+        const exactly = count(begin) + count(chinese) * 2000
+        const inProportion = Math.round((count(begin) * Usage.estimate(long)) / Usage.estimate(begin))
+        assert.notStrictEqual(inProportion, exactly)
+        assert.strictEqual(count(long), inProportion)
       })
   )
 
