@@ -20,9 +20,20 @@ const text = FastCheck.array(FastCheck.constantFrom("a", "b", "1", ".", "Ã©", "ð
   maxLength: 10
 }).map((parts) => parts.join(""))
 
+/** The language's own engine, asked at each character: left to itself, V8 also looks between the halves of one. */
+const engineFinds = (source: string, some: string) => {
+  const engine = new RegExp(source, "uy")
+  let at = 0
+  return [...some, ""].some((char) => {
+    engine.lastIndex = at
+    at += char.length
+    return engine.test(some)
+  })
+}
+
 describe("Pattern", () => {
   it.prop("finds what the language's own engine finds", [pattern, text], ([source, some]) => {
-    assert.strictEqual(tests(source, some), new RegExp(source, "u").test(some), source)
+    assert.strictEqual(tests(source, some), engineFinds(source, some), source)
   })
 
   it("knows what schemas are written with", () => {
