@@ -130,6 +130,23 @@ export const equivalents: Readonly<Record<string, ReadonlyArray<Equivalent>>> = 
         { from: "() => {", to: "() => {}," },
         { from: "if (counts.inFlight >= maxInFlight) return undefined", to: "if (true) return undefined" }
       ]
+    },
+    {
+      why: "what is missing reads as false and as undefined",
+      changes: [{ from: "const me: Waiter = { granted: false, wake: undefined }", to: "const me: Waiter = {}" }]
+    },
+    {
+      why: "a slot that an interrupted waiter holds goes back as cancelled when its scope closes, which is at once",
+      changes: [{ from: "if (Exit.isSuccess(exit)) return hold", to: "if (true) return hold" }]
+    },
+    {
+      why: "the name is shown in messages of Effect only",
+      changes: [
+        {
+          from: 'export class Guard extends Context.Tag("lingma-gateway/Guard")<',
+          to: 'export class Guard extends Context.Tag("")<'
+        }
+      ]
     }
   ]
 }

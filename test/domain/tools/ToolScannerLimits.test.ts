@@ -40,6 +40,19 @@ describe("ToolScanner", () => {
     assert.deepStrictEqual(scan([`${call}\n${callOfU}\nmore`], onlyU).events, [["call", "u", '{"y":"a"}'], ["full"]])
   })
 
+  it("tells of a block that names no tool, whichever tool is wanted", () => {
+    const onlyU = toolset([t, u], { choice: { name: "u" } })
+    assert.deepStrictEqual(scan([invalid], onlyU).events, [["invalid", "unparsable", invalid]])
+  })
+
+  it("finds a call in the middle of a line, and one after a marker that was prose", () => {
+    const inLine = call.replaceAll("\n", "")
+    assert.deepStrictEqual(scan([`Sure: ${inLine}`], tools).events, [["text", "Sure: "], x1])
+    assert.deepStrictEqual(scan([`Well <think>${inLine}</think>`], tools).calls, [])
+    const prose = "The <tool_call> tag begins one:"
+    assert.deepStrictEqual(scan([`${prose}\n${call}`], tools).events, [["text", prose], x1])
+  })
+
   it("keeps the fence before a call whole", () => {
     const before = "```sh\nls `x`\n```"
     assert.deepStrictEqual(scan([`${before}\n${call}`], tools).events, [["text", before], x1])
