@@ -316,9 +316,6 @@ describe("Chat, interrupted after every step", () => {
           const swept = yield* Steps.sweep((k, when) =>
             old === undefined ? Effect.scoped(Effect.flatMap(world, (made) => one(made, k, when))) : one(old, k, when)
           )
-          console.info(
-            `SWEPT ${scenario.name}: ${swept} in ${Math.round((process.cpuUsage().user - began) / 1000)} ms CPU`
-          )
           assert.isAtLeast(swept, scenario.atLeast)
         }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger))),
       { timeout: 240_000 }
