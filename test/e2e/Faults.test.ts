@@ -4,7 +4,8 @@ import { chat, content, eventually, inFlight, json, lingma, type Program, start,
 
 class Gateway extends Context.Tag("test/Gateway")<Gateway, Program>() {}
 
-const deadlines = { GATEWAY_FIRST_TOKEN_TIMEOUT_SEC: "1", GATEWAY_IDLE_TIMEOUT_SEC: "1", LINGMA_RPC_TIMEOUT: "2" }
+/** The first one also covers the wait for a process that comes back after a crash. */
+const deadlines = { GATEWAY_FIRST_TOKEN_TIMEOUT_SEC: "4", GATEWAY_IDLE_TIMEOUT_SEC: "1", LINGMA_RPC_TIMEOUT: "2" }
 const emu = (keys: string) => `[[emu interval=0 tokens=6 ${keys}]]`
 const six = "t0 t1 t2 t3 t4 t5 "
 
