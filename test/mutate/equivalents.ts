@@ -148,5 +148,58 @@ export const equivalents: Readonly<Record<string, ReadonlyArray<Equivalent>>> = 
         }
       ]
     }
+  ],
+  "src/domain/tools/ToolScanner.ts": [
+    {
+      why: "it only leaves the quick way for plain text out, or a turn of a loop through `feed` in",
+      changes: [
+        {
+          from: "const plain = unit !== LESS && unit !== LF && unit !== CR && unit !== TICK && unit !== TILDE",
+          to: "const plain = false"
+        },
+        {
+          from: "const plain = unit !== LESS && unit !== LF && unit !== CR && unit !== TICK && unit !== TILDE",
+          to: "const plain = unit !== LESS && unit !== LF && unit !== CR && unit !== TICK && true"
+        },
+        {
+          from: "const plain = unit !== LESS && unit !== LF && unit !== CR && unit !== TICK && unit !== TILDE",
+          to: "const plain = unit !== LESS && unit !== LF && unit !== CR && unit !== TICK && unit === TILDE"
+        },
+        { from: "if (plain && pending.isIdle() && code.isIdle()) {", to: "if (false) {" },
+        {
+          from: "if (plain && pending.isIdle() && code.isIdle()) {",
+          to: "if (plain && pending.isIdle() && code.isIdle()) {}"
+        },
+        { from: 'if (mode !== "text") return at', to: "if (true) return at" },
+        { from: 'if (mode !== "text") return at', to: 'if (mode !== "") return at' }
+      ]
+    },
+    {
+      why: 'a state without a name lets text through, as "off" does',
+      changes: [
+        {
+          from: 'let mode: "text" | "think" | "call" | "fence" | "skim" | "done" | "off" = catalog.isActive ? "text" : "off"',
+          to: 'let mode: "text" | "think" | "call" | "fence" | "skim" | "done" | "off" = catalog.isActive ? "text" : ""'
+        },
+        { from: 'mode = invalid < MAX_INVALID ? "text" : "off"', to: 'mode = invalid < MAX_INVALID ? "text" : ""' }
+      ]
+    },
+    {
+      why: "it is set anew before it is read",
+      changes: [{ from: "let bare = false", to: "let bare = true" }]
+    },
+    {
+      why: "a block that is resolved has an outcome",
+      changes: [
+        {
+          from: 'if (outcomes[0]?._tag === "Problem") pending.beforeProblem()',
+          to: 'if (outcomes[0]._tag === "Problem") pending.beforeProblem()'
+        }
+      ]
+    },
+    {
+      why: "what is no beginning of the end marker is dropped with the next character",
+      changes: [{ from: 'tag = ""', to: 'tag = "Stryker was here!"' }]
+    }
   ]
 }

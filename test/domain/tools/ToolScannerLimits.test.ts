@@ -53,6 +53,15 @@ describe("ToolScanner", () => {
     assert.deepStrictEqual(scan([`${prose}\n${call}`], tools).events, [["text", prose], x1])
   })
 
+  it("takes a block without a call for prose where its marker stood in mid-line", () => {
+    const text = `Use ${invalid}`
+    assert.deepStrictEqual(scan([text], tools).events, [["text", text]])
+  })
+
+  it("takes a call out of a fence of tildes, too", () => {
+    assert.deepStrictEqual(scan([fence(call).replaceAll("```", "~~~")], tools).events, [x1])
+  })
+
   it("keeps the fence before a call whole", () => {
     const before = "```sh\nls `x`\n```"
     assert.deepStrictEqual(scan([`${before}\n${call}`], tools).events, [["text", before], x1])
