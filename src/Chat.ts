@@ -5,12 +5,13 @@ import { Cause, Context, Effect, ExecutionStrategy, Exit, Layer, Option, Scope, 
 import * as Attempt from "./Attempt.ts"
 import * as ChatSpan from "./ChatSpan.ts"
 import { GatewayConfig } from "./Config.ts"
-import type { AskMode, ChatEvent, ChatRequest } from "./domain/Chat.ts"
+import type { ChatEvent, ChatRequest } from "./domain/Chat.ts"
 import type { ChatError, TurnError } from "./domain/ChatError.ts"
 import * as Meter from "./domain/Meter.ts"
 import * as Model from "./domain/Model.ts"
 import * as RetryBudget from "./domain/RetryBudget.ts"
 import * as Turn from "./domain/Turn.ts"
+import * as Verdict from "./domain/Verdict.ts"
 import { Guard } from "./Guard.ts"
 import * as Interrupts from "./Interrupts.ts"
 import { Load } from "./Load.ts"
@@ -41,52 +42,12 @@ export interface ChatOptions extends Attempt.AttemptOptions {
   readonly captureContent?: boolean
 }
 
-/** What a failure says about the instance it happened on. */
-const blame = (error: ChatError): Parameters<Lease["settle"]>[0] | undefined => {
-  switch (error._tag) {
-    case "BackendFailure":
-      if (error.isFinal === true) return undefined
-      return error.lost === true ? "lost" : "failed"
-    case "BackendUnavailable":
-      return "absent"
-    case "UpstreamTimeout":
-      return error.started === false ? "absent" : "failed"
-    case "QuotaExhausted":
-      return "exhausted"
-    case "ToolCallNotProduced":
-    case "InvalidJsonOutput":
-      return "completed"
-    default:
-      return undefined
-  }
-}
-
 /** For administrators, beside the instance's own last error. */
 const told = (error: ChatError): string => ("detail" in error ? `${error._tag}: ${error.detail}` : error._tag)
 
 const settle = (lease: Lease, error: ChatError) => {
-  const outcome = blame(error)
+  const outcome = Verdict.blame(error)
   if (outcome !== undefined) lease.settle(outcome, told(error))
-}
-
-/** Whether another instance may be asked instead. In agent mode a turn that has begun may have done something. */
-const mayRetry = (error: ChatError, mode: AskMode): boolean => {
-  switch (error._tag) {
-    case "BackendFailure":
-      return error.isFinal !== true && (mode === "chat" || error.started !== true)
-    case "NotLoggedIn":
-    case "QuotaExhausted":
-    case "Throttled":
-      return mode === "chat" || error.started !== true
-    case "UpstreamTimeout":
-      return mode === "chat" || error.started === false
-    case "BackendUnavailable":
-    case "LoginFailed":
-    case "LoginInProgress":
-      return true
-    default:
-      return false
-  }
 }
 
 type Closing = Exit.Exit<unknown, unknown>
@@ -175,7 +136,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         seen.add(result.lease.backend.id)
         yield* Scoped.close(inner)
         const isAbsent = error._tag === "BackendUnavailable"
-        if (!isAbsent && (retried || !mayRetry(error, modeOf(request)))) return yield* error
+        if (!isAbsent && (retried || !Verdict.mayRetry(error, modeOf(request)))) return yield* error
         inner = yield* Scope.fork(scope, ExecutionStrategy.sequential)
         const another = yield* Scoped.extend(pool.another(request.affinity, seen), inner)
         if (Option.isNone(another) || !(isAbsent || budget.take(now()))) return yield* error

@@ -1,53 +1,16 @@
 /**
  * How OpenAI clients hear about failures, and everybody else where no dialect is known.
  */
-import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Data, Match, Schema } from "effect"
+import { Match } from "effect"
 import type { ChatError } from "../domain/ChatError.ts"
 import type { ParamRefused } from "./Capabilities.ts"
 import type { ImageRefused } from "./Images.ts"
-import { format, type Issue, type Kind, type Rule } from "./Issues.ts"
+import { badRequest, Failure, failure, NO_MESSAGES, NOT_JSON, unsupported } from "./OpenAiFailure.ts"
 import { isRefusal, type Refusal } from "./Refusal.ts"
 
-export const ErrorBody = Schema.Struct({
-  error: Schema.Struct({
-    message: Schema.String,
-    type: Schema.String,
-    param: Schema.NullOr(Schema.String),
-    code: Schema.NullOr(Schema.String)
-  })
-}).annotations({ identifier: "Error" })
-export type ErrorBody = typeof ErrorBody.Type
-
-/** A failure in its final words. */
-export class Failure extends Data.TaggedError("OpenAiFailure")<{
-  readonly status: number
-  readonly body: ErrorBody
-  readonly headers: Readonly<Record<string, string>>
-}> {}
-
-/** A failure of one status, as the API declares it: told apart by content, since all bodies have one shape. */
-export const withStatus = (status: number) =>
-  Schema.transform(
-    ErrorBody,
-    Schema.declare((input): input is Failure => input instanceof Failure && input.status === status),
-    { strict: true, decode: (body) => new Failure({ status, body, headers: {} }), encode: ({ body }) => body }
-  ).annotations(HttpApiSchema.annotations({ status }))
-
-type Detail = Partial<Omit<ErrorBody["error"], "message">>
-
-const failure = (status: number, message: string, detail: Detail, headers: Failure["headers"] = {}): Failure =>
-  new Failure({
-    status,
-    body: { error: { message, type: "invalid_request_error", param: null, code: null, ...detail } },
-    headers
-  })
-
-const badRequest = (message: string, param: string | null, code: string | null) =>
-  failure(400, message, { param, code })
-
-export const unsupported = (param: string, message: string): Failure => badRequest(message, param, "unsupported_value")
+export { ErrorBody, Failure, unsupported, withStatus } from "./OpenAiFailure.ts"
+export { fromIssue } from "./OpenAiIssues.ts"
 
 export const fromImage = ({ message, param }: ImageRefused): Failure => unsupported(param, message)
 
@@ -68,8 +31,6 @@ export const notParameters = (param: string, why = 'its type must be "object"'):
 
 export const notSchema = (param: string, why: string): Failure =>
   invalid(param, `Invalid schema for '${param}': ${why}.`, "invalid_json_schema")
-
-const NO_MESSAGES = "messages is empty"
 
 export const emptyMessages = badRequest(NO_MESSAGES, "messages", "invalid_value")
 
@@ -197,7 +158,6 @@ export const modelNotFound = (model: string): Failure => notFound(model, [])
 
 const NO_KEY =
   "You didn't provide an API key. Send it in the Authorization header, as in 'Authorization: Bearer YOUR_KEY'."
-const NOT_JSON = "We could not parse the JSON body of your request."
 
 const bodyRefused = {
   too_large: failure(413, "The request body is too large", { code: "request_too_large" }, { connection: "close" }),
@@ -245,66 +205,6 @@ export const fromRefusal = Match.type<Refusal>().pipe(
     Unparsed: ({ reason }) => unparsed[reason]
   })
 )
-
-const article = (kind: Kind) => (/^[aeio]/.test(kind) ? `an ${kind}` : kind === "null" ? "null" : `a ${kind}`)
-const oneOf = (kinds: ReadonlyArray<Kind>) =>
-  kinds.length === 1 ? article(kinds[0]!) : `one of ${kinds.map(article).join(" or ")}`
-
-const limitCode = (rule: Rule, kind: Kind, limit: number | string): string => {
-  if (rule === "minItems") return limit === 1 ? "empty_array" : "array_below_min_length"
-  if (rule === "maxItems") return "array_above_max_length"
-  if (rule === "minLength") return limit === 1 ? "empty_string" : "string_below_min_length"
-  if (rule === "maxLength") return "string_above_max_length"
-  if (rule === "maxProperties") return "object_above_max_properties"
-  if (rule === "maxNameLength") return "property_name_above_max_length"
-  const number = kind === "integer" ? "integer" : "decimal"
-  return rule === "minimum"
-    ? `${number}_below_min_value`
-    : rule === "maximum"
-      ? `${number}_above_max_value`
-      : "invalid_value"
-}
-
-const limitText: Record<Rule, (limit: number | string) => string> = {
-  minimum: (limit) => `expected a value >= ${limit}`,
-  maximum: (limit) => `expected a value <= ${limit}`,
-  minLength: (limit) => `expected a string with minimum length ${limit}`,
-  maxLength: (limit) => `expected a string with maximum length ${limit}`,
-  minItems: (limit) => `expected an array with minimum length ${limit}`,
-  maxItems: (limit) => `expected an array with maximum length ${limit}`,
-  maxProperties: (limit) => `expected an object with at most ${limit} properties`,
-  maxNameLength: (limit) => `expected names of properties with maximum length ${limit}`,
-  pattern: (limit) => `expected a string that matches the pattern '${limit}'`
-}
-
-export const fromIssue = (issue: Issue): Failure => {
-  const param = format(issue.path)
-  if (param === "" && issue._tag === "WrongKind") return badRequest(NOT_JSON, null, null)
-  switch (issue._tag) {
-    case "Missing":
-      return badRequest(`Missing required parameter: '${param}'.`, param, "missing_required_parameter")
-    case "WrongKind":
-      return badRequest(
-        `Invalid type for '${param}': expected ${oneOf(issue.expected)}, but got ${article(issue.actual)} instead.`,
-        param,
-        "invalid_type"
-      )
-    case "NotAmong":
-      return badRequest(
-        `Invalid value for '${param}'. Supported values are: ${issue.supported.map((name) => `'${name}'`).join(", ")}.`,
-        param,
-        "invalid_value"
-      )
-    case "Limit":
-      return badRequest(
-        param === "messages" && issue.rule === "minItems"
-          ? NO_MESSAGES
-          : `Invalid '${param}': ${limitText[issue.rule](issue.limit)}.`,
-        param,
-        limitCode(issue.rule, issue.kind, issue.limit)
-      )
-  }
-}
 
 export const fromProblem = (problem: Refusal | ChatError): Failure =>
   isRefusal(problem) ? fromRefusal(problem) : fromChatError(problem)

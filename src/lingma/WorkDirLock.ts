@@ -10,6 +10,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync } from 
 import { connect, createServer, type Server } from "node:net"
 import { join, relative } from "node:path"
 import { Data, Effect, Exit, Random, Scope } from "effect"
+import * as Scoped from "../Scoped.ts"
 
 /** Another gateway uses the work directory. */
 export class WorkDirInUse extends Data.TaggedError("WorkDirInUse")<{
@@ -97,8 +98,8 @@ const kept = <E>(step: Effect.Effect<void, E, Scope.Scope>) =>
     Effect.flatMap(Scope.make(), (inner) =>
       Effect.flatMap(Effect.exit(restore(Scope.extend(step, inner))), (exit) =>
         Exit.isSuccess(exit)
-          ? Effect.addFinalizer((end) => Scope.close(inner, end))
-          : Effect.zipRight(Scope.close(inner, exit), exit)
+          ? Effect.addFinalizer((end) => Scoped.close(inner, end))
+          : Effect.zipRight(Scoped.close(inner, exit), exit)
       )
     )
   )

@@ -1,0 +1,46 @@
+/**
+ * What a failure of a chat means: for the instance it happened on, and for whether another one is asked.
+ */
+import type { AskMode } from "./Chat.ts"
+import type { ChatError } from "./ChatError.ts"
+import type * as Health from "./Health.ts"
+
+/** What a failure says about the instance it happened on. */
+export const blame = (error: ChatError): Exclude<Health.Outcome, "cancelled"> | "absent" | undefined => {
+  switch (error._tag) {
+    case "BackendFailure":
+      if (error.isFinal === true) return undefined
+      return error.lost === true ? "lost" : "failed"
+    case "BackendUnavailable":
+      return "absent"
+    case "UpstreamTimeout":
+      return error.started === false ? "absent" : "failed"
+    case "QuotaExhausted":
+      return "exhausted"
+    case "ToolCallNotProduced":
+    case "InvalidJsonOutput":
+      return "completed"
+    default:
+      return undefined
+  }
+}
+
+/** Whether another instance may be asked instead. In agent mode a turn that has begun may have done something. */
+export const mayRetry = (error: ChatError, mode: AskMode): boolean => {
+  switch (error._tag) {
+    case "BackendFailure":
+      return error.isFinal !== true && (mode === "chat" || error.started !== true)
+    case "NotLoggedIn":
+    case "QuotaExhausted":
+    case "Throttled":
+      return mode === "chat" || error.started !== true
+    case "UpstreamTimeout":
+      return mode === "chat" || error.started === false
+    case "BackendUnavailable":
+    case "LoginFailed":
+    case "LoginInProgress":
+      return true
+    default:
+      return false
+  }
+}
