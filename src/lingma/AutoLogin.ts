@@ -232,7 +232,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
       const person = Effect.gen(function* () {
         const url = yield* Effect.mapError(address, (error) => failed(error.reason, error.detail))
         asked = url
-        yield* fly({ by: "person", login: appears(personPatience) })
+        yield* Effect.asVoid(fly({ by: "person", login: appears(personPatience) }))
         return { url }
       })
 
