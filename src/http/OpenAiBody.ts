@@ -2,15 +2,16 @@
  * The body of a request in a dialect of OpenAI's: read, decoded and heeded, and each refusal in their words.
  */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
-import { Effect, Either, Schema } from "effect"
+import { Effect, Either, type Schema } from "effect"
 import * as Body from "./Body.ts"
 import * as Capabilities from "./Capabilities.ts"
+import * as Decode from "./Decode.ts"
 import * as Issues from "./Issues.ts"
 import * as Errors from "./OpenAiErrors.ts"
 
 /** One for each dialect; `limit` in bytes, `strict` refuses what would be ignored. */
 export const reader = <A, I>(schema: Schema.Schema<A, I>, dialect: Parameters<typeof Capabilities.heed>[0]) => {
-  const decode = Schema.decodeUnknownEither(schema)
+  const decode = Decode.reader(schema)
   return Effect.fnUntraced(function* (limit: number, strict: boolean) {
     const request = yield* HttpServerRequest.HttpServerRequest
     const body = yield* Effect.mapError(Body.json(request, limit), Errors.fromRefusal)
