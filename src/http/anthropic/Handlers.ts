@@ -5,7 +5,7 @@ import { randomInt } from "node:crypto"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Effect, Either, Layer, Schema } from "effect"
+import { Effect, Either, Layer, type Schema } from "effect"
 import { Chat, type ChatRun } from "../../Chat.ts"
 import { GatewayConfig } from "../../Config.ts"
 import * as Answer from "../Answer.ts"
@@ -13,6 +13,7 @@ import { Api } from "../Api.ts"
 import { Auth } from "../Auth.ts"
 import { Bodies } from "../Bodies.ts"
 import * as Capabilities from "../Capabilities.ts"
+import * as Decode from "../Decode.ts"
 import { Drain } from "../Drain.ts"
 import { Images } from "../Images.ts"
 import * as Issues from "../Issues.ts"
@@ -40,7 +41,7 @@ const read = <A extends MessagesRequest | CountTokensRequest, I>(
   pictures: Pictures,
   auth: Pick<typeof Auth.Service, "caller">
 ) => {
-  const decode = Schema.decodeUnknownEither(schema)
+  const decode = Decode.reader(schema)
   return Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
     const body = yield* bodies.json(request)

@@ -3,7 +3,7 @@
  */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
-import { Effect, Either, Layer, Schema } from "effect"
+import { Effect, Either, Layer } from "effect"
 import { redact } from "../../domain/Redact.ts"
 import { Guard, type GuardStats } from "../../Guard.ts"
 import { type Counters, Metrics } from "../../Metrics.ts"
@@ -11,6 +11,7 @@ import { type Instance, Pool } from "../../Pool.ts"
 import { Api } from "../Api.ts"
 import { Auth } from "../Auth.ts"
 import * as Body from "../Body.ts"
+import * as Decode from "../Decode.ts"
 import * as Issues from "../Issues.ts"
 import * as Errors from "../OpenAiErrors.ts"
 import { AdminKey, LoginCallback } from "./Api.ts"
@@ -59,7 +60,7 @@ const toInstance = (instance: Instance) => ({
   last_error: instance.lastError === undefined ? null : redact(instance.lastError, LONGEST_ERROR)
 })
 
-const decodeCallback = Schema.decodeUnknownEither(LoginCallback)
+const decodeCallback = Decode.reader(LoginCallback)
 
 const handlers = HttpApiBuilder.group(
   Api,

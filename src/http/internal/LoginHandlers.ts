@@ -7,6 +7,7 @@ import type { BackendLogin } from "../../Backend.ts"
 import type { BackendUnavailable, LoginFailed } from "../../domain/ChatError.ts"
 import { redact } from "../../domain/Redact.ts"
 import type { Instance } from "../../Pool.ts"
+import * as Decode from "../Decode.ts"
 import * as Issues from "../Issues.ts"
 import * as Errors from "../OpenAiErrors.ts"
 import type { LoginView } from "./Api.ts"
@@ -62,7 +63,7 @@ const Query = Schema.Struct({
   instance: Schema.optional(Schema.String),
   browser: Schema.optional(Schema.Literal("true", "false"))
 })
-const decodeQuery = Schema.decodeUnknownEither(Query)
+const decodeQuery = Decode.reader(Query)
 
 export const start = (instances: ReadonlyArray<Instance>, query: unknown) =>
   Effect.gen(function* () {

@@ -1,7 +1,8 @@
 /**
  * Things that come in kinds, read by the table of those that are known.
  */
-import { Either, Schema } from "effect"
+import { Either, type Schema } from "effect"
+import * as Decode from "../Decode.ts"
 import * as Issues from "../Issues.ts"
 import * as Errors from "../OpenAiErrors.ts"
 import type { Loose } from "./Payload.ts"
@@ -24,9 +25,7 @@ export const reader =
       skip(`${what} ${/^[\w.-]{1,64}$/.test(kind) ? kind : "(unnamed)"}`)
       return Either.right(undefined)
     }
-    return Either.mapLeft(Schema.decodeUnknownEither(schema)(value), ({ issue }) =>
-      Errors.fromIssue(Issues.explain(issue, path))
-    )
+    return Either.mapLeft(Decode.reader(schema)(value), ({ issue }) => Errors.fromIssue(Issues.explain(issue, path)))
   }
 
 /** What a thing says it is; `otherwise` when it says nothing, or nothing readable. */

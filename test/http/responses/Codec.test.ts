@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Either, FastCheck as fc, Option, Schema } from "effect"
+import * as Decode from "../../../src/http/Decode.ts"
 import * as Codec from "../../../src/http/responses/Codec.ts"
 import * as Items from "../../../src/http/responses/Items.ts"
 import { ResponsesRequest } from "../../../src/http/responses/Payload.ts"
@@ -373,7 +374,7 @@ describe("a request", () => {
       },
       { requiredKeys: [] }
     )
-    const decode = Schema.decodeUnknownEither(ResponsesRequest)
+    const decode = Decode.reader(ResponsesRequest)
     const body = fc.record({
       model: fc.constant("auto"),
       input: fc.oneof({ arbitrary: fc.constant("hi"), weight: 2 }, fc.array(thing), fc.jsonValue()),
