@@ -96,6 +96,14 @@ export const equivalents: Readonly<Record<string, ReadonlyArray<Equivalent>>> = 
       ]
     },
     {
+      why: "a body that is whole already then takes the way of one that is not: copied, and delivered at once",
+      changes: [
+        { from: "if (chunk.length - at >= length) {", to: "if (false) {" },
+        { from: "if (chunk.length - at >= length) {", to: "if (chunk.length - at > length) {" },
+        { from: "if (chunk.length - at >= length) {", to: "if (chunk.length - at >= length) {}" }
+      ]
+    },
+    {
       why: "a field without a name is none that is looked for",
       changes: [
         {
@@ -170,6 +178,8 @@ export const equivalents: Readonly<Record<string, ReadonlyArray<Equivalent>>> = 
           from: "if (plain && pending.isIdle() && code.isIdle()) {",
           to: "if (plain && pending.isIdle() && code.isIdle()) {}"
         },
+        { from: 'if (tag === "" && unit !== LESS) continue', to: "if (false) continue" },
+        { from: "if (!pending.isIdle()) {", to: "if (true) {" },
         { from: 'if (mode !== "text") return at', to: "if (true) return at" },
         { from: 'if (mode !== "text") return at', to: 'if (mode !== "") return at' }
       ]
