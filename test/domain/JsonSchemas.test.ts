@@ -143,7 +143,8 @@ describe("JsonSchemas", () => {
     object({ a: { type: "integer" } }, { additionalProperties: { type: "string" } }),
     { patternProperties: { "^[ab]": { type: ["string", "null"] } }, minProperties: 1 },
     { items: { type: "number", minimum: 1, multipleOf: 2 }, maxItems: 3 },
-    { contains: { type: "string" }, uniqueItems: true },
+    // The compiler keeps what "contains" said of the last array when the next one is empty.
+    { contains: { type: "string" }, minItems: 1, uniqueItems: true },
     { enum: [1, "a", null, { a: 1 }, [1]] },
     { const: { a: [1] } },
     { type: "string", minLength: 1, pattern: "^a+$" },
@@ -178,6 +179,12 @@ describe("JsonSchemas", () => {
     const root = { ...schema, definitions: { d: { type: ["object", "string"] } } }
     const compiled = new Ajv({ strict: false, validateFormats: false, ownProperties: true }).compile(root)
     assert.strictEqual(errors(root, value).length === 0, compiled(value), JSON.stringify([root, value]))
+  })
+
+  it("looks for what an array contains in each one anew, in an empty one too", () => {
+    const schema = { additionalProperties: { contains: { type: "string" } } }
+    assert.lengthOf(errors(schema, { a: ["b"], b: ["c"] }), 0)
+    assert.isAbove(errors(schema, { a: ["b"], b: [] }).length, 0)
   })
 
   const many = <A>(count: number, make: (i: number) => A) => Array.from({ length: count }, (_, i) => make(i))
