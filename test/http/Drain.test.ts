@@ -97,7 +97,10 @@ describe("a drain", () => {
       const closing = yield* Effect.fork(close)
       yield* idle.closed
       for (const probe of probes) yield* probe.send("host: localhost\r\n\r\n")
-      assert.match(yield* probes[0].closed, /^HTTP\/1.1 503 [\s\S]*\{"ok":false\}/)
+      assert.match(
+        yield* probes[0].closed,
+        /^HTTP\/1.1 503 [\s\S]*\{"ok":false,"reason":"the gateway is shutting down"\}/
+      )
       assert.match(yield* probes[1].closed, /^HTTP\/1.1 200 /)
       turn.emit(finish("stop"))
       assert.match(yield* running.closed, /^HTTP\/1.1 200 [\s\S]*"finish_reason":"stop"/)
