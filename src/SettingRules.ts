@@ -115,6 +115,7 @@ export const LOGIN_HOSTS = [
   "devops.aliyun.com",
   "lingma.aliyun.com",
   "account.alibabacloud.com",
+  "account-cn.alibabacloud.com",
   "passport.alibabacloud.com",
   "signin.alibabacloud.com",
   "lingma.alibabacloud.com"

@@ -10,6 +10,8 @@ export interface Totals {
   readonly input: number | undefined
   readonly output: number
   readonly reasoning: number
+  /** Whether `output` is the upstream's own figure. */
+  readonly isReported: boolean
 }
 
 /** Tokens of a whole exchange, for whoever reports them. */
@@ -17,12 +19,15 @@ export interface Tokens {
   readonly prompt: number
   readonly completion: number
   readonly reasoning: number
+  /** Whether both figures are the upstream's own; else they are estimates. */
+  readonly isReported: boolean
 }
 
-export const tokens = ({ input, output, reasoning }: Totals, estimatedPrompt: number): Tokens => ({
+export const tokens = ({ input, isReported, output, reasoning }: Totals, estimatedPrompt: number): Tokens => ({
   prompt: input ?? estimatedPrompt,
   completion: output,
-  reasoning
+  reasoning,
+  isReported: isReported && input !== undefined
 })
 
 export interface Meter {
@@ -35,6 +40,9 @@ export const make = (newCounter: () => Usage.Counter = Usage.counter): Meter => 
   const thoughts = newCounter()
   let input: number | undefined
   let told: number | undefined
+  /** What was counted when the upstream told last: a turn that was cut goes on beyond it. */
+  let then = 0
+  const counted = () => counter.total() + thoughts.total()
   return {
     add: (event) => {
       if (event._tag === "TextDelta") counter.add(event.text)
@@ -42,12 +50,17 @@ export const make = (newCounter: () => Usage.Counter = Usage.counter): Meter => 
       else if (event._tag === "ToolCall") counter.add(event.call.name + event.call.arguments)
       else if (event._tag === "Usage") {
         input = event.usage.inputTokens ?? input
-        told = event.usage.outputTokens ?? told
+        if (event.usage.outputTokens !== undefined) {
+          told = event.usage.outputTokens
+          then = counted()
+        }
       }
     },
     totals: () => {
-      const output = told ?? counter.total() + thoughts.total()
-      return { input, output, reasoning: Math.min(thoughts.total(), output) }
+      const since = counted() - then
+      const output = told === undefined ? since : told + since
+      const isReported = told !== undefined && since === 0
+      return { input, output, reasoning: Math.min(thoughts.total(), output), isReported }
     }
   }
 }

@@ -10,7 +10,7 @@ const Info = Schema.parseJson(Schema.Struct({ websocketPort: Schema.Int, pid: Sc
 type Info = typeof Info.Type
 
 const caches = ["SharedClientCache", "sharedClientCache"]
-const products = ["QoderCN", "Qoder", "Lingma"]
+const products = ["QoderCN", "Qoder CN", "com.qodercn.app.stable", "Qoder", "com.qoder.app.stable", "Lingma", "lingma"]
 
 /** Where such notes are looked for, in order. */
 export const places = (env: NodeJS.ProcessEnv, home: string): ReadonlyArray<string> => {
@@ -21,9 +21,13 @@ export const places = (env: NodeJS.ProcessEnv, home: string): ReadonlyArray<stri
     env["LOCALAPPDATA"],
     env["ProgramData"]
   ].flatMap((root) => (root !== undefined && isAbsolute(root) ? [root] : []))
-  const dotted = [".qodercn", ".qodercn/vscode", ".lingma", ".lingma/vscode"].map((name) => join(home, name))
+  const dotted = [".qodercn", ".qodercn/vscode", ".qoder-cn/vscode", ".lingma", ".lingma/vscode"].map((name) =>
+    join(home, name)
+  )
   const owners = [...products.flatMap((product) => roots.map((root) => join(root, product))), ...dotted]
-  return owners.flatMap((owner) => caches.map((cache) => join(owner, cache)))
+  // These hold the note themselves.
+  const plain = [".qoder-cn/shared_client", ".lingma"].map((name) => join(home, name))
+  return [...owners.flatMap((owner) => caches.map((cache) => join(owner, cache))), ...plain]
 }
 
 const decode = Schema.decodeUnknownOption(Info)

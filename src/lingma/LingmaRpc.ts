@@ -92,6 +92,8 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
       params: P,
       options: { readonly timeout: Duration.DurationInput; readonly onReply: OnReply<R> }
     ) => boolean
+    /** Sends now what is never answered. False when not connected. */
+    readonly notify: (method: string, params: Pushes.Json) => boolean
     /** As `send`, but a reply that comes after the scope has closed is not heard. */
     readonly post: <P, R, I>(
       method: Protocol.Method<P, R, I>,
@@ -125,7 +127,8 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
       const id = message["id"]
       // On the socket it came by: Lingma asks before the handshake, too.
       const isAnswered = id !== undefined && id !== null
-      if (isAnswered) send({ jsonrpc: "2.0", id, ...Pushes.answer(method, params) })
+      if (isAnswered)
+        send({ jsonrpc: "2.0", id, ...(subscribers.answer(method, params) ?? Pushes.answer(method, params)) })
       subscribers.push(method, params, isAnswered ? undefined : body)
     }
 
@@ -251,6 +254,7 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
       send: (method, params, { onReply, timeout }) =>
         request(method.name, params, Duration.toMillis(timeout), (raw) => onReply(Calls.decode(method, raw))) !==
         undefined,
+      notify: (method, params) => write({ jsonrpc: "2.0", method, params }),
       whenReady: (run) => {
         later = [...later.slice(-mostLater), run]
       },

@@ -23,7 +23,8 @@ const isQoderPlace = (place: string) => /(^|[\\/])\.?qoder[- ]?(cn)?(\.app|\.exe
 
 /** Lingma, unless its name, its version or its place says otherwise. */
 export const of = ({ hello, place }: Signs): Product => {
-  const info = isRecord(hello) && isRecord(hello["serverInfo"]) ? hello["serverInfo"] : {}
+  const told = isRecord(hello) ? [hello["serverInfo"], hello["agentInfo"]] : []
+  const info = told.find(isRecord) ?? {}
   const isQoder =
     /qoder/i.test(text(info["name"])) || isQoderVersion(text(info["version"])) || isQoderPlace(place ?? "")
   return isQoder ? "qodercn" : "lingma"

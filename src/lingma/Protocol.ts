@@ -24,9 +24,12 @@ const Flag = Schema.optional(Schema.NullOr(Schema.Boolean))
 const Count = Schema.optional(Schema.NullOr(Schema.Number))
 
 export const requestIdKey = "ai-coding/request-id"
+/** False on what is told again of an earlier turn. */
+export const streamedKey = "ai-coding/streamed"
 
 /** What accompanies a turn of the `session/*` dialect. */
 export const Meta = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+export type Meta = typeof Meta.Type
 
 export const initialize = method(
   "initialize",

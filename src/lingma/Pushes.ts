@@ -4,7 +4,7 @@
  * Read by hand and not by schema: one of these arrives per token.
  */
 import { type ChatEvent, textDelta, thoughtDelta, usage } from "../domain/Chat.ts"
-import { requestIdKey } from "./Protocol.ts"
+import { requestIdKey, streamedKey } from "./Protocol.ts"
 
 export type Json = Readonly<Record<string, unknown>>
 
@@ -24,20 +24,33 @@ const count = (value: unknown): number | undefined =>
 
 const event = (value: ChatEvent): Push => ({ _tag: "Event", event: value })
 
+export interface Address {
+  readonly requestId: string | undefined
+  readonly sessionId: string | undefined
+  /** Told again from an earlier turn, not as it is written. */
+  readonly isReplayed: boolean
+}
+
+/** An empty name is none. */
+const named = (value: unknown): string | undefined => (value === "" ? undefined : string(value))
+
+const isReplay = (meta: Json | undefined): boolean => meta?.[streamedKey] === false || meta?.["streamed"] === false
+
 /** The turn a push belongs to: by request id, and by session only where it names no request. */
-export const addressOf = (
-  params: Json
-): { readonly requestId?: string | undefined; readonly sessionId?: string | undefined } => {
+export const addressOf = (params: Json): Address => {
   const update = record(params["update"])
   const data = record(update?.["data"])
+  const meta = record(params["_meta"])
+  const inner = record(update?.["_meta"])
   return {
     requestId:
-      string(record(params["_meta"])?.[requestIdKey]) ??
-      string(record(update?.["_meta"])?.[requestIdKey]) ??
-      string(params["requestId"]) ??
-      string(data?.["requestId"]) ??
-      string(record(params["result"])?.["requestId"]),
-    sessionId: string(params["sessionId"]) ?? string(data?.["sessionId"])
+      named(meta?.[requestIdKey]) ??
+      named(inner?.[requestIdKey]) ??
+      named(params["requestId"]) ??
+      named(data?.["requestId"]) ??
+      named(record(params["result"])?.["requestId"]),
+    sessionId: named(params["sessionId"]) ?? named(data?.["sessionId"]),
+    isReplayed: isReplay(meta) || isReplay(inner)
   }
 }
 
@@ -57,8 +70,12 @@ const finish = (data: Json): Push => ({
 const contextUsage = (data: Json): Push => {
   const contextTokens = count(data["usedTokens"])
   const contextLimit = count(data["limitTokens"])
+  const inputTokens = count(data["promptTokens"])
+  const outputTokens = count(data["completionTokens"])
   return event(
     usage({
+      ...(inputTokens === undefined ? {} : { inputTokens }),
+      ...(outputTokens === undefined ? {} : { outputTokens }),
       ...(contextTokens === undefined ? {} : { contextTokens }),
       ...(contextLimit === undefined ? {} : { contextLimit })
     })

@@ -7,6 +7,7 @@ import type { Ask, Image } from "../domain/Chat.ts"
 import type { TurnError } from "../domain/ChatError.ts"
 import type { Turn } from "../domain/Turn.ts"
 import * as Scoped from "../Scoped.ts"
+import * as Cancel from "./Cancel.ts"
 import type { LingmaRpc } from "./LingmaRpc.ts"
 import * as Protocol from "./Protocol.ts"
 import { type RpcError, RpcMalformed } from "./RpcError.ts"
@@ -105,17 +106,13 @@ export const begin = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, RpcError, Scope.Scope> {
   const { instance, rpc } = options
   const _meta = metaOf(ask)
-  const sessionId = yield* open(options, (opened) => {
-    const cancelling =
-      turn.state() !== "finished" &&
-      rpc.send(
-        Protocol.sessionCancel,
-        { sessionId: opened, _meta },
-        { timeout: cleanUp, onReply: () => remove(rpc, opened) }
-      )
-    if (!cancelling) remove(rpc, opened)
-  })
   const events = TurnSink.make(turn, { instance, ended: options.ended })
+  let isAsked = false
+  const sessionId = yield* open(options, (opened) => {
+    // What has not begun, or has ended by itself, is not cancelled.
+    if (isAsked && !events.isOver()) Cancel.cancel(rpc, { sessionId: opened, _meta }, () => remove(rpc, opened))
+    else remove(rpc, opened)
+  })
   yield* rpc.subscribe({ requestId: ask.requestId, sessionId }, events)
   yield* rpc
     .call(Protocol.sessionSetModel, { sessionId, modelId: ask.model, timestamp: Date.now(), _meta }, { timeout: setUp })
@@ -126,11 +123,14 @@ export const begin = Effect.fnUntraced(function* (
       )
     )
   // The reply may come before the answer, after it, or never; only a rejection means anything.
+  isAsked = true
   yield* rpc.post(
     Protocol.sessionPrompt,
     { sessionId, prompt: promptOf(ask, options), timestamp: Date.now(), _meta },
     (reply) => {
-      if (Either.isLeft(reply)) turn.fail(options.refused(reply.left, events.heard()))
+      if (Either.isRight(reply)) return
+      events.end()
+      turn.fail(options.refused(reply.left, events.heard()))
     }
   )
 })

@@ -12,6 +12,8 @@ export interface Sink {
   /** In place of `onPush`, for a push that differs from an earlier one in its text only: that was heard as `tag`. */
   readonly onText?: (tag: TextTag, text: string) => void
   readonly onLost: (error: RpcDisconnected) => void
+  /** What a request of Lingma's about the turn is answered, where the turn has a word in it. */
+  readonly answer?: (method: string, params: Pushes.Json) => Pushes.Answer | undefined
 }
 
 export type TextTag = "TextDelta" | "ThoughtDelta"
@@ -29,6 +31,8 @@ export interface Subscribers {
   readonly lose: (error: RpcDisconnected) => void
   /** Hands over what is like an earlier push but for its text; false when the body has to be parsed. */
   readonly repeat: (body: string) => boolean
+  /** The answer of the turn that a request of Lingma's names, if it has one. */
+  readonly answer: (method: string, params: Pushes.Json) => Pushes.Answer | undefined
   /** Hands over a push; without a `body` it is no pattern for others. */
   readonly push: (method: string, params: Pushes.Json, body: string | undefined) => void
   readonly size: () => number
@@ -54,6 +58,9 @@ export const make = (onUnnamed: Sink["onPush"] = () => {}): Subscribers => {
     repeats.learn(requestId, body, event.text, { onText, tag: event._tag })
   }
 
+  const sinkOf = (requestId: string | undefined, sessionId: string | undefined) =>
+    requestId === undefined ? bySession.get(sessionId ?? "") : byRequest.get(requestId)
+
   return {
     add: ({ requestId, sessionId }, sink) => {
       byRequest.set(requestId, sink)
@@ -71,9 +78,17 @@ export const make = (onUnnamed: Sink["onPush"] = () => {}): Subscribers => {
       for (const sink of sinks) sink.onLost(error)
     },
     repeat: repeats.hear,
-    push: (method, params, body) => {
+    answer: (method, params) => {
       const { requestId, sessionId } = Pushes.addressOf(params)
-      const sink = requestId === undefined ? bySession.get(sessionId ?? "") : byRequest.get(requestId)
+      return sinkOf(requestId, sessionId)?.answer?.(method, params)
+    },
+    push: (method, params, body) => {
+      const { isReplayed, requestId, sessionId } = Pushes.addressOf(params)
+      if (isReplayed && requestId === undefined) {
+        strays++
+        return
+      }
+      const sink = sinkOf(requestId, sessionId)
       if (sink !== undefined) {
         const { onText } = sink
         if (onText !== undefined && body !== undefined && requestId !== undefined && repeats.wants(requestId)) {

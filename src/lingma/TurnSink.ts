@@ -6,6 +6,7 @@ import { BackendFailure, type TurnError } from "../domain/ChatError.ts"
 import type { Turn } from "../domain/Turn.ts"
 import type * as Endings from "./Endings.ts"
 import * as Pushes from "./Pushes.ts"
+import * as Resume from "./Resume.ts"
 import * as SentText from "./SentText.ts"
 import type { Sink } from "./Subscribers.ts"
 
@@ -26,10 +27,16 @@ const isSuccess = ({ reason, statusCode }: Extract<Pushes.Push, { _tag: "End" }>
 export interface TurnSink extends Sink {
   /** Whether Lingma has said anything of the turn: if so it has begun, and may have done something. */
   readonly heard: () => boolean
+  /** Whether it has ended upstream, well or not: nothing is left to cancel. */
+  readonly isOver: () => boolean
+  /** It has, as another than a push told. */
+  readonly end: () => void
 }
 
 export const make = (turn: Turn, { ended, instance, onSession }: TurnSinkOptions): TurnSink => {
   let heard = false
+  let isOver = false
+  const resume = Resume.make()
   /** What was shown before a filter cut it stays shown. */
   const fail = (error: TurnError) => {
     if (error._tag === "ContentFiltered" && turn.count() > 0) turn.emit(finish("content_filter"))
@@ -51,6 +58,7 @@ export const make = (turn: Turn, { ended, instance, onSession }: TurnSinkOptions
   const onPush: Sink["onPush"] = (method, params) => {
     if (onSession !== undefined && typeof params["sessionId"] === "string") onSession(params["sessionId"])
     heard ||= !Pushes.isOfSession(method, params)
+    resume.onPush(method, params)
     const push = Pushes.read(method, params)
     if (push === undefined) {
       if (Pushes.isWork(method, params)) turn.work()
@@ -69,6 +77,7 @@ export const make = (turn: Turn, { ended, instance, onSession }: TurnSinkOptions
         return
       }
       case "End":
+        isOver = true
         if (isSuccess(push)) turn.emit(finish("stop"))
         else fail(ended({ code: push.statusCode, text: push.reason }))
         return
@@ -80,6 +89,14 @@ export const make = (turn: Turn, { ended, instance, onSession }: TurnSinkOptions
     onPush,
     onText: (tag, text) => (tag === "TextDelta" ? say(text) : think(text)),
     heard: () => heard,
-    onLost: ({ reason }) => turn.fail(new BackendFailure({ instance, started: true, lost: true, detail: reason }))
+    isOver: () => isOver,
+    end: () => {
+      isOver = true
+    },
+    answer: resume.answer,
+    onLost: ({ reason }) => {
+      isOver = true
+      turn.fail(new BackendFailure({ instance, started: true, lost: true, detail: reason }))
+    }
   }
 }

@@ -34,6 +34,12 @@ const begin = (dialect: "session" | "ask", server: FakeLingma.FakeLingma, asking
     return { rpc, scope, turn, begun, close: Scope.close(scope, Exit.void) }
   })
 
+const ending = (statusCode: number) => ({
+  jsonrpc: "2.0",
+  method: "session/update",
+  params: { sessionId: "s1", update: { sessionUpdate: "notification", type: "chat_finish", data: { statusCode } } }
+})
+
 const until = <A>(value: Effect.Effect<A>, holds: (value: A) => boolean) =>
   Effect.repeat(value, { until: holds, schedule: Schedule.spaced("5 millis") })
 
@@ -124,6 +130,115 @@ describe("SessionDialect", () => {
       assert.isBelow(methods.indexOf("session/cancel"), methods.indexOf("chat/deleteSessionById"))
       assert.isAtLeast(methods.indexOf("session/cancel"), 0)
       yield* until(rpc.stats, ({ pending, turns }) => pending === 0 && turns === 0)
+    })
+  )
+
+  const methods = (server: FakeLingma.FakeLingma, cancels = false) =>
+    server.received
+      .filter(({ method }) => method === "session/cancel" || (!cancels && method === "chat/deleteSessionById"))
+      .map(({ id, method }) => `${method} ${id === undefined ? "notified" : "asked"}`)
+  const deletions = (server: FakeLingma.FakeLingma, n: number) =>
+    until(
+      Effect.sync(() => server.received.filter(called("chat/deleteSessionById")).length),
+      (count) => count >= n
+    )
+
+  it.scopedLive("cancels by a notification where the request is unknown, and remembers that", () =>
+    Effect.gen(function* () {
+      const server = yield* FakeLingma.make((message, peer) => {
+        if (message.method === "session/cancel") {
+          if (message.id !== undefined)
+            peer.send({ id: message.id, error: { code: -32601, message: "no such method" } })
+        } else if (message.method !== "session/prompt") peer.send({ id: message.id, result: { sessionId: "s1" } })
+      })
+      const { begun, close, rpc } = yield* begin("session", server)
+      yield* begun
+      yield* close
+      yield* deletions(server, 1)
+      const first = ["session/cancel asked", "session/cancel notified", "chat/deleteSessionById asked"]
+      assert.deepStrictEqual(methods(server), first)
+      const scope = yield* Scope.make()
+      const lifetime = yield* Effect.scope
+      yield* Scope.extend(SessionDialect.begin(options(rpc, lifetime), ask, Turn.make({ instance: "a" })), scope)
+      yield* Scope.close(scope, Exit.void)
+      yield* deletions(server, 2)
+      assert.deepStrictEqual(methods(server), [...first, "session/cancel notified", "chat/deleteSessionById asked"])
+    })
+  )
+
+  it.scopedLive("cancels by a notification too where the request is not answered within a second", () =>
+    Effect.gen(function* () {
+      const server = yield* FakeLingma.make((message, peer) => {
+        if (message.method !== "session/prompt" && message.method !== "session/cancel") {
+          peer.send({ id: message.id, result: { sessionId: "s1" } })
+        }
+      })
+      const { begun, close } = yield* begin("session", server)
+      yield* begun
+      yield* close
+      yield* deletions(server, 1)
+      assert.deepStrictEqual(methods(server), [
+        "session/cancel asked",
+        "session/cancel notified",
+        "chat/deleteSessionById asked"
+      ])
+    })
+  )
+
+  it.scopedLive("cancels nothing that has ended by itself, well or not", () =>
+    Effect.gen(function* () {
+      const ends = [
+        (peer: FakeLingma.Peer) => peer.send(ending(200)),
+        (peer: FakeLingma.Peer) => peer.send(ending(500)),
+        (peer: FakeLingma.Peer, id: unknown) => peer.send({ id, error: { code: -32603, message: "no" } })
+      ]
+      for (const end of ends) {
+        const server = yield* FakeLingma.make((message, peer) => {
+          if (message.method === "session/prompt") end(peer, message.id)
+          else peer.send({ id: message.id, result: { sessionId: "s1" } })
+        })
+        const { begun, close, turn } = yield* begin("session", server)
+        yield* begun
+        yield* until(
+          Effect.sync(() => turn.state()),
+          (state) => state !== "running"
+        )
+        assert.isFalse(server.received.some(({ method }) => method === "session/cancel"))
+        assert.lengthOf(server.peers, 1)
+        yield* close
+        yield* deletions(server, 1)
+        assert.deepStrictEqual(methods(server, true), [])
+      }
+    })
+  )
+
+  it.scopedLive("lets a turn that ran out of time go on once, and refuses every other permission", () =>
+    Effect.gen(function* () {
+      const options = [
+        { optionId: "resume", kind: "allow_once" },
+        { optionId: "no", kind: "reject_once" }
+      ]
+      const permission = (id: number, toolCall: object) => ({
+        jsonrpc: "2.0",
+        id,
+        method: "session/request_permission",
+        params: { sessionId: "s1", toolCall, options }
+      })
+      const server = yield* FakeLingma.make((message, peer) => {
+        if (message.method !== "session/prompt") return peer.send({ id: message.id, result: { sessionId: "s1" } })
+        peer.send(permission(900, { toolCallId: "t0" }))
+        const update = { sessionUpdate: "tool_call", toolCallId: "t1", rawInput: { reasonForCode: 80408 } }
+        peer.send({ jsonrpc: "2.0", method: "session/update", params: { sessionId: "s1", update } })
+        peer.send(permission(901, { toolCallId: "t1" }))
+        peer.send(permission(902, { toolCallId: "t1", reasonForCode: 80408 }))
+      })
+      const { begun } = yield* begin("session", server)
+      yield* begun
+      const outcomes = yield* Effect.forEach([900, 901, 902], (id) => server.heard((message) => message.id === id))
+      assert.deepStrictEqual(
+        outcomes.map(({ result }) => (result as { readonly outcome: { readonly optionId: string } }).outcome.optionId),
+        ["no", "resume", "no"]
+      )
     })
   )
 

@@ -131,6 +131,7 @@ const makeWorld = Effect.gen(function* () {
       call: call as LingmaRpc["Type"]["call"],
       product: () => "lingma",
       send: () => false,
+      notify: () => false,
       post: () => new RpcDisconnected({ reason: "not here" }),
       whenReady: () => {},
       subscribe: () => Effect.void,

@@ -114,9 +114,29 @@ describe("Pushes", () => {
 
   it("finds the turn of a push by its request id, else by its session", () => {
     const named = { _meta: { "ai-coding/request-id": "r" }, sessionId: "s", update: {} }
-    assert.deepStrictEqual(Pushes.addressOf(named), { requestId: "r", sessionId: "s" })
-    assert.deepStrictEqual(Pushes.addressOf({ requestId: "r", sessionId: "s" }), { requestId: "r", sessionId: "s" })
-    assert.deepStrictEqual(Pushes.addressOf({ sessionId: "s", update: {} }), { requestId: undefined, sessionId: "s" })
+    const both = { requestId: "r", sessionId: "s", isReplayed: false }
+    assert.deepStrictEqual(Pushes.addressOf(named), both)
+    assert.deepStrictEqual(Pushes.addressOf({ requestId: "r", sessionId: "s" }), both)
+    const session = { ...both, requestId: undefined }
+    assert.deepStrictEqual(Pushes.addressOf({ sessionId: "s", update: {} }), session)
+    // An empty name is none.
+    assert.deepStrictEqual(Pushes.addressOf({ ...named, _meta: { "ai-coding/request-id": "" } }), session)
+  })
+
+  it("knows what is told again of an earlier turn by its mark, wherever it stands", () => {
+    for (const key of ["streamed", "ai-coding/streamed"]) {
+      const meta = { _meta: { "ai-coding/request-id": "", [key]: false } }
+      assert.isTrue(Pushes.addressOf({ sessionId: "s", ...meta }).isReplayed)
+      assert.isTrue(Pushes.addressOf({ sessionId: "s", update: meta }).isReplayed)
+      assert.isFalse(Pushes.addressOf({ sessionId: "s", _meta: { [key]: true } }).isReplayed)
+    }
+  })
+
+  it("takes the figures of a turn from its notices of usage", () => {
+    const data = { usedTokens: 10, limitTokens: 100, promptTokens: 7, completionTokens: 3 }
+    assert.deepStrictEqual(heard(["session/update", notice({ type: "context_usage", data })]), [
+      usage({ inputTokens: 7, outputTokens: 3, contextTokens: 10, contextLimit: 100 })
+    ])
   })
 
   it.prop(

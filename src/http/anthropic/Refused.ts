@@ -15,7 +15,7 @@ export interface RefusedOptions {
 export const run = ({ instance, model, promptTokens }: RefusedOptions): ChatRun => {
   const turn = Turn.make({ instance })
   turn.emit(finish("content_filter"))
-  const tokens = { prompt: promptTokens, completion: 0, reasoning: 0 }
+  const tokens = { prompt: promptTokens, completion: 0, reasoning: 0, isReported: false }
   return {
     servedBy: instance,
     emulated: false,

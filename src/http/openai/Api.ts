@@ -36,6 +36,8 @@ const Usage = Schema.Struct({
   completion_tokens_details: Schema.optional(Schema.Struct({ reasoning_tokens: Schema.Int }))
 })
 
+/** Whether `usage` is Lingma's own, or estimated here. */
+const UsageSource = Schema.Literal("reported", "estimated")
 const FinishReason = Schema.Literal("stop", "length", "tool_calls", "function_call", "content_filter")
 
 export const ChatCompletion = Schema.Struct({
@@ -60,7 +62,8 @@ export const ChatCompletion = Schema.Struct({
   ),
   usage: Usage,
   latency: Latency,
-  served_by: Schema.String
+  served_by: Schema.String,
+  usage_source: UsageSource
 }).annotations({ identifier: "ChatCompletion" })
 
 /** What each `data:` line of a stream holds, but for the last, `[DONE]`. */
@@ -92,7 +95,8 @@ export const ChatCompletionChunk = Schema.Struct({
   ),
   usage: Schema.optional(Schema.NullOr(Usage)),
   latency: Schema.optional(Latency.annotations({ description: "On the last chunk" })),
-  served_by: Schema.optional(Schema.String.annotations({ description: "On the last chunk" }))
+  served_by: Schema.optional(Schema.String.annotations({ description: "On the last chunk" })),
+  usage_source: Schema.optional(UsageSource)
 }).annotations({ identifier: "ChatCompletionChunk" })
 
 export const ModelObject = Schema.Struct({

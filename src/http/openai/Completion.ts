@@ -39,7 +39,8 @@ const legacyCall = ({ name, arguments: args }: ToolCall) => ({ name, arguments: 
 const finishReason = (reason: FinishReason, { legacy }: CallShape) =>
   legacy && reason === "tool_calls" ? "function_call" : reason
 
-const extras = ({ firstTokenMillis, servedBy }: AnswerOptions, totalMillis: number) => ({
+const extras = ({ firstTokenMillis, servedBy, tokens }: AnswerOptions, totalMillis: number) => ({
+  usage_source: tokens().isReported ? ("reported" as const) : ("estimated" as const),
   latency: { first_token_ms: Math.round(firstTokenMillis), total_ms: Math.round(totalMillis) },
   served_by: servedBy
 })

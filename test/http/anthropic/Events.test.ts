@@ -11,7 +11,7 @@ const options = (thoughts = true) => ({
   id: "msg_1",
   model: "auto",
   thoughts,
-  tokens: () => ({ prompt: 7, completion: 5, reasoning: 0 })
+  tokens: () => ({ prompt: 7, completion: 5, reasoning: 0, isReported: false })
 })
 
 const encode = (events: ReadonlyArray<ChatEvent>, thoughts = true) =>
