@@ -164,6 +164,77 @@ describe("emulator: faults", () => {
     })
   )
 
+  it.scopedLive(
+    "resume: the turn goes on when its first option is selected, and finishes with 80408 when it is not",
+    () =>
+      Effect.gen(function* () {
+        const emulator = yield* S.startEmulator({ ...quick, LINGMA_EMULATOR_ACK_LIMIT_MS: "500" })
+        const client = yield* S.connect(emulator, { acks: false })
+        const select = (optionId: unknown) => ({ outcome: { outcome: "selected", optionId } })
+        const ended = async (directive: string, choose: (options: unknown) => unknown) => {
+          const turn = await S.prompt(client, `[[emu tokens=3 ${directive}]]`)
+          for (const _resume of directive.split(" ")) {
+            const asked = await client.until(({ method }) => method === "session/request_permission")
+            client.messages.splice(client.messages.indexOf(asked), 1)
+            assert.strictEqual(S.at(asked.params, "toolCall", "reasonForCode"), 80408)
+            assert.strictEqual(S.at(asked.params, "sessionId"), turn.sessionId)
+            const result = choose(S.at(asked.params, "options"))
+            if (result !== undefined) client.answer(asked, result)
+          }
+          const finish = S.finishOf(await client.until(S.isFinish(turn.requestId)))
+          return [S.textOf(client, turn.requestId), finish?.["statusCode"]]
+        }
+        yield* Effect.promise(async () => {
+          const first = (options: unknown) => select(S.at(options, "0", "optionId"))
+          const second = (options: unknown) => select(S.at(options, "1", "optionId"))
+          assert.deepStrictEqual(await ended("resume@1", first), ["t0 t1 t2 ", 200])
+          assert.deepStrictEqual(await ended("resume@0 resume@2", first), ["t0 t1 t2 ", 200])
+          assert.deepStrictEqual(await ended("resume@1", second), ["t0 ", 80408])
+          assert.deepStrictEqual(await ended("resume@1", () => ({ success: false })), ["t0 ", 80408])
+          assert.deepStrictEqual(await ended("resume@1", () => undefined), ["t0 ", 80408])
+          const calls = client.messages.filter((message) => S.updateOf(message)?.["sessionUpdate"] === "tool_call")
+          assert.isTrue(calls.every((message) => S.updateOf(message)?.["reasonForCode"] === 80408))
+          const answers = (await S.control(emulator, "stats"))["toolAnswers"] as ReadonlyArray<S.Fields>
+          assert.deepStrictEqual(Array.from(new Set(answers.map(({ kind }) => kind))), ["resume"])
+          assert.lengthOf(answers, 6)
+        })
+      })
+  )
+
+  it.scopedLive("replay: an old turn's chunks come first, under this session and without ids", () =>
+    withFault("fault=replay", async (client, _emulator, turn) => {
+      await client.until(S.isFinish(turn.requestId))
+      const replayed = client.messages.filter(
+        (message) => S.at(message.params, "_meta", "ai-coding/streamed") === false
+      )
+      assert.deepStrictEqual(
+        replayed.map((message) => S.at(S.updateOf(message), "content", "text")),
+        ["REPLAYED", "REPLAYED"]
+      )
+      for (const { params } of replayed) {
+        assert.strictEqual(S.at(params, "_meta", "ai-coding/request-id"), "")
+        assert.strictEqual(S.at(params, "_meta", "ai-coding/turn-id"), "")
+        assert.isTrue(client.messages.some((other) => S.at(other.result, "sessionId") === params?.["sessionId"]))
+      }
+      const first = client.messages.findIndex((message) => S.textOfOne(message, turn.requestId) !== "")
+      assert.isBelow(client.messages.indexOf(replayed[1]!), first)
+      assert.match(S.textOf(client, turn.requestId), /^t0 .*t7 $/)
+    })
+  )
+
+  it.scopedLive("no_request_id: the chunks name their session and no request, the finish names both", () =>
+    withFault("fault=no_request_id", async (client, _emulator, turn) => {
+      await client.until(S.isFinish(turn.requestId))
+      assert.strictEqual(S.textOf(client, turn.requestId), "")
+      const chunks = client.messages.filter((message) => S.at(S.updateOf(message), "content", "text") !== undefined)
+      assert.lengthOf(chunks, 8)
+      for (const { params } of chunks) {
+        assert.isString(params?.["sessionId"])
+        assert.notProperty(params?.["_meta"], "ai-coding/request-id")
+      }
+    })
+  )
+
   it.scopedLive("frame_split, frame_bytes, frame_join: the same text in other messages", () =>
     Effect.gen(function* () {
       const emulator = yield* S.startEmulator(quick)
