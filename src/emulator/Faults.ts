@@ -30,7 +30,7 @@
  * | `resume@N` | a tool call with `reasonForCode` 80408 and a permission whose first option resumes; else the finish has 80408 | |
  * | `replay` | before the turn's own, chunks of an old turn: `streamed: false`, empty request and turn ids, this session | |
  * | `no_request_id` | the turn's chunks name their session, but no request | |
- * | `auth_prompt` | session/prompt fails with -32000, chat/ask with `user not login`, while auth/status says 2 | |
+ * | `auth_prompt` | session/prompt fails with -32000, chat/ask with `user not login`, while auth/status says 2; a login ends it | |
  * | `auth_new` | session/new fails with -32000 while auth/status says 2, until the next login | standing |
  * | `hang_new` | session/new never answers | standing |
  * | `login_refused` | every password is wrong | standing |

@@ -149,10 +149,10 @@ export const make = (options: Options, flags: StartFlags, workDir: WorkDir): Wor
 /** A fault that holds for the process as it is now, not for one turn. */
 export const standingFault = (world: World, name: string): boolean => Faults.has(world.standing.fault ?? [], name)
 
-/** Takes standing faults back, others stay. */
-export const dropFaults = (world: World, name: string): void => {
+/** Takes these standing faults back, others stay. */
+export const dropFaults = (world: World, names: ReadonlyArray<string>): void => {
   const { fault = [] } = world.standing
-  world.standing = { ...world.standing, fault: fault.filter((one) => one.name !== name) }
+  world.standing = { ...world.standing, fault: fault.filter(({ name }) => !names.includes(name)) }
 }
 
 export const remember = (world: World, prompt: Prompt): void => {

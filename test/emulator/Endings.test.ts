@@ -78,10 +78,10 @@ describe("emulator: how turns fail", () => {
   )
 
   it.scopedLive(
-    "auth_prompt and auth_new ask for a login while auth/status says 2, the latter until there is one",
+    "auth_prompt and auth_new ask for a login while auth/status says 2, as standing faults until there is one",
     () =>
       Effect.gen(function* () {
-        const emulator = yield* S.startEmulator(quick)
+        const emulator = yield* S.startEmulator({ ...quick, LINGMA_EMULATOR_TOKENS: "2" })
         const client = yield* S.connect(emulator)
         yield* Effect.promise(async () => {
           const refused = await (await S.prompt(client, "[[emu auth_prompt]]")).reply
@@ -89,13 +89,13 @@ describe("emulator: how turns fail", () => {
           assert.match(refused.error?.message ?? "", /^Authentication required/)
           const asked = await S.ask(client, "[[emu auth_prompt]]").reply
           assert.deepInclude(asked.result, { success: false, errorMsg: "user not login" })
-          await S.control(emulator, "fault", { fault: "auth_new,stall@1" })
+          await S.control(emulator, "fault", { fault: "auth_new,auth_prompt,stall@1" })
           const code = async () => (await client.call("session/new", { cwd: "/x" })).error?.code
           assert.strictEqual(await code(), -32000)
           assert.strictEqual((await client.call("auth/status")).result?.["status"], 2)
           await S.control(emulator, "login", { name: "again" })
           assert.isUndefined(await code())
-          const turn = await S.prompt(client, "[[emu tokens=2]]")
+          const turn = await S.prompt(client, "x")
           await client.until((message) => S.textOfOne(message, turn.requestId) === "t0 ")
           assert.deepInclude(await S.control(emulator, "stats"), { turnsRunning: 1 })
         })

@@ -34,19 +34,6 @@ describe("emulator: handshake and framing", () => {
     })
   )
 
-  it.scopedLive("introduces itself without serverInfo when asked to", () =>
-    Effect.gen(function* () {
-      const emulator = yield* S.startEmulator({ LINGMA_EMULATOR_HANDSHAKE: "acp" })
-      const client = yield* S.connect(emulator, { initialize: false })
-      yield* Effect.promise(async () => {
-        const { result } = await client.call("initialize")
-        assert.deepInclude(result, { protocolVersion: 1, agentInfo: { name: "lingma", version: "2.11.1" } })
-        assert.notProperty(result, "serverInfo")
-        assert.strictEqual((await client.call("auth/status")).result?.["status"], 2)
-      })
-    })
-  )
-
   it.scopedLive("does not answer bare JSON, takes binary messages, several and cut frames, both paths", () =>
     Effect.gen(function* () {
       const emulator = yield* S.startEmulator()

@@ -184,64 +184,6 @@ describe("emulator: turns of the session dialect", () => {
     })
   )
 
-  it.scopedLive("tell real figures several times a turn when asked to, the last ones at the end", () =>
-    Effect.gen(function* () {
-      const emulator = yield* S.startEmulator(quick)
-      const client = yield* S.connect(emulator)
-      yield* Effect.promise(async () => {
-        const figures = (): ReadonlyArray<unknown> =>
-          client.messages.splice(0).flatMap((message) => {
-            const update = S.updateOf(message)
-            const found = update?.["type"] === "context_usage" ? update["data"] : undefined
-            const data = message.method === "context/usage/sync" ? message.params : found
-            return data === undefined ? [] : [[S.at(data, "promptTokens"), S.at(data, "completionTokens")]]
-          })
-        const turn = await S.prompt(client, '[[emu tokens=5 thoughts=["hm"] usage=2 input=1234 output=77]]')
-        await client.until(S.isFinish(turn.requestId))
-        const all = [3, 5, 77].map((completion) => [1234, completion])
-        assert.deepStrictEqual(figures(), all)
-        const asked = S.ask(client, "[[emu tokens=3 usage=9]]")
-        await client.until(S.isFinish(asked.requestId))
-        assert.deepStrictEqual(figures(), [[6, 3]])
-        const plain = await S.prompt(client, "[[emu tokens=3]]")
-        await client.until(S.isFinish(plain.requestId))
-        assert.deepStrictEqual(figures(), [[undefined, undefined]])
-      })
-    })
-  )
-
-  it.scopedLive("are replied to with an empty result or a stopReason when asked to, before the answer", () =>
-    Effect.gen(function* () {
-      const emulator = yield* S.startEmulator(quick)
-      const client = yield* S.connect(emulator)
-      yield* Effect.promise(async () => {
-        for (const [reply, result] of [
-          ["empty", {}],
-          ["stop", { stopReason: "end_turn" }]
-        ] as const) {
-          const turn = await S.prompt(client, `[[emu tokens=2 reply=${reply}]]`)
-          const replied = await turn.reply
-          assert.deepStrictEqual<unknown>(replied.result, result)
-          const first = await client.until((message) => S.textOfOne(message, turn.requestId) !== "")
-          assert.isBelow(client.messages.indexOf(replied), client.messages.indexOf(first))
-        }
-      })
-    })
-  )
-
-  it.scopedLive("are silent before the first token for as long as asked", () =>
-    Effect.gen(function* () {
-      const emulator = yield* S.startEmulator(quick)
-      const client = yield* S.connect(emulator)
-      yield* Effect.promise(async () => {
-        const started = performance.now()
-        const turn = await S.prompt(client, "[[emu tokens=1 first=400]]")
-        await client.until((message) => S.textOfOne(message, turn.requestId) !== "")
-        assert.isAbove(performance.now() - started, 390)
-      })
-    })
-  )
-
   it.scopedLive("end with their connection", () =>
     Effect.gen(function* () {
       const emulator = yield* S.startEmulator(quick)
