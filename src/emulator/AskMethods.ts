@@ -3,9 +3,10 @@
  */
 import { randomUUID } from "node:crypto"
 import { Schema } from "effect"
+import * as Allowance from "./Allowance.ts"
+import * as Cancel from "./Cancel.ts"
 import * as Faults from "./Faults.ts"
 import type { Link } from "./Link.ts"
-import * as Models from "./Models.ts"
 import * as Pictures from "./Pictures.ts"
 import * as Plan from "./Plan.ts"
 import * as Rpc from "./Rpc.ts"
@@ -92,8 +93,9 @@ const voice = (link: Link, ids: Ids, plan: Plan.Plan, title: string, sessionType
       })
     },
     permission: shared.permission,
-    usage: (usedTokens) =>
-      link.request("context/usage/sync", { requestId, sessionId, usedTokens, limitTokens: 200_000 }),
+    resume: shared.resume,
+    replay: () => {},
+    usage: (figures) => link.request("context/usage/sync", { requestId, sessionId, ...figures }),
     finish: (reason, statusCode, fullAnswer) =>
       link.request("chat/finish", { requestId, sessionId, reason, statusCode, fullAnswer })
   }
@@ -112,7 +114,7 @@ export const make = (world: World.World): Rpc.Methods => {
       const requestId = params.requestId
       if (requestId === "") return Rpc.failure("requestId is empty")
       const key = modelKey(params.extra)
-      const model = Models.find(key)
+      const model = Allowance.find(world, key)
       if (model === undefined) return refuse(requestId, `model not found: ${key}`)
       if (world.account === undefined) return refuse(requestId, "not logged in")
       const sessionId = params.sessionId || randomUUID()
@@ -120,8 +122,16 @@ export const make = (world: World.World): Rpc.Methods => {
       const text = params.questionText
       World.remember(world, { method: "chat/ask", ...ids, model: key, text, params: raw })
       const images = Pictures.inContext(world, params.chatContext).map(Pictures.words)
-      const question = { text, images, modelName: model.displayName, reasoning: model.isReasoning }
+      const question = {
+        text,
+        images,
+        modelName: model.displayName,
+        reasoning: model.isReasoning,
+        limitTokens: model.max_input_tokens ?? 200_000,
+        refusal: Allowance.refusalOf(world, model)
+      }
       const plan = Plan.make(world.standing, world.queue.shift(), question)
+      if (Faults.has(plan.faults, "auth_prompt")) return refuse(requestId, "user not login")
       if (Faults.has(plan.faults, "reject_prompt")) return refuse(requestId, "prompt rejected")
       if (Faults.has(plan.faults, "wrong_id")) Rpc.wrongReply(link)
       if (!world.sessions.has(sessionId))
@@ -135,16 +145,14 @@ export const make = (world: World.World): Rpc.Methods => {
       start()
       return Rpc.silence
     }),
-    "chat/stop": Rpc.method(Schema.Struct({ requestId: Rpc.Go.string }), ({ requestId }) => {
-      if (requestId === "") return Rpc.failure("requestId is empty")
-      world.totals.cancels++
-      World.stopTurns(world, "cancelled", (turn) => turn.requestId === requestId)
-      return Rpc.result({ success: true })
-    }),
-    "chat/stopSession": Rpc.method(Schema.Struct({ sessionId: Rpc.Go.string }), ({ sessionId }) => {
-      world.totals.cancels++
-      World.stopTurns(world, "cancelled", (turn) => turn.sessionId === sessionId)
-      return Rpc.result({ success: true })
-    })
+    "chat/stop": Rpc.method(Schema.Struct({ requestId: Rpc.Go.string }), ({ requestId }, _link, _raw, notified) =>
+      requestId === ""
+        ? Rpc.failure("requestId is empty")
+        : Cancel.stop(world, (turn) => turn.requestId === requestId, notified)
+    ),
+    "chat/stopSession": Rpc.method(
+      Schema.Struct({ sessionId: Rpc.Go.string }),
+      ({ sessionId }, _link, _raw, notified) => Cancel.stop(world, (turn) => turn.sessionId === sessionId, notified)
+    )
   }
 }

@@ -3,8 +3,8 @@
  */
 import { randomUUID } from "node:crypto"
 import { Schema } from "effect"
+import * as Allowance from "./Allowance.ts"
 import { version } from "./Cli.ts"
-import * as Models from "./Models.ts"
 import * as Pictures from "./Pictures.ts"
 import * as Rpc from "./Rpc.ts"
 import * as World from "./World.ts"
@@ -23,11 +23,18 @@ export const make = (world: World.World): Rpc.Methods => {
   }
   return {
     ...Object.fromEntries(plain.map((name) => [name, () => Rpc.result({})] as const)),
-    initialize: () => Rpc.result({ capabilities: { textDocumentSync: 1 }, serverInfo: { name: "lingma", version } }),
+    initialize: () => {
+      const self = { name: "lingma", version }
+      return Rpc.result(
+        world.options.handshake === "acp"
+          ? { protocolVersion: 1, agentCapabilities: {}, agentInfo: self }
+          : { capabilities: { textDocumentSync: 1 }, serverInfo: self }
+      )
+    },
     ping: () => Rpc.result({ success: true }),
     "config/queryModels": () => {
       const filling = performance.now() - world.loggedInAt < world.options.modelsDelayMs
-      return Rpc.result(world.account === undefined || filling ? {} : Models.scenes)
+      return Rpc.result(world.account === undefined || filling ? {} : Allowance.scenes(world))
     },
     "session/getCurrent": () => Rpc.result({ currentSessionIds: Array.from(world.sessions.keys()) }),
     "chat/listAllSessions": () =>

@@ -6,12 +6,13 @@
  * | `GET /__control/stats` | | running and open things, totals, the last prompt word for word |
  * | `POST /__control/script` | keys of Script.ts, `turns?` | with `turns` queued for that many turns, else standing until the next such call |
  * | `POST /__control/fault` | the same, meant for `{"fault": "…", "turns": 1}` | `{"fault": ""}` takes a standing fault back |
- * | `POST /__control/reset` | | drops scripts, login page and passwords back to the environment's |
+ * | `POST /__control/reset` | | drops scripts, accounts, login page and passwords back to the environment's |
  * | `POST /__control/crash` | | SIGKILL to itself |
  * | `POST /__control/exit` | `{"code"?}` | leaves with this code |
  * | `POST /__control/drop` | | cuts every WebSocket |
  * | `POST /__control/login` | `{"name"?}` | logs in without a page |
  * | `POST /__control/logout` | | the login expires, running turns finish with 401 |
+ * | `POST /__control/account` | `{"name"?, "models"?, "spent"?}` | what that account may use from now on (Allowance.ts); without a name the one signed in |
  * | `GET /__control/page` | | `{"page", "pages": […]}` |
  * | `POST /__control/page` | `{"page"}` | the login page from now on |
  * | `POST /__control/users` | `{"users": {user: password} or null}` | the right passwords from now on, null = any |
@@ -23,6 +24,8 @@
  *
  * A request with an `Origin` header is refused: no web page may drive it.
  */
+import { Either, Schema } from "effect"
+import { Allowance } from "./Allowance.ts"
 import type { Message } from "./Link.ts"
 import * as LoginControl from "./LoginControl.ts"
 import * as LoginState from "./LoginState.ts"
@@ -55,6 +58,21 @@ const script = (world: World.World, given: Record<string, unknown>): Answer => {
   if (typeof parsed === "string") return bad(parsed)
   if (turns === undefined) world.standing = Script.over(world.standing, parsed)
   else for (let n = 0; n < Math.min(Number(turns) || 0, 10_000); n++) world.queue.push(parsed)
+  return ok
+}
+
+const decodeAccount = Schema.decodeUnknownEither(
+  Schema.Struct({ name: Schema.optional(Schema.String), ...Allowance.fields }),
+  { onExcessProperty: "error" }
+)
+
+/** As after a login the connections are told to read the models anew. */
+const account = (world: World.World, given: Record<string, unknown>): Answer => {
+  const decoded = decodeAccount(given)
+  if (Either.isLeft(decoded)) return bad("the body must be {name?, models?, spent?} as Allowance.ts says")
+  const { name = world.account?.name ?? "*", ...allowance } = decoded.right
+  world.allowances.set(name, allowance)
+  for (const link of world.links) link.notify("config/refreshModels", {})
   return ok
 }
 
@@ -96,8 +114,12 @@ export const handle = async (
     case "reset":
       world.standing = world.options.script
       world.queue.length = 0
+      world.allowances.clear()
+      for (const [name, allowance] of world.options.accounts) world.allowances.set(name, allowance)
       LoginControl.reset(world)
       return ok
+    case "account":
+      return account(world, given)
     case "crash":
       setTimeout(() => process.kill(process.pid, "SIGKILL"), 10)
       return ok

@@ -22,10 +22,16 @@
  * | `overwrite_answer@N` | `overwrite: true` with the text so far (chat/ask only) | |
  * | `unicode_split@N` | an emoji as two chunks, one surrogate each | |
  * | `finish_error=CODE[@N]` | the finish has this statusCode; with N it comes before token N | value |
+ * | `too_long=N` | a prompt of more than N characters finishes with 80411 before any token | value |
  * | `reject_prompt` | error reply to session/prompt, `success: false` for chat/ask | |
  * | `logout_mid@N` | the login is lost, the turn finishes with 401 | |
  * | `tool_invoke@N` | asks the client to run a tool and waits for the answer | |
  * | `permission@N` | asks the client for a permission and waits for the answer | |
+ * | `resume@N` | a tool call with `reasonForCode` 80408 and a permission whose first option resumes; else the finish has 80408 | |
+ * | `replay` | before the turn's own, chunks of an old turn: `streamed: false`, empty request and turn ids, this session | |
+ * | `no_request_id` | the turn's chunks name their session, but no request | |
+ * | `auth_prompt` | session/prompt fails with -32000, chat/ask with `user not login`, while auth/status says 2; a login ends it | |
+ * | `auth_new` | session/new fails with -32000 while auth/status says 2, until the next login | standing |
  * | `hang_new` | session/new never answers | standing |
  * | `login_refused` | every password is wrong | standing |
  * | `exit_after=MS` | the process exits with 1 after MS | at start |
@@ -44,13 +50,14 @@ export interface Fault {
 
 export type Faults = ReadonlyArray<Fault>
 
-const needsValue = new Set(["slow", "huge_chunk", "finish_error", "exit_after", "slow_start"])
+const needsValue = new Set(["slow", "huge_chunk", "finish_error", "too_long", "exit_after", "slow_start"])
 
 export const names: ReadonlySet<string> = new Set([
   ...needsValue,
   ...["crash", "drop_socket", "never_answer", "stall", "no_finish", "malformed_json", "malformed_header", "bad_length"],
   ...["stale_updates", "wrong_id", "duplicate_finish", "late_chunk", "overwrite_answer", "unicode_split"],
   ...["reject_prompt", "logout_mid", "tool_invoke", "permission", "hang_new", "login_refused"],
+  ...["resume", "replay", "no_request_id", "auth_prompt", "auth_new"],
   ...["refuse_start", "stdout_flood", "ignore_sigterm"]
 ])
 

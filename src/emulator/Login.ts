@@ -17,6 +17,7 @@ export const restore = (world: World.World): void => {
 
 export const login = (world: World.World, account: Account.Account): void => {
   world.account = account
+  World.dropFaults(world, ["auth_new", "auth_prompt"])
   world.loggedInAt = performance.now()
   world.totals.logins++
   world.workDir.writeAccount(account)

@@ -12,11 +12,12 @@ export interface Model {
   readonly model: ""
   readonly url: ""
   readonly apiKey: ""
+  readonly max_input_tokens?: number
 }
 
 type Trait = "reasoning" | "vision" | "default"
 
-const item = (key: string, displayName: string, ...traits: ReadonlyArray<Trait>): Model => ({
+export const item = (key: string, displayName: string, ...traits: ReadonlyArray<Trait>): Model => ({
   key,
   displayName,
   format: "openai",

@@ -6,6 +6,8 @@
  * | `LINGMA_EMULATOR_DIALECT` | session | `ask`: the session methods are unknown, only chat/ask works |
  * | `LINGMA_EMULATOR_LOGIN` | demo | `required`: a new work dir is logged out; `demo`: it is logged in |
  * | `LINGMA_EMULATOR_ACCOUNT` | demo | name of the demo account |
+ * | `LINGMA_EMULATOR_ACCOUNTS` | all models, none spent | what each account may use, JSON, see Allowance.ts |
+ * | `LINGMA_EMULATOR_HANDSHAKE` | lsp | `acp`: initialize tells protocolVersion and agentInfo, no serverInfo |
  * | `LINGMA_EMULATOR_USERS` | any | `user:password,…` that the login page takes |
  * | `LINGMA_EMULATOR_LOGIN_BASE` | its own page | where login URLs point |
  * | `LINGMA_EMULATOR_LOGIN_PAGE` | plain | which login page is served, a name of LoginPage.ts |
@@ -14,12 +16,16 @@
  *
  * The variables of Script.ts give the answers and the faults.
  */
+import { Either, Schema } from "effect"
+import { type Allowance, Allowances } from "./Allowance.ts"
 import * as Script from "./Script.ts"
 
 export interface Options {
   readonly dialect: "session" | "ask"
   readonly loginRequired: boolean
   readonly account: string
+  readonly accounts: ReadonlyMap<string, Allowance>
+  readonly handshake: "lsp" | "acp"
   readonly users: ReadonlyMap<string, string> | undefined
   readonly loginBase: string | undefined
   readonly loginPage: string
@@ -52,6 +58,14 @@ const users = (text: string | undefined): ReadonlyMap<string, string> | undefine
         })
       )
 
+const decodeAccounts = Schema.decodeUnknownEither(Schema.parseJson(Allowances), { onExcessProperty: "error" })
+
+const accounts = (text: string | undefined): ReadonlyMap<string, Allowance> => {
+  const decoded = decodeAccounts(text || "{}")
+  if (Either.isLeft(decoded)) throw new RangeError("LINGMA_EMULATOR_ACCOUNTS must be JSON as Allowance.ts says")
+  return new Map(Object.entries(decoded.right))
+}
+
 /** The options, or the one line that says which variable is wrong. */
 export const fromEnvironment = (env: Environment): Options | string => {
   const script = Script.fromEnvironment(env)
@@ -61,6 +75,8 @@ export const fromEnvironment = (env: Environment): Options | string => {
       dialect: words(env, "LINGMA_EMULATOR_DIALECT", ["session", "ask"], "session") === "ask" ? "ask" : "session",
       loginRequired: words(env, "LINGMA_EMULATOR_LOGIN", ["demo", "required"], "demo") === "required",
       account: env["LINGMA_EMULATOR_ACCOUNT"] || "demo",
+      accounts: accounts(env["LINGMA_EMULATOR_ACCOUNTS"]),
+      handshake: words(env, "LINGMA_EMULATOR_HANDSHAKE", ["lsp", "acp"], "lsp") === "acp" ? "acp" : "lsp",
       users: users(env["LINGMA_EMULATOR_USERS"]),
       loginBase: env["LINGMA_EMULATOR_LOGIN_BASE"] || undefined,
       loginPage: env["LINGMA_EMULATOR_LOGIN_PAGE"] || "plain",

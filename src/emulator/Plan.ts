@@ -1,6 +1,7 @@
 /**
  * A script made definite for one turn: the pieces of its answer, their pace, its faults.
  */
+import * as Endings from "./Endings.ts"
 import * as Faults from "./Faults.ts"
 import * as Script from "./Script.ts"
 
@@ -24,6 +25,14 @@ export interface Plan {
   readonly split: number
   readonly bytes: number
   readonly join: number
+  /** Of a finish that fails. */
+  readonly reason: string | undefined
+  readonly reply: "bare" | "empty" | "stop"
+  /** Real figures at the end and after every so many chunks; 0 = none. */
+  readonly usage: number
+  readonly promptTokens: number
+  readonly completionTokens: number | undefined
+  readonly limitTokens: number
 }
 
 export interface Question {
@@ -31,6 +40,9 @@ export interface Question {
   readonly images: ReadonlyArray<string>
   readonly modelName: string
   readonly reasoning: boolean
+  readonly limitTokens: number
+  /** The statusCode that this model answers everything with. */
+  readonly refusal: number | undefined
 }
 
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" })
@@ -84,6 +96,21 @@ const greeting = (question: Question): string => {
 
 const musing = "There is no model here to think. The stand-in only shows what a thought looks like on its way to you."
 
+/** The statusCode that ends the turn before it has said anything. */
+const refusalOf = (script: Script.Script, question: Question): number | undefined => {
+  const longest = Faults.find(script.fault ?? [], "too_long")?.value
+  if (question.refusal !== undefined || longest === undefined) return question.refusal
+  return question.text.length > longest ? (script.code ?? Endings.tooLong) : undefined
+}
+
+/** Nothing but the end. */
+const refused = (plan: Plan, code: number): Plan => ({
+  ...plan,
+  pieces: [],
+  thoughts: [],
+  faults: [{ name: "finish_error", value: code, at: undefined }]
+})
+
 export const make = (base: Script.Script, queued: Script.Script | undefined, question: Question): Plan => {
   const found = Script.directive(question.text)
   const given = typeof found.script === "string" ? { text: `[[emu …]] not understood: ${found.script}` } : found.script
@@ -100,7 +127,7 @@ export const make = (base: Script.Script, queued: Script.Script | undefined, que
             ? Array.from({ length: script.tokens }, () => stamped)
             : countedPieces(script.tokens)
           : cut(greeting({ ...question, text: found.rest }))
-  return {
+  const plan: Plan = {
     pieces,
     thoughts: toPieces(script.thoughts ?? (question.reasoning ? musing : "")),
     interval,
@@ -113,6 +140,14 @@ export const make = (base: Script.Script, queued: Script.Script | undefined, que
     full: script.full === 1,
     split: script.split ?? 0,
     bytes: script.bytes ?? 0,
-    join: script.join ?? 0
+    join: script.join ?? 0,
+    reason: script.reason,
+    reply: script.reply ?? "bare",
+    usage: script.usage ?? 0,
+    promptTokens: script.input ?? Math.ceil(question.text.length / 4),
+    completionTokens: script.output,
+    limitTokens: question.limitTokens
   }
+  const refusal = refusalOf(script, question)
+  return refusal === undefined ? plan : refused(plan, refusal)
 }

@@ -16,9 +16,12 @@ export const result = (value: unknown, after?: () => void): Reply => ({ _tag: "R
 export const bare = (after: () => void): Reply => ({ _tag: "Bare", after })
 export const failure = (message: string, code = -32603): Reply => ({ _tag: "Failure", code, message })
 export const silence: Reply = { _tag: "Silence" }
+/** What a client that is not signed in is told, whatever auth/status says. */
+export const authRequired = failure("Authentication required: please sign in", -32000)
 
 export type Params = Readonly<Record<string, unknown>>
-export type Method = (params: Params, link: Link) => Reply
+/** `notified`: it came without an id, so that nobody hears the reply. */
+export type Method = (params: Params, link: Link, notified: boolean) => Reply
 export type Methods = Readonly<Record<string, Method>>
 
 /** Fields as Go reads them: absent and null are the zero value, anything else must have the type. */
@@ -35,16 +38,16 @@ export const Go = {
 
 export const method = <A, I>(
   shape: Schema.Schema<A, I>,
-  run: (params: A, link: Link, raw: Params) => Reply
+  run: (params: A, link: Link, raw: Params, notified: boolean) => Reply
 ): Method => {
   const decode = Schema.decodeUnknownEither(shape)
-  return (raw, link) =>
+  return (raw, link, notified) =>
     Either.match(decode(raw), {
       onLeft: (error) => {
         const issue = ParseResult.ArrayFormatter.formatErrorSync(error)[0]
         return failure(`json: cannot unmarshal into Go struct field ${issue?.path.join(".") ?? ""}`, -32602)
       },
-      onRight: (params) => run(params, link, raw)
+      onRight: (params) => run(params, link, raw, notified)
     })
 }
 
@@ -63,7 +66,7 @@ export const wrongReply = (link: Link): void =>
 /** The reader of a connection's requests; everything but `initialize` must wait for `initialize`. */
 export const makeServer = (world: World, methods: Methods) => {
   const initialized = new WeakSet<Link>()
-  const dispatch = (name: string, params: unknown, link: Link): Reply => {
+  const dispatch = (name: string, params: unknown, link: Link, notified: boolean): Reply => {
     const found = Object.hasOwn(methods, name) ? methods[name] : undefined
     if (found === undefined) {
       world.log(`unknown method: ${name}`)
@@ -74,11 +77,12 @@ export const makeServer = (world: World, methods: Methods) => {
     if (typeof read === "string") return failure(read, -32602)
     if (name === "initialize") initialized.add(link)
     world.calls.set(name, (world.calls.get(name) ?? 0) + 1)
-    return found(read, link)
+    return found(read, link, notified)
   }
   return (link: Link, message: Message): void => {
-    const reply = dispatch(message.method ?? "", message.params, link)
-    if (message.id !== undefined && message.id !== null) {
+    const notified = message.id === undefined || message.id === null
+    const reply = dispatch(message.method ?? "", message.params, link, notified)
+    if (!notified) {
       const head = `{"jsonrpc":"2.0","id":${JSON.stringify(message.id)}`
       if (reply._tag === "Result") link.send(`${head},"result":${JSON.stringify(reply.value)}}`)
       else if (reply._tag === "Bare") link.send(`${head}}`)

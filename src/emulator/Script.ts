@@ -19,6 +19,13 @@
  * | `split` | `_FRAME_SPLIT` | 0 | a frame goes out in WebSocket text messages of N bytes, cut between characters |
  * | `bytes` | `_FRAME_BYTES` | 0 | the same in binary messages, cut anywhere |
  * | `join` | `_FRAME_JOIN` | 0 | up to N frames in one WebSocket message |
+ * | `reason` | `_REASON` | by the code, Endings.ts | the reason of a finish that `finish_error` or `too_long` brings; JSON goes as its text |
+ * | `code` | `_CODE` | 80411 | the statusCode that `too_long` brings |
+ * | `reply` | `_REPLY` | bare | the reply to session/prompt: without a result, or `empty` = `{}`, or `stop` = with a `stopReason` |
+ * | `usage` | `_USAGE` | 0 | N = `promptTokens` and `completionTokens` at the end and after every N chunks of the answer |
+ * | `input` | `_INPUT` | a quarter of the prompt's characters | `promptTokens` |
+ * | `output` | `_OUTPUT` | the chunks sent | `completionTokens` at the end |
+ * | `cancel` | `_CANCEL` | any | which form of session/cancel is heard, see Cancel.ts; standing |
  *
  * The environment is the base, a standing script of the control port goes over it, then one queued for this turn, then the directive:
  * `[[emu tokens=200 interval=0 text="…" fault=crash@4]]`, anywhere in the prompt, the last one wins; values are bare words or JSON.
@@ -33,6 +40,13 @@ const Text = Schema.Union(
   Schema.transform(Schema.Union(Schema.Number, Schema.Boolean), Schema.String, { decode: String, encode: Number })
 )
 const Chunk = Schema.Union(Schema.String, Schema.Struct({ text: Schema.String, delay: Schema.optional(Whole) }))
+const Reason = Schema.Union(
+  Text,
+  Schema.transform(Schema.Record({ key: Schema.String, value: Schema.Unknown }), Schema.String, {
+    decode: (fields) => JSON.stringify(fields),
+    encode: () => ({})
+  })
+)
 const FaultList = Schema.transformOrFail(Schema.String, Schema.Any as Schema.Schema<Faults.Faults>, {
   decode: (text, _, ast) => {
     const faults = Faults.parse(text)
@@ -42,6 +56,8 @@ const FaultList = Schema.transformOrFail(Schema.String, Schema.Any as Schema.Sch
   },
   encode: () => ParseResult.succeed("")
 })
+
+const cancelForms = ["any", "request", "notification", "unanswered", "deaf"] as const
 
 const Keys = Schema.Struct({
   text: Schema.optional(Text),
@@ -59,7 +75,14 @@ const Keys = Schema.Struct({
   full: Schema.optional(Whole),
   split: Schema.optional(Whole),
   bytes: Schema.optional(Whole),
-  join: Schema.optional(Whole)
+  join: Schema.optional(Whole),
+  reason: Schema.optional(Reason),
+  code: Schema.optional(Whole),
+  reply: Schema.optional(Schema.Literal("bare", "empty", "stop")),
+  usage: Schema.optional(Whole),
+  input: Schema.optional(Whole),
+  output: Schema.optional(Whole),
+  cancel: Schema.optional(Schema.Literal(...cancelForms))
 })
 
 export type Script = typeof Keys.Type
@@ -82,7 +105,14 @@ const environment: ReadonlyArray<readonly [string, keyof Script]> = [
   ["FULL", "full"],
   ["FRAME_SPLIT", "split"],
   ["FRAME_BYTES", "bytes"],
-  ["FRAME_JOIN", "join"]
+  ["FRAME_JOIN", "join"],
+  ["REASON", "reason"],
+  ["CODE", "code"],
+  ["REPLY", "reply"],
+  ["USAGE", "usage"],
+  ["INPUT", "input"],
+  ["OUTPUT", "output"],
+  ["CANCEL", "cancel"]
 ]
 
 /** A word, or JSON where it reads as such. */

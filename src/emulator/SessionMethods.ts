@@ -2,10 +2,12 @@
  * The newer dialect: `session/*`, its pushes and their order.
  */
 import { randomUUID } from "node:crypto"
-import { Schema } from "effect"
+import { Either, Schema } from "effect"
+import * as Allowance from "./Allowance.ts"
+import * as Cancel from "./Cancel.ts"
+import * as Endings from "./Endings.ts"
 import * as Faults from "./Faults.ts"
 import type { Link, Message } from "./Link.ts"
-import * as Models from "./Models.ts"
 import * as Pictures from "./Pictures.ts"
 import * as Plan from "./Plan.ts"
 import * as Rpc from "./Rpc.ts"
@@ -23,16 +25,28 @@ const ImagePart = Schema.Struct({
   data: Schema.optionalWith(Schema.String, { default: () => "" })
 })
 
+const decodeOutcome = Schema.decodeUnknownEither(
+  Schema.Struct({ outcome: Schema.Struct({ outcome: Schema.Literal("selected"), optionId: Schema.String }) })
+)
+
 const head = (sessionId: string, meta: Record<string, unknown>): string =>
   `{"jsonrpc":"2.0","method":"session/update","params":{"sessionId":${JSON.stringify(sessionId)},"_meta":${JSON.stringify(meta)},"update":`
 
 const chunk = (kind: string): string => `{"sessionUpdate":"${kind}","content":{"type":"text","text":`
 
-export const voice = (link: Link, requestId: string, sessionId: string, title: string): Turns.Voice => {
+export const voice = (
+  link: Link,
+  requestId: string,
+  sessionId: string,
+  title: string,
+  anonymous = false
+): Turns.Voice => {
   const meta = { "ai-coding/request-id": requestId, "ai-coding/message-created-at": Date.now() }
   const update = head(sessionId, meta)
-  const message = update + chunk("agent_message_chunk")
-  const thought = update + chunk("agent_thought_chunk")
+  const live = anonymous ? head(sessionId, { "ai-coding/streamed": true }) : update
+  const message = live + chunk("agent_message_chunk")
+  const thought = live + chunk("agent_thought_chunk")
+  const replayed = head(sessionId, { "ai-coding/request-id": "", "ai-coding/turn-id": "", "ai-coding/streamed": false })
   const others = [
     head(sessionId, { "ai-coding/request-id": `old-${requestId}` }),
     head(randomUUID(), { "ai-coding/request-id": randomUUID() })
@@ -90,8 +104,27 @@ export const voice = (link: Link, requestId: string, sessionId: string, title: s
         },
         onReply
       ),
-    usage: (usedTokens) => {
-      const data = { usedTokens, limitTokens: 200_000 }
+    resume: (onAnswer) => {
+      const toolCall = { toolCallId: randomUUID(), title: "resume", kind: "other", reasonForCode: Endings.resumable }
+      link.send(`${update}${JSON.stringify({ sessionUpdate: "tool_call", ...toolCall, status: "pending" })}}}`)
+      const options = [
+        { optionId: "resume", name: "Resume", kind: "allow_once" },
+        { optionId: "cancel", name: "Cancel", kind: "reject_once" }
+      ]
+      link.request("session/request_permission", { sessionId, toolCall, options }, (reply) => {
+        const accepted = optionOf(reply) === "resume"
+        const { toolCallId } = toolCall
+        const status = accepted ? "completed" : "failed"
+        link.send(`${update}${JSON.stringify({ sessionUpdate: "tool_call_update", toolCallId, status })}}}`)
+        onAnswer(accepted, reply)
+      })
+    },
+    replay: () => {
+      for (const kind of ["agent_thought_chunk", "agent_message_chunk"]) {
+        link.send(`${replayed}${chunk(kind)}"REPLAYED"}}}}`)
+      }
+    },
+    usage: (data) => {
       link.send(`${update}${JSON.stringify({ sessionUpdate: "notification", type: "context_usage", data })}}}`)
     },
     finish: (reason, statusCode, fullAnswer) => link.send(update + ending(reason, statusCode, fullAnswer))
@@ -102,6 +135,10 @@ const succeeded = (reply: Message | undefined): boolean => {
   const result = reply?.result
   return typeof result === "object" && result !== null && "success" in result && result.success === true
 }
+
+/** The option that an answer to session/request_permission selects. */
+const optionOf = (reply: Message | undefined): unknown =>
+  Either.match(decodeOutcome(reply?.result), { onLeft: () => undefined, onRight: ({ outcome }) => outcome.optionId })
 
 interface Parts {
   readonly text: string
@@ -130,6 +167,9 @@ const readPrompt = (prompt: ReadonlyArray<unknown>): Parts | string => {
 const withoutData = (part: unknown): unknown =>
   isImage(part) ? { ...part, data: `${part.data.length} characters` } : part
 
+const replyTo = (plan: Plan.Plan, start: () => void): Rpc.Reply =>
+  plan.reply === "bare" ? Rpc.bare(start) : Rpc.result(plan.reply === "stop" ? { stopReason: "end_turn" } : {}, start)
+
 export const titleOf = (text: string): string => Array.from(text.trim()).slice(0, 30).join("")
 
 export const make = (world: World.World): Rpc.Methods => {
@@ -144,6 +184,7 @@ export const make = (world: World.World): Rpc.Methods => {
       Schema.Struct({ cwd: Rpc.Go.string, mcpServers: Rpc.Go.list, _meta: Meta, timestamp: Rpc.Go.number }),
       (_params, link) => {
         if (World.standingFault(world, "hang_new")) return Rpc.silence
+        if (World.standingFault(world, "auth_new")) return Rpc.authRequired
         if (world.account === undefined) return Rpc.failure("not logged in")
         const session: World.Session = { id: randomUUID(), model: "", mode: "" }
         world.sessions.set(session.id, session)
@@ -159,7 +200,7 @@ export const make = (world: World.World): Rpc.Methods => {
     "session/set_model": ofSession((session, raw) => {
       const modelId = raw["modelId"]
       if (typeof modelId !== "string") return Rpc.failure("json: cannot unmarshal into Go struct field modelId", -32602)
-      if (Models.find(modelId) === undefined) return Rpc.failure(`model not found: ${modelId}`)
+      if (Allowance.find(world, modelId) === undefined) return Rpc.failure(`model not found: ${modelId}`)
       session.model = modelId
       return Rpc.result({})
     }),
@@ -167,11 +208,9 @@ export const make = (world: World.World): Rpc.Methods => {
       session.mode = String(raw["modeId"] ?? "")
       return Rpc.result({})
     }),
-    "session/cancel": ofSession((session) => {
-      world.totals.cancels++
-      World.stopTurns(world, "cancelled", (turn) => turn.sessionId === session.id)
-      return Rpc.result({})
-    }),
+    "session/cancel": Rpc.method(Schema.Struct({ ...SessionId, _meta: Meta }), (params, _link, _raw, notified) =>
+      Cancel.session(world, params.sessionId || params.id, notified)
+    ),
     "session/close": ofSession((session) => {
       World.stopTurns(world, "cancelled", (turn) => turn.sessionId === session.id)
       world.sessions.delete(session.id)
@@ -189,7 +228,7 @@ export const make = (world: World.World): Rpc.Methods => {
         if (typeof prompt === "string") return Rpc.failure(prompt, -32602)
         const named = params._meta["ai-coding/model"]
         const key = typeof named === "string" && named !== "" ? named : session.model
-        const model = Models.find(key)
+        const model = Allowance.find(world, key)
         if (model === undefined) return Rpc.failure(`model not found: ${key}`)
         if (world.account === undefined) return Rpc.failure("not logged in")
         const ids = { requestId, sessionId: session.id }
@@ -205,15 +244,19 @@ export const make = (world: World.World): Rpc.Methods => {
           text: prompt.text,
           images: prompt.images.map(Pictures.words),
           modelName: model.displayName,
-          reasoning: model.isReasoning
+          reasoning: model.isReasoning,
+          limitTokens: model.max_input_tokens ?? 200_000,
+          refusal: Allowance.refusalOf(world, model)
         }
         const plan = Plan.make(world.standing, world.queue.shift(), question)
+        if (Faults.has(plan.faults, "auth_prompt")) return Rpc.authRequired
         if (Faults.has(plan.faults, "reject_prompt")) return Rpc.failure("prompt rejected")
         if (Faults.has(plan.faults, "wrong_id")) Rpc.wrongReply(link)
         const start = () => {
-          Turns.play(world, link, ids, plan, voice(link, requestId, session.id, titleOf(prompt.text)))
+          const anonymous = Faults.has(plan.faults, "no_request_id")
+          Turns.play(world, link, ids, plan, voice(link, requestId, session.id, titleOf(prompt.text), anonymous))
         }
-        if (!Faults.has(plan.faults, "never_answer")) return Rpc.bare(start)
+        if (!Faults.has(plan.faults, "never_answer")) return replyTo(plan, start)
         start()
         return Rpc.silence
       }

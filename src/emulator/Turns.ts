@@ -1,11 +1,19 @@
 /**
  * Plays a plan: the same pace, faults and ending for both dialects, which lend it a voice.
  */
+import * as Endings from "./Endings.ts"
 import * as Faults from "./Faults.ts"
 import { type Link, type Message, plainFraming } from "./Link.ts"
 import * as Login from "./Login.ts"
 import type { Plan } from "./Plan.ts"
 import type { Turn, World } from "./World.ts"
+
+export interface Figures {
+  readonly usedTokens: number
+  readonly limitTokens: number
+  readonly promptTokens?: number
+  readonly completionTokens?: number
+}
 
 /** How a dialect words the events of one turn. */
 export interface Voice {
@@ -20,19 +28,20 @@ export interface Voice {
   readonly overwrite: (text: string) => void
   readonly tool: (onReply: (reply: Message | undefined) => void) => void
   readonly permission: (onReply: (reply: Message | undefined) => void) => void
-  readonly usage: (used: number) => void
+  /** Asks whether a turn that had no answer in time goes on. */
+  readonly resume: (onAnswer: (accepted: boolean, reply: Message | undefined) => void) => void
+  /** Chunks of an old turn told again, where the dialect has them. */
+  readonly replay: () => void
+  readonly usage: (figures: Figures) => void
   readonly finish: (reason: string, statusCode: number, fullAnswer: string) => void
 }
 
 const broken = '{"jsonrpc":"2.0","method":"session/update","params":{"sessionId":'
 
-const reasonOf = (statusCode: number): string =>
-  statusCode === 200 ? "success" : statusCode === 408 ? "timeout" : statusCode === 429 ? "quota_exceeded" : "error"
-
 /** Those that fall before a token; the others colour the whole turn. */
 const momentary = new Set([
   ...["crash", "drop_socket", "stall", "malformed_json", "malformed_header", "bad_length", "huge_chunk"],
-  ...["overwrite_answer", "unicode_split", "logout_mid", "tool_invoke", "permission"]
+  ...["overwrite_answer", "unicode_split", "logout_mid", "tool_invoke", "permission", "resume"]
 ])
 
 const placed = (plan: Plan): ReadonlyMap<number, ReadonlyArray<Faults.Fault>> | undefined => {
@@ -76,11 +85,18 @@ export const play = (
       .slice(0, next)
       .map((piece) => piece.text)
       .join("")
-  const finish = (statusCode: number): void => {
+  const usage = (completionTokens: number): void => {
+    const figures = { usedTokens: 64 + next, limitTokens: plan.limitTokens }
+    voice.usage(plan.usage === 0 ? figures : { ...figures, promptTokens: plan.promptTokens, completionTokens })
+  }
+  const produced = (): void => {
+    world.totals.tokens++
+    if (turn.cancelled) world.totals.tokensAfterCancel++
+  }
+  const finish = (statusCode: number, reason = Endings.reasonOf(statusCode)): void => {
     parked = true
     const full = plan.full ? soFar() : ""
-    const reason = reasonOf(statusCode)
-    voice.usage(64 + next)
+    usage(plan.completionTokens ?? nextThought + next)
     if (Faults.has(faults, "no_finish")) return
     voice.finish(reason, statusCode, full)
     if (Faults.has(faults, "duplicate_finish")) voice.finish(reason, statusCode, full)
@@ -91,17 +107,16 @@ export const play = (
     parked = false
     schedule(0)
   }
-  const record = (kind: string) => (reply: Message | undefined) => {
+  const remember = (kind: string, reply: Message | undefined): void => {
     world.toolAnswers.push({ kind, requestId: ids.requestId, answer: reply ?? null })
     if (world.toolAnswers.length > 100) world.toolAnswers.shift()
+  }
+  const record = (kind: string) => (reply: Message | undefined) => {
+    remember(kind, reply)
     if (!ended) resume()
   }
   const park = (): void => {
     parked = true
-  }
-  const finishNow = (statusCode: number): void => {
-    park()
-    finish(statusCode)
   }
   const injections: Readonly<Record<string, (value: number | undefined) => void>> = {
     // What was written before a crash or a cut leaves first.
@@ -128,9 +143,9 @@ export const play = (
     },
     logout_mid: () => {
       Login.logout(world)
-      finishNow(401)
+      finish(401)
     },
-    finish_error: (code) => finishNow(code ?? 500),
+    finish_error: (code) => finish(code ?? 500, plan.reason),
     tool_invoke: () => {
       park()
       voice.tool(record("tool/invoke"))
@@ -138,12 +153,22 @@ export const play = (
     permission: () => {
       park()
       voice.permission(record("session/request_permission"))
+    },
+    resume: () => {
+      park()
+      voice.resume((accepted, reply) => {
+        remember("resume", reply)
+        if (ended) return
+        if (accepted) resume()
+        else finish(Endings.resumable)
+      })
     }
   }
   /** Sends one piece and gives the wait before the next; undefined when nothing follows by itself. */
   const advance = (): number | undefined => {
     if (nextThought < thoughts.length) {
       voice.thought(thoughts[nextThought++]!.text)
+      produced()
       if (nextThought === thoughts.length) {
         voice.thoughtsDone()
         return pieces[0]?.delay ?? plan.interval
@@ -162,11 +187,14 @@ export const play = (
     }
     if (next === pieces.length) {
       const fault = Faults.find(faults, "finish_error")
-      finish(fault !== undefined && fault.at === undefined ? (fault.value ?? 500) : 200)
+      if (fault !== undefined && fault.at === undefined) finish(fault.value ?? 500, plan.reason)
+      else finish(200)
       return undefined
     }
     if (stale) voice.stale()
     voice.text(pieces[next++]!.text)
+    produced()
+    if (plan.usage > 0 && next % plan.usage === 0) usage(nextThought + next)
     if (plan.empty > 0 && next % plan.empty === 0) voice.blank()
     return pieces[next]?.delay ?? (next === pieces.length ? 0 : plan.interval)
   }
@@ -198,6 +226,7 @@ export const play = (
   const turn: Turn = {
     ...ids,
     link,
+    cancelled: false,
     stop: (how) => {
       if (ended) return
       end(how === "cancelled" ? "turnsCancelled" : "turnsDropped")
@@ -208,6 +237,7 @@ export const play = (
   if (Faults.has(faults, "never_answer")) return turn
   if (plan.split + plan.bytes + plan.join > 0) link.setFraming(plan)
   voice.open()
+  if (Faults.has(faults, "replay")) voice.replay()
   schedule(thoughts[0]?.delay ?? pieces[0]?.delay ?? plan.first)
   return turn
 }

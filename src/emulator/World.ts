@@ -2,6 +2,7 @@
  * What one emulator process holds: settings, work dir, login, sessions, running turns, counters.
  */
 import type * as Account from "./Account.ts"
+import type { Allowance } from "./Allowance.ts"
 import type { StartFlags } from "./Cli.ts"
 import * as Faults from "./Faults.ts"
 import type { Link } from "./Link.ts"
@@ -20,6 +21,8 @@ export interface Turn {
   readonly requestId: string
   readonly sessionId: string
   readonly link: Link
+  /** Its cancel has come, whether it is heard or not. */
+  cancelled: boolean
   /** Ends it at once: told to the client (`cancelled`), or not (`dropped`). */
   readonly stop: (how: "cancelled" | "dropped") => void
 }
@@ -39,7 +42,16 @@ export interface Totals {
   turnsFinished: number
   turnsCancelled: number
   turnsDropped: number
+  /** Heard, in any form. */
   cancels: number
+  cancelRequests: number
+  cancelNotifications: number
+  /** Those that came when no turn of theirs ran. */
+  idleCancels: number
+  /** Chunks of answers and thoughts. */
+  tokens: number
+  /** Those of turns whose cancel had come, heard or not. */
+  tokensAfterCancel: number
   deletes: number
   connectionsTotal: number
   pushes: number
@@ -74,6 +86,8 @@ export interface World {
   readonly nonces: Set<string>
   readonly profiles: Set<string>
   readonly queue: Array<Script.Script>
+  /** By account name. */
+  readonly allowances: Map<string, Allowance>
   standing: Script.Script
   lastPrompt: Prompt | undefined
   account: Account.Account | undefined
@@ -97,6 +111,11 @@ export const make = (options: Options, flags: StartFlags, workDir: WorkDir): Wor
     turnsCancelled: 0,
     turnsDropped: 0,
     cancels: 0,
+    cancelRequests: 0,
+    cancelNotifications: 0,
+    idleCancels: 0,
+    tokens: 0,
+    tokensAfterCancel: 0,
     deletes: 0,
     connectionsTotal: 0,
     pushes: 0,
@@ -118,6 +137,7 @@ export const make = (options: Options, flags: StartFlags, workDir: WorkDir): Wor
   nonces: new Set(),
   profiles: new Set(),
   queue: [],
+  allowances: new Map(options.accounts),
   standing: options.script,
   lastPrompt: undefined,
   account: undefined,
@@ -128,6 +148,12 @@ export const make = (options: Options, flags: StartFlags, workDir: WorkDir): Wor
 
 /** A fault that holds for the process as it is now, not for one turn. */
 export const standingFault = (world: World, name: string): boolean => Faults.has(world.standing.fault ?? [], name)
+
+/** Takes these standing faults back, others stay. */
+export const dropFaults = (world: World, names: ReadonlyArray<string>): void => {
+  const { fault = [] } = world.standing
+  world.standing = { ...world.standing, fault: fault.filter(({ name }) => !names.includes(name)) }
+}
 
 export const remember = (world: World, prompt: Prompt): void => {
   world.totals.prompts++

@@ -119,6 +119,8 @@ export interface Client {
   /** Sends a request and gives its reply. */
   readonly call: (method: string, params?: unknown, id?: number | string) => Promise<Message>
   readonly notify: (method: string, params: unknown) => void
+  /** Answers a request of the process; for clients that do not by themselves. */
+  readonly answer: (request: Message, result: unknown) => void
   readonly sendRaw: (text: string | Buffer) => void
   /** Bytes of an unfinished frame have come. */
   readonly partial: () => boolean
@@ -193,8 +195,22 @@ const open = (port: number, path: string, acks: boolean): Promise<Client> =>
         look()
       })
     const notify = (method: string, params: unknown): void => send({ jsonrpc: "2.0", method, params })
+    const answer = ({ id }: Message, result: unknown): void => send({ jsonrpc: "2.0", id, result })
     const partial = (): boolean => decoder.partial
-    const client = { notify, partial, closedOr, messages, socket, closed, raw, frameErrors, call, sendRaw, until }
+    const client = {
+      notify,
+      answer,
+      partial,
+      closedOr,
+      messages,
+      socket,
+      closed,
+      raw,
+      frameErrors,
+      call,
+      sendRaw,
+      until
+    }
     socket.on("open", () => resolve(client))
   })
 
