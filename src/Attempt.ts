@@ -120,12 +120,13 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     // An agent's turn may have done something already.
     const retries = mode === "agent" || !Reply.isMendable(request) ? 0 : toolRetries
     const wanted = retries === 0 ? undefined : yield* Queue.bounded<Reply.Retry>(retries)
-    const { format, maxTokens, origin, stop, toolset } = request
+    const { format, hidesThoughts = false, maxTokens, origin, stop, toolset } = request
     const reply = Reply.make({
       toolset,
       format,
       stop,
       maxTokens,
+      hidesThoughts,
       instance: backend.id,
       whole: !origin.stream,
       grammar: toolFormat,

@@ -120,6 +120,10 @@ const toFormat = (payload: CountTokensRequest): Checked<OutputFormat> => {
 const isMessages = (payload: MessagesRequest | CountTokensRequest): payload is MessagesRequest =>
   "max_tokens" in payload
 
+/** Whether thoughts are part of the answer. A kind of thinking that is not known yet is one. */
+export const wantsThoughts = ({ thinking }: MessagesRequest): boolean =>
+  thinking !== null && thinking !== undefined && thinking.type !== "disabled" && thinking.display !== "omitted"
+
 /** Where the pictures of a request are; trouble is told by `toRequest`. */
 export const links = ({ messages }: CountTokensRequest): ReadonlyArray<Link> => {
   const found: Array<Link> = []
@@ -158,13 +162,10 @@ export const toRequest = EitherFn.fn(function* (
     format: yield* toFormat(payload),
     stop: full?.stop_sequences ?? [],
     maxTokens: full?.max_tokens,
+    hidesThoughts: full !== undefined && !wantsThoughts(full),
     effort: toEffort(payload.output_config?.effort, skip),
     affinity: Affinity.key({ caller, sessionId, user: full?.metadata?.user_id ?? undefined, messages }),
     origin: { dialect: "messages", stream: full?.stream === true }
   }
   return { request, skipped }
 })
-
-/** Whether thoughts are part of the answer. A kind of thinking that is not known yet is one. */
-export const wantsThoughts = ({ thinking }: MessagesRequest): boolean =>
-  thinking !== null && thinking !== undefined && thinking.type !== "disabled" && thinking.display !== "omitted"
