@@ -25,6 +25,8 @@ export interface Image {
 export interface PlacedImage extends Image {
   /** Characters of the message's text before it; without it, the picture comes after the text. */
   readonly at?: number
+  /** Its place in the client's request, where a refusal must name it. */
+  readonly param?: string
 }
 
 /** One message of a conversation. */

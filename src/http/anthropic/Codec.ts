@@ -58,7 +58,8 @@ const toTools = (payload: CountTokensRequest, skip: Skip): Checked<ReadonlyArray
   for (const [i, tool] of (payload.tools ?? []).entries()) {
     if (tool.type === "other") skip(`tool ${tool.kind}`)
     else {
-      if (seen.has(tool.name)) return Either.left(Errors.badRequest(`tools[${i}].name: Tool names must be unique`))
+      if (seen.has(tool.name))
+        return Either.left(Errors.badRequest(`tools.${i}.custom.name: Tool names must be unique`))
       seen.add(tool.name)
       kept.push(toTool(tool))
       places.push(i)
@@ -67,7 +68,7 @@ const toTools = (payload: CountTokensRequest, skip: Skip): Checked<ReadonlyArray
   const format = formatOf(payload)?.schema
   const schemas = kept.map(({ parameters }) => parameters)
   return Either.mapBoth(ToolSchema.checkAll(schemas, format), {
-    onLeft: ({ at, why }) => Errors.badRequest(`tools[${places[at]}].input_schema: ${why}`),
+    onLeft: ({ at, why }) => Errors.badRequest(`tools.${places[at]}.custom.input_schema: ${why}`),
     onRight: () => kept
   })
 }
@@ -82,7 +83,7 @@ const toToolset = EitherFn.fn(function* (
   const parallel = choice.disable_parallel_tool_use !== true
   if (choice.type === "tool") {
     if (tools.some(({ name }) => name === choice.name)) return { tools, choice: { name: choice.name }, parallel }
-    return yield* Either.left(Errors.badRequest("tool_choice.name: There is no such tool among tools"))
+    return yield* Either.left(Errors.badRequest("tool_choice.tool.name: There is no such tool among tools"))
   }
   if (tools.length > 0) return { tools, choice: choice.type === "any" ? "required" : "auto", parallel }
   if (choice.type === "auto") return noTools
