@@ -68,9 +68,10 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     return Effect.annotateLogs(Effect.logWarning(text), { defaultModel: Model.cut(options.defaultModel) })
   }
   const noncesOf = Nonce.make()
-  const render = (request: ChatRequest) =>
-    Prompt.render(request, { grammar: toolFormat, nonces: noncesOf(request.affinity) })
-  const count = (prompt: string, { messages }: ChatRequest) => Prompt.tokens(prompt, messages, countTokens)
+  const render = (request: ChatRequest, withoutImages = false) =>
+    Prompt.render(request, { grammar: toolFormat, nonces: noncesOf(request.affinity), withoutImages })
+  const count = (prompt: string, { messages }: ChatRequest, withoutImages = false) =>
+    Prompt.tokens(prompt, messages, countTokens, { withoutImages })
 
   /** The deadline has passed. While an account is being signed in, that is what was waited for. */
   const late = ({ id: instance, status }: Backend, started: boolean) =>
@@ -106,12 +107,15 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     const models = yield* backend.models
     yield* judge(models)
     const { key, mode = defaultAskMode, model } = yield* resolve(models, request)
-    const images = request.messages.flatMap((message) =>
-      message.images.map(({ data, mediaType }) => ({ mediaType, data }))
-    )
-    if (images.length > 0 && Model.refusesImages(model)) return yield* new ImagesNotSupported({ model: Model.cut(key) })
-    const prompt = render(request)
-    const promptTokens = count(prompt, request)
+    // Pictures of earlier turns are left out, and the model is told so: a chat goes on after a change of the model.
+    const withoutImages = Model.refusesImages(model)
+    const shown = withoutImages ? Prompt.pictureNow(request.messages) : undefined
+    if (shown !== undefined) return yield* new ImagesNotSupported({ model: Model.cut(key), param: shown.param })
+    const images = withoutImages
+      ? []
+      : request.messages.flatMap((message) => message.images.map(({ data, mediaType }) => ({ mediaType, data })))
+    const prompt = render(request, withoutImages)
+    const promptTokens = count(prompt, request, withoutImages)
     const limit = model?.contextLength
     const longest = isExact ? promptTokens : Math.ceil(promptTokens * margin)
     if (limit !== undefined && longest > limit) {
@@ -120,12 +124,13 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     // An agent's turn may have done something already.
     const retries = mode === "agent" || !Reply.isMendable(request) ? 0 : toolRetries
     const wanted = retries === 0 ? undefined : yield* Queue.bounded<Reply.Retry>(retries)
-    const { format, maxTokens, origin, stop, toolset } = request
+    const { format, hidesThoughts = false, maxTokens, origin, stop, toolset } = request
     const reply = Reply.make({
       toolset,
       format,
       stop,
       maxTokens,
+      hidesThoughts,
       instance: backend.id,
       whole: !origin.stream,
       grammar: toolFormat,
@@ -139,7 +144,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     progress.started = true
     const first = asked(backend, ask, deadline)
     const turn = yield* own === undefined ? first : Scoped.extend(first, own)
-    return { ask, promptTokens, reply, wanted, own, turn }
+    return { ask, promptTokens, reply, wanted, own, turn, withoutImages }
   })
 
   /** Fails at the deadline when the upstream's first event has not come, whatever was waited for. */
@@ -149,7 +154,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     deadline: number
   ): Effect.fn.Return<Begun, ChatError, Scope.Scope> {
     const progress = { started: false }
-    const { ask, own, promptTokens, reply, turn, wanted } = yield* watchdog.within(
+    const { ask, own, promptTokens, reply, turn, wanted, withoutImages } = yield* watchdog.within(
       prepare(request, backend, deadline, progress),
       deadline,
       Effect.suspend(() => late(backend, progress.started))
@@ -159,7 +164,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     reply.hear(turn)
     if (wanted !== undefined && own !== undefined) {
       const again = ({ hint, said }: Reply.Retry) =>
-        askedAgain(backend, { ...ask, prompt: render(Prompt.followUp(request, said, hint)) })
+        askedAgain(backend, { ...ask, prompt: render(Prompt.followUp(request, said, hint), withoutImages) })
       yield* Effect.forkIn(Effect.interruptible(followUps({ reply, wanted, again }, own)), yield* Effect.scope)
     }
     yield* reply.turn.started

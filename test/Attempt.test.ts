@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Option, TestClock } from "effect"
 import * as Attempt from "../src/Attempt.ts"
-import { finish, request, textDelta } from "../src/domain/Chat.ts"
+import { finish, message, request, textDelta } from "../src/domain/Chat.ts"
 import { BackendFailure } from "../src/domain/ChatError.ts"
 import * as TestBackend from "./support/TestBackend.ts"
 
@@ -68,6 +68,22 @@ describe("Attempt", () => {
       }).pipe(Effect.scoped)
     )
   }
+
+  it.scoped("leaves the pictures of earlier turns out of both questions to a model that does not see", () =>
+    Effect.gen(function* () {
+      const { begin, deadline } = yield* attempt
+      const models = [{ key: "blind", name: "Blind", scene: "chat", isDefault: true, vision: false }]
+      const scripted = TestBackend.make(TestBackend.say("Why?"), { models: Effect.succeed(models) })
+      const shown = message("user", "See.", { images: [{ mediaType: "image/png", data: "aGk=" }] })
+      const messages = [shown, message("assistant", "Yes."), message("user", "List.")] as const
+      yield* Effect.flip(begin({ ...wanting("blind"), messages }, scripted.backend, deadline()))
+      const asked = scripted.asks.map(({ images, prompt }) => [images.length, /\[image 1 \w+: left out,/.test(prompt)])
+      assert.deepStrictEqual(asked, [
+        [0, true],
+        [0, true]
+      ])
+    })
+  )
 
   it.scoped("gives the second answer when the first was none", () =>
     Effect.gen(function* () {

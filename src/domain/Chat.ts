@@ -25,6 +25,8 @@ export interface Image {
 export interface PlacedImage extends Image {
   /** Characters of the message's text before it; without it, the picture comes after the text. */
   readonly at?: number
+  /** Its place in the client's request, where a refusal must name it. */
+  readonly param?: string
 }
 
 /** One message of a conversation. */
@@ -90,8 +92,10 @@ export interface ChatRequest {
   readonly format: OutputFormat
   /** Texts that end the answer and are not part of it. */
   readonly stop: ReadonlyArray<string>
-  /** Most tokens of the answer, thoughts included. */
+  /** Most tokens of the answer, thoughts included where they are part of it. */
   readonly maxTokens: number | undefined
+  /** Thoughts are no part of the answer: who asks cannot see them, and `maxTokens` leaves them out. */
+  readonly hidesThoughts?: boolean
   /** Chooses a model where an alias says so, and nothing else. */
   readonly effort: ReasoningEffort | undefined
   /** What ties the requests of one conversation to one instance. */

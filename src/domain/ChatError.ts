@@ -115,9 +115,11 @@ export class ContextLengthExceeded extends Schema.TaggedError<ContextLengthExcee
   limit: Schema.Int
 }) {}
 
-/** There are pictures, and the model does not see. */
+/** There are pictures in what is asked now, and the model does not see. */
 export class ImagesNotSupported extends Schema.TaggedError<ImagesNotSupported>()("ImagesNotSupported", {
-  model: Schema.String
+  model: Schema.String,
+  /** The first of them, where its place is known. */
+  param: Schema.optional(Schema.String)
 }) {}
 
 /** What may end a turn that a backend has accepted. */

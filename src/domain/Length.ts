@@ -1,5 +1,6 @@
 /**
- * Ends an answer at its limit of tokens, thoughts included, and never inside a character.
+ * Ends an answer at its limit of tokens, and never inside a character. Thoughts count as text does; those that are
+ * hidden have a limit of their own.
  */
 import type { Counter } from "./Usage.ts"
 
@@ -24,6 +25,12 @@ const isHigh = (unit: number) => unit >= 0xd800 && unit < 0xdc00
 
 /** The next place after `at` that is not inside a character. */
 const after = (text: string, at: number): number => at + ((text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1)
+
+/** More than agents let a model think by themselves (31,999 tokens): one that goes on is stuck, and the account pays. */
+const MOST_HIDDEN = 32_768
+
+/** Most tokens of thoughts that nobody sees: who asks for a longer answer has agreed to pay for as many. */
+export const mostHidden = (maxTokens: number): number => Math.max(MOST_HIDDEN, maxTokens)
 
 export const make = (maxTokens: number, counter: Counter, out: LengthOut): Length => {
   let isOver = false

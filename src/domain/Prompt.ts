@@ -1,7 +1,7 @@
 /**
  * A conversation as the one text that Lingma takes.
  */
-import { type ChatRequest, type Message, message, type Toolset } from "./Chat.ts"
+import { type ChatRequest, type Message, message, type PlacedImage, type Toolset } from "./Chat.ts"
 import * as JsonOutput from "./JsonOutput.ts"
 import * as Nonce from "./Nonce.ts"
 import * as Marks from "./PromptMarks.ts"
@@ -46,6 +46,13 @@ const isBare = ({ images, role, text, toolCallId, toolCalls }: Message): boolean
 
 /** True when there is nothing to ask: no text, no picture, no call and no result. */
 export const isEmpty = (messages: Messages): boolean => messages.every(isBare)
+
+/** The first picture of what is asked now: after the assistant's last message, or before it where it is to be continued. */
+export const pictureNow = (messages: Messages): PlacedImage | undefined => {
+  const asked = messages.findLastIndex(({ role }) => role !== "assistant")
+  const answered = messages.findLastIndex(({ role }, i) => role === "assistant" && i < asked)
+  return messages.slice(answered + 1).flatMap(({ images }) => images)[0]
+}
 
 /** What the model must be told beside the conversation: the tools it may call, the format of its answer. */
 const instructions = ({ format, toolset }: Asked, grammar: Grammar): string =>
@@ -128,7 +135,7 @@ export const render = (asked: Asked, options: PromptOptions = {}): string => {
   const [first] = said
   // Of one picture alone it is clear where it belongs.
   const isPlain = told === "" && said.length === 1 && first?.role === "user" && first.toolCalls.length === 0
-  if (isPlain && first.images.length <= 1 && options.withoutImages !== true) return first.text
+  if (isPlain && first.images.length <= (options.withoutImages === true ? 0 : 1)) return first.text
   for (let attempt = 0; ; attempt++) {
     const prompt = renderWith({ asked, said, told, options }, nonces(attempt))
     if (prompt !== undefined) return prompt
@@ -141,8 +148,13 @@ export const followUp = <A extends Asked>(asked: A, said: string, hint: string):
   messages: [...asked.messages, message("assistant", said), message("user", hint)]
 })
 
-/** Tokens of a prompt, with the framing of its messages and a flat rate for each picture. */
-export const tokens = (prompt: string, messages: Messages, count: (text: string) => number): number =>
+/** Tokens of a prompt, with the framing of its messages and a flat rate for each picture that goes with it. */
+export const tokens = (
+  prompt: string,
+  messages: Messages,
+  count: (text: string) => number,
+  { withoutImages = false }: Pick<PromptOptions, "withoutImages"> = {}
+): number =>
   count(prompt) +
   Usage.perMessage * messages.length +
-  Usage.perImage * messages.reduce((sum, { images }) => sum + images.length, 0)
+  (withoutImages ? 0 : Usage.perImage * messages.reduce((sum, { images }) => sum + images.length, 0))

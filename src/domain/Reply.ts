@@ -21,7 +21,7 @@ export interface Retry {
   readonly hint: string
 }
 
-export interface ReplyOptions extends Partial<Pick<ChatRequest, "toolset" | "format" | "stop" | "maxTokens">> {
+export interface ReplyOptions extends Partial<Pick<ChatRequest, ReplyText.Limited>> {
   readonly instance: string
   /** Nothing is sent before the end, so that the whole answer can be mended. */
   readonly whole?: boolean
@@ -49,8 +49,15 @@ const mostHeld = 8 << 20
 
 export const make = (options: ReplyOptions): Reply => {
   const { instance, newCounter = Usage.counter, onRetry, whole = false } = options
-  const { format = plain.format, grammar = "xml", maxTokens, stop = plain.stop, toolset = plain.toolset } = options
-  const asked = { toolset, format, stop, maxTokens, grammar, newCounter, whole }
+  const {
+    format = plain.format,
+    grammar = "xml",
+    hidesThoughts = false,
+    maxTokens,
+    stop = plain.stop,
+    toolset = plain.toolset
+  } = options
+  const asked = { toolset, format, stop, maxTokens, hidesThoughts, grammar, newCounter, whole }
   const turn = Turn.make({ instance })
   let meter = Meter.make(newCounter)
   let retriesLeft = onRetry === undefined ? 0 : (options.retries ?? 0)

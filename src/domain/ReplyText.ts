@@ -26,7 +26,10 @@ import * as ToolPrompt from "./tools/ToolPrompt.ts"
 import * as ToolScanner from "./tools/ToolScanner.ts"
 import type * as Usage from "./Usage.ts"
 
-export interface ReplyTextOptions extends Pick<ChatRequest, "toolset" | "format" | "stop" | "maxTokens"> {
+/** What of a request bounds and shapes its answer. */
+export type Limited = "toolset" | "format" | "stop" | "maxTokens" | "hidesThoughts"
+
+export interface ReplyTextOptions extends Pick<ChatRequest, Limited> {
   readonly whole: boolean
   readonly grammar: ToolPrompt.Grammar
   readonly newCounter: () => Usage.Counter
@@ -71,7 +74,7 @@ export const isWithheld = (asked: Asked & Pick<ReplyTextOptions, "whole">): bool
 const mostSaid = 16 * 1024
 
 export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText => {
-  const { format, grammar, maxTokens, newCounter, stop: sequences, toolset, whole } = options
+  const { format, grammar, hidesThoughts = false, maxTokens, newCounter, stop: sequences, toolset, whole } = options
   const wantsCall = mustCall(options)
   const isNoted = isMendable(options)
   let calls = 0
@@ -177,12 +180,12 @@ export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText =>
     end(finish(isCut || calls === 0 ? reason : "tool_calls"))
   }
 
-  const length =
-    maxTokens === undefined
-      ? undefined
-      : Length.make(maxTokens, newCounter(), { text: words, thought: think, over: () => close("length") })
+  const limited = (most: number) =>
+    Length.make(most, newCounter(), { text: words, thought: think, over: () => close("length") })
+  const length = maxTokens === undefined ? undefined : limited(maxTokens)
+  const hidden = maxTokens === undefined || !hidesThoughts ? length : limited(Length.mostHidden(maxTokens))
   const text = length === undefined ? words : length.text
-  const thought = length === undefined ? think : length.thought
+  const thought = hidden === undefined ? think : hidden.thought
   const thoughts = Thoughts.make({ text, thought })
 
   const push = (event: ChatEvent) => {
@@ -197,6 +200,7 @@ export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText =>
         return call(event.call)
       case "Finish":
         thoughts.end()
+        hidden?.end()
         length?.end()
         if (!isOver) close(event.reason)
         return

@@ -22,9 +22,21 @@ export const typeOf = (bytes: Buffer): ImageType | undefined => {
   return starts.find(([, fits]) => fits(head))?.[0]
 }
 
+export interface Decoded {
+  readonly bytes: Buffer
+  /** Their base64 in one line, padded. */
+  readonly data: string
+}
+
+/** Without line breaks, and with the padding where it was left out altogether. A blank may be a `+` that was lost. */
+const straight = (data: string): string => {
+  const line = data.replace(/[\r\n]+/g, "")
+  return line.length % 4 === 0 || line.endsWith("=") ? line : line.padEnd(line.length + 4 - (line.length % 4), "=")
+}
+
 /** Node's decoder skips what it does not know, so the bytes are written back and compared. */
-export const fromBase64 = (data: string): Buffer | undefined => {
-  if (data.length % 4 !== 0) return undefined
-  const bytes = Buffer.from(data, "base64")
-  return bytes.toString("base64") === data ? bytes : undefined
+export const fromBase64 = (sent: string): Decoded | undefined => {
+  const bytes = Buffer.from(sent, "base64")
+  const data = bytes.toString("base64")
+  return data === sent || data === straight(sent) ? { bytes, data } : undefined
 }

@@ -54,8 +54,8 @@ export interface ImagesOptions {
   readonly fetch?: Omit<ImageFetch.ImageFetchOptions, "limit">
 }
 
-/** Most pictures in one request. */
-export const most = 50
+/** Most pictures in one request: what a long conversation of an agent holds. Their size is bounded by the body's. */
+export const most = 100
 const fetchesAtOnce = 8
 const fetchesOfOne = 4
 /** For all pictures of one request together. */
@@ -88,12 +88,12 @@ export class Images extends Context.Tag("lingma-gateway/http/Images")<
 
     const check = (param: string, data: string): Effect.Effect<Image, ImageRefused> => {
       const refuse = (reason: Reason) => Effect.fail(new ImageRefused({ param, reason }))
-      if (Buffer.byteLength(data, "base64") > limit) return refuse("too_large")
-      const bytes = ImageBytes.fromBase64(data)
-      if (bytes === undefined) return refuse("not_base64")
+      const decoded = ImageBytes.fromBase64(data)
+      if (decoded === undefined) return refuse("not_base64")
+      if (decoded.bytes.length > limit) return refuse("too_large")
       // A type that was declared wrongly is put right.
-      const type = ImageBytes.typeOf(bytes)
-      return type === undefined ? refuse("not_an_image") : Effect.succeed(toImage(type, data))
+      const type = ImageBytes.typeOf(decoded.bytes)
+      return type === undefined ? refuse("not_an_image") : Effect.succeed(toImage(type, decoded.data))
     }
 
     const get = (param: string, url: string) =>

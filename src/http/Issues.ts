@@ -7,7 +7,7 @@ import { repair } from "./WellFormed.ts"
 
 export type Kind = "null" | "boolean" | "string" | "integer" | "number" | "array" | "object"
 
-/** `messages[0].content`: where the trouble is. */
+/** Where the trouble is. */
 export type Path = ReadonlyArray<string | number>
 
 export type Rule =
@@ -180,6 +180,11 @@ const LONGEST_NAME = 64
 
 const short = (name: string) => (name.length <= LONGEST_NAME ? name : `${repair(name.slice(0, LONGEST_NAME))}…`)
 
+/** As Anthropic writes a place: `messages.0.content`. */
+export const dotted = (path: Path): string =>
+  path.map((part) => (typeof part === "number" ? String(part) : short(part))).join(".")
+
+/** As OpenAI does: `messages[0].content`. */
 export const format = (path: Path): string =>
   path.reduce<string>(
     (text, part) =>

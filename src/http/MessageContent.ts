@@ -13,7 +13,8 @@ export const plain = (text: string): MessageContent => ({ text, images: [] })
 
 export interface Builder {
   readonly text: (text: string) => void
-  readonly image: (image: Image) => void
+  /** `param` is its place in the request. */
+  readonly image: (image: Image, param?: string) => void
   /** A part that was built by itself, between two texts. */
   readonly nested: (part: MessageContent, before: string, after: string) => void
   readonly isEmpty: () => boolean
@@ -31,7 +32,8 @@ export const make = (): Builder => {
   }
   return {
     text,
-    image: ({ data, mediaType }) => images.push({ mediaType, data, at: length }),
+    image: ({ data, mediaType }, param) =>
+      images.push({ mediaType, data, at: length, ...(param === undefined ? {} : { param }) }),
     nested: (part, before, after) => {
       for (const image of part.images)
         images.push({ ...image, at: length + before.length + (image.at ?? part.text.length) })

@@ -165,6 +165,23 @@ describe("Prompt", () => {
     assert.strictEqual(render([say("user", "What is it?", { images: [image] })]), "What is it?")
   })
 
+  it("says nothing of pictures where there are none", () => {
+    assert.strictEqual(Prompt.render(asked([say("user", "Hi")]), { ...options, withoutImages: true }), "Hi")
+  })
+
+  it("holds in what is asked now what comes after the assistant's last message, or before one that was only begun", () => {
+    const image = (data: string) => ({ images: [{ mediaType: "image/png", data }] })
+    const seen = (...messages: ReadonlyArray<Message>) => Prompt.pictureNow(messages)?.data
+    const old = [say("user", "See", image("old")), say("assistant", "Yes")]
+    assert.strictEqual(seen(...old, say("user", "And")), undefined)
+    assert.strictEqual(seen(...old, say("tool", "", image("a")), say("user", "And", image("b"))), "a")
+    assert.strictEqual(seen(...old), "old")
+    assert.strictEqual(seen(...old, say("user", "And"), say("assistant", "So")), undefined)
+    assert.strictEqual(seen(say("system", "Be brief", image("s")), say("user", "Hi")), "s")
+    assert.strictEqual(seen(say("assistant", "Hi", image("own"))), "own")
+    assert.strictEqual(seen(), undefined)
+  })
+
   it.prop(
     "holds every text byte for byte, in exactly the turns that were said, whatever the texts are",
     [FastCheck.array(message, { maxLength: 6 })],

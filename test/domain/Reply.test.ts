@@ -153,6 +153,32 @@ describe("a reply with an end of its own", () => {
     assert.isTrue(long.startsWith(heard.text) && heard.text.length > 10)
   })
 
+  it("counts thoughts where they are shown, and text alone where they are hidden", () => {
+    const script = [thoughtDelta("hm, ".repeat(40)), textDelta("<block>no</block> more"), finish("stop")]
+    const asked = { maxTokens: 20, stop: ["</block>"] }
+    for (const whole of [true, false]) {
+      assert.deepInclude(hear({ ...asked, whole }, script), { text: "", end: "length" })
+      const hidden = hear({ ...asked, whole, hidesThoughts: true }, script)
+      assert.deepInclude(hidden, { text: "<block>no", end: "stop", stopSequence: "</block>" })
+      assert.isAbove(hidden.tokens, 20)
+    }
+    const long = hear(
+      { maxTokens: 10, hidesThoughts: true },
+      `<think>${"hm ".repeat(50)}</think>${"word ".repeat(200)}`
+    )
+    assert.strictEqual(long.end, "length")
+    assert.isTrue(Usage.estimate(long.text) <= 10 && long.text.length > 10)
+  })
+
+  it("ends hidden thoughts that do not end, at a limit of their own", () => {
+    const thoughts = Array.from({ length: 50 }, () => thoughtDelta("word ".repeat(1000)))
+    const answer = [...thoughts, textDelta("Yes"), finish("stop")]
+    const { end, text, tokens } = hear({ maxTokens: 10, hidesThoughts: true }, answer)
+    assert.deepStrictEqual([end, text], ["length", ""])
+    assert.isTrue(tokens > 30_000 && tokens <= 32_768, String(tokens))
+    assert.deepInclude(hear({ maxTokens: 100_000, hidesThoughts: true }, answer), { text: "Yes", end: "stop" })
+  })
+
   it("makes no call of one that the limit cut", () => {
     const heard = hear({ maxTokens: 12, toolset: toolset() }, `Sure. ${paris}`)
     assert.deepInclude(heard, { calls: [], end: "length" })

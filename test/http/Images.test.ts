@@ -55,8 +55,10 @@ describe("a data URL", () => {
         ["data:image/png;base64", "not_base64"],
         [`data:image/png${";x".repeat(200)};base64,AAAA`, "not_base64"],
         [`${good}=`, "not_base64"],
-        [good.replace(/=+$/, ""), "not_base64"],
-        [good.replace("iVBO", "iVB\n"), "not_base64"],
+        [`${good.replace(/=+$/, "")}===`, "not_base64"],
+        [dataUrl("image/png", png(301)).replace(/=+$/, "="), "not_base64"],
+        [`${dataUrl("image/png", png(300))}A`, "not_base64"],
+        [good.replace("iVBO", "iVB\f"), "not_base64"],
         [good.replace("iVBO", "iV_-"), "not_base64"],
         [dataUrl("image/png", png((1 << 20) + 1)), "too_large"]
       ] as const) {
@@ -80,7 +82,7 @@ describe("a data URL", () => {
     return FastCheck.assert(
       FastCheck.asyncProperty(
         FastCheck.nat(data.length - 1),
-        FastCheck.constantFrom("%", " ", "\n", "-", "_", "=", "é", "\0"),
+        FastCheck.constantFrom("%", " ", "\t", "\f", "\u00a0", "-", "_", "=", "é", "\0"),
         async (at, foreign) => {
           // At the very end it is padding.
           FastCheck.pre(foreign !== "=" || at < data.length - 2)
@@ -90,6 +92,26 @@ describe("a data URL", () => {
       )
     )
   })
+
+  it.effect("with line breaks or without padding is taken, and passed on as plain base64", () =>
+    Effect.gen(function* () {
+      for (const size of [300, 301, 302]) {
+        const data = png(size).toString("base64")
+        const bare = data.replace(/=+$/, "")
+        const lines = data.replace(/.{76}/g, "$&\r\n")
+        for (const sent of [bare, lines, `${lines}\n`, bare.replace(/.{64}/g, "$&\n"), `\n${data}\r\n`]) {
+          const loaded = yield* load([
+            { param: "a", data: sent },
+            { param: "b", url: `data:image/png;base64,${sent}` }
+          ])
+          for (const image of loaded.values()) assert.deepStrictEqual(image, { mediaType: "image/png", data })
+        }
+      }
+      const whole = png(1 << 20).toString("base64")
+      const broken = whole.replace(/.{76}/g, "$&\r\n")
+      assert.strictEqual((yield* load([{ param: "p", data: broken }])).get("p")?.data, whole)
+    })
+  )
 
   it.effect("of many megabytes is judged in linear time, good or bad", () =>
     Effect.gen(function* () {
@@ -116,8 +138,9 @@ describe("the pictures of a request", () => {
     })
   )
 
-  it.effect("are counted", () =>
+  it.effect("are counted: a hundred are taken", () =>
     Effect.gen(function* () {
+      assert.isAtLeast(most, 100)
       const url = dataUrl("image/png", png())
       const many = Array.from({ length: most + 1 }, (_, i) => ({ param: `p${i}`, url }))
       assert.strictEqual((yield* load(many.slice(1))).size, most)

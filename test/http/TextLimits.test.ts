@@ -137,11 +137,11 @@ describe("strings and lists of requests", () => {
     ["responses", { ...responses, include: Array.from({ length: 65 }, () => "x") }, "include"],
     ["responses", { ...responses, input: [{ type: "item_reference", id: long }] }, "input[0].id"],
     ["responses", { ...responses, tools: [{ type: "function", ...tool }] }, "tools[0].description"],
-    ["messages", { ...messages, stop_sequences: [long] }, "stop_sequences[0]"],
+    ["messages", { ...messages, stop_sequences: [long] }, "stop_sequences.0"],
     ["messages", { ...messages, stop_sequences: Array.from({ length: 65 }, () => "x") }, "stop_sequences"],
     ["messages", { ...messages, metadata: { user_id: long } }, "metadata.user_id"],
     ["messages", { ...messages, thinking: { type: long } }, "thinking.type"],
-    ["messages", { ...messages, tools: [{ ...tool, input_schema: {} }] }, "tools[0].description"]
+    ["messages", { ...messages, tools: [{ ...tool, input_schema: {} }] }, "tools.0.custom.description"]
   ]
 
   it.scopedLive("are refused beyond their bound, by the name of their place, before anything is made of them", () =>

@@ -8,7 +8,7 @@ import { Either } from "effect"
 import type { Image, Message, Role, ToolCall } from "../../domain/Chat.ts"
 import * as EitherFn from "../../domain/EitherFn.ts"
 import type { Link } from "../Images.ts"
-import { format, type Path } from "../Issues.ts"
+import { dotted, type Path } from "../Issues.ts"
 import * as MessageContent from "../MessageContent.ts"
 import * as Errors from "./Errors.ts"
 import type { Block, Known, Message as PayloadMessage, ResultBlock } from "./Payload.ts"
@@ -29,10 +29,10 @@ const addImage = (
   path: Path,
   { picture }: Reader
 ): Checked<void> => {
-  const param = format([...path, "source"])
+  const param = dotted([...path, "source", source.type])
   if (source.type === "file") return Either.left(Errors.badRequest(`${param}: ${FILE}`))
   const image = picture(source.type === "url" ? { param, url: source.url } : { param, data: source.data })
-  if (image !== undefined) into.image(image)
+  if (image !== undefined) into.image(image, param)
   return Either.void
 }
 
@@ -50,7 +50,8 @@ const toDocument = EitherFn.fn(function* (
   else if (source.type === "base64" && source.media_type.startsWith("text/")) inner.text(decoded(source.data))
   else if (source.type === "content" && typeof source.content === "string") inner.text(source.content)
   else if (source.type === "content" && typeof source.content !== "string")
-    for (const [i, part] of source.content.entries()) yield* add(part, inner, [...path, "source", "content", i], reader)
+    for (const [i, part] of source.content.entries())
+      yield* add(part, inner, [...path, "source", "content", "content", i, part.type], reader)
   else {
     reader.skip(source.type === "base64" ? `document of type ${source.media_type}` : `document by ${source.type}`)
     inner.text("(this document could not be read here)")
@@ -88,7 +89,9 @@ const toResult = EitherFn.fn(function* (
   const built = MessageContent.make()
   if (block.is_error === true) built.text("The tool failed:")
   if (typeof block.content === "string") built.text(block.content)
-  else for (const [i, part] of (block.content ?? []).entries()) yield* add(part, built, [...path, "content", i], reader)
+  else
+    for (const [i, part] of (block.content ?? []).entries())
+      yield* add(part, built, [...path, "content", i, part.type], reader)
   return { role: "tool", ...built.content(), toolCalls: [], toolCallId: block.tool_use_id }
 })
 
@@ -109,7 +112,7 @@ const toBlocks = EitherFn.fn(function* (role: Role, blocks: ReadonlyArray<Block>
     calls = []
   }
   for (const [i, block] of blocks.entries()) {
-    const here = [...path, i]
+    const here = [...path, i, block.type]
     if (block.type === "tool_use") {
       if (role === "assistant") calls.push(toCall(block))
       else reader.skip(`block tool_use of ${role}`)

@@ -58,7 +58,8 @@ const toTools = (payload: CountTokensRequest, skip: Skip): Checked<ReadonlyArray
   for (const [i, tool] of (payload.tools ?? []).entries()) {
     if (tool.type === "other") skip(`tool ${tool.kind}`)
     else {
-      if (seen.has(tool.name)) return Either.left(Errors.badRequest(`tools[${i}].name: Tool names must be unique`))
+      if (seen.has(tool.name))
+        return Either.left(Errors.badRequest(`tools.${i}.custom.name: Tool names must be unique`))
       seen.add(tool.name)
       kept.push(toTool(tool))
       places.push(i)
@@ -67,7 +68,7 @@ const toTools = (payload: CountTokensRequest, skip: Skip): Checked<ReadonlyArray
   const format = formatOf(payload)?.schema
   const schemas = kept.map(({ parameters }) => parameters)
   return Either.mapBoth(ToolSchema.checkAll(schemas, format), {
-    onLeft: ({ at, why }) => Errors.badRequest(`tools[${places[at]}].input_schema: ${why}`),
+    onLeft: ({ at, why }) => Errors.badRequest(`tools.${places[at]}.custom.input_schema: ${why}`),
     onRight: () => kept
   })
 }
@@ -82,7 +83,7 @@ const toToolset = EitherFn.fn(function* (
   const parallel = choice.disable_parallel_tool_use !== true
   if (choice.type === "tool") {
     if (tools.some(({ name }) => name === choice.name)) return { tools, choice: { name: choice.name }, parallel }
-    return yield* Either.left(Errors.badRequest("tool_choice.name: There is no such tool among tools"))
+    return yield* Either.left(Errors.badRequest("tool_choice.tool.name: There is no such tool among tools"))
   }
   if (tools.length > 0) return { tools, choice: choice.type === "any" ? "required" : "auto", parallel }
   if (choice.type === "auto") return noTools
@@ -119,6 +120,10 @@ const toFormat = (payload: CountTokensRequest): Checked<OutputFormat> => {
 
 const isMessages = (payload: MessagesRequest | CountTokensRequest): payload is MessagesRequest =>
   "max_tokens" in payload
+
+/** Whether thoughts are part of the answer. A kind of thinking that is not known yet is one. */
+export const wantsThoughts = ({ thinking }: MessagesRequest): boolean =>
+  thinking !== null && thinking !== undefined && thinking.type !== "disabled" && thinking.display !== "omitted"
 
 /** Where the pictures of a request are; trouble is told by `toRequest`. */
 export const links = ({ messages }: CountTokensRequest): ReadonlyArray<Link> => {
@@ -158,13 +163,10 @@ export const toRequest = EitherFn.fn(function* (
     format: yield* toFormat(payload),
     stop: full?.stop_sequences ?? [],
     maxTokens: full?.max_tokens,
+    hidesThoughts: full !== undefined && !wantsThoughts(full),
     effort: toEffort(payload.output_config?.effort, skip),
     affinity: Affinity.key({ caller, sessionId, user: full?.metadata?.user_id ?? undefined, messages }),
     origin: { dialect: "messages", stream: full?.stream === true }
   }
   return { request, skipped }
 })
-
-/** Whether thoughts are part of the answer. A kind of thinking that is not known yet is one. */
-export const wantsThoughts = ({ thinking }: MessagesRequest): boolean =>
-  thinking !== null && thinking !== undefined && thinking.type !== "disabled" && thinking.display !== "omitted"

@@ -10,9 +10,10 @@ import { Data, Match, Schema } from "effect"
 import type { ChatError } from "../../domain/ChatError.ts"
 import type { ParamRefused } from "../Capabilities.ts"
 import type { ImageRefused } from "../Images.ts"
-import { format, type Issue, type Kind, type Rule } from "../Issues.ts"
+import type { Issue, Kind, Rule } from "../Issues.ts"
 import { secondsUntil } from "../OpenAiErrors.ts"
 import { isRefusal, type Refusal } from "../Refusal.ts"
+import * as Places from "./Places.ts"
 
 const Type = Schema.Literal(
   "invalid_request_error",
@@ -146,8 +147,8 @@ export const fromChatError = Match.type<ChatError>().pipe(
     ModelNotFound: (error) => modelNotFound(error.model, error.near),
     ToolCallNotProduced: () => failure(502, "api_error", "The model called no tool, although it had to"),
     InvalidJsonOutput: () => failure(502, "api_error", "The model's answer does not fit the output format"),
-    ImagesNotSupported: ({ model }) =>
-      badRequest(`model: '${model}' does not take images. Choose one that does, or leave the images out.`),
+    ImagesNotSupported: ({ model, param = "model" }) =>
+      badRequest(`${param}: '${model}' does not take images. Choose one that does, or leave the images out.`),
     // Claude Code looks for these words, and compacts.
     ContextLengthExceeded: ({ limit, promptTokens }) =>
       final(badRequest(`prompt is too long: ${promptTokens} tokens > ${limit} maximum`))
@@ -223,8 +224,9 @@ const complaint = (issue: Issue): string => {
   }
 }
 
-export const fromIssue = (issue: Issue): Failure => {
-  const where = format(issue.path)
+/** What is wrong with this body. */
+export const fromIssue = (issue: Issue, body: unknown): Failure => {
+  const where = Places.inBody(issue.path, body)
   return where === "" && issue._tag === "WrongKind" ? badRequest(NOT_JSON) : badRequest(`${where}: ${complaint(issue)}`)
 }
 

@@ -16,7 +16,7 @@ const fields: Fields<MessagesRequest> = {
     note: "earlier thoughts, and blocks and documents that are no text, are left out"
   },
   system: honoured,
-  max_tokens: emulated,
+  max_tokens: { ...emulated, note: "thoughts count where they are shown" },
   stop_sequences: { ...emulated, refused: "empty strings" },
   stream: honoured,
   temperature: ignored,

@@ -45,7 +45,7 @@ const read = <A extends MessagesRequest | CountTokensRequest, I>(
   return Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
     const body = yield* bodies.json(request)
-    const payload = yield* Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(Issues.explain(issue)))
+    const payload = yield* Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(Issues.explain(issue), body))
     const { headers } = request
     const sessionId = headers["x-session-id"] ?? headers["session-id"] ?? headers["x-claude-code-session-id"]
     const reading = yield* Codec.toRequest(payload, {

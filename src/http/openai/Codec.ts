@@ -100,10 +100,15 @@ const refused = (payload: ChatCompletionRequest): Errors.Failure | undefined => 
   return payload.audio ? Errors.unsupported("audio", "Audio is not supported.") : undefined
 }
 
+export interface RequestOptions extends Pick<Affinity.Signs, "caller" | "sessionId"> {
+  /** As `REASONING_FIELD` has it. */
+  readonly hidesThoughts?: boolean
+}
+
 /** `pictures` are those of `links`, loaded. */
 export const toRequest = EitherFn.fn(function* (
   payload: ChatCompletionRequest,
-  { caller, sessionId }: Pick<Affinity.Signs, "caller" | "sessionId">,
+  { caller, hidesThoughts = false, sessionId }: RequestOptions,
   pictures: Loaded
 ): EitherFn.Return<ChatRequest, Errors.Failure> {
   const complaint = refused(payload)
@@ -130,6 +135,7 @@ export const toRequest = EitherFn.fn(function* (
     format,
     stop,
     maxTokens: payload.max_completion_tokens ?? payload.max_tokens ?? undefined,
+    hidesThoughts,
     effort: payload.reasoning_effort ?? undefined,
     affinity,
     origin

@@ -57,7 +57,8 @@ const handlers = HttpApiBuilder.group(
       const pictures = yield* Effect.catchTag(images.load(Codec.links(payload)), "ImageRefused", Errors.fromImage)
       const caller = auth.caller(yield* HttpServerRequest.HttpServerRequest)
       const sessionId = headers["x-session-id"] ?? headers["session-id"]
-      const request = yield* Codec.toRequest(payload, { caller, sessionId }, pictures)
+      const hidesThoughts = reasoningField === "none"
+      const request = yield* Codec.toRequest(payload, { caller, sessionId, hidesThoughts }, pictures)
       const options = { ...(yield* stamped), reasoningField, shape: Tools.shapeOf(payload) }
       const open = chat.open(request)
       if (payload.stream === true) {

@@ -10,11 +10,13 @@ import * as Issues from "../../../src/http/Issues.ts"
 const hi = { role: "user", content: "hi" }
 const decode = Schema.decodeUnknownEither(MessagesRequest)
 const picture = (link: Link) => ({ mediaType: "image/png", data: "data" in link ? link.data : link.url })
-const attempt = (body: object, session?: string) =>
-  decode(JSON.parse(JSON.stringify({ model: "auto", max_tokens: 100, messages: [hi], ...body }))).pipe(
-    Either.mapLeft(({ issue }) => Errors.fromIssue(Issues.explain(issue))),
+const attempt = (body: object, session?: string) => {
+  const sent: unknown = JSON.parse(JSON.stringify({ model: "auto", max_tokens: 100, messages: [hi], ...body }))
+  return decode(sent).pipe(
+    Either.mapLeft(({ issue }) => Errors.fromIssue(Issues.explain(issue), sent)),
     Either.flatMap((payload) => Codec.toRequest(payload, { sessionId: session, picture }))
   )
+}
 const read = (body: object) => Either.getOrThrow(attempt(body))
 const request = (body: object) => read(body).request
 const complaint = (body: object) => {
@@ -60,7 +62,12 @@ describe("messages", () => {
     })
     assert.deepStrictEqual(messages, [
       { ...none, role: "system", text: "be brief\nbe kind" },
-      { ...none, role: "user", text: "a\nb", images: [{ ...png, at: 2 }] },
+      {
+        ...none,
+        role: "user",
+        text: "a\nb",
+        images: [{ ...png, at: 2, param: "messages.0.content.1.image.source.base64" }]
+      },
       { ...none, role: "user", text: "again" },
       {
         ...none,
@@ -72,7 +79,13 @@ describe("messages", () => {
         ]
       },
       { ...none, role: "tool", text: "found", toolCallId: "toolu_1" },
-      { ...none, role: "tool", text: "The tool failed:\nno", images: [{ ...png, at: 20 }], toolCallId: "toolu_2" },
+      {
+        ...none,
+        role: "tool",
+        text: "The tool failed:\nno",
+        images: [{ ...png, at: 20, param: "messages.3.content.1.tool_result.content.1.image.source.base64" }],
+        toolCallId: "toolu_2"
+      },
       { ...none, role: "tool", text: "", toolCallId: "toolu_3" },
       { ...none, role: "user", text: "go on" },
       { ...none, role: "system", text: "mind the time" }
@@ -108,7 +121,8 @@ describe("messages", () => {
       ...["<document>", "(this document could not be read here)", "</document>"],
       ...["<search_result>", "t", "s", "r", "</search_result>"]
     ])
-    assert.deepStrictEqual(request.messages[0]?.images, [{ ...png, at: 45 }])
+    const param = "messages.0.content.1.document.source.content.content.1.image.source.base64"
+    assert.deepStrictEqual(request.messages[0]?.images, [{ ...png, at: 45, param }])
     assert.deepStrictEqual(skipped, ["document of type application/pdf", "document by url"])
   })
 
@@ -139,7 +153,7 @@ describe("messages", () => {
     assert.strictEqual(complaint({ messages: [{ role: "user", content: [] }] }), "messages: There is nothing to answer")
     assert.strictEqual(
       complaint({ messages: [{ role: "wizard", content: "hi" }] }),
-      "messages[0].role: Input should be 'user' or 'assistant' or 'system'"
+      "messages.0.role: Input should be 'user' or 'assistant' or 'system'"
     )
     assert.strictEqual(
       complaint({ tools: [{ name: "a", input_schema: { type: "object" } }], tool_choice: { type: "some" } }),
@@ -147,19 +161,19 @@ describe("messages", () => {
     )
     assert.strictEqual(
       complaint({ messages: [{ role: "user", content: [{ type: "text" }] }] }),
-      "messages[0].content[0].text: Field required"
+      "messages.0.content.0.text.text: Field required"
     )
     assert.strictEqual(
       complaint({ messages: [{ role: "user", content: [{ type: "tool_result", content: "x" }] }] }),
-      "messages[0].content[0].tool_use_id: Field required"
+      "messages.0.content.0.tool_result.tool_use_id: Field required"
     )
     assert.strictEqual(complaint({ stream: "yes" }), "stream: Input should be a boolean, not a string")
-    assert.strictEqual(complaint({ tools: [{ name: "x" }] }), "tools[0].input_schema: Field required")
-    assert.strictEqual(complaint({ tools: [tool, tool] }), "tools[1].name: Tool names must be unique")
+    assert.strictEqual(complaint({ tools: [{ name: "x" }] }), "tools.0.custom.input_schema: Field required")
+    assert.strictEqual(complaint({ tools: [tool, tool] }), "tools.1.custom.name: Tool names must be unique")
     const search = { type: "web_search_20250305", name: "web_search" }
     assert.match(
       complaint({ tools: [search, tool, { ...tool, name: "x", input_schema: { type: "string" } }] }),
-      /^tools\[2\]\.input_schema: its type must be "object"/
+      /^tools\.2\.custom\.input_schema: its type must be "object"/
     )
     assert.match(
       complaint({ output_config: { format: { type: "json_schema", schema: { type: "wizard" } } } }),
@@ -167,7 +181,7 @@ describe("messages", () => {
     )
     assert.match(
       complaint({ messages: [{ role: "user", content: [{ type: "image", source: { type: "file", file_id: "f" } }] }] }),
-      /^messages\[0\]\.content\[0\]\.source: Files are not kept/
+      /^messages\.0\.content\.0\.image\.source\.file: Files are not kept/
     )
   })
 
@@ -184,9 +198,9 @@ describe("messages", () => {
       })
     )
     assert.deepStrictEqual(Codec.links(payload), [
-      { param: "messages[0].content[1].source", data: "aGk=" },
-      { param: "messages[0].content[2].source", url: "https://example.com/a.png" },
-      { param: "messages[1].content[0].content[0].source", data: "aGk=" }
+      { param: "messages.0.content.1.image.source.base64", data: "aGk=" },
+      { param: "messages.0.content.2.image.source.url", url: "https://example.com/a.png" },
+      { param: "messages.1.content.0.tool_result.content.0.image.source.base64", data: "aGk=" }
     ])
   })
 })
@@ -206,7 +220,7 @@ describe("what a request asks for", () => {
     assert.deepStrictEqual(toolset({ tool_choice: { type: "tool", name: "Write" } }).choice, { name: "Write" })
     assert.deepStrictEqual(toolset({ tool_choice: { type: "none" } }).choice, "none")
     assert.deepStrictEqual(toolset({ tools: [] }), { tools: [], choice: "none", parallel: true })
-    assert.match(complaint({ tools: [tool], tool_choice: { type: "tool", name: "Read" } }), /^tool_choice\.name:/)
+    assert.match(complaint({ tools: [tool], tool_choice: { type: "tool", name: "Read" } }), /^tool_choice\.tool\.name:/)
     assert.match(complaint({ tools: [], tool_choice: { type: "any" } }), /^tool_choice:/)
   })
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Redacted } from "effect"
-import { textDelta } from "../../../src/domain/Chat.ts"
+import { finish, textDelta, thoughtDelta } from "../../../src/domain/Chat.ts"
 import { BackendFailure, BackendUnavailable, NotLoggedIn, QuotaExhausted } from "../../../src/domain/ChatError.ts"
 import * as RawHttp from "../../support/RawHttp.ts"
 import * as TestBackend from "../../support/TestBackend.ts"
@@ -29,6 +29,26 @@ const told = ({ headers, json, status }: Answer) => {
   assert.strictEqual(headers.get("request-id"), headers.get("x-request-id"))
   return [status, json.error?.type, json.error?.message]
 }
+
+describe("thoughts that are not shown", () => {
+  it.scopedLive("take nothing of max_tokens, whole and streamed", () =>
+    Effect.gen(function* () {
+      const thoughts = Array.from({ length: 40 }, () => thoughtDelta("let me see, "))
+      const verdict = [..."<block>no</block>"].map(textDelta)
+      const { request } = yield* TestGateway.serve(
+        TestBackend.make(TestBackend.emit(...thoughts, ...verdict, finish("stop")))
+      )
+      const check = { ...hello, stop_sequences: ["</block>"], thinking: { type: "disabled" } }
+      const { json } = yield* request("/v1/messages", post(check))
+      const text = [{ type: "text", text: "<block>no" }]
+      assert.deepStrictEqual([json["content"], json["stop_reason"]], [text, "stop_sequence"])
+      const streamed = Grammar.read((yield* request("/v1/messages", post({ ...check, stream: true }))).text)
+      assert.deepStrictEqual([streamed.content, streamed.stopReason], [text, "stop_sequence"])
+      const shown = yield* request("/v1/messages", post({ ...check, thinking: { type: "adaptive" } }))
+      assert.strictEqual(shown.json["stop_reason"], "max_tokens")
+    })
+  )
+})
 
 describe("every failure under /v1/messages", () => {
   it.scopedLive("is in Anthropic's shape, also where no handler was reached", () =>

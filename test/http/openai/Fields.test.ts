@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Schema } from "effect"
+import { finish, textDelta, thoughtDelta } from "../../../src/domain/Chat.ts"
 import * as Capabilities from "../../../src/http/Capabilities.ts"
 import * as Issues from "../../../src/http/Issues.ts"
 import * as Errors from "../../../src/http/OpenAiErrors.ts"
@@ -389,6 +390,23 @@ describe("ignored fields", () => {
       assert.deepStrictEqual(yield* complaint({ top_k: 1, seed: 1 }), [400, "top_k", "unknown_parameter"])
       assert.strictEqual(scripted.asks.length, 0)
       assert.strictEqual((yield* chat({ ...hello, stop: "x", user: "u", temperature: null })).status, 200)
+    })
+  )
+})
+
+describe("thoughts that are not shown", () => {
+  it.scopedLive("take nothing of max_tokens", () =>
+    Effect.gen(function* () {
+      const events = [...many(40, () => thoughtDelta("let me see, ")), textDelta("no"), finish("stop")]
+      for (const [reasoningField, ending] of [
+        ["none", "stop"],
+        ["reasoning_content", "length"],
+        ["think-tags", "length"]
+      ] as const) {
+        const { chat } = yield* TestGateway.serve(TestBackend.make(TestBackend.emit(...events)), { reasoningField })
+        const [choice] = (yield* chat({ ...hello, max_tokens: 64 })).json.choices ?? []
+        assert.strictEqual(choice?.finish_reason, ending, reasoningField)
+      }
     })
   )
 })
