@@ -402,7 +402,14 @@ describe("Chat", () => {
 
   it.effect("says that the account is being signed in when that is what took too long", () => {
     const a = hanging("a", "ensureReady", {
-      status: Effect.succeed({ state: "ready", loggedIn: false, restarts: 0, login: "running", lastError: undefined })
+      status: Effect.succeed({
+        state: "ready",
+        loggedIn: false,
+        restarts: 0,
+        login: "running",
+        models: [],
+        lastError: undefined
+      })
     })
     return Effect.gen(function* () {
       const waiting = yield* Effect.fork(Effect.flip(whole()))
@@ -414,7 +421,14 @@ describe("Chat", () => {
 
   it.effect("holds nothing against an instance that did not say that it was ready", () => {
     const a = hanging("a", "ensureReady", {
-      status: Effect.succeed({ state: "starting", loggedIn: undefined, restarts: 0, login: "idle", lastError: "" })
+      status: Effect.succeed({
+        state: "starting",
+        loggedIn: undefined,
+        restarts: 0,
+        login: "idle",
+        models: [],
+        lastError: ""
+      })
     })
     return Effect.gen(function* () {
       const waiting = yield* Effect.fork(Effect.flip(whole()))
@@ -445,7 +459,14 @@ describe("Chat", () => {
   it.effect("fails at once when all are down", () => {
     const down = TestBackend.make(undefined, {
       id: "a",
-      status: Effect.succeed({ state: "failed", loggedIn: undefined, restarts: 3, login: "idle", lastError: "gone" }),
+      status: Effect.succeed({
+        state: "failed",
+        loggedIn: undefined,
+        restarts: 3,
+        login: "idle",
+        models: [],
+        lastError: "gone"
+      }),
       ensureReady: Effect.fail(new BackendUnavailable({ instance: "a", detail: "gone" }))
     })
     return Effect.gen(function* () {

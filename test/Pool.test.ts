@@ -16,6 +16,7 @@ const backend = (
       loggedIn: loggedIn(),
       restarts: 0,
       login: "signed_in",
+      models: [],
       lastError: undefined
     }))
   }).backend
