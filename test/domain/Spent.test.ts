@@ -16,7 +16,7 @@ const steps = fc.array(
 )
 
 /** An account after all that, and the time by then. */
-const after = (history: fc.TypeOf<typeof steps>) => {
+const played = (history: fc.TypeOf<typeof steps>) => {
   let now = 1_000_000
   let spent = nothing
   for (const step of history) {
@@ -69,7 +69,7 @@ describe("Spent", () => {
   it("lets everything return by itself, within a day", () =>
     fc.assert(
       fc.property(steps, (history) => {
-        const { now, spent } = after(history)
+        const { now, spent } = played(history)
         for (const name of ["a", "b", undefined])
           assert.isUndefined(Spent.returns(spent, name, now + longestMillis), String(name))
       })
@@ -78,7 +78,7 @@ describe("Spent", () => {
   it("never says that a model returns before its account", () =>
     fc.assert(
       fc.property(steps, model, (history, name) => {
-        const { now, spent } = after(history)
+        const { now, spent } = played(history)
         assert.isAtLeast(Spent.returns(spent, name, now) ?? 0, Spent.returns(spent, undefined, now) ?? 0)
       })
     ))
@@ -86,7 +86,7 @@ describe("Spent", () => {
   it("asks nothing again before it returns, and all of it then", () =>
     fc.assert(
       fc.property(steps, model, (history, name) => {
-        const { now, spent } = after(history)
+        const { now, spent } = played(history)
         const back = Spent.returns(spent, name, now)
         if (back === undefined) return
         assert.isAbove(back, now)
@@ -98,7 +98,7 @@ describe("Spent", () => {
   it("forgets a model's mark at its success, and no other model's", () =>
     fc.assert(
       fc.property(steps, model, model, (history, name, other) => {
-        const { now, spent } = after(history)
+        const { now, spent } = played(history)
         const cleared = Spent.succeeded(spent, name, now + 1)
         assert.isFalse(cleared.models.some((mark) => mark.model === name))
         if (other !== name)
