@@ -42,11 +42,17 @@ const LONGEST_NAME = 128
 
 /** Each name is looked up once in a list of models, as long as the list is the same one. */
 export const make = (options: Model.ResolveOptions) => {
-  type Resolution = ReturnType<typeof Model.resolve>
+  type Resolution = Either.Either<Model.Resolved, ModelNotFound>
   const lists = new WeakMap<Models, Map<string, Resolution>>()
 
-  const resolve = (models: Models, { effort, model }: Need): Resolution => {
-    if (model.length > LONGEST_NAME) return Model.resolve(models, model, options, effort)
+  const look = (models: Models, { effort, model }: Need): Resolution =>
+    Either.mapLeft(
+      Model.resolve(models, model, options, effort),
+      (near) => new ModelNotFound({ model: Model.cut(model), near })
+    )
+  const resolve = (models: Models, need: Need): Resolution => {
+    const { effort, model } = need
+    if (model.length > LONGEST_NAME) return look(models, need)
     const name = `${effort ?? ""}\n${model}`
     let names = lists.get(models)
     const known = names?.get(name)
@@ -55,16 +61,14 @@ export const make = (options: Model.ResolveOptions) => {
       names = new Map()
       lists.set(models, names)
     }
-    const resolution = Model.resolve(models, model, options, effort)
+    const resolution = look(models, need)
     names.set(name, resolution)
     return resolution
   }
 
   return (models: Models, need: Need): Offer => {
     const resolved = resolve(models, need)
-    if (Either.isLeft(resolved)) {
-      return Either.left(new ModelNotFound({ model: Model.cut(need.model), near: resolved.left }))
-    }
+    if (Either.isLeft(resolved)) return resolved
     const { key, model } = resolved.right
     if (need.images && Model.refusesImages(model)) {
       return Either.left(new ImagesNotSupported({ model: Model.cut(key) }))
@@ -72,6 +76,6 @@ export const make = (options: Model.ResolveOptions) => {
     const limit = model?.contextLength
     return limit !== undefined && need.tokens > limit
       ? Either.left(new ContextLengthExceeded({ promptTokens: need.tokens, limit }))
-      : Either.right(resolved.right)
+      : resolved
   }
 }
