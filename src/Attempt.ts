@@ -1,20 +1,13 @@
 /**
  * One try of a chat on one instance: it must be ready, offer the model, and answer; its answer becomes the reply.
  */
-import { Effect, Either, ExecutionStrategy, Queue, Scope } from "effect"
+import { Effect, ExecutionStrategy, Queue, Scope } from "effect"
 import type { Backend } from "./Backend.ts"
-import type { Ask, AskMode, ChatRequest } from "./domain/Chat.ts"
-import {
-  type ChatError,
-  ContextLengthExceeded,
-  ImagesNotSupported,
-  LoginInProgress,
-  ModelNotFound,
-  type TurnError,
-  UpstreamTimeout
-} from "./domain/ChatError.ts"
+import type { Ask, AskMode, ChatRequest, Image } from "./domain/Chat.ts"
+import { type ChatError, LoginInProgress, type TurnError, UpstreamTimeout } from "./domain/ChatError.ts"
 import * as Model from "./domain/Model.ts"
 import * as Nonce from "./domain/Nonce.ts"
+import * as Offer from "./domain/Offer.ts"
 import * as Prompt from "./domain/Prompt.ts"
 import * as Reply from "./domain/Reply.ts"
 import type { Turn } from "./domain/Turn.ts"
@@ -30,6 +23,25 @@ export interface AttemptOptions extends Model.ResolveOptions, Watchdog.Limits {
   readonly toolFormat?: Grammar
   /** How often a model that breaks a rule is asked again, before anything was sent. */
   readonly toolRetries?: number
+}
+
+/** A request made ready to be asked, once for all its tries. */
+export interface Prepared {
+  readonly request: ChatRequest
+  readonly prompt: string
+  readonly images: ReadonlyArray<Image>
+  /** An estimate, pictures and framing included. */
+  readonly promptTokens: number
+  /** What the prompt may come to where that is an estimate. */
+  readonly longest: number
+  /** What a list of models is to it. */
+  readonly offers: (models: ReadonlyArray<Model.Model>) => Offer.Offer
+}
+
+/** How far a try got. */
+export interface Progress {
+  /** The instance was asked, or is about to be. */
+  started: boolean
 }
 
 /** An answer that has begun. */
@@ -53,11 +65,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
   const { count: countTokens, counter: newCounter, isExact } = yield* TokenCounter
   const clock = yield* Effect.clock
 
-  const resolve = (models: ReadonlyArray<Model.Model>, { effort, model }: ChatRequest) =>
-    Either.mapLeft(
-      Model.resolve(models, model, options, effort),
-      (near) => new ModelNotFound({ model: Model.cut(model), near })
-    )
+  const offer = Offer.make(options)
   const judged = new WeakSet<ReadonlyArray<Model.Model>>()
   /** Each list of models is looked at once. */
   const judge = (models: ReadonlyArray<Model.Model>) => {
@@ -72,6 +80,19 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     Prompt.render(request, { grammar: toolFormat, nonces: noncesOf(request.affinity), withoutImages })
   const count = (prompt: string, { messages }: ChatRequest, withoutImages = false) =>
     Prompt.tokens(prompt, messages, countTokens, { withoutImages })
+
+  const prepare = (request: ChatRequest): Prepared => {
+    const images = request.messages.flatMap((message) =>
+      message.images.map(({ data, mediaType }) => ({ mediaType, data }))
+    )
+    const prompt = render(request)
+    const promptTokens = count(prompt, request)
+    const longest = isExact ? promptTokens : Math.ceil(promptTokens * margin)
+    const { effort, model } = request
+    const shown = Prompt.pictureNow(request.messages)
+    const need = { model, effort, images: shown !== undefined, param: shown?.param, tokens: longest }
+    return { request, prompt, images, promptTokens, longest, offers: (models) => offer(models, need) }
+  }
 
   /** The deadline has passed. While an account is being signed in, that is what was waited for. */
   const late = ({ id: instance, status }: Backend, started: boolean) =>
@@ -97,30 +118,21 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     })
 
   /** Everything that comes before the upstream's first event. */
-  const prepare = Effect.fnUntraced(function* (
-    request: ChatRequest,
+  const ask = Effect.fnUntraced(function* (
+    prepared: Prepared,
     backend: Backend,
     deadline: number,
-    progress: { started: boolean }
+    progress: Progress
   ) {
+    const { longest, offers, request } = prepared
     yield* backend.ensureReady
     const models = yield* backend.models
     yield* judge(models)
-    const { key, mode = defaultAskMode, model } = yield* resolve(models, request)
+    const { key, mode = defaultAskMode, model } = yield* offers(models)
     // Pictures of earlier turns are left out, and the model is told so: a chat goes on after a change of the model.
-    const withoutImages = Model.refusesImages(model)
-    const shown = withoutImages ? Prompt.pictureNow(request.messages) : undefined
-    if (shown !== undefined) return yield* new ImagesNotSupported({ model: Model.cut(key), param: shown.param })
-    const images = withoutImages
-      ? []
-      : request.messages.flatMap((message) => message.images.map(({ data, mediaType }) => ({ mediaType, data })))
-    const prompt = render(request, withoutImages)
-    const promptTokens = count(prompt, request, withoutImages)
-    const limit = model?.contextLength
-    const longest = isExact ? promptTokens : Math.ceil(promptTokens * margin)
-    if (limit !== undefined && longest > limit) {
-      return yield* new ContextLengthExceeded({ promptTokens: longest, limit })
-    }
+    const withoutImages = prepared.images.length > 0 && Model.refusesImages(model)
+    const images = withoutImages ? [] : prepared.images
+    const prompt = withoutImages ? render(request, true) : prepared.prompt
     // An agent's turn may have done something already.
     const retries = mode === "agent" || !Reply.isMendable(request) ? 0 : toolRetries
     const wanted = retries === 0 ? undefined : yield* Queue.bounded<Reply.Retry>(retries)
@@ -140,22 +152,23 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     })
     const scope = yield* Effect.scope
     const own = wanted === undefined ? undefined : yield* Scope.fork(scope, ExecutionStrategy.sequential)
-    const ask = { model: key, mode, prompt, images, promptTokens: longest, contextLimit: limit }
+    const question = { model: key, mode, prompt, images, promptTokens: longest, contextLimit: model?.contextLength }
     progress.started = true
-    const first = asked(backend, ask, deadline)
+    const first = asked(backend, question, deadline)
     const turn = yield* own === undefined ? first : Scoped.extend(first, own)
-    return { ask, promptTokens, reply, wanted, own, turn, withoutImages }
+    return { question, reply, wanted, own, turn, withoutImages }
   })
 
   /** Fails at the deadline when the upstream's first event has not come, whatever was waited for. */
   const begin = Effect.fnUntraced(function* (
-    request: ChatRequest,
+    prepared: Prepared,
     backend: Backend,
-    deadline: number
+    deadline: number,
+    progress: Progress = { started: false }
   ): Effect.fn.Return<Begun, ChatError, Scope.Scope> {
-    const progress = { started: false }
-    const { ask, own, promptTokens, reply, turn, wanted, withoutImages } = yield* watchdog.within(
-      prepare(request, backend, deadline, progress),
+    const { promptTokens, request } = prepared
+    const { own, question, reply, turn, wanted, withoutImages } = yield* watchdog.within(
+      ask(prepared, backend, deadline, progress),
       deadline,
       Effect.suspend(() => late(backend, progress.started))
     )
@@ -164,14 +177,15 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     reply.hear(turn)
     if (wanted !== undefined && own !== undefined) {
       const again = ({ hint, said }: Reply.Retry) =>
-        askedAgain(backend, { ...ask, prompt: render(Prompt.followUp(request, said, hint), withoutImages) })
+        askedAgain(backend, { ...question, prompt: render(Prompt.followUp(request, said, hint), withoutImages) })
       yield* Effect.forkIn(Effect.interruptible(followUps({ reply, wanted, again }, own)), yield* Effect.scope)
     }
     yield* reply.turn.started
-    return { backend, model: ask.model, mode: ask.mode, promptTokens, reply, firstEventAt }
+    return { backend, model: question.model, mode: question.mode, promptTokens, reply, firstEventAt }
   })
 
-  return { begin, deadline: watchdog.deadline, count: (request: ChatRequest) => count(render(request), request) }
+  const counted = (request: ChatRequest) => count(render(request), request)
+  return { prepare, begin, deadline: watchdog.deadline, count: counted }
 })
 
 interface FollowUps {

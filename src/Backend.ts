@@ -19,6 +19,10 @@ export interface BackendStatus {
   /** One word on the account: `signed_in`, `idle`, `running`, `waiting_for_person`, `login_failed:<reason>`. */
   readonly login: string
   readonly restarts: number
+  /** The models offered, as far as is known; empty when nothing is. The same list as long as it has not changed. */
+  readonly models: ReadonlyArray<Model>
+  /** Whose quota it uses, where that is known. */
+  readonly account?: string | undefined
   /** Why it is not ready, in words fit for an operator. */
   readonly lastError: string | undefined
 }
@@ -74,14 +78,18 @@ const toModel = (model: Model | string, i: number): Model =>
   typeof model === "string" ? { key: model, name: model, scene: "chat", isDefault: i === 0 } : model
 
 /** One that is always ready and has no accounts: for providers of one's own, and for tests. */
-const fromStream = ({ chat, id, models }: StreamBackend): Backend => ({
-  id,
-  emulated: false,
-  status: Effect.succeed({ state: "ready", loggedIn: true, login: "signed_in", restarts: 0, lastError: undefined }),
-  ensureReady: Effect.void,
-  models: Effect.succeed(models.map(toModel)),
-  chat: (ask) => Turn.fromStream(chat(ask), { instance: id })
-})
+const fromStream = ({ chat, id, models: given }: StreamBackend): Backend => {
+  const models = given.map(toModel)
+  const account = { loggedIn: true, login: "signed_in" }
+  return {
+    id,
+    emulated: false,
+    status: Effect.succeed({ state: "ready", ...account, restarts: 0, models, lastError: undefined }),
+    ensureReady: Effect.void,
+    models: Effect.succeed(models),
+    chat: (ask) => Turn.fromStream(chat(ask), { instance: id })
+  }
+}
 
 /** Constructors of backends. */
 export const Backend = { fromStream }

@@ -9,6 +9,7 @@ import type { ChatEvent, ChatRequest } from "./domain/Chat.ts"
 import type { ChatError, TurnError } from "./domain/ChatError.ts"
 import * as Meter from "./domain/Meter.ts"
 import * as Model from "./domain/Model.ts"
+import * as Offer from "./domain/Offer.ts"
 import * as RetryBudget from "./domain/RetryBudget.ts"
 import * as Turn from "./domain/Turn.ts"
 import * as Verdict from "./domain/Verdict.ts"
@@ -47,7 +48,7 @@ const told = (error: ChatError): string => ("detail" in error ? `${error._tag}: 
 
 const settle = (lease: Lease, error: ChatError) => {
   const outcome = Verdict.blame(error)
-  if (outcome !== undefined) lease.settle(outcome, told(error))
+  if (outcome !== undefined) lease.settle(outcome, told(error), error._tag === "QuotaExhausted" ? error : undefined)
 }
 
 type Closing = Exit.Exit<unknown, unknown>
@@ -91,10 +92,11 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
     const budget = RetryBudget.make()
 
     /** One try on one instance, and how it went. A defect and an interrupt from inside are failures of the instance. */
-    const tried = Effect.fnUntraced(function* (request: ChatRequest, lease: Lease, deadline: number) {
+    const tried = Effect.fnUntraced(function* (prepared: Attempt.Prepared, lease: Lease, deadline: number) {
+      const progress = { started: false }
       const upstream = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
       const begun = Interrupts.fromWithinAsDefect(
-        Scoped.extend(attempt.begin(request, lease.backend, deadline), upstream)
+        Scoped.extend(attempt.begin(prepared, lease.backend, deadline, progress), upstream)
       )
       return yield* Effect.matchCauseEffect(begun, {
         onFailure: (cause) => {
@@ -105,47 +107,53 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
             return Effect.failCause(cause)
           }
           settle(lease, failure.value)
-          return Effect.succeed({ lease, error: failure.value })
+          return Effect.succeed({ lease, error: failure.value, isAsked: progress.started })
         },
         onSuccess: (begun) => {
-          lease.answering()
+          lease.answering(begun.model)
           return Effect.succeed({ lease, begun: { ...begun, upstream }, error: undefined })
         }
       })
     })
-    const first = (request: ChatRequest, deadline: number) =>
-      Effect.flatMap(Span.within("lease")(pool.lease(request.affinity)), (lease) => tried(request, lease, deadline))
+    const first = (prepared: Attempt.Prepared, deadline: number) =>
+      Effect.flatMap(Span.within("lease")(pool.lease(prepared.request.affinity, prepared.offers)), (lease) =>
+        tried(prepared, lease, deadline)
+      )
 
     const modeOf = (request: ChatRequest) =>
       Model.modeOf(request.model, options, request.effort) ?? options.defaultAskMode
 
     /**
      * The answer of the first instance; when nothing was sent yet and the budget allows it, that of one other. An
-     * instance that turned out not to be there was none: each is looked at once at most, all by one deadline; the second
-     * try has its own. What a try that failed held is given back before the next one begins.
+     * instance that turned out not to be there, or not to offer the model, was none: each is looked at once at most, all
+     * by one deadline; the second try has its own. What a try that failed held is given back before the next one begins.
      */
     const begin = Effect.fnUntraced(function* (request: ChatRequest) {
       const scope = yield* Effect.scope
+      const prepared = attempt.prepare(request)
+      const { offers } = prepared
       const seen = new Set<string>()
       let retried = false
       let inner = yield* Scope.fork(scope, ExecutionStrategy.sequential)
       let deadline = attempt.deadline()
-      let result = yield* Scoped.extend(first(request, deadline), inner)
+      let result = yield* Scoped.extend(first(prepared, deadline), inner)
       while (result.error !== undefined) {
         const { error } = result
         seen.add(result.lease.backend.id)
         yield* Scoped.close(inner)
-        const isAbsent = error._tag === "BackendUnavailable"
-        if (!isAbsent && (retried || !Verdict.mayRetry(error, modeOf(request)))) return yield* error
+        const isAbsent = error._tag === "BackendUnavailable" || (!result.isAsked && Offer.isRefusal(error))
+        // Of models and quotas is told what holds for all instances.
+        const ofAll = isAbsent || error._tag === "QuotaExhausted" ? pool.unserved(offers) : Effect.succeed(undefined)
+        if (!isAbsent && (retried || !Verdict.mayRetry(error, modeOf(request)))) return yield* (yield* ofAll) ?? error
         inner = yield* Scope.fork(scope, ExecutionStrategy.sequential)
-        const another = yield* Scoped.extend(pool.another(request.affinity, seen), inner)
-        if (Option.isNone(another) || !(isAbsent || budget.take(now()))) return yield* error
+        const another = yield* Scoped.extend(pool.another(request.affinity, seen, offers), inner)
+        if (Option.isNone(another) || !(isAbsent || budget.take(now()))) return yield* (yield* ofAll) ?? error
         if (!isAbsent) {
           retried = true
           deadline = attempt.deadline()
         }
         yield* logFailure(error, "chat tried again on another instance")
-        result = yield* Scoped.extend(tried(request, another.value, deadline), inner)
+        result = yield* Scoped.extend(tried(prepared, another.value, deadline), inner)
       }
       return { ...result.begun, lease: result.lease }
     })
@@ -234,9 +242,11 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         const ready = instances.filter((instance) => instance.ready).map((instance) => instance.backend)
         // None ready: ask the one whose turn it is, which wakes it.
         const asked = ready.length > 0 ? ready : [(yield* pool.lease(Option.none())).backend]
-        yield* Effect.forEach(asked, (backend) => backend.ensureReady, { discard: true })
-        const lists = yield* Effect.forEach(asked, (backend) => backend.models)
-        return Model.listed(lists.flat())
+        // One that goes away meanwhile takes nothing from what the others offer.
+        const [failures, lists] = yield* Effect.partition(asked, (backend) =>
+          Effect.zipRight(backend.ensureReady, backend.models)
+        )
+        return failures[0] !== undefined && lists.length === 0 ? yield* failures[0] : Model.listed(lists.flat())
       })
     ).pipe(Span.within("models"))
 

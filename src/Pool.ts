@@ -1,10 +1,12 @@
 /**
- * The running instances: how many chats each one carries, and whether its turns go well.
+ * The running instances: how many chats each one carries, whether its turns go well, and what of its quota is used up.
  */
-import { Array as Arr, Context, Effect, Layer, Option, type Scope } from "effect"
-import type { Backend, BackendState, BackendStatus } from "./Backend.ts"
+import { Array as Arr, Context, Effect, Either, Layer, Option, type Scope } from "effect"
+import type { Backend, BackendStatus } from "./Backend.ts"
+import * as Choice from "./domain/Choice.ts"
 import * as Health from "./domain/Health.ts"
 import * as Routing from "./domain/Routing.ts"
+import * as Spent from "./domain/Spent.ts"
 import * as Scoped from "./Scoped.ts"
 
 /** An instance as it is at the moment. */
@@ -23,13 +25,18 @@ export interface Instance extends BackendStatus, Routing.Candidate {
 /** A chat's hold on an instance, until the scope closes. */
 export interface Lease {
   readonly backend: Backend
-  /** The answer has begun: on probation the instance may be sent the next chat. */
-  readonly answering: () => void
+  /** The model's answer has begun: on probation the instance may be sent the next chat. */
+  readonly answering: (model?: string) => void
   /**
    * How the chat ended, and for administrators why; the first word counts, and none at all means that the client left.
-   * `absent`: the instance did not get ready for it, which is held against one only that said it was.
+   * `absent`: the instance did not get ready for it, which is held against one only that said it was. `exhausted`: its
+   * quota is used up, which is held against the model or the account, not against the instance.
    */
-  readonly settle: (outcome: Exclude<Health.Outcome, "cancelled"> | "absent", detail?: string) => void
+  readonly settle: (
+    outcome: Exclude<Health.Outcome, "cancelled"> | "absent" | "exhausted",
+    detail?: string,
+    quota?: Spent.Quota
+  ) => void
 }
 
 /** Bounds for each instance. */
@@ -38,36 +45,28 @@ export interface PoolOptions {
   readonly maxInFlightPerInstance: number
 }
 
-/** States that lead to ready without anybody's doing. */
-const coming: ReadonlySet<BackendState> = new Set(["starting", "reconnecting"])
-
 type Some = Arr.NonEmptyReadonlyArray<Instance>
 
-const isReady = ({ ready }: Instance) => ready
-const isConnected = ({ loggedIn, state }: Instance) => state === "ready" && loggedIn !== false
-const isFailing = (instance: Instance) => instance.failing && isConnected(instance)
-const isComing = ({ state }: Instance) => coming.has(state)
-
-/** The first of these kinds that there are any of. */
-const firstOf = (instances: ReadonlyArray<Instance>, ...kinds: ReadonlyArray<(instance: Instance) => boolean>) => {
-  for (const kind of kinds) {
-    const some = instances.filter(kind)
-    if (Arr.isNonEmptyReadonlyArray(some)) return some
-  }
-  return undefined
-}
-
-/** The instances that chats are given to. Never fails: with none ready it gives one that may wake. */
+/** The instances that chats are given to. With none ready it gives one that may wake. */
 export class Pool extends Context.Tag("lingma-gateway/Pool")<
   Pool,
   {
-    /** Chooses an instance and counts the chat against it until the scope closes. */
-    readonly lease: (key: Option.Option<string>) => Effect.Effect<Lease, never, Scope.Scope>
+    /**
+     * Chooses an instance and counts the chat against it until the scope closes. With `offers` one that offers what is
+     * asked for and has quota for it; fails when none does, and none is on its way that may.
+     */
+    readonly lease: (
+      key: Option.Option<string>,
+      offers?: Choice.Offers
+    ) => Effect.Effect<Lease, Choice.Unserved, Scope.Scope>
     /** Another instance than the ones tried: a ready one, else a failing one, else one on its way back, else none. */
     readonly another: (
       key: Option.Option<string>,
-      tried: ReadonlySet<string>
+      tried: ReadonlySet<string>,
+      offers?: Choice.Offers
     ) => Effect.Effect<Option.Option<Lease>, never, Scope.Scope>
+    /** What `lease` would fail with now. */
+    readonly unserved: (offers: Choice.Offers) => Effect.Effect<Choice.Unserved | undefined>
     readonly snapshot: Effect.Effect<Some>
   }
 >() {
@@ -83,7 +82,20 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
     /** When the chats began that were sent to an instance on probation and have no answer yet. */
     const trying = new Map<string, Set<{ readonly begunAt: number }>>()
     const lastFailure = new Map<string, string>()
+    /** With the account that it is said of: another one signed in there starts anew. */
+    const spent = new Map<string, { readonly account: string | undefined; readonly spent: Spent.Spent }>()
+    const epoch = () => clock.unsafeCurrentTimeMillis()
     let turn = 0
+
+    const spentOf = ({ account, id }: Instance) => {
+      const known = spent.get(id)
+      const isOther = known?.account !== undefined && account !== undefined && known.account !== account
+      return known === undefined || isOther ? Spent.nothing : known.spent
+    }
+    const wantedBy = (offers: Choice.Offers | undefined): Choice.Wanted<Instance> => ({
+      offers,
+      returns: (instance, model) => Spent.returns(spentOf(instance), model, epoch())
+    })
 
     const healthOf = (id: string) => health.get(id) ?? Health.well
     const statuses = Effect.forEach(backends, (backend) =>
@@ -133,31 +145,51 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
 
     const add = (id: string, n: number) => load.set(id, (load.get(id) ?? 0) + n)
 
-    const giveLease = ({ backend, state }: Instance) => {
+    const giveLease = (instance: Instance, offers: Choice.Offers | undefined) => {
+      const { backend, state } = instance
       const { id } = backend
       const begunAt = now()
+      const begunAtEpoch = epoch()
+      const offered = offers?.(instance.models)
+      let model = offered !== undefined && Either.isRight(offered) ? offered.right.key : undefined
       const probe = Health.isOnProbation(healthOf(id), begunAt) ? { begunAt } : undefined
       const probes = trying.get(id) ?? new Set()
       let outcome: Health.Outcome | undefined
       add(id, 1)
       if (probe !== undefined) trying.set(id, probes.add(probe))
-      const answering = () => {
+      const tried = () => {
         if (probe !== undefined) probes.delete(probe)
+      }
+      const used = (next: (spent: Spent.Spent) => Spent.Spent) => {
+        const before = spentOf(instance)
+        const after = next(before)
+        if (after === before) return
+        spent.set(id, { account: instance.account ?? spent.get(id)?.account, spent: after })
       }
       const lease: Lease = {
         backend,
-        answering,
-        settle: (how, detail) => {
+        answering: (answers) => {
+          model = answers ?? model
+          tried()
+        },
+        settle: (how, detail, quota = {}) => {
           if (outcome !== undefined) return
-          outcome = how === "absent" ? (state === "ready" ? "lost" : "cancelled") : how
-          if (outcome === "completed") lastFailure.delete(id)
-          else if (outcome !== "cancelled" && detail !== undefined) lastFailure.set(id, detail)
+          if (how === "exhausted") {
+            outcome = "cancelled"
+            used((before) => Spent.failed(before, quota, epoch()))
+          } else outcome = how === "absent" ? (state === "ready" ? "lost" : "cancelled") : how
+          if (outcome === "completed") {
+            lastFailure.delete(id)
+            used((before) => (model === undefined ? before : Spent.succeeded(before, model, begunAtEpoch)))
+          } else if ((outcome !== "cancelled" || how === "exhausted") && detail !== undefined) {
+            lastFailure.set(id, detail)
+          }
         }
       }
       const giveBack = () => {
         const at = now()
         add(id, -1)
-        answering()
+        tried()
         const before = healthOf(id)
         const after = Health.ended(before, { outcome: outcome ?? "cancelled", begunAt, spare: isSpare(id, at) }, at)
         health.set(id, after)
@@ -167,12 +199,12 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
     }
 
     /** Chosen and counted in one step, so that the next pick sees it. */
-    const take = (pick: (instances: Some) => Instance | undefined) =>
+    const take = (offers: Choice.Offers | undefined, pick: (instances: Some) => Instance | undefined) =>
       Effect.flatMap(statuses, (seen) =>
         Scoped.own(
           () => {
             const picked = pick(inspect(seen))
-            return picked === undefined ? undefined : giveLease(picked)
+            return picked === undefined ? undefined : giveLease(picked, offers)
           },
           ({ giveBack }) => giveBack()
         )
@@ -180,19 +212,29 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
 
     return Pool.of({
       snapshot: Effect.map(statuses, inspect),
-      lease: (key) =>
-        Effect.flatMap(
-          take((instances) =>
-            Routing.pick(firstOf(instances, isReady, isFailing, isConnected) ?? instances, { key, turn: turn++ })
-          ),
-          (taken) =>
-            taken === undefined ? Effect.dieMessage("a pick among some is none") : Effect.succeed(taken.lease)
+      unserved: (offers) =>
+        Effect.map(statuses, (seen) =>
+          Option.getOrUndefined(Either.getLeft(Choice.choose(inspect(seen), wantedBy(offers))))
         ),
-      another: (key, tried) =>
+      lease: (key, offers) =>
+        Effect.suspend(() => {
+          let why: Choice.Unserved | undefined
+          const taken = take(offers, (instances) => {
+            const chosen = Choice.choose(instances, wantedBy(offers))
+            if (Either.isRight(chosen)) return Routing.pick(chosen.right, { key, turn: turn++ })
+            why = chosen.left
+            return undefined
+          })
+          return Effect.flatMap(taken, (given): Effect.Effect<Lease, Choice.Unserved> => {
+            if (given !== undefined) return Effect.succeed(given.lease)
+            return why ?? Effect.dieMessage("a pick among some is none")
+          })
+        }),
+      another: (key, tried, offers) =>
         Effect.map(
-          take((instances) => {
+          take(offers, (instances) => {
             const untried = instances.filter(({ id }) => !tried.has(id))
-            const others = firstOf(untried, isReady, isFailing, isComing)
+            const others = Choice.chooseOther(untried, wantedBy(offers))
             return others === undefined ? undefined : Routing.pick(others, { key, turn: turn++ })
           }),
           (taken) => Option.map(Option.fromNullable(taken), ({ lease }) => lease)

@@ -75,6 +75,7 @@ const wiring = new Set([
 const wallClock: Record<string, readonly [times: number, why: string]> = {
   "Gauges.ts": [1, "seconds since 1970 of the process's start"],
   "LingmaLanguageModel.ts": [1, "the timestamp of a response"],
+  "Pool.ts": [1, "the time of day at which a quota returns"],
   "http/OpenAiErrors.ts": [1, "seconds to a time of day that the upstream named"],
   "lingma/LingmaBackend.ts": [1, "the day at whose end a count begins anew"],
   "http/openai/Handlers.ts": [1, "`created`"],

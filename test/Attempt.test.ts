@@ -33,13 +33,13 @@ const second = (script: TestBackend.Script) => {
 describe("Attempt", () => {
   it.scoped("asks again for a call that must come, but never in agent mode", () =>
     Effect.gen(function* () {
-      const { begin, deadline } = yield* attempt
+      const { begin, deadline, prepare } = yield* attempt
       for (const [model, asked] of [
         ["auto", 2],
         ["agent", 1]
       ] as const) {
         const scripted = TestBackend.make(TestBackend.say("Why?"))
-        const error = yield* Effect.flip(begin(wanting(model), scripted.backend, deadline()))
+        const error = yield* Effect.flip(begin(prepare(wanting(model)), scripted.backend, deadline()))
         assert.strictEqual(error._tag, "ToolCallNotProduced")
         assert.strictEqual(scripted.asks.length, asked, model)
       }
@@ -59,9 +59,9 @@ describe("Attempt", () => {
   ] satisfies ReadonlyArray<readonly [string, TestBackend.Script]>) {
     it.effect(`tells the failure of a second answer that ${how}`, () =>
       Effect.gen(function* () {
-        const { begin, deadline } = yield* attempt
+        const { begin, deadline, prepare } = yield* attempt
         const scripted = second(script)
-        const waiting = yield* Effect.fork(Effect.scoped(begin(wanting("auto"), scripted.backend, deadline())))
+        const waiting = yield* Effect.fork(Effect.scoped(begin(prepare(wanting("auto")), scripted.backend, deadline())))
         yield* TestClock.adjust("1 second")
         assert.deepStrictEqual(yield* Fiber.poll(waiting), Option.some(Exit.fail(crash)))
         assert.deepStrictEqual(scripted.counts, { opened: 2, closed: 2, cancelled: how === "breaks" ? 0 : 1 })
@@ -87,10 +87,10 @@ describe("Attempt", () => {
 
   it.scoped("gives the second answer when the first was none", () =>
     Effect.gen(function* () {
-      const { begin, deadline } = yield* attempt
+      const { begin, deadline, prepare } = yield* attempt
       const call = "<tool_call><function=ls></function></tool_call>"
       const scripted = second(TestBackend.emit(textDelta(call), finish("stop")))
-      const { reply } = yield* begin(wanting("auto"), scripted.backend, deadline())
+      const { reply } = yield* begin(prepare(wanting("auto")), scripted.backend, deadline())
       const seen: Array<string> = []
       reply.turn.read({ onEvent: ({ _tag }) => seen.push(_tag), onFailure: ({ _tag }) => seen.push(_tag) })
       assert.deepStrictEqual(seen, ["ToolCall", "Finish"])

@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Array as Arr, Duration, Effect, Exit, Fiber, Layer, Option, Stream, TestClock } from "effect"
-import type { Backend } from "../src/Backend.ts"
+import { type Array as Arr, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Stream, TestClock } from "effect"
+import type { Backend, BackendState } from "../src/Backend.ts"
 import { Chat } from "../src/Chat.ts"
 import { type ChatRequest, finish, plain, textDelta } from "../src/domain/Chat.ts"
 import {
   BackendFailure,
   BackendUnavailable,
+  ContextLengthExceeded,
   InvalidJsonOutput,
   NotLoggedIn,
   QuotaExhausted,
@@ -13,6 +14,7 @@ import {
   type TurnError,
   UpstreamTimeout
 } from "../src/domain/ChatError.ts"
+import type { Model } from "../src/domain/Model.ts"
 import * as RetryBudget from "../src/domain/RetryBudget.ts"
 import { Guard } from "../src/Guard.ts"
 import { Metrics } from "../src/Metrics.ts"
@@ -402,7 +404,14 @@ describe("Chat", () => {
 
   it.effect("says that the account is being signed in when that is what took too long", () => {
     const a = hanging("a", "ensureReady", {
-      status: Effect.succeed({ state: "ready", loggedIn: false, restarts: 0, login: "running", lastError: undefined })
+      status: Effect.succeed({
+        state: "ready",
+        loggedIn: false,
+        restarts: 0,
+        login: "running",
+        models: [],
+        lastError: undefined
+      })
     })
     return Effect.gen(function* () {
       const waiting = yield* Effect.fork(Effect.flip(whole()))
@@ -414,7 +423,14 @@ describe("Chat", () => {
 
   it.effect("holds nothing against an instance that did not say that it was ready", () => {
     const a = hanging("a", "ensureReady", {
-      status: Effect.succeed({ state: "starting", loggedIn: undefined, restarts: 0, login: "idle", lastError: "" })
+      status: Effect.succeed({
+        state: "starting",
+        loggedIn: undefined,
+        restarts: 0,
+        login: "idle",
+        models: [],
+        lastError: ""
+      })
     })
     return Effect.gen(function* () {
       const waiting = yield* Effect.fork(Effect.flip(whole()))
@@ -445,7 +461,14 @@ describe("Chat", () => {
   it.effect("fails at once when all are down", () => {
     const down = TestBackend.make(undefined, {
       id: "a",
-      status: Effect.succeed({ state: "failed", loggedIn: undefined, restarts: 3, login: "idle", lastError: "gone" }),
+      status: Effect.succeed({
+        state: "failed",
+        loggedIn: undefined,
+        restarts: 3,
+        login: "idle",
+        models: [],
+        lastError: "gone"
+      }),
       ensureReady: Effect.fail(new BackendUnavailable({ instance: "a", detail: "gone" }))
     })
     return Effect.gen(function* () {
@@ -519,6 +542,219 @@ describe("Chat", () => {
       assert.strictEqual(a.counts.opened, 0)
     }).pipe(Effect.provide(gateway(a.backend)))
   })
+
+  const model = (key: string, more: Partial<Model> = {}): Model => ({
+    key,
+    name: key,
+    scene: "chat",
+    isDefault: false,
+    ...more
+  })
+  const x = model("x")
+  const offering = (id: string, offers: ReadonlyArray<Model>, script?: TestBackend.Script) =>
+    TestBackend.make(script, { id, offers })
+  const keyed = (n: number, name: string) => ({ ...request, model: name, affinity: Option.some(`k${n}`) })
+  const tagOf = (asked: ChatRequest) => Effect.map(Effect.flip(whole(asked)), ({ _tag }) => _tag)
+
+  it.effect("reaches the one account that offers a model with each of twelve chats, and lists what all offer", () => {
+    const a = offering("a", [x])
+    const b = offering("b", [model("y")])
+    return Effect.gen(function* () {
+      for (let n = 0; n < 12; n++) {
+        assert.strictEqual(yield* whole(keyed(n, "x")), "a")
+        assert.strictEqual(yield* whole({ ...request, model: "y" }), "b")
+      }
+      assert.strictEqual(yield* tagOf({ ...request, model: "z" }), "ModelNotFound")
+      assert.deepStrictEqual([a.asks.length, b.asks.length], [12, 12])
+      const listed = yield* Effect.flatMap(Chat, (chat) => chat.models)
+      assert.deepStrictEqual(
+        listed.map(({ key }) => key),
+        ["x", "y"]
+      )
+      assert.deepStrictEqual(yield* idle, { completed: 24, failed: 1, cancelled: 0 })
+    }).pipe(Effect.provide(gateway(a.backend, b.backend)))
+  })
+
+  it.effect("lists what the others offer when an instance goes away meanwhile", () => {
+    const gone = new BackendUnavailable({ instance: "b", detail: "" })
+    const b = TestBackend.make(undefined, { id: "b", models: Effect.fail(gone) })
+    return Effect.gen(function* () {
+      const listed = yield* Effect.flatMap(Chat, (chat) => chat.models)
+      assert.deepStrictEqual(listed, [x])
+    }).pipe(Effect.provide(gateway(offering("a", [x]).backend, b.backend)))
+  })
+
+  it.effect(
+    "chooses the account whose model sees for pictures, and the one with the longest window for a long text",
+    () => {
+      const a = offering("a", [model("x", { vision: false, contextLength: 5_000 })])
+      const b = offering("b", [model("x", { vision: true, contextLength: 20_000 })])
+      const message = request.messages[0]!
+      const ask = (n: number, more: Partial<typeof message>) => ({
+        ...keyed(n, "x"),
+        messages: [{ ...message, ...more }]
+      })
+      return Effect.gen(function* () {
+        for (let n = 0; n < 6; n++) {
+          assert.strictEqual(yield* whole(ask(n, { images: [{ mediaType: "image/png", data: "aGk=" }] })), "b")
+          assert.strictEqual(yield* whole(ask(n, { text: "word ".repeat(8_000) })), "b")
+        }
+        assert.strictEqual(a.asks.length, 0)
+        const tooLong = yield* Effect.flip(whole(ask(0, { text: "word ".repeat(40_000) })))
+        assert.deepInclude(tooLong, { _tag: "ContextLengthExceeded", limit: 20_000 })
+      }).pipe(Effect.provide(gateway(a.backend, b.backend)))
+    }
+  )
+
+  const spent = (instance: string, until: number, key?: string) =>
+    TestBackend.refuse(new QuotaExhausted({ instance, until, ...(key === undefined ? {} : { model: key }) }))
+
+  it.effect("begins no more than fourteen turns for twelve chats when one of two accounts is spent", () => {
+    const a = offering("a", [x], spent("a", 600_000, "x"))
+    const b = offering("b", [x])
+    return Effect.gen(function* () {
+      for (let n = 0; n < 12; n++) assert.strictEqual(yield* whole(keyed(n, "x")), "b")
+      assert.strictEqual(a.asks.length, 1)
+      assert.strictEqual(b.asks.length, 12)
+      assert.isTrue((yield* (yield* Pool).snapshot).every(({ ready }) => ready))
+    }).pipe(Effect.provide(gateway(a.backend, b.backend)))
+  })
+
+  it.effect("tells the earliest return when all accounts are spent, and asks none until then", () => {
+    let isBack = false
+    const a = offering("a", [x], (turn, ask) => (isBack ? TestBackend.say("hi") : spent("a", 60_000, "x"))(turn, ask))
+    const b = offering("b", [x, model("y")], spent("b", 900_000, "x"))
+    const asks = () => a.asks.length + b.asks.length
+    return Effect.gen(function* () {
+      for (let n = 0; n < 5; n++) {
+        const error = yield* Effect.flip(whole(keyed(n, "x")))
+        assert.deepInclude(error, { _tag: "QuotaExhausted", instance: "a", until: 60_000 })
+      }
+      assert.strictEqual(asks(), 2)
+      isBack = true
+      yield* TestClock.adjust("1 minute")
+      for (let n = 0; n < 5; n++) assert.strictEqual(yield* whole(keyed(n, "x")), "a")
+      assert.strictEqual(b.asks.length, 1)
+      assert.deepStrictEqual(yield* idle, { completed: 5, failed: 5, cancelled: 0 })
+    }).pipe(Effect.provide(gateway(a.backend, b.backend)))
+  })
+
+  it.effect("marks a model that runs into its quota half way, and clears it by a chat of it that ends well", () => {
+    const a = offering("a", [x], TestBackend.silent)
+    return Effect.gen(function* () {
+      const running = yield* Effect.fork(Effect.scoped(Effect.zipRight(open(keyed(0, "x")), Effect.never)))
+      const good = yield* a.turns.take
+      good.emit(textDelta("hi"))
+      const second = yield* Effect.fork(whole(keyed(1, "x")))
+      ;(yield* a.turns.take).fail(new QuotaExhausted({ instance: "a", model: "x", started: true }))
+      assert.strictEqual((yield* Effect.flip(Fiber.join(second)))._tag, "QuotaExhausted")
+      assert.strictEqual(yield* tagOf(keyed(2, "x")), "QuotaExhausted")
+      assert.strictEqual(a.asks.length, 2)
+      good.emit(finish("stop"))
+      yield* Fiber.interrupt(running)
+      const next = yield* Effect.fork(whole(keyed(3, "x")))
+      ;(yield* a.turns.take).emit(textDelta("hi"))
+      assert.strictEqual(yield* Fiber.join(next), "a")
+    }).pipe(Effect.provide(gateway(a.backend)))
+  })
+
+  /** Comes up when it is told to, with these models. */
+  const starting = (id: string, models: ReadonlyArray<Model>) => {
+    const up = Effect.runSync(Deferred.make<void>())
+    let status = { ...TestBackend.ready, state: "starting" as BackendState }
+    const scripted = TestBackend.make(undefined, {
+      id,
+      status: Effect.sync(() => status),
+      ensureReady: Deferred.await(up),
+      models: Effect.succeed(models)
+    })
+    const come = Effect.suspend(() => {
+      status = { ...TestBackend.ready, models }
+      return Deferred.succeed(up, undefined)
+    })
+    return { ...scripted, come }
+  }
+
+  it.effect("waits for an instance on its way when no ready one offers the model, and does not when one does", () => {
+    const a = offering("a", [x])
+    const b = starting("b", [model("y")])
+    return Effect.gen(function* () {
+      assert.strictEqual(yield* whole({ ...request, model: "x" }), "a")
+      const waiting = yield* Effect.fork(whole({ ...request, model: "y" }))
+      yield* TestClock.adjust("1 second")
+      assert.isTrue(Option.isNone(yield* Fiber.poll(waiting)))
+      yield* b.come
+      assert.strictEqual(yield* Fiber.join(waiting), "b")
+    }).pipe(Effect.provide(gateway(a.backend, b.backend)))
+  })
+
+  it.effect("asks the next instance on its way when the first turns out not to offer the model, then tells so", () => {
+    const [a, b, c] = [offering("a", [x]), starting("b", [model("y")]), starting("c", [model("z")])]
+    return Effect.gen(function* () {
+      for (const [name, servedBy] of [
+        ["y", "b"],
+        ["z", "c"]
+      ] as const) {
+        const waiting = yield* Effect.fork(whole({ ...request, model: name }))
+        yield* TestClock.adjust("1 second")
+        yield* b.come
+        yield* c.come
+        assert.strictEqual(yield* Fiber.join(waiting), servedBy)
+      }
+      assert.strictEqual(yield* tagOf({ ...request, model: "none" }), "ModelNotFound")
+      assert.deepStrictEqual(yield* idle, { completed: 2, failed: 1, cancelled: 0 })
+    }).pipe(Effect.provide(gateway(a.backend, b.backend, c.backend)))
+  })
+
+  it.effect("goes from one instance on its way to the next for a model that the first does not offer", () => {
+    const [b, c] = [starting("b", [model("y")]), starting("c", [model("z")])]
+    return Effect.gen(function* () {
+      const waiting = yield* Effect.forEach(["y", "z", "y", "z"], (name) =>
+        Effect.fork(whole({ ...request, model: name }))
+      )
+      const none = yield* Effect.fork(tagOf({ ...request, model: "none" }))
+      yield* TestClock.adjust("100 millis")
+      yield* b.come
+      yield* c.come
+      assert.deepStrictEqual(yield* Effect.forEach(waiting, Fiber.join), ["b", "c", "b", "c"])
+      assert.strictEqual(yield* Fiber.join(none), "ModelNotFound")
+      assert.strictEqual(b.asks.length + c.asks.length, 4)
+    }).pipe(Effect.provide(gateway(b.backend, c.backend)))
+  })
+
+  it.effect("does not ask another instance for what the upstream itself finds too long", () => {
+    const tooLong = TestBackend.refuse(new ContextLengthExceeded({ promptTokens: 2, limit: 1 }))
+    const [a, b] = [scripted("a", tooLong), scripted("b", tooLong)]
+    return Effect.gen(function* () {
+      assert.strictEqual(yield* tagOf(request), "ContextLengthExceeded")
+      assert.strictEqual(a.asks.length + b.asks.length, 1)
+    }).pipe(Effect.provide(gateway(a.backend, b.backend)))
+  })
+
+  it.scopedLive("tells clients of each dialect when a spent quota returns, without asking again", () =>
+    Effect.gen(function* () {
+      const scripted = offering("a", [x], spent("a", Date.now() + 90_000, "x"))
+      const gateway = yield* TestGateway.serve(scripted)
+      const messages = [{ role: "user", content: "hi" }]
+      const told: Array<readonly [number, unknown, unknown]> = []
+      for (const [path, body] of [
+        ["chat/completions", { messages }],
+        ["chat/completions", { messages }],
+        ["responses", { input: "hi" }],
+        ["messages", { messages, max_tokens: 9 }]
+      ] as const) {
+        const headers = { "content-type": "application/json" }
+        const init = { method: "POST", headers, body: JSON.stringify({ model: "x", ...body }) }
+        const answer = yield* gateway.request(`/v1/${path}`, init)
+        const seconds = Number(answer.headers.get("retry-after"))
+        assert.isTrue(seconds > 60 && seconds <= 90, `${path}: ${seconds} s`)
+        told.push([answer.status, answer.json.error?.type, answer.json.error?.code])
+      }
+      const openai = [429, "insufficient_quota", "insufficient_quota"] as const
+      assert.deepStrictEqual(told, [openai, openai, openai, [429, "rate_limit_error", undefined]])
+      assert.strictEqual(scripted.asks.length, 1)
+    })
+  )
 
   it.scopedLive("says once that DEFAULT_MODEL is none of Lingma's models, and asks another", () =>
     Effect.gen(function* () {

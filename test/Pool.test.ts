@@ -1,6 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, FastCheck, Option, Scope, TestClock } from "effect"
-import type { BackendState } from "../src/Backend.ts"
+import type { BackendState, BackendStatus } from "../src/Backend.ts"
+import type * as Choice from "../src/domain/Choice.ts"
+import type { Model } from "../src/domain/Model.ts"
+import * as Offer from "../src/domain/Offer.ts"
+import type * as Spent from "../src/domain/Spent.ts"
 import { type Lease, Pool } from "../src/Pool.ts"
 import * as TestBackend from "./support/TestBackend.ts"
 
@@ -16,6 +20,7 @@ const backend = (
       loggedIn: loggedIn(),
       restarts: 0,
       login: "signed_in",
+      models: [],
       lastError: undefined
     }))
   }).backend
@@ -332,6 +337,125 @@ describe("Pool", () => {
       )
       yield* TestClock.adjust("10 minutes")
       for (const id of ["a", "b"]) assert.isTrue((yield* one(pool, id)).ready, id)
+    })
+  )
+
+  const model = (key: string, more: Partial<Model> = {}): Model => ({
+    key,
+    name: key,
+    scene: "chat",
+    isDefault: false,
+    ...more
+  })
+  const offering = (id: string, keys: ReadonlyArray<string>, status: Partial<BackendStatus> = {}) =>
+    TestBackend.make(undefined, {
+      id,
+      status: Effect.sync(() => ({ ...TestBackend.ready, models: keys.map((key) => model(key)), ...status }))
+    }).backend
+  const offer = Offer.make({ aliases: [], defaultModel: "auto", fallback: "none" })
+  const wants =
+    (name: string): Choice.Offers =>
+    (models) =>
+      offer(models, { model: name, images: false, tokens: 1 })
+  const given = (pool: Pool["Type"], name: string, key = none) =>
+    Effect.scoped(
+      Effect.match(pool.lease(key, wants(name)), {
+        onFailure: (error) => error._tag,
+        onSuccess: ({ backend }) => backend.id
+      })
+    )
+  const exhaust = (pool: Pool["Type"], name: string, quota: Spent.Quota) =>
+    Effect.scoped(Effect.map(pool.lease(none, wants(name)), ({ settle }) => settle("exhausted", "no quota", quota)))
+
+  it.effect("gives a chat to an instance that offers its model, whatever its key, and fails when none does", () =>
+    Effect.gen(function* () {
+      const pool = yield* Pool.make([offering("a", ["x", "both"]), offering("b", ["y", "both"])])
+      for (let i = 0; i < 12; i++) {
+        const key = Option.some(`k${i}`)
+        assert.strictEqual(yield* given(pool, "x", key), "a")
+        assert.strictEqual(yield* given(pool, "y", key), "b")
+        assert.strictEqual(yield* given(pool, "y"), "b")
+        assert.strictEqual(yield* given(pool, "both", key), yield* chat(pool, undefined, key))
+      }
+      assert.strictEqual(yield* given(pool, "z"), "ModelNotFound")
+      assert.strictEqual((yield* pool.unserved(wants("z")))?._tag, "ModelNotFound")
+      assert.isUndefined(yield* pool.unserved(wants("x")))
+      assert.isTrue(Option.isNone(yield* Effect.scoped(pool.another(none, new Set(["a"]), wants("x")))))
+      assert.deepStrictEqual(yield* loads(pool), [0, 0])
+    })
+  )
+
+  it.effect("waits for an instance on its way whose models are not known, but not for one that is down", () =>
+    Effect.gen(function* () {
+      const ways: ReadonlyArray<readonly [Partial<BackendStatus>, string]> = [
+        [{ state: "starting", loggedIn: undefined }, "b"],
+        [{ state: "reconnecting" }, "b"],
+        [{ loggedIn: false, login: "running" }, "b"],
+        [{ loggedIn: false, login: "running", models: [model("guest")] }, "b"],
+        [{ loggedIn: undefined }, "b"],
+        [{ state: "reconnecting", models: [model("y")] }, "ModelNotFound"],
+        [{ loggedIn: false, login: "idle" }, "ModelNotFound"],
+        [{ state: "failed" }, "ModelNotFound"],
+        [{ state: "failed", models: [model("z")] }, "b"]
+      ]
+      for (const [status, expected] of ways) {
+        const pool = yield* Pool.make([offering("a", ["x"]), offering("b", [], status)])
+        assert.strictEqual(yield* given(pool, "z"), expected, JSON.stringify(status))
+        assert.strictEqual(yield* given(pool, "x"), "a", "a ready one that offers it goes first")
+      }
+    })
+  )
+
+  it.effect("passes by a spent model, then a spent account, and tells the earliest return when all are spent", () =>
+    Effect.gen(function* () {
+      const pool = yield* Pool.make([offering("a", ["x", "y", "z"]), offering("b", ["x"])])
+      yield* exhaust(pool, "y", { model: "y", until: 60_000 })
+      assert.strictEqual(yield* given(pool, "y"), "QuotaExhausted")
+      assert.deepInclude(yield* pool.unserved(wants("y")), { instance: "a", model: "y", until: 60_000 })
+      assert.strictEqual(yield* given(pool, "z"), "a", "another model of the account is asked")
+      yield* exhaust(pool, "z", { model: "z", until: 90_000 })
+      for (let i = 0; i < 4; i++) assert.strictEqual(yield* given(pool, "x"), "b", "the account is spent")
+      yield* exhaust(pool, "x", { until: 30_000 })
+      const all = yield* pool.unserved(wants("x"))
+      assert.deepInclude(all, { _tag: "QuotaExhausted", instance: "b", until: 30_000 })
+      assert.notProperty(all, "model")
+      assert.strictEqual(yield* chat(pool), "a", "who wants no model in particular is given any")
+      for (const instance of yield* pool.snapshot) assert.deepInclude(instance, { ready: true, ejected: false })
+      yield* TestClock.adjust("30 seconds")
+      assert.strictEqual(yield* given(pool, "x"), "b")
+      yield* TestClock.adjust("30 seconds")
+      assert.strictEqual(yield* given(pool, "y"), "a")
+      assert.strictEqual(yield* given(pool, "z"), "QuotaExhausted")
+    })
+  )
+
+  it.effect("asks a spent model again after a chat of it that ended well, or when another account is signed in", () =>
+    Effect.gen(function* () {
+      let account: string | undefined = "ann"
+      const { backend } = TestBackend.make(undefined, {
+        id: "a",
+        status: Effect.sync(() => ({ ...TestBackend.ready, models: [model("x"), model("y")], account }))
+      })
+      const pool = yield* Pool.make([backend])
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const running = yield* pool.lease(none, wants("x"))
+          const mapped = yield* pool.lease(none)
+          yield* exhaust(pool, "x", { model: "x" })
+          assert.strictEqual(yield* given(pool, "x"), "QuotaExhausted")
+          running.settle("completed")
+          assert.strictEqual(yield* given(pool, "x"), "a")
+          yield* exhaust(pool, "y", { model: "y" })
+          mapped.answering("y")
+          mapped.settle("completed")
+          assert.strictEqual(yield* given(pool, "y"), "a")
+        })
+      )
+      yield* exhaust(pool, "x", { until: 3_600_000 })
+      account = undefined
+      assert.strictEqual(yield* given(pool, "x"), "QuotaExhausted", "as long as nobody else is known to be there")
+      account = "bob"
+      assert.strictEqual(yield* given(pool, "x"), "a")
     })
   )
 

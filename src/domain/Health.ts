@@ -19,7 +19,7 @@ export interface Health {
 }
 
 /** `lost`: failed because the connection broke, with all others that were on it. */
-export type Outcome = "completed" | "failed" | "lost" | "exhausted" | "cancelled"
+export type Outcome = "completed" | "failed" | "lost" | "cancelled"
 
 /** A chat that ended. */
 export interface Ended {
@@ -34,8 +34,6 @@ export const tolerated = 5
 /** An ejection lasts this long times their number. */
 export const ejectionMillis = 30_000
 const longest = 10 * ejectionMillis
-/** How long an account whose quota is used up rests. */
-export const restMillis = 60_000
 /** How long after its last failure the last instance counts as failing. */
 export const failingMillis = 30_000
 
@@ -89,8 +87,6 @@ export const ended = (health: Health, { begunAt, outcome, spare }: Ended, now: n
       return isEjected(health, now) && begunAt <= health.failedAt ? health : well
     case "cancelled": // a client that leaves says nothing about the instance
       return health
-    case "exhausted":
-      return spare && !isEjected(health, now) ? eject(health, now, restMillis) : health
     case "lost":
       if (isEjected(health, now) || now - health.lostAt < sameLossMillis) return health
       return ended({ ...health, lostAt: now }, { begunAt, outcome: "failed", spare }, now)

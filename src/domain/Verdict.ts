@@ -6,7 +6,7 @@ import type { ChatError } from "./ChatError.ts"
 import type * as Health from "./Health.ts"
 
 /** What a failure says about the instance it happened on. */
-export const blame = (error: ChatError): Exclude<Health.Outcome, "cancelled"> | "absent" | undefined => {
+export const blame = (error: ChatError): Exclude<Health.Outcome, "cancelled"> | "absent" | "exhausted" | undefined => {
   switch (error._tag) {
     case "BackendFailure":
       if (error.isFinal === true) return undefined

@@ -262,6 +262,8 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
         state: now_,
         loggedIn: auth,
         restarts: Math.max(0, starts - 1),
+        models,
+        account: identity?.id || undefined,
         lastError
       })),
       loggedIn: Effect.flatMap(rpc, () =>

@@ -13,7 +13,7 @@ const failed = (health: Health.Health, times: number, now: number, spare = true)
 }
 const why = (health: Health.Health, now: number, ...trying: ReadonlyArray<number>) => Health.why(health, now, trying)
 
-const { ejectionMillis, failingMillis, restMillis, sameLossMillis, tolerated, well } = Health
+const { ejectionMillis, failingMillis, sameLossMillis, tolerated, well } = Health
 const out = failed(well, tolerated, 0)
 
 describe("Health", () => {
@@ -67,7 +67,7 @@ describe("Health", () => {
   })
 
   it("counts nothing against an instance that is left out", () => {
-    for (const outcome of ["failed", "lost", "exhausted", "cancelled"] as const) {
+    for (const outcome of ["failed", "lost", "cancelled"] as const) {
       assert.strictEqual(end(out, outcome, ejectionMillis - 1), out, outcome)
     }
   })
@@ -114,12 +114,6 @@ describe("Health", () => {
     assert.strictEqual(end(four, "cancelled", 0), four)
   })
 
-  it("lets an account rest whose quota is used up, unless it is the last one", () => {
-    const resting = end(well, "exhausted", 7)
-    assert.deepStrictEqual(resting, { failures: 0, failedAt: 7, lostAt: 7, ejections: 1, until: 7 + restMillis })
-    assert.strictEqual(end(well, "exhausted", 7, false), well)
-  })
-
   it("does not lose its way when two chats on probation are lost at once while no other can stand in", () => {
     const at = ejectionMillis + 1000
     const once = end(out, "lost", at, false)
@@ -131,7 +125,7 @@ describe("Health", () => {
 
   const event = FastCheck.record({
     wait: FastCheck.oneof(FastCheck.constant(0), FastCheck.nat(600), FastCheck.nat(60_000), FastCheck.nat(400_000)),
-    what: FastCheck.constantFrom<"begin" | Outcome>("begin", "completed", "failed", "lost", "exhausted", "cancelled"),
+    what: FastCheck.constantFrom<"begin" | Outcome>("begin", "completed", "failed", "lost", "cancelled"),
     which: FastCheck.nat(5),
     spare: FastCheck.boolean()
   })

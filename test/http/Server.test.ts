@@ -148,6 +148,7 @@ describe("health", () => {
           loggedIn: undefined,
           restarts: 3,
           login: "idle",
+          models: [],
           lastError: "secret"
         })
       })

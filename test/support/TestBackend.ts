@@ -2,7 +2,7 @@
  * A backend that plays a script, and tells how often its turns were opened and closed.
  */
 import { Effect, Queue, type Scope } from "effect"
-import type { Backend } from "../../src/Backend.ts"
+import type { Backend, BackendStatus } from "../../src/Backend.ts"
 import type { Ask, ChatEvent } from "../../src/domain/Chat.ts"
 import { finish, textDelta } from "../../src/domain/Chat.ts"
 import type { TurnError } from "../../src/domain/ChatError.ts"
@@ -43,7 +43,24 @@ export const refuse =
   () =>
     Effect.fail(error)
 
-export const make = (script: Script = say("Hel", "lo"), overrides: Partial<Backend> = {}): Scripted => {
+/** The status of one that is ready and has told no models. */
+export const ready: BackendStatus = {
+  state: "ready",
+  loggedIn: true,
+  restarts: 0,
+  login: "signed_in",
+  models: [],
+  lastError: undefined
+}
+
+export interface Overrides extends Partial<Backend> {
+  /** Its models, which it has told. */
+  readonly offers?: ReadonlyArray<Model>
+}
+
+export const make = (script: Script = say("Hel", "lo"), overrides: Overrides = {}): Scripted => {
+  const { offers, ...more } = overrides
+  const known = offers ?? (more.models === undefined ? models : [])
   const counts = { opened: 0, closed: 0, cancelled: 0 }
   const asks: Array<Ask> = []
   const turns = Effect.runSync(Queue.sliding<Turn.Turn>(16))
@@ -51,9 +68,9 @@ export const make = (script: Script = say("Hel", "lo"), overrides: Partial<Backe
   const backend: Backend = {
     id,
     emulated: false,
-    status: Effect.succeed({ state: "ready", loggedIn: true, restarts: 0, login: "signed_in", lastError: undefined }),
+    status: Effect.succeed({ ...ready, models: known }),
     ensureReady: Effect.void,
-    models: Effect.succeed(models),
+    models: Effect.succeed(known),
     chat: Effect.fnUntraced(function* (ask: Ask) {
       const turn = Turn.make({ instance: id })
       asks.push(ask)
@@ -71,7 +88,7 @@ export const make = (script: Script = say("Hel", "lo"), overrides: Partial<Backe
       turns.unsafeOffer(turn)
       return turn
     }),
-    ...overrides
+    ...more
   }
   return { backend, asks, turns, counts }
 }
