@@ -590,7 +590,7 @@ describe("Chat", () => {
       const a = offering("a", [model("x", { vision: false, contextLength: 5_000 })])
       const b = offering("b", [model("x", { vision: true, contextLength: 20_000 })])
       const message = request.messages[0]!
-      const ask = (n: number, more: Partial<typeof message>) => ({
+      const ask = (n: number, more: Partial<typeof message>): ChatRequest => ({
         ...keyed(n, "x"),
         messages: [{ ...message, ...more }]
       })
