@@ -590,7 +590,7 @@ describe("Chat", () => {
       const a = offering("a", [model("x", { vision: false, contextLength: 5_000 })])
       const b = offering("b", [model("x", { vision: true, contextLength: 20_000 })])
       const message = request.messages[0]!
-      const ask = (n: number, more: Partial<typeof message>) => ({
+      const ask = (n: number, more: Partial<typeof message>): ChatRequest => ({
         ...keyed(n, "x"),
         messages: [{ ...message, ...more }]
       })
@@ -620,24 +620,33 @@ describe("Chat", () => {
     }).pipe(Effect.provide(gateway(a.backend, b.backend)))
   })
 
-  it.effect("tells the earliest return when all accounts are spent, and asks none until then", () => {
-    let isBack = false
-    const a = offering("a", [x], (turn, ask) => (isBack ? TestBackend.say("hi") : spent("a", 60_000, "x"))(turn, ask))
-    const b = offering("b", [x, model("y")], spent("b", 900_000, "x"))
-    const asks = () => a.asks.length + b.asks.length
-    return Effect.gen(function* () {
-      for (let n = 0; n < 5; n++) {
-        const error = yield* Effect.flip(whole(keyed(n, "x")))
-        assert.deepInclude(error, { _tag: "QuotaExhausted", instance: "a", until: 60_000 })
+  for (const [early, late] of [
+    ["a", "b"],
+    ["b", "a"]
+  ] as const) {
+    it.effect(
+      `tells the earliest return when all accounts are spent, here that of ${early}, and asks none until then`,
+      () => {
+        let isBack = false
+        const first = offering(early, [x], (turn, ask) =>
+          (isBack ? TestBackend.say("hi") : spent(early, 60_000, "x"))(turn, ask)
+        )
+        const second = offering(late, [x, model("y")], spent(late, 900_000, "x"))
+        return Effect.gen(function* () {
+          for (let n = 0; n < 5; n++) {
+            const error = yield* Effect.flip(whole(keyed(0, "x")))
+            assert.deepInclude(error, { _tag: "QuotaExhausted", instance: early, until: 60_000 })
+          }
+          assert.strictEqual(first.asks.length + second.asks.length, 2)
+          isBack = true
+          yield* TestClock.adjust("1 minute")
+          for (let n = 0; n < 5; n++) assert.strictEqual(yield* whole(keyed(n, "x")), early)
+          assert.strictEqual(second.asks.length, 1)
+          assert.deepStrictEqual(yield* idle, { completed: 5, failed: 5, cancelled: 0 })
+        }).pipe(Effect.provide(gateway(first.backend, second.backend)))
       }
-      assert.strictEqual(asks(), 2)
-      isBack = true
-      yield* TestClock.adjust("1 minute")
-      for (let n = 0; n < 5; n++) assert.strictEqual(yield* whole(keyed(n, "x")), "a")
-      assert.strictEqual(b.asks.length, 1)
-      assert.deepStrictEqual(yield* idle, { completed: 5, failed: 5, cancelled: 0 })
-    }).pipe(Effect.provide(gateway(a.backend, b.backend)))
-  })
+    )
+  }
 
   it.effect("marks a model that runs into its quota half way, and clears it by a chat of it that ends well", () => {
     const a = offering("a", [x], TestBackend.silent)
@@ -692,8 +701,8 @@ describe("Chat", () => {
     const [a, b, c] = [offering("a", [x]), starting("b", [model("y")]), starting("c", [model("z")])]
     return Effect.gen(function* () {
       for (const [name, servedBy] of [
-        ["y", "b"],
-        ["z", "c"]
+        ["z", "c"],
+        ["y", "b"]
       ] as const) {
         const waiting = yield* Effect.fork(whole({ ...request, model: name }))
         yield* TestClock.adjust("1 second")
@@ -709,14 +718,14 @@ describe("Chat", () => {
   it.effect("goes from one instance on its way to the next for a model that the first does not offer", () => {
     const [b, c] = [starting("b", [model("y")]), starting("c", [model("z")])]
     return Effect.gen(function* () {
-      const waiting = yield* Effect.forEach(["y", "z", "y", "z"], (name) =>
+      const waiting = yield* Effect.forEach(["y", "y", "z", "z"], (name) =>
         Effect.fork(whole({ ...request, model: name }))
       )
       const none = yield* Effect.fork(tagOf({ ...request, model: "none" }))
       yield* TestClock.adjust("100 millis")
       yield* b.come
       yield* c.come
-      assert.deepStrictEqual(yield* Effect.forEach(waiting, Fiber.join), ["b", "c", "b", "c"])
+      assert.deepStrictEqual(yield* Effect.forEach(waiting, Fiber.join), ["b", "b", "c", "c"])
       assert.strictEqual(yield* Fiber.join(none), "ModelNotFound")
       assert.strictEqual(b.asks.length + c.asks.length, 4)
     }).pipe(Effect.provide(gateway(b.backend, c.backend)))

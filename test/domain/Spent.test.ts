@@ -16,7 +16,7 @@ const steps = fc.array(
 )
 
 /** An account after all that, and the time by then. */
-const played = (history: fc.TypeOf<typeof steps>) => {
+const played = (history: ReturnType<typeof steps.generate>["value"]) => {
   let now = 1_000_000
   let spent = nothing
   for (const step of history) {
