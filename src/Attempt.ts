@@ -118,12 +118,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     })
 
   /** Everything that comes before the upstream's first event. */
-  const ask = Effect.fnUntraced(function* (
-    prepared: Prepared,
-    backend: Backend,
-    deadline: number,
-    progress: Progress
-  ) {
+  const ask = Effect.fnUntraced(function* (prepared: Prepared, backend: Backend, deadline: number, progress: Progress) {
     const { longest, offers, request } = prepared
     yield* backend.ensureReady
     const models = yield* backend.models

@@ -71,12 +71,12 @@ describe("Attempt", () => {
 
   it.scoped("leaves the pictures of earlier turns out of both questions to a model that does not see", () =>
     Effect.gen(function* () {
-      const { begin, deadline } = yield* attempt
+      const { begin, deadline, prepare } = yield* attempt
       const models = [{ key: "blind", name: "Blind", scene: "chat", isDefault: true, vision: false }]
       const scripted = TestBackend.make(TestBackend.say("Why?"), { models: Effect.succeed(models) })
       const shown = message("user", "See.", { images: [{ mediaType: "image/png", data: "aGk=" }] })
       const messages = [shown, message("assistant", "Yes."), message("user", "List.")] as const
-      yield* Effect.flip(begin({ ...wanting("blind"), messages }, scripted.backend, deadline()))
+      yield* Effect.flip(begin(prepare({ ...wanting("blind"), messages }), scripted.backend, deadline()))
       const asked = scripted.asks.map(({ images, prompt }) => [images.length, /\[image 1 \w+: left out,/.test(prompt)])
       assert.deepStrictEqual(asked, [
         [0, true],

@@ -592,7 +592,7 @@ describe("Chat", () => {
       const message = request.messages[0]!
       const ask = (n: number, more: Partial<typeof message>): ChatRequest => ({
         ...keyed(n, "x"),
-        messages: [{ ...message, ...more }]
+        messages: [{ ...message, ...more }] as const
       })
       return Effect.gen(function* () {
         for (let n = 0; n < 6; n++) {
