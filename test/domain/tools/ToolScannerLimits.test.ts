@@ -48,7 +48,7 @@ describe("ToolScanner", () => {
   it("finds a call in the middle of a line, and one after a marker that was prose", () => {
     const inLine = call.replaceAll("\n", "")
     assert.deepStrictEqual(scan([`Sure: ${inLine}`], tools).events, [["text", "Sure: "], x1])
-    assert.deepStrictEqual(scan([`${call}\nx ${inLine}`], tools).events, [x1, ["text", "\nx "], x1])
+    assert.deepStrictEqual(scan([`${call}\nx ${inLine}`], tools).events, [x1, ["text", "x "], x1])
     assert.deepStrictEqual(scan([`Well <think>${inLine}</think>`], tools).calls, [])
     const prose = "The <tool_call> tag begins one:"
     assert.deepStrictEqual(scan([`${prose}\n${call}`], tools).events, [["text", prose], x1])
