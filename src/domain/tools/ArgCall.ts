@@ -83,6 +83,7 @@ export const make = (): XmlCall => {
     isLoose: true,
     spans: () => spans,
     isCut: () => cut,
-    json: () => undefined
+    json: () => undefined,
+    endAt: () => undefined
   }
 }

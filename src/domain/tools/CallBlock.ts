@@ -79,7 +79,13 @@ export const make = ({ atLine, find, form, maxLength, mayBecome }: Options): Cal
   const { closer, opener, own } = form
   const bare = form.kind === "bare"
   const bodies = [...FUNCTIONS, closer, opener]
-  const newXml = (end: string) => XmlCall.make(bare ? { ...BLOCK_MARKS, end } : { closer, opener, end })
+  const isKey = (key: string): boolean => {
+    const tool = find(xml.name())
+    if (tool === undefined || tool.kind === "custom") return false
+    const properties = tool.parameters["properties"]
+    return typeof properties === "object" && properties !== null && Object.hasOwn(properties, key)
+  }
+  const newXml = (end: string) => XmlCall.make({ ...(bare ? BLOCK_MARKS : { closer, opener }), end, isKey })
   const parts = [opener]
   let length = opener.length
   let state: "lead" | "info" | "json" | "xml" | "next" | "lost" = bare ? "xml" : "lead"
@@ -264,8 +270,13 @@ export const make = ({ atLine, find, form, maxLength, mayBecome }: Options): Cal
       })
     },
     close: () => {
-      if (state === "xml" && xml.close(raw())) marks.push({ _tag: "Xml", from, to: length, call: xml })
-      else if (state !== "next") return false
+      if (state === "xml" && xml.close(raw())) {
+        const to = xml.endAt()
+        marks.push({ _tag: "Xml", from, to: to ?? length, call: xml })
+        done(to ?? length)
+        return true
+      }
+      if (state !== "next") return false
       done(length)
       return true
     },

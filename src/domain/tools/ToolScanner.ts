@@ -67,6 +67,8 @@ export const make = (options: Options, out: Out): ToolScanner => {
   let form = Forms.BLOCK
   let fence: FenceHold.FenceHold | undefined
   let failedHolds = 0
+  /** What may be read again behind calls whose end was seen at the end only; all after it is text. */
+  let spare = 4 * maxLength
   let mayHold = true
 
   const begin = (form: Forms.Form, atLine: boolean) => {
@@ -274,7 +276,13 @@ export const make = (options: Options, out: Out): ToolScanner => {
     if (cut || one.isVague()) {
       mode = "text"
       say(one.raw())
-    } else report(one.close() ? resolve(one) : [ToolCalls.unclosed(one)])
+    } else if (one.close()) {
+      report(resolve(one))
+      const rest = one.raw().slice(one.used())
+      spare -= rest.length
+      if (spare < 0 && mode === "text") mode = "off"
+      feed(rest)
+    } else report([ToolCalls.unclosed(one)])
   }
 
   return {
@@ -283,12 +291,14 @@ export const make = (options: Options, out: Out): ToolScanner => {
       pending.flush()
     },
     end: (cut) => {
-      while (mode === "fence") {
-        const outcomes = cut ? undefined : fence!.close()
-        if (outcomes === undefined) endFence()
-        else report(outcomes)
+      while (mode === "fence" || mode === "call") {
+        if (mode === "call") endCall(cut)
+        else {
+          const outcomes = cut ? undefined : fence!.close()
+          if (outcomes === undefined) endFence()
+          else report(outcomes)
+        }
       }
-      if (mode === "call") endCall(cut)
       if (mode === "done") return
       if (mode === "text") say(tag)
       mode = "done"
