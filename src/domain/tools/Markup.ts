@@ -18,6 +18,8 @@ export const ARG_KEY = "<arg_key>"
 export const ARG_KEY_END = "</arg_key>"
 export const ARG_VALUE = "<arg_value>"
 export const ARG_VALUE_END = "</arg_value>"
+/** What came of a call begins so. */
+export const RESPONSE = "<tool_response"
 export const THINK = "<think>"
 export const THINK_END = "</think>"
 

@@ -10,7 +10,7 @@ import * as CodeSpan from "./CodeSpan.ts"
 import * as FenceHold from "./FenceHold.ts"
 import * as Forms from "./Forms.ts"
 import * as JsonForm from "./JsonForm.ts"
-import { begun, CALL_END, CR, isBlank, LESS, LF, SQUARE, THINK, THINK_END, TICK, TILDE } from "./Markup.ts"
+import { begun, CALL_END, CR, isBlank, LESS, LF, RESPONSE, SQUARE, THINK, THINK_END, TICK, TILDE } from "./Markup.ts"
 import * as PendingText from "./PendingText.ts"
 import * as ToolCalls from "./ToolCalls.ts"
 import * as ToolCatalog from "./ToolCatalog.ts"
@@ -47,7 +47,7 @@ const MAX_INVALID = 32
 
 const IN_LINE = [...Forms.inLine, THINK]
 const AT_LINE = [...Forms.openers, THINK]
-const AFTER_CALL = [...AT_LINE, CALL_END]
+const AFTER_CALL = [...AT_LINE, CALL_END, RESPONSE]
 
 export const make = (options: Options, out: Out): ToolScanner => {
   const { maxBody = 1 << 20, maxCalls = 32, newId = ToolCalls.newId, toolset } = options
@@ -147,6 +147,13 @@ export const make = (options: Options, out: Out): ToolScanner => {
   const enter = (marker: string) => {
     tag = ""
     if (marker === CALL_END) return
+    if (marker === RESPONSE) {
+      // The model makes up what came of its call.
+      mode = calls > 0 ? "done" : "text"
+      if (calls > 0) out.full()
+      else say(marker)
+      return
+    }
     if (marker === THINK) {
       say(THINK)
       mode = "think"
