@@ -5,6 +5,8 @@ import { Either } from "effect"
 import type { OutputFormat } from "./Chat.ts"
 import * as JsonBounds from "./JsonBounds.ts"
 import * as JsonSchemas from "./JsonSchemas.ts"
+import * as JsonRepair from "./tools/JsonRepair.ts"
+import * as JsonSpan from "./tools/JsonSpan.ts"
 
 export interface JsonOutputOptions {
   /** Goes out as it comes, unchecked; else nothing goes out before the end. */
@@ -129,8 +131,27 @@ const unfenced = (text: string): string => {
   return whole.slice(lineEnd < 0 ? 3 : lineEnd + 1, -3).trim()
 }
 
-/** The one JSON value in it, as it was written. */
-const extract = (text: string): Either.Either<readonly [json: string, value: unknown], Errors> => {
+/** The one JSON value in it, as it was written; else mended as arguments of a call are. */
+const extract = (text: string): Either.Either<readonly [json: string, value: unknown], Errors> =>
+  Either.orElse(written(text), (errors) => Either.mapLeft(mended(unfenced(text)), () => errors))
+
+/** Only what has both its ends: what broke off is not made whole. */
+const mended = (text: string): Either.Either<readonly [json: string, value: unknown], Errors> => {
+  const span = isWhole(text) ? { start: 0, end: text.length } : JsonBounds.find(text, 0)
+  if (span?.end === undefined || JsonBounds.find(text, span.end)?.end !== undefined) return Either.left([])
+  const json = JsonRepair.repair(text.slice(span.start, span.end))
+  return json === undefined ? Either.left([]) : Either.map(parse(json), (value) => [json, value] as const)
+}
+
+/** Begins with a bracket, and ends with the one that closes it. */
+const isWhole = (text: string): boolean => {
+  if (!text.startsWith("{") && !text.startsWith("[")) return false
+  const span = JsonSpan.make()
+  for (let at = 0; at < text.length; at++) if (span.step(text.charCodeAt(at)) !== "more") return at === text.length - 1
+  return false
+}
+
+const written = (text: string): Either.Either<readonly [json: string, value: unknown], Errors> => {
   const whole = unfenced(text)
   const all = parse(whole)
   if (Either.isRight(all)) return Either.right([whole, all.right])

@@ -21,6 +21,7 @@ import * as JsonOutput from "./JsonOutput.ts"
 import * as Length from "./Length.ts"
 import * as Stop from "./Stop.ts"
 import * as Thoughts from "./Thoughts.ts"
+import * as ThoughtCalls from "./tools/ThoughtCalls.ts"
 import type { Problem } from "./tools/ToolCalls.ts"
 import * as ToolPrompt from "./tools/ToolPrompt.ts"
 import * as ToolScanner from "./tools/ToolScanner.ts"
@@ -99,8 +100,11 @@ export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText =>
   const say = (text: string) => {
     if (text !== "" && !isOver) out.event(textDelta(text))
   }
+  const inThoughts = isCallable(options) ? ThoughtCalls.make(toolset) : undefined
   const think = (text: string) => {
-    if (text !== "" && !isOver) out.event(thoughtDelta(text))
+    if (text === "" || isOver) return
+    inThoughts?.thought(text)
+    out.event(thoughtDelta(text))
   }
 
   const newStop = () =>
@@ -155,11 +159,16 @@ export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText =>
         }
       )
     : undefined
-  const words = scanner === undefined ? prose : scanner.push
+  const words = (text: string) => {
+    if (scanner === undefined) return prose(text)
+    inThoughts?.said(text)
+    scanner.push(text)
+  }
 
   const close = (reason: FinishReason) => {
     const isCut = reason === "length" || reason === "content_filter"
     scanner?.end(isCut)
+    if (!isOver && !isCut && calls === 0) for (const one of inThoughts?.calls() ?? []) call(one)
     if (isOver) return
     if (wantsCall && calls === 0 && !isCut) {
       if (!fault("no_call", () => ToolPrompt.hint(undefined, toolset, grammar))) fail(new ToolCallNotProduced())

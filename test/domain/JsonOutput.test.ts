@@ -88,6 +88,19 @@ describe("JsonOutput, checked", () => {
     assert.deepStrictEqual(held('```\n"x"\n```', word), { text: '"x"', errors: [] })
   })
 
+  it("mends what arguments of a call are mended of, where both ends are there", () => {
+    for (const [whole, text] of [
+      ['{"x": 1,}', '{"x": 1}'],
+      ["{'x': 1, 'y': True}", '{"x": 1, "y": true}'],
+      ['{"x": "C:\\Projects\\d+"}', '{"x": "C:\\\\Projects\\\\d+"}'],
+      ['So:\n```json\n{"x": [1, 2,]}\n```', '{"x": [1, 2]}']
+    ] as const) {
+      assert.deepStrictEqual(held(whole), { text, errors: [] }, whole)
+    }
+    for (const whole of ['{"x": {"y": 1}', "{'x': {'y': 1}", "{'x': 1} {'y': 2}", '{"x": 1,} {"x": 2,}'])
+      assert.strictEqual(held(whole).text, "", whole)
+  })
+
   it("tells what is wrong and sends nothing", () => {
     const cases: ReadonlyArray<readonly [whole: string, format: OutputFormat, error: string]> = [
       ["no", object, "the answer is not JSON"],

@@ -2,13 +2,28 @@
  * Reads one `<tool_call>…</tool_call>`, or a bare function, as it comes, and cuts it into its calls.
  */
 import type { Tool } from "../Chat.ts"
+import * as ArgCall from "./ArgCall.ts"
+import type { Form } from "./Forms.ts"
 import * as JsonSpan from "./JsonSpan.ts"
-import { begun, CALL, CALL_END, FUNCTION, isBlank, LESS, LF } from "./Markup.ts"
+import {
+  begun,
+  CALL,
+  CALL_END,
+  FUNCTION,
+  FUNCTION_END,
+  FUNCTION_NAMED,
+  INVOKE,
+  INVOKE_END,
+  isBlank,
+  LESS,
+  LF
+} from "./Markup.ts"
 import * as XmlCall from "./XmlCall.ts"
 
 /** One call, or what should have been one, as the model wrote it. */
 export type Piece =
-  | { readonly _tag: "Json"; readonly text: string }
+  /** `name`: stood outside of the JSON, which is the arguments then. */
+  | { readonly _tag: "Json"; readonly text: string; readonly name?: string }
   | {
       readonly _tag: "Xml"
       readonly text: string
@@ -22,8 +37,8 @@ export type Piece =
 export interface CallBlock {
   /** Takes what belongs to the block, from `from` on; gives the place of the rest. */
   readonly read: (text: string, from: number) => number
-  /** "not": it was no call after all. */
-  readonly status: () => "open" | "done" | "not" | "over"
+  /** "not": it was no call after all, and may hold one; "text": it holds none that is looked for. */
+  readonly status: () => "open" | "done" | "not" | "over" | "text"
   /** All that was read. */
   readonly raw: () => string
   /** Of `raw`, where the block ended; what follows was read to see that. */
@@ -36,8 +51,7 @@ export interface CallBlock {
 }
 
 export interface Options {
-  /** Bare: begins with `<function=`, and ends with the function. */
-  readonly bare: boolean
+  readonly form: Form
   /** The marker stood where a line began. */
   readonly atLine: boolean
   readonly maxLength: number
@@ -51,7 +65,9 @@ const OPENERS = new Set([123, 91]) // { [
 const TICK = 96
 const JUNK = new Set([44, 125, 93, TICK]) // , } ] `
 const MAX_INFO = 32
-const BODIES = [FUNCTION, CALL_END, CALL]
+/** Around a bare function there may be the rest of Qwen's frame. */
+const BLOCK_MARKS = { closer: CALL_END, opener: CALL }
+const FUNCTIONS = [FUNCTION, FUNCTION_NAMED, INVOKE]
 
 type Mark = { readonly from: number; readonly to: number } & (
   | { readonly _tag: "Json" }
@@ -59,18 +75,27 @@ type Mark = { readonly from: number; readonly to: number } & (
   | { readonly _tag: "Broken"; readonly detail: string }
 )
 
-export const make = ({ atLine, bare, find, maxLength, mayBecome }: Options): CallBlock => {
-  const opener = bare ? FUNCTION : CALL
+export const make = ({ atLine, find, form, maxLength, mayBecome }: Options): CallBlock => {
+  const { closer, opener, own } = form
+  const bare = form.kind === "bare"
+  const bodies = [...FUNCTIONS, closer, opener]
+  const isKey = (key: string): boolean => {
+    const tool = find(xml.name())
+    if (tool === undefined || tool.kind === "custom") return false
+    const properties = tool.parameters["properties"]
+    return typeof properties === "object" && properties !== null && Object.hasOwn(properties, key)
+  }
+  const newXml = (end: string) => XmlCall.make({ ...(bare ? BLOCK_MARKS : { closer, opener }), end, isKey })
   const parts = [opener]
   let length = opener.length
   let state: "lead" | "info" | "json" | "xml" | "next" | "lost" = bare ? "xml" : "lead"
-  let status: "open" | "done" | "not" | "over" = "open"
+  let status: ReturnType<CallBlock["status"]> = "open"
   let used = 0
   let from = 0
   let tag = ""
   let newline = false
   let json = JsonSpan.make()
-  let xml = XmlCall.make()
+  let xml = newXml(FUNCTION_END)
   const marks: Array<Mark> = []
   let whole: string | undefined
 
@@ -79,13 +104,22 @@ export const make = ({ atLine, bare, find, maxLength, mayBecome }: Options): Cal
     used = end
   }
   const lost = () => {
+    if (!own) {
+      status = "text"
+      return
+    }
     state = "lost"
     tag = ""
   }
-  const beginXml = (at: number) => {
+  const beginXml = (marker: string, at: number) => {
     state = "xml"
-    from = at + 1 - FUNCTION.length
-    xml = XmlCall.make()
+    from = at + 1 - marker.length
+    xml = newXml(marker === INVOKE ? INVOKE_END : FUNCTION_END)
+  }
+  /** What stands in it is neither a function nor JSON. */
+  const stray = () => {
+    if (own && atLine && newline) lost()
+    else status = "not"
   }
   const endOf = (next: number) => marks.at(-1)?.to ?? next
 
@@ -96,12 +130,12 @@ export const make = ({ atLine, bare, find, maxLength, mayBecome }: Options): Cal
       return
     }
     const next = tag + String.fromCharCode(code)
-    const marker = begun(next, BODIES)
+    const marker = begun(next, bodies)
     if (marker !== undefined) {
       tag = marker === next ? "" : next
       if (tag !== "") return
-      if (marker === FUNCTION) beginXml(at)
-      else if (marker === CALL_END) done(at + 1)
+      if (marker === closer) done(at + 1)
+      else if (marker !== opener) beginXml(marker, at)
       else if (state === "next") done(endOf(at))
       return
     }
@@ -115,20 +149,24 @@ export const make = ({ atLine, bare, find, maxLength, mayBecome }: Options): Cal
     } else if (tag === "" && code === TICK) {
       state = "info"
       from = at
-    } else if (atLine && newline) lost()
-    else status = "not"
+    } else if (own && tag === "" && mayBecome(String.fromCharCode(code))) {
+      state = "xml"
+      from = at
+      xml = ArgCall.make()
+      inXml(code, at)
+    } else stray()
   }
 
   const inJson = (code: number, at: number) => {
     if (tag !== "" || (code === LESS && !json.inString())) {
       const next = tag + String.fromCharCode(code)
-      const marker = begun(next, [CALL_END, CALL])
+      const marker = begun(next, [closer, opener])
       tag = marker === undefined || marker === next ? "" : next
       if (marker === undefined) json.step(code)
       else if (marker === next) {
         const to = at + 1 - marker.length
         marks.push({ _tag: "Json", from, to })
-        done(marker === CALL_END ? at + 1 : to)
+        done(marker === closer ? at + 1 : to)
       }
       return
     }
@@ -143,12 +181,23 @@ export const make = ({ atLine, bare, find, maxLength, mayBecome }: Options): Cal
   const inXml = (code: number, at: number) => {
     const named = xml.isNamed()
     const what = xml.step(code, at)
-    if (bare && !named && (xml.isNamed() ? find(xml.name()) === undefined : !mayBecome(xml.name()))) status = "not"
+    const isOther = !named && (xml.isNamed() ? find(xml.name()) === undefined : !mayBecome(xml.name()))
+    if ((bare || !own) && isOther) {
+      if (marks.length > 0) done(endOf(0))
+      else status = "not"
+    } else if (xml.isLoose && isOther) stray()
     else if (what === "broken") {
-      if (bare) status = "not"
+      if (xml.isLoose && xml.spans().length === 0) stray()
+      else if (xml.json() !== undefined) {
+        if (bare) status = "text"
+        else lost()
+      } else if (bare || !own) status = "not"
       else lost()
+    } else if (what === "all") {
+      marks.push({ _tag: "Xml", from, to: at + 1 - closer.length, call: xml })
+      done(at + 1)
     } else if (what === "end" || what === "next") {
-      const to = what === "end" ? at + 1 : at + 1 - CALL.length
+      const to = what === "end" ? at + 1 : at + 1 - opener.length
       marks.push({ _tag: "Xml", from, to, call: xml })
       if (bare || what === "next") done(to)
       else state = "next"
@@ -157,7 +206,7 @@ export const make = ({ atLine, bare, find, maxLength, mayBecome }: Options): Cal
 
   const inLost = (code: number, at: number) => {
     const next = tag + String.fromCharCode(code)
-    const marker = begun(next, [CALL_END])
+    const marker = begun(next, [closer])
     tag = marker !== undefined ? next : code === LESS ? "<" : ""
     if (marker !== next) return
     marks.push({ _tag: "Broken", from: endOf(0), to: at + 1, detail: "it is neither JSON nor a function" })
@@ -206,12 +255,14 @@ export const make = ({ atLine, bare, find, maxLength, mayBecome }: Options): Cal
       const crlf = text.includes("\r\n") && !/(?:^|[^\r])\n/.test(text)
       const plain = (value: string) => (crlf ? value.replaceAll("\r\n", "\n") : value)
       return marks.map((mark): Piece => {
-        const own = text.slice(mark.from, mark.to)
-        if (mark._tag === "Json") return { _tag: "Json", text: own }
-        if (mark._tag === "Broken") return { _tag: "Broken", text: own, detail: mark.detail }
+        const part = text.slice(mark.from, mark.to)
+        if (mark._tag === "Json") return { _tag: "Json", text: part }
+        if (mark._tag === "Broken") return { _tag: "Broken", text: part, detail: mark.detail }
+        const json = mark.call.json()
+        if (json !== undefined) return { _tag: "Json", text: text.slice(json.from, json.to), name: mark.call.name() }
         return {
           _tag: "Xml",
-          text: own,
+          text: part,
           name: mark.call.name(),
           parameters: mark.call.spans().map((one) => [one.key, XmlCall.unwrap(plain(text.slice(one.from, one.to)))]),
           cut: mark.call.isCut()
@@ -219,11 +270,16 @@ export const make = ({ atLine, bare, find, maxLength, mayBecome }: Options): Cal
       })
     },
     close: () => {
-      if (state === "xml" && xml.close(raw())) marks.push({ _tag: "Xml", from, to: length, call: xml })
-      else if (state !== "next") return false
+      if (state === "xml" && xml.close(raw())) {
+        const to = xml.endAt()
+        marks.push({ _tag: "Xml", from, to: to ?? length, call: xml })
+        done(to ?? length)
+        return true
+      }
+      if (state !== "next") return false
       done(length)
       return true
     },
-    isVague: () => bare && !xml.isNamed()
+    isVague: () => !(own && !bare) && marks.length === 0 && state !== "json" && !xml.isNamed()
   }
 }

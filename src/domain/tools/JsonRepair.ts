@@ -2,13 +2,15 @@
  * One pass over JSON that a model got slightly wrong; what stands inside strings is never changed.
  *
  * It takes away an outer code fence and trailing commas, escapes raw line ends in strings, turns Python's literals
- * and quotes into JSON's, and adds the brackets that are missing at the end.
+ * and quotes into JSON's, and adds the brackets that are missing at the end. A backslash that begins none of JSON's
+ * escapes means itself: a path of Windows, a regular expression.
  */
 import { Either, Option } from "effect"
 
 const WORD = /[A-Za-z_]/
 const LITERALS: Readonly<Record<string, string>> = { True: "true", False: "false", None: "null" }
 const FENCE = "```"
+const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})/y
 const MAX_DEPTH = 1000
 
 const escapeControl = (char: string) => JSON.stringify(char).slice(1, -1)
@@ -28,7 +30,12 @@ const string = (text: string, from: number): readonly [string, number] | undefin
     let width = 1
     if (char === "\\") {
       width = 2
-      if (quote === "'" && text[at + 1] === "'") instead = "'"
+      ESCAPE.lastIndex = at
+      if (text[at + 1] === "'") instead = "'"
+      else if (!ESCAPE.test(text)) {
+        width = 1
+        instead = "\\\\"
+      }
     } else if (char === '"') instead = '\\"'
     else if (char < " ") instead = escapeControl(char)
     if (instead !== undefined) {

@@ -5,9 +5,21 @@
 export const CALL = "<tool_call>"
 export const CALL_END = "</tool_call>"
 export const FUNCTION = "<function="
+/** A slip, and the way of other forms. */
+export const FUNCTION_NAMED = "<function name="
 export const FUNCTION_END = "</function>"
 export const PARAMETER = "<parameter="
+export const PARAMETER_NAMED = "<parameter name="
 export const PARAMETER_END = "</parameter>"
+/** As MiniMax and others write functions. */
+export const INVOKE = "<invoke name="
+export const INVOKE_END = "</invoke>"
+export const ARG_KEY = "<arg_key>"
+export const ARG_KEY_END = "</arg_key>"
+export const ARG_VALUE = "<arg_value>"
+export const ARG_VALUE_END = "</arg_value>"
+/** What came of a call begins so. */
+export const RESPONSE = "<tool_response"
 export const THINK = "<think>"
 export const THINK_END = "</think>"
 
@@ -21,6 +33,7 @@ export const CR = 13
 export const TICK = 96
 export const TILDE = 126
 export const LESS = 60
+export const SQUARE = 91
 
 /** Space, tab and line ends; nothing else separates. */
 export const isBlank = (code: number): boolean => code === 32 || code === LF || code === CR || code === 9

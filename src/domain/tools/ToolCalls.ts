@@ -67,14 +67,23 @@ const outcome = (
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
+const ARGUMENTS = ["arguments", "parameters", "args"]
+
 /** `source`: the text of the item, if that is JSON. */
 const fromItem = (item: unknown, raw: string, context: Context, source?: string): Outcome => {
-  if (!isRecord(item) || typeof item["name"] !== "string") {
-    return trouble({ reason: "unparsable", raw, detail: 'it has no "name"' })
+  if (!isRecord(item)) return trouble({ reason: "unparsable", raw, detail: 'it has no "name"' })
+  if (typeof item["name"] !== "string") {
+    // Slips: OpenAI's own shape, and a tool's name under another key.
+    if (isRecord(item["function"]) && !isRecord(item["function"]["function"])) {
+      const inner = source === undefined ? undefined : JsonSource.member(source, "function")
+      return fromItem(item["function"], raw, context, inner)
+    }
+    if (typeof item["tool"] !== "string") return trouble({ reason: "unparsable", raw, detail: 'it has no "name"' })
   }
-  const key = Object.hasOwn(item, "arguments") ? "arguments" : "parameters"
+  const name = typeof item["name"] === "string" ? item["name"] : String(item["tool"])
+  const key = ARGUMENTS.find((one) => Object.hasOwn(item, one)) ?? "arguments"
   const own = source === undefined ? undefined : JsonSource.member(source, key)
-  return outcome(item["name"], raw, context, (tool) => ToolArguments.fromJson(item[key], tool, own))
+  return outcome(name, raw, context, (tool) => ToolArguments.fromJson(item[key], tool, own))
 }
 
 const wrap = (text: string) => `${CALL}\n${text}\n${CALL_END}`
@@ -93,6 +102,11 @@ const fromPiece = (piece: Piece, raw: string, context: Context): ReadonlyArray<O
   const parsed = JsonRepair.parse(piece.text)
   if (Either.isLeft(parsed)) return [trouble({ reason: "unparsable", raw, detail: parsed.left })]
   const value = parsed.right
+  const { name } = piece
+  if (name !== undefined) {
+    const source = JsonRepair.isJson(piece.text) ? piece.text : undefined
+    return [outcome(name, raw, context, (tool) => ToolArguments.fromJson(value, tool, source))]
+  }
   if (!Array.isArray(value)) {
     const isExact = JsonSource.isDelicate(piece.text) && JsonRepair.isJson(piece.text)
     return [fromItem(value, raw, context, isExact ? piece.text : undefined)]

@@ -8,21 +8,9 @@ import type { ToolCall, Toolset } from "../Chat.ts"
 import * as CallBlock from "./CallBlock.ts"
 import * as CodeSpan from "./CodeSpan.ts"
 import * as FenceHold from "./FenceHold.ts"
-import {
-  begun,
-  CALL,
-  CALL_END,
-  CR,
-  FUNCTION,
-  FUNCTION_END,
-  isBlank,
-  LESS,
-  LF,
-  THINK,
-  THINK_END,
-  TICK,
-  TILDE
-} from "./Markup.ts"
+import * as Forms from "./Forms.ts"
+import * as JsonForm from "./JsonForm.ts"
+import { begun, CALL_END, CR, isBlank, LESS, LF, RESPONSE, SQUARE, THINK, THINK_END, TICK, TILDE } from "./Markup.ts"
 import * as PendingText from "./PendingText.ts"
 import * as ToolCalls from "./ToolCalls.ts"
 import * as ToolCatalog from "./ToolCatalog.ts"
@@ -57,9 +45,9 @@ const MAX_HOLDS = 8
 /** After so many calls that were none, the rest is text. */
 const MAX_INVALID = 32
 
-const IN_LINE = [CALL, THINK]
-const AT_LINE = [CALL, THINK, FUNCTION]
-const AFTER_CALL = [CALL, THINK, FUNCTION, CALL_END]
+const IN_LINE = [...Forms.inLine, THINK]
+const AT_LINE = [...Forms.openers, THINK]
+const AFTER_CALL = [...AT_LINE, CALL_END, RESPONSE]
 
 export const make = (options: Options, out: Out): ToolScanner => {
   const { maxBody = 1 << 20, maxCalls = 32, newId = ToolCalls.newId, toolset } = options
@@ -74,15 +62,19 @@ export const make = (options: Options, out: Out): ToolScanner => {
   let calls = 0
   let invalid = 0
   let tag = ""
-  let markers = IN_LINE
+  let markers: ReadonlyArray<string> = IN_LINE
   let block: CallBlock.CallBlock | undefined
-  let bare = false
+  let form = Forms.BLOCK
   let fence: FenceHold.FenceHold | undefined
   let failedHolds = 0
+  /** What may be read again behind calls whose end was seen at the end only; all after it is text. */
+  let spare = 4 * maxLength
   let mayHold = true
 
-  const begin = (isBare: boolean, atLine: boolean) =>
-    CallBlock.make({ bare: isBare, atLine, maxLength, find: catalog.find, mayBecome: catalog.mayBecome })
+  const begin = (form: Forms.Form, atLine: boolean) => {
+    const make = form.kind === "json" ? JsonForm.make : CallBlock.make
+    return make({ form, atLine, maxLength, find: catalog.find, mayBecome: catalog.mayBecome })
+  }
   const resolve = (one: CallBlock.CallBlock) => ToolCalls.resolve(one, { catalog, newId })
 
   /** True when it is a call that went out. */
@@ -127,8 +119,18 @@ export const make = (options: Options, out: Out): ToolScanner => {
       say(one.raw())
       mode = "skim"
       tag = ""
+    } else if (status === "text") {
+      mode = "text"
+      say(one.raw())
     } else {
-      report(resolve(one))
+      const outcomes = resolve(one)
+      // In a form that was not asked for, a call of another's tool is text.
+      if (form.own || outcomes.some((one) => one._tag === "Call" || one.problem.reason !== "unknown_tool"))
+        report(outcomes)
+      else {
+        mode = "text"
+        say(one.raw().slice(0, one.used()))
+      }
       feed(one.raw().slice(one.used()))
     }
   }
@@ -145,13 +147,20 @@ export const make = (options: Options, out: Out): ToolScanner => {
   const enter = (marker: string) => {
     tag = ""
     if (marker === CALL_END) return
+    if (marker === RESPONSE) {
+      // The model makes up what came of its call.
+      mode = calls > 0 ? "done" : "text"
+      if (calls > 0) out.full()
+      else say(marker)
+      return
+    }
     if (marker === THINK) {
       say(THINK)
       mode = "think"
       return
     }
-    bare = marker === FUNCTION
-    block = begin(bare, markers !== IN_LINE)
+    form = Forms.of(marker)!
+    block = begin(form, markers !== IN_LINE)
     mode = "call"
   }
 
@@ -184,14 +193,19 @@ export const make = (options: Options, out: Out): ToolScanner => {
         continue
       }
       const unit = piece.charCodeAt(at)
-      const plain = unit !== LESS && unit !== LF && unit !== CR && unit !== TICK && unit !== TILDE
+      const plain = unit !== LESS && unit !== LF && unit !== CR && unit !== TICK && unit !== TILDE && unit !== SQUARE
       if (plain && pending.isIdle() && code.isIdle()) {
         at++
         continue
       }
       if (beginsFence(unit)) {
         say(piece.slice(start, at))
-        fence = FenceHold.make({ mark: unit, block: (isBare) => begin(isBare, true), resolve, maxLength })
+        fence = FenceHold.make({
+          mark: unit,
+          block: (isBare) => begin(isBare ? Forms.BARE : Forms.BLOCK, true),
+          resolve,
+          maxLength
+        })
         mode = "fence"
         return at
       }
@@ -206,12 +220,15 @@ export const make = (options: Options, out: Out): ToolScanner => {
         continue
       }
       code.step(unit)
-      if (unit === LESS && !code.inside()) {
+      if ((unit === LESS || unit === SQUARE) && !code.inside()) {
         say(piece.slice(start, at))
+        start = at
         markers = pending.followsCall() ? AFTER_CALL : zero ? AT_LINE : IN_LINE
-        tag = "<"
-        start = ++at
-        continue
+        if (unit === LESS || markers !== IN_LINE) {
+          tag = piece[at]!
+          start = ++at
+          continue
+        }
       }
       at++
       if (!pending.isIdle()) {
@@ -246,7 +263,7 @@ export const make = (options: Options, out: Out): ToolScanner => {
     while (at < piece.length && mode !== "done") {
       if (mode === "text") at = text(piece, at)
       else if (mode === "think") at = through(piece, at, THINK_END)
-      else if (mode === "skim") at = through(piece, at, bare ? FUNCTION_END : CALL_END)
+      else if (mode === "skim") at = through(piece, at, form.closer)
       else if (mode === "call") {
         at = block!.read(piece, at)
         if (block!.status() !== "open") endBlock()
@@ -266,7 +283,13 @@ export const make = (options: Options, out: Out): ToolScanner => {
     if (cut || one.isVague()) {
       mode = "text"
       say(one.raw())
-    } else report(one.close() ? resolve(one) : [ToolCalls.unclosed(one)])
+    } else if (one.close()) {
+      report(resolve(one))
+      const rest = one.raw().slice(one.used())
+      spare -= rest.length
+      if (spare < 0 && mode === "text") mode = "off"
+      feed(rest)
+    } else report([ToolCalls.unclosed(one)])
   }
 
   return {
@@ -275,12 +298,14 @@ export const make = (options: Options, out: Out): ToolScanner => {
       pending.flush()
     },
     end: (cut) => {
-      while (mode === "fence") {
-        const outcomes = cut ? undefined : fence!.close()
-        if (outcomes === undefined) endFence()
-        else report(outcomes)
+      while (mode === "fence" || mode === "call") {
+        if (mode === "call") endCall(cut)
+        else {
+          const outcomes = cut ? undefined : fence!.close()
+          if (outcomes === undefined) endFence()
+          else report(outcomes)
+        }
       }
-      if (mode === "call") endCall(cut)
       if (mode === "done") return
       if (mode === "text") say(tag)
       mode = "done"

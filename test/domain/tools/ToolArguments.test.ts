@@ -190,6 +190,8 @@ describe("JsonRepair", () => {
       ['```json\n{"a":1}\n```', { a: 1 }],
       ['{"a":"x\ny\tz"}', { a: "x\ny\tz" }],
       ["{'a': True, 'b': None, 'c': False}", { a: true, b: null, c: false }],
+      ['{"a": "C:\\Projects\\app", "b": "\\d+\\.", "c": "x\\ny"}', { a: "C:\\Projects\\app", b: "\\d+\\.", c: "x\ny" }],
+      ['{"a": "\\u00e9\\u12\\x41\\\\q", "b": "it\\\'s \\\nso"}', { a: "é\\u12\\x41\\q", b: "it's \\\nso" }],
       ["{'a': 'say \"hi\", it\\'s'}", { a: 'say "hi", it\'s' }],
       ['{"a":{"b":[1', { a: { b: [1] } }],
       ['{"a":[1}', { a: [1] }],

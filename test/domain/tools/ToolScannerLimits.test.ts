@@ -76,6 +76,17 @@ describe("ToolScanner", () => {
     }
   })
 
+  it("ends the answer where the model makes up what came of its call", () => {
+    const made = '<tool_response id="call_1" name="t">\n1\n</tool_response>\nIt is 1.'
+    for (let at = 0; at <= made.length; at++) {
+      const { events } = scan([`${call}\n${made.slice(0, at)}`, made.slice(at)], tools)
+      assert.deepStrictEqual(events, [x1, ["full"]], `cut at ${at}`)
+    }
+    assert.deepStrictEqual(scan([made], tools).events, [["text", made]])
+    assert.deepStrictEqual(scan([`${call}\nSo: ${made}`], tools).events, [x1, ["text", `So: ${made}`]])
+    assert.deepStrictEqual(scan([`${invalid}\n${made}`], tools).calls, [])
+  })
+
   it("takes nothing after its end", () => {
     for (const [piece, said] of [
       ["so", "so"],

@@ -1,0 +1,77 @@
+/**
+ * The forms in which a model may write a call: its own training shows, whatever form it was told. One more is a row.
+ *
+ * Sources: Qwen3-Coder and Hermes templates; MiniMax-M2 `docs/tool_calling_guide.md`; Kimi-K2
+ * `docs/tool_call_guidance.md`; GLM-4.5 `chat_template.jinja` (its calls stand in Qwen's frame, see `ArgCall.ts`);
+ * DeepSeek-V3, R1 and V3.1 `tokenizer_config.json`; Llama 3.1 and 4 prompt formats (llama.com); Mistral's
+ * `mistral-common` tokenizers v3, v7 and v11.
+ */
+import { CALL, CALL_END, FUNCTION, FUNCTION_END, FUNCTION_NAMED } from "./Markup.ts"
+
+export interface Form {
+  readonly opener: string
+  /** Ends it, and the text that passes where it was too long. */
+  readonly closer: string
+  /**
+   * "bare": one function; its opener is the beginning of the function itself. "block": a frame around functions, or
+   * JSON with names. "json": names and JSON between marks.
+   */
+  readonly kind: "bare" | "block" | "json"
+  /** Prose has it too: it counts only where a line begins, or right after a call. */
+  readonly atLine: boolean
+  /** Taught, or what all of them know: what is wrong in it is told to the model. In others it is text. */
+  readonly own: boolean
+  /** "json": what may stand between names and JSON. */
+  readonly marks: ReadonlyArray<string>
+}
+
+const common = { atLine: false, own: false, marks: [] as ReadonlyArray<string> }
+const block = { ...common, kind: "block" } as const
+const json = { ...common, kind: "json" } as const
+const DEEPSEEK_MARKS = [
+  "<｜tool▁call▁begin｜>",
+  "function<｜tool▁sep｜>",
+  "<｜tool▁sep｜>",
+  "```json",
+  "```",
+  "<｜tool▁call▁end｜>",
+  "<｜tool▁calls▁end｜>"
+]
+const LLAMA_MARKS = [";", "<|python_end|>", "<|eom_id|>", "<|eot_id|>", "<|eom|>", "<|eot|>"]
+
+/** Of Qwen3-Coder and Hermes; GLM's in its frame. */
+export const BLOCK: Form = { ...block, opener: CALL, closer: CALL_END, own: true }
+/** Qwen3-Coder often omits the frame. */
+export const BARE: Form = { ...common, kind: "bare", opener: FUNCTION, closer: FUNCTION_END, own: true, atLine: true }
+
+const FORMS: ReadonlyArray<Form> = [
+  BLOCK,
+  BARE,
+  { ...BARE, opener: FUNCTION_NAMED },
+  { ...block, opener: "<minimax:tool_call>", closer: "</minimax:tool_call>" },
+  { ...block, opener: "<function_calls>", closer: "</function_calls>" },
+  {
+    ...json,
+    opener: "<|tool_calls_section_begin|>",
+    closer: "<|tool_calls_section_end|>",
+    marks: [
+      "<|tool_call_begin|>",
+      "functions.",
+      "<|tool_call_argument_begin|>",
+      "<|tool_call_end|>",
+      "<|tool_calls_section_end|>"
+    ]
+  },
+  { ...json, opener: "<｜tool▁calls▁begin｜>", closer: "<｜tool▁calls▁end｜>", marks: DEEPSEEK_MARKS },
+  { ...json, opener: "<|python_tag|>", closer: "<|eom_id|>", marks: LLAMA_MARKS },
+  { ...json, opener: "<|python_start|>", closer: "<|python_end|>", marks: LLAMA_MARKS },
+  { ...json, opener: "[TOOL_CALLS]", closer: "</s>", atLine: true, marks: ["[TOOL_CALLS]", "[ARGS]", "</s>"] }
+]
+
+const byOpener = new Map(FORMS.map((form) => [form.opener, form]))
+
+export const of = (opener: string): Form | undefined => byOpener.get(opener)
+
+export const openers: ReadonlyArray<string> = FORMS.map((form) => form.opener)
+/** Those that count in mid-line, too. */
+export const inLine: ReadonlyArray<string> = FORMS.filter((form) => !form.atLine).map((form) => form.opener)
