@@ -36,7 +36,7 @@ const hear = (events: ReadonlyArray<ChatEvent>, reason: FinishReason = "stop", t
   }
 }
 
-const every = (thoughts: string, calls: ReadonlyArray<ReadonlyArray<string>>, rest: ReadonlyArray<ChatEvent> = []) => {
+const every = (thoughts: string, calls: Array<Array<string>>, rest: ReadonlyArray<ChatEvent> = []) => {
   const expected = { calls, end: calls.length > 0 ? ("tool_calls" as const) : ("stop" as const) }
   for (let at = 0; at <= thoughts.length; at++) {
     const [a, b] = [thoughts.slice(0, at), thoughts.slice(at)]

@@ -6,7 +6,7 @@
  * DeepSeek-V3, R1 and V3.1 `tokenizer_config.json`; Llama 3.1 and 4 prompt formats (llama.com); Mistral's
  * `mistral-common` tokenizers v3, v7 and v11.
  */
-import { CALL, CALL_END, FUNCTION, FUNCTION_END, FUNCTION_NAMED } from "./Markup.ts"
+import { CALL, CALL_END, FUNCTION, FUNCTION_END, FUNCTION_NAMED, RESPONSE, THINK } from "./Markup.ts"
 
 export interface Form {
   readonly opener: string
@@ -73,5 +73,7 @@ const byOpener = new Map(FORMS.map((form) => [form.opener, form]))
 export const of = (opener: string): Form | undefined => byOpener.get(opener)
 
 export const openers: ReadonlyArray<string> = FORMS.map((form) => form.opener)
-/** Those that count in mid-line, too. */
-export const inLine: ReadonlyArray<string> = FORMS.filter((form) => !form.atLine).map((form) => form.opener)
+/** What is looked for in mid-line, where a line begins, and right after a call. */
+export const IN_LINE = [...FORMS.filter((form) => !form.atLine).map((form) => form.opener), THINK]
+export const AT_LINE = [...openers, THINK]
+export const AFTER_CALL = [...AT_LINE, CALL_END, RESPONSE]

@@ -27,6 +27,9 @@ export type Outcome =
   | { readonly _tag: "Call"; readonly call: ToolCall; readonly tool: Tool }
   | { readonly _tag: "Problem"; readonly problem: Problem }
 
+/** Nobody declared its tool. */
+export const isUnknown = (one: Outcome): boolean => one._tag === "Problem" && one.problem.reason === "unknown_tool"
+
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 /** `call_` and 24 random letters and digits. */

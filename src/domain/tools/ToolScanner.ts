@@ -7,6 +7,7 @@
 import type { ToolCall, Toolset } from "../Chat.ts"
 import * as CallBlock from "./CallBlock.ts"
 import * as CodeSpan from "./CodeSpan.ts"
+import * as Ending from "./Ending.ts"
 import * as FenceHold from "./FenceHold.ts"
 import * as Forms from "./Forms.ts"
 import * as JsonForm from "./JsonForm.ts"
@@ -45,10 +46,6 @@ const MAX_HOLDS = 8
 /** After so many calls that were none, the rest is text. */
 const MAX_INVALID = 32
 
-const IN_LINE = [...Forms.inLine, THINK]
-const AT_LINE = [...Forms.openers, THINK]
-const AFTER_CALL = [...AT_LINE, CALL_END, RESPONSE]
-
 export const make = (options: Options, out: Out): ToolScanner => {
   const { maxBody = 1 << 20, maxCalls = 32, newId = ToolCalls.newId, toolset } = options
   const catalog = ToolCatalog.make(toolset)
@@ -58,13 +55,14 @@ export const make = (options: Options, out: Out): ToolScanner => {
   const pending = PendingText.make(out.text)
   const { say } = pending
 
-  let mode: "text" | "think" | "call" | "fence" | "skim" | "done" | "off" = catalog.isActive ? "text" : "off"
+  let mode: "text" | "through" | "call" | "fence" | "done" | "off" = catalog.isActive ? "text" : "off"
   let calls = 0
   let invalid = 0
   let tag = ""
-  let markers: ReadonlyArray<string> = IN_LINE
+  let markers: ReadonlyArray<string> = Forms.IN_LINE
   let block: CallBlock.CallBlock | undefined
   let form = Forms.BLOCK
+  let ending = Ending.make(THINK_END)
   let fence: FenceHold.FenceHold | undefined
   let failedHolds = 0
   /** What may be read again behind calls whose end was seen at the end only; all after it is text. */
@@ -117,21 +115,16 @@ export const make = (options: Options, out: Out): ToolScanner => {
     if (status === "not") again(one.raw())
     else if (status === "over") {
       say(one.raw())
-      mode = "skim"
-      tag = ""
-    } else if (status === "text") {
-      mode = "text"
-      say(one.raw())
+      mode = "through"
+      ending = Ending.make(form.closer)
     } else {
-      const outcomes = resolve(one)
-      // In a form that was not asked for, a call of another's tool is text.
-      if (form.own || outcomes.some((one) => one._tag === "Call" || one.problem.reason !== "unknown_tool"))
-        report(outcomes)
-      else {
+      const outcomes = status === "text" ? undefined : resolve(one)
+      const used = outcomes === undefined ? one.raw().length : one.used()
+      if (outcomes === undefined || (!form.own && outcomes.every(ToolCalls.isUnknown))) {
         mode = "text"
-        say(one.raw().slice(0, one.used()))
-      }
-      feed(one.raw().slice(one.used()))
+        say(one.raw().slice(0, used))
+      } else report(outcomes)
+      feed(one.raw().slice(used))
     }
   }
 
@@ -149,18 +142,18 @@ export const make = (options: Options, out: Out): ToolScanner => {
     if (marker === CALL_END) return
     if (marker === RESPONSE) {
       // The model makes up what came of its call.
-      mode = calls > 0 ? "done" : "text"
-      if (calls > 0) out.full()
-      else say(marker)
-      return
+      if (calls === 0) return say(marker)
+      mode = "done"
+      return out.full()
     }
     if (marker === THINK) {
       say(THINK)
-      mode = "think"
+      mode = "through"
+      ending = Ending.make(THINK_END)
       return
     }
     form = Forms.of(marker)!
-    block = begin(form, markers !== IN_LINE)
+    block = begin(form, markers !== Forms.IN_LINE)
     mode = "call"
   }
 
@@ -223,8 +216,8 @@ export const make = (options: Options, out: Out): ToolScanner => {
       if ((unit === LESS || unit === SQUARE) && !code.inside()) {
         say(piece.slice(start, at))
         start = at
-        markers = pending.followsCall() ? AFTER_CALL : zero ? AT_LINE : IN_LINE
-        if (unit === LESS || markers !== IN_LINE) {
+        markers = pending.followsCall() ? Forms.AFTER_CALL : zero ? Forms.AT_LINE : Forms.IN_LINE
+        if (unit === LESS || markers !== Forms.IN_LINE) {
           tag = piece[at]!
           start = ++at
           continue
@@ -241,29 +234,20 @@ export const make = (options: Options, out: Out): ToolScanner => {
   }
 
   /** Lets text through up to the marker that ends a state, and with it. */
-  const through = (piece: string, from: number, end: string): number => {
-    for (let at = from; at < piece.length; at++) {
-      const unit = piece.charCodeAt(at)
-      if (tag === "" && unit !== LESS) continue
-      const next = tag + piece[at]
-      tag = end.startsWith(next) ? next : unit === LESS ? "<" : ""
-      if (tag !== end) continue
-      tag = ""
-      mode = "text"
-      code.reset()
-      say(piece.slice(from, at + 1))
-      return at + 1
-    }
-    say(piece.slice(from))
-    return piece.length
+  const through = (piece: string, from: number): number => {
+    const end = ending.find(piece, from)
+    say(piece.slice(from, end))
+    if (end === undefined) return piece.length
+    mode = "text"
+    code.reset()
+    return end
   }
 
   const feed = (piece: string): void => {
     let at = 0
     while (at < piece.length && mode !== "done") {
       if (mode === "text") at = text(piece, at)
-      else if (mode === "think") at = through(piece, at, THINK_END)
-      else if (mode === "skim") at = through(piece, at, form.closer)
+      else if (mode === "through") at = through(piece, at)
       else if (mode === "call") {
         at = block!.read(piece, at)
         if (block!.status() !== "open") endBlock()

@@ -46,6 +46,9 @@ const piece = FastCheck.constantFrom(
     ",",
     "\\"
   ],
+  ...["<|python_tag|>", "<minimax:tool_call>", "</minimax:tool_call>", '<invoke name="t">', "</invoke>"],
+  ...["[TOOL_CALLS]", "[ARGS]", "<tool_call>t\n", "<arg_key>s</arg_key>", "<arg_value>", "</arg_value>", ";"],
+  ...["<｜tool▁calls▁begin｜>", "<｜tool▁sep｜>", '<parameter name="s">', "<parameter=x>", "<tool_response"],
   ...["word", "t", ">", "OTHER", "中", "🎉", call, "<function=t>\n<parameter=x>\n1\n</parameter>\n</function>"]
 )
 const markup = FastCheck.array(piece, { maxLength: 14 }).map((pieces) => pieces.join(""))
