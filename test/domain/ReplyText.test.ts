@@ -31,7 +31,10 @@ const hear = (events: ReadonlyArray<ChatEvent>, reason: FinishReason = "stop", t
   reply.push(finish(reason))
   const end = heard.at(-1)
   return {
-    calls: heard.flatMap((event): ReadonlyArray<ReadonlyArray<string>> => (event._tag === "ToolCall" ? [[event.call.name, event.call.arguments]] : [])),
+    calls: heard.flatMap(
+      (event): ReadonlyArray<ReadonlyArray<string>> =>
+        event._tag === "ToolCall" ? [[event.call.name, event.call.arguments]] : []
+    ),
     end: end?._tag === "Finish" ? end.reason : undefined
   }
 }
