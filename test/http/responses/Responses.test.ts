@@ -61,7 +61,7 @@ describe("/v1/responses", () => {
       const scripted = TestBackend.make(TestBackend.silent)
       const gateway = yield* TestGateway.serve(scripted)
       const early = yield* Effect.fork(post(gateway, { stream: true }))
-      ;(yield* Queue.take(scripted.turns)).fail(new QuotaExhausted({ instance: "inst-0" }))
+      ;(yield* Queue.take(scripted.turns)).fail(new QuotaExhausted({ instance: "inst-0", until: 1 }))
       const refused = yield* early
       assert.deepStrictEqual([refused.status, refused.json.error?.code], [429, "insufficient_quota"])
       const late = yield* Effect.fork(post(gateway, { stream: true }))
