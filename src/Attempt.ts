@@ -81,13 +81,15 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
   const count = (prompt: string, { messages }: ChatRequest, withoutImages = false) =>
     Prompt.tokens(prompt, messages, countTokens, { withoutImages })
 
+  const longestOf = (promptTokens: number) => (isExact ? promptTokens : Math.ceil(promptTokens * margin))
+
   const prepare = (request: ChatRequest): Prepared => {
     const images = request.messages.flatMap((message) =>
       message.images.map(({ data, mediaType }) => ({ mediaType, data }))
     )
     const prompt = render(request)
     const promptTokens = count(prompt, request)
-    const longest = isExact ? promptTokens : Math.ceil(promptTokens * margin)
+    const longest = longestOf(promptTokens)
     const { effort, model } = request
     const shown = Prompt.pictureNow(request.messages)
     const need = { model, effort, images: shown !== undefined, param: shown?.param, tokens: longest }
@@ -119,7 +121,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
 
   /** Everything that comes before the upstream's first event. */
   const ask = Effect.fnUntraced(function* (prepared: Prepared, backend: Backend, deadline: number, progress: Progress) {
-    const { longest, offers, request } = prepared
+    const { offers, request } = prepared
     yield* backend.ensureReady
     const models = yield* backend.models
     yield* judge(models)
@@ -128,6 +130,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     const withoutImages = prepared.images.length > 0 && Model.refusesImages(model)
     const images = withoutImages ? [] : prepared.images
     const prompt = withoutImages ? render(request, true) : prepared.prompt
+    const promptTokens = withoutImages ? count(prompt, request, true) : prepared.promptTokens
     // An agent's turn may have done something already.
     const retries = mode === "agent" || !Reply.isMendable(request) ? 0 : toolRetries
     const wanted = retries === 0 ? undefined : yield* Queue.bounded<Reply.Retry>(retries)
@@ -147,11 +150,18 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     })
     const scope = yield* Effect.scope
     const own = wanted === undefined ? undefined : yield* Scope.fork(scope, ExecutionStrategy.sequential)
-    const question = { model: key, mode, prompt, images, promptTokens: longest, contextLimit: model?.contextLength }
+    const question = {
+      model: key,
+      mode,
+      prompt,
+      images,
+      promptTokens: longestOf(promptTokens),
+      contextLimit: model?.contextLength
+    }
     progress.started = true
     const first = asked(backend, question, deadline)
     const turn = yield* own === undefined ? first : Scoped.extend(first, own)
-    return { question, reply, wanted, own, turn, withoutImages }
+    return { question, promptTokens, reply, wanted, own, turn, withoutImages }
   })
 
   /** Fails at the deadline when the upstream's first event has not come, whatever was waited for. */
@@ -161,8 +171,8 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     deadline: number,
     progress: Progress = { started: false }
   ): Effect.fn.Return<Begun, ChatError, Scope.Scope> {
-    const { promptTokens, request } = prepared
-    const { own, question, reply, turn, wanted, withoutImages } = yield* watchdog.within(
+    const { request } = prepared
+    const { own, promptTokens, question, reply, turn, wanted, withoutImages } = yield* watchdog.within(
       ask(prepared, backend, deadline, progress),
       deadline,
       Effect.suspend(() => late(backend, progress.started))

@@ -96,10 +96,13 @@ const json = (text: string): Either.Either<unknown, unknown> => Either.try((): u
 const inJson = (name: string, args: string): string =>
   `${CALL}\n{"name": ${JSON.stringify(name)}, "arguments": ${args}}\n${CALL_END}`
 
+/** What within a value could be taken for a part of the call around it. */
+const MARKUP = /<\/?(?:function|parameter|invoke)\b/i
+
 const inXml = (name: string, entries: ReadonlyArray<readonly [string, string]>): string | undefined => {
   // What the markup cannot carry is written in the other grammar, which is understood as well.
   const isHard = ([key, value]: readonly [string, string]) =>
-    /[<>\n]/.test(key) || key !== key.trim() || key === "" || value.includes(PARAMETER_END)
+    /[<>\n]/.test(key) || key !== key.trim() || key === "" || MARKUP.test(value)
   if (/[<>\n]/.test(name) || entries.some(isHard)) return undefined
   const parameters = entries.map(([key, value]) => `${PARAMETER}${key}>\n${value}\n${PARAMETER_END}\n`)
   return `${CALL}\n${FUNCTION}${name}>\n${parameters.join("")}${FUNCTION_END}\n${CALL_END}`
