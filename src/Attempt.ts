@@ -32,8 +32,6 @@ export interface Prepared {
   readonly images: ReadonlyArray<Image>
   /** An estimate, pictures and framing included. */
   readonly promptTokens: number
-  /** What the prompt may come to where that is an estimate. */
-  readonly longest: number
   /** What a list of models is to it. */
   readonly offers: (models: ReadonlyArray<Model.Model>) => Offer.Offer
 }
@@ -89,11 +87,10 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     )
     const prompt = render(request)
     const promptTokens = count(prompt, request)
-    const longest = longestOf(promptTokens)
     const { effort, model } = request
     const shown = Prompt.pictureNow(request.messages)
-    const need = { model, effort, images: shown !== undefined, param: shown?.param, tokens: longest }
-    return { request, prompt, images, promptTokens, longest, offers: (models) => offer(models, need) }
+    const need = { model, effort, images: shown !== undefined, param: shown?.param, tokens: longestOf(promptTokens) }
+    return { request, prompt, images, promptTokens, offers: (models) => offer(models, need) }
   }
 
   /** The deadline has passed. While an account is being signed in, that is what was waited for. */
