@@ -115,7 +115,7 @@ export const kindOf = ({ code, text }: Failure): Kind => {
 const aMoment = 3
 const longestMoment = 300
 /** How long something spent is left alone where nothing says when it returns. */
-const restMillis = 10 * 60_000
+const restMillis = 60_000
 
 const tooLong = (text: string, { contextLimit, promptTokens }: About) => {
   const said = tokensIn(text)

@@ -29,7 +29,8 @@ const failing = [
   ["reject_prompt", 502],
   ["never_answer", 504],
   ["finish_error=500@0", 502],
-  ["finish_error=429@0", 429],
+  // A moment's throttle; what is used up is not asked for again.
+  ['finish_error=429@0 reason="Too many requests"', 429],
   ["stall@0", 504],
   ["drop_socket@0", 502],
   ["malformed_json@0", 502],

@@ -102,7 +102,7 @@ describe("a failure of Lingma's", () => {
 
   it("that something is used up names the model, or the account until midnight in China", () => {
     const now = () => Date.UTC(2026, 10, 28, 15, 59)
-    assert.deepInclude(error(112, "{}", { now }), { _tag: "QuotaExhausted", model: "auto", until: now() + 600_000 })
+    assert.deepInclude(error(112, "{}", { now }), { _tag: "QuotaExhausted", model: "auto", until: now() + 60_000 })
     assert.deepInclude(error(110, "", { now }), { until: Date.UTC(2026, 10, 28, 16) })
     assert.notProperty(error(110, ""), "model")
     assert.deepInclude(error(110, "", { now: () => Date.UTC(2026, 10, 28, 16) }), { until: Date.UTC(2026, 10, 29, 16) })
