@@ -16,7 +16,7 @@ const hearsNotification = new WeakSet<Rpc>()
 /** How long a request may stay unanswered before the notification is sent too. */
 const patience = 1000
 
-/** Nobody waits for it; `then` runs when the cancel was heard, or cannot be. False when not connected. */
+/** Nobody waits for it; `then` runs once: when the cancel was heard, or cannot be. */
 export const cancel = (
   rpc: Rpc,
   turn: { readonly sessionId: string; readonly _meta: Protocol.Meta },
