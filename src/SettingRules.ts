@@ -80,11 +80,18 @@ export const environmentNames: Parse<ReadonlyArray<string>> = (raw) =>
     () => "must be a comma separated list of variable names"
   )
 
+/** Those of extensions and web views have no origin by the rules of URLs, but are sent as one: `chrome-extension://ID`. */
+const isOrigin = (text: string): boolean => {
+  if (!URL.canParse(text)) return false
+  const { origin, protocol } = new URL(text)
+  return /^https?:$/.test(protocol) ? origin === text : /^[a-z][a-z0-9+.-]*:\/\/[\w.-]+$/.test(text)
+}
+
 export const origins: Parse<ReadonlyArray<string>> = (raw) =>
   Either.filterOrLeft(
     list(raw),
-    (items) => items.every((item) => URL.canParse(item) && new URL(item).origin === item),
-    () => "must be a comma separated list of origins such as https://app.example.com"
+    (items) => items.every(isOrigin),
+    () => "must be a comma separated list of origins such as https://app.example.com or chrome-extension://ID"
   )
 
 export const maybe =

@@ -47,6 +47,11 @@ const LONGEST = 128
 
 const fold = (text: string) => text.trim().toLowerCase()
 
+/** Claude Code asks so for a window of a million tokens, whatever the model. */
+const WINDOW = /\[1m\]\s*$/i
+
+const asName = (asked: string) => asked.replace(WINDOW, "").trim()
+
 /** A name as it may be shown: never longer than a model's name can be, and without control characters. */
 export const cut = (name: string): string => {
   const short = name.length <= LONGEST ? name : `${name.slice(0, LONGEST).replace(/[\uD800-\uDBFF]$/, "")}…`
@@ -154,7 +159,7 @@ export const modeOf = (
   { aliases }: Pick<ResolveOptions, "aliases">,
   effort?: ReasoningEffort
 ): "agent" | undefined => {
-  const name = asked.trim()
+  const name = asName(asked)
   const { byEffort, byName } = aliasFor(name, aliases, effort)
   return [name, byEffort ?? byName].some((word) => word !== undefined && AGENT_WORDS.has(fold(word)))
     ? "agent"
@@ -180,7 +185,7 @@ export const resolve = (
     return known.length === 0 ? { key: name } : undefined
   }
 
-  const name = asked.trim()
+  const name = asName(asked)
   const { byEffort, byName } = aliasFor(name, options.aliases, effort)
   const chosen = byEffort === undefined ? undefined : (found(lookup(known, byEffort)) ?? byWord(byEffort))
   const direct = chosen ?? found(lookup(known, name))
@@ -193,6 +198,34 @@ export const resolve = (
   if (resolved === undefined) return Either.left(near(listed(models), target))
   const agent = AGENT_WORDS.has(fold(name)) || AGENT_WORDS.has(fold(target))
   return Either.right(agent ? { ...resolved, mode: "agent" } : resolved)
+}
+
+/** A name that leads to a model. */
+export interface Named {
+  readonly id: string
+  /** For people. */
+  readonly name: string
+  /** Absent where the instance told no such model, and the name is passed on as it is. */
+  readonly model?: Model
+}
+
+/** What a name leads to; undefined where a chat would not be served. */
+export const named = (models: ReadonlyArray<Model>, id: string, options: ResolveOptions): Named | undefined =>
+  Either.match(id.trim() === "" ? Either.left([]) : resolve(models, id, options), {
+    onLeft: () => undefined,
+    onRight: ({ key, model }) => ({ id, name: model?.name ?? key, ...(model === undefined ? {} : { model }) })
+  })
+
+/** The names that are listed: keys, the words for the default model, and the aliases that name one thing. */
+export const names = (models: ReadonlyArray<Model>, options: ResolveOptions): ReadonlyArray<Named> => {
+  const taken = new Set(models.map(({ key }) => key))
+  const plain = options.aliases.flatMap(({ efforts, pattern }) =>
+    pattern.includes("*") || efforts !== undefined ? [] : [pattern]
+  )
+  const others = ["auto", "agent", ...plain].flatMap((id) =>
+    taken.has(id) || !taken.add(id) ? [] : (named(models, id, options) ?? [])
+  )
+  return [...models.map((model) => ({ id: model.key, name: model.name, model })), ...others]
 }
 
 const isEffort = (word: string): word is ReasoningEffort => efforts.some((effort) => effort === word)

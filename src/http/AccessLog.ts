@@ -8,7 +8,16 @@ import { Cause, Clock, Context, Effect, Exit, type Fiber, FiberRef, LogLevel, ty
 import * as Metrics from "../Metrics.ts"
 import * as RequestNotes from "./RequestNotes.ts"
 
-const probes = new Set(["/", "/healthz", "/readyz", "/metrics"])
+const probes = new Set([
+  "/",
+  "/health",
+  "/healthz",
+  "/readyz",
+  "/metrics",
+  "/api/hello",
+  "/api/event_logging/batch",
+  "/api/event_logging/v2/batch"
+])
 
 /** Without the query: keys end up there. */
 export const pathOf = (url: string): string => url.replace(/[?#].*$/s, "").slice(0, 200)

@@ -29,8 +29,8 @@ export interface StreamOptions {
   readonly encode: (run: ChatRun) => (event: ChatEvent) => string
   /** The last words of a stream that breaks. */
   readonly failure: (error: ChatError | Broken) => string
-  /** Sent in silence in place of a comment. */
-  readonly keepAlive?: string
+  /** Sent in silence in place of a comment: for clients that wait for events. */
+  readonly keepAlive?: () => string
 }
 
 export interface Fold {
@@ -105,7 +105,7 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
       const timer = setInterval(() => {
         if (++silent < LOOKS) return
         silent = 0
-        sink.write(options.keepAlive ?? COMMENT)
+        sink.write(options.keepAlive?.() ?? COMMENT)
       }, millis / LOOKS)
       const fail = (error: ChatError) => {
         if (over) return
@@ -155,7 +155,7 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
             onRight: (cause) => crash(Cause.squash(cause))
           })
       }
-      if (opening.unsafePoll() === null) sink.write(options.keepAlive ?? COMMENT)
+      if (opening.unsafePoll() === null) sink.write(options.keepAlive?.() ?? COMMENT)
       opening.addObserver(onExit)
       return () => {
         if (!over) close()

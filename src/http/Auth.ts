@@ -24,9 +24,9 @@ export interface AuthOptions {
 
 const digest = (text: string) => createHash("sha256").update(text).digest()
 
-/** From `Authorization: Bearer` or `x-api-key`. */
+/** From `Authorization: Bearer`, `x-api-key`, or `api-key`, as clients of Azure send it. */
 export const keyOf = ({ headers }: Request): string | undefined =>
-  /^bearer +(\S+) *$/i.exec(headers["authorization"] ?? "")?.[1] ?? headers["x-api-key"]
+  /^bearer +(\S+) *$/i.exec(headers["authorization"] ?? "")?.[1] ?? headers["x-api-key"] ?? headers["api-key"]
 
 /** What stands for a caller where no key is asked for: they are all one. */
 const NOBODY = ""

@@ -93,7 +93,8 @@ export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
 
     return Bodies.of({
       json: (request) =>
-        Number(request.headers["content-length"] ?? Number.POSITIVE_INFINITY) <= BodyBuffer.FREE
+        Number(request.headers["content-length"] ?? Number.POSITIVE_INFINITY) <= BodyBuffer.FREE &&
+        request.headers["content-encoding"] === undefined
           ? Body.json(request, limit)
           : large(request, isOpen ? "" : (Auth.keyOf(request) ?? "")),
       held: () => held

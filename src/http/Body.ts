@@ -9,6 +9,7 @@ import { Effect, Stream } from "effect"
 import * as BodyBuffer from "./BodyBuffer.ts"
 import * as NodeRequest from "./NodeRequest.ts"
 import { BodyRefused } from "./Refusal.ts"
+import * as Unpack from "./Unpack.ts"
 
 const DEPTH = 64
 /** A long conversation has some ten thousand. */
@@ -133,7 +134,9 @@ export const json = <E = never>(
   memory?: Memory<E>
 ): Effect.Effect<unknown, BodyRefused | E> => {
   const { headers } = request
-  if ((headers["content-encoding"] ?? "identity") !== "identity") return new BodyRefused({ reason: "encoding" })
+  const encoding = headers["content-encoding"] ?? "identity"
+  const unpacker = encoding === "identity" ? undefined : Unpack.find(encoding)
+  if (encoding !== "identity" && unpacker === undefined) return new BodyRefused({ reason: "encoding" })
   if (!isJson(headers["content-type"])) return new BodyRefused({ reason: "media_type" })
   const length = headers["content-length"]
   const declared = length === undefined ? undefined : Number(length)
@@ -145,5 +148,14 @@ export const json = <E = never>(
   const node = NodeRequest.fromRequest(request)
   const buffer = new BodyBuffer.BodyBuffer({ limit, declared, reserve: memory?.reserve })
   const read = node === undefined ? fromStream(request, buffer, memory) : fromNode(node, buffer, memory)
-  return Effect.flatMap(read, parse)
+  if (unpacker === undefined) return Effect.flatMap(read, parse)
+  const unpacked = new BodyBuffer.BodyBuffer({ limit, reserve: memory?.reserve })
+  return Effect.flatMap(read, (packed) =>
+    Effect.flatMap(
+      Effect.catchAll(Unpack.unpack(packed, unpacker, unpacked), (refused) =>
+        refused === "malformed" ? Effect.fail(malformed) : refusal(refused, memory)
+      ),
+      parse
+    )
+  )
 }

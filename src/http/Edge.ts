@@ -33,7 +33,7 @@ export interface EdgeOptions extends Gate.GateOptions {
 }
 
 /** Probes are answered to the end. */
-const probes = new Set(["/healthz", "/readyz"])
+const probes = new Set(["/health", "/healthz", "/readyz"])
 
 /** A failure's body says what it was. */
 const isTold = ({ body, headers }: Response): boolean =>
@@ -44,7 +44,9 @@ const closing = HttpServerResponse.setHeader("connection", "close")
 /** What is wrong with a request before anything is asked of it. */
 const headOf = (request: Request): Unparsed["reason"] | undefined => {
   const { expect, upgrade } = request.headers
-  if (upgrade?.toLowerCase() === "websocket") return "upgrade"
+  if (upgrade?.toLowerCase() === "websocket") {
+    return AccessLog.pathOf(request.url) === "/v1/responses" ? "no_websocket" : "upgrade"
+  }
   if (expect !== undefined && expect.toLowerCase() !== "100-continue") return "expectation"
   const node = NodeRequest.fromRequest(request)
   return node === undefined ? undefined : Head.refusal(node.incoming)
@@ -61,7 +63,8 @@ export const make = (options: EdgeOptions) => {
   const noRoute = (request: Request): Effect.Effect<Response> => {
     const { method, url } = request
     const path = AccessLog.pathOf(url)
-    const meant = [`/v1${path}`, path.replace(/^\/v1(?=\/v1\/)/, "")].find(isRouted)
+    const tidy = path.replace(/\/{2,}/g, "/").replace(/(?<=.)\/$/, "")
+    const meant = [`/v1${path}`, path.replace(/^\/v1(?=\/v1\/)/, ""), tidy, `/v1${tidy}`].find(isRouted)
     const allow = options.methodsOf(dialectOf(request).route(url))
     return method === "OPTIONS" && allow.length > 0
       ? Effect.succeed(HttpServerResponse.empty({ status: 204, headers: { allow: allow.join(", ") } }))

@@ -12,6 +12,8 @@ type Request = HttpServerRequest.HttpServerRequest
 export interface GateOptions {
   /** The address it listens on. */
   readonly host: string
+  /** Some: who has none gets no answer anyway, whatever name a page gives this machine. */
+  readonly apiKeys: ReadonlyArray<unknown>
   readonly allowedHosts: ReadonlyArray<string>
   readonly corsOrigins: ReadonlyArray<string>
 }
@@ -27,12 +29,19 @@ export const listensAt = (host: string): Effect.Effect<string> =>
 
 const nameOf = (host: string): string => host.replace(/:\d*$/, "").toLowerCase()
 
-/** On loopback, a page that rebinds its own name to 127.0.0.1 must not get an answer. */
-export const isHostAllowed = ({ allowedHosts, host }: GateOptions, { headers }: Request): boolean => {
+/** This machine, as containers on it name it. No page can have such a name: `.internal` is in no public DNS. */
+const fromContainers = new Set(["host.docker.internal", "host.containers.internal"])
+
+/** On loopback and without keys, a page that rebinds its own name to 127.0.0.1 must not get an answer. */
+export const isHostAllowed = ({ allowedHosts, apiKeys, host }: GateOptions, { headers }: Request): boolean => {
   const asked = headers["host"]
-  if (!isLoopback(host) || asked === undefined) return true
+  if (!isLoopback(host) || apiKeys.length > 0 || asked === undefined) return true
   const name = nameOf(asked)
-  return isLoopback(name) || allowedHosts.some((other) => other.toLowerCase() === name || other.toLowerCase() === asked)
+  return (
+    isLoopback(name) ||
+    fromContainers.has(name) ||
+    allowedHosts.some((other) => other.toLowerCase() === name || other.toLowerCase() === asked)
+  )
 }
 
 /** The caller's origin if it is a listed one. */

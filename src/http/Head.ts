@@ -9,7 +9,15 @@ import type { Unparsed } from "./Refusal.ts"
 const MOST_HEADERS = 100
 const LONGEST_URL = 8 * 1024
 
-const single = new Set(["host", "authorization", "x-api-key", "content-type", "content-length", "transfer-encoding"])
+const single = new Set([
+  "host",
+  "authorization",
+  "x-api-key",
+  "api-key",
+  "content-type",
+  "content-length",
+  "transfer-encoding"
+])
 
 const isTwice = (raw: ReadonlyArray<string>): boolean => {
   const seen = new Set<string>()

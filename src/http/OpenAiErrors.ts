@@ -8,6 +8,7 @@ import type { ParamRefused } from "./Capabilities.ts"
 import type { ImageRefused } from "./Images.ts"
 import { badRequest, Failure, failure, NO_MESSAGES, NOT_JSON, unsupported } from "./OpenAiFailure.ts"
 import { isRefusal, type Refusal } from "./Refusal.ts"
+import * as Unpack from "./Unpack.ts"
 
 export { ErrorBody, Failure, unsupported, withStatus } from "./OpenAiFailure.ts"
 export { fromIssue } from "./OpenAiIssues.ts"
@@ -162,7 +163,12 @@ const NO_KEY =
 const bodyRefused = {
   too_large: failure(413, "The request body is too large", { code: "request_too_large" }, { connection: "close" }),
   media_type: failure(415, "The request body must be application/json", { code: "unsupported_media_type" }),
-  encoding: failure(415, "A compressed request body is not supported", { code: "unsupported_media_type" }),
+  encoding: failure(
+    415,
+    `The content-encoding of the request body is none of ${Unpack.encodings.join(", ")}`,
+    { code: "unsupported_media_type" },
+    { "accept-encoding": Unpack.encodings.join(", ") }
+  ),
   malformed: badRequest(NOT_JSON, null, null),
   too_many_values: badRequest("The JSON body holds too many values", null, "request_too_complex"),
   too_many_pieces: badRequest("The request body came in too many small pieces", null, "request_too_fragmented")
@@ -174,7 +180,20 @@ const unparsed = {
   headers_too_large: failure(431, "The request headers are too large", { code: "request_headers_too_large" }),
   url_too_long: failure(414, "The request URL is too long", { code: "request_url_too_long" }),
   expectation: failure(417, "Nothing but 100-continue can be expected", { code: "expectation_not_supported" }),
-  upgrade: badRequest("Upgrades are not supported", null, "upgrade_not_supported")
+  upgrade: badRequest("Upgrades are not supported", null, "upgrade_not_supported"),
+  // Codex tries a WebSocket first, and goes on without one at this status alone.
+  no_websocket: failure(
+    426,
+    "Responses are served over HTTP only: POST /v1/responses",
+    { code: "websocket_not_supported" },
+    { upgrade: "HTTP/1.1" }
+  )
+}
+
+/** The setting that lets it in is named: whoever runs the gateway reads this too. */
+export const callerRefused = {
+  host: "This host may not call this server: name it in GATEWAY_ALLOWED_HOSTS, or set API_KEYS",
+  origin: "This origin may not call this server: name it in GATEWAY_CORS_ORIGINS"
 }
 
 const hint = (meant: string | undefined) =>
@@ -196,7 +215,7 @@ export const fromRefusal = Match.type<Refusal>().pipe(
         ? failure(401, NO_KEY, {})
         : failure(401, "Incorrect API key provided.", { code: "invalid_api_key" }),
     CallerRefused: ({ reason }) =>
-      failure(403, `This ${reason} may not call this server`, {
+      failure(403, callerRefused[reason], {
         type: "permission_error",
         code: `${reason}_not_allowed`
       }),

@@ -30,7 +30,15 @@ export class Broken extends Schema.TaggedError<Broken>()("Broken", {}) {}
 
 /** What cannot be served as a plain request: the parser's complaints, and upgrades. */
 export class Unparsed extends Schema.TaggedError<Unparsed>()("Unparsed", {
-  reason: Schema.Literal("malformed", "timeout", "headers_too_large", "url_too_long", "expectation", "upgrade")
+  reason: Schema.Literal(
+    "malformed",
+    "timeout",
+    "headers_too_large",
+    "url_too_long",
+    "expectation",
+    "upgrade",
+    "no_websocket"
+  )
 }) {}
 
 export type Refusal = RouteRefused | KeyRefused | CallerRefused | BodyRefused | Broken | Unparsed

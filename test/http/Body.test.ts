@@ -181,7 +181,9 @@ describe("a body", () => {
         { "content-type": "text/plain" },
         { "content-type": "application/x-www-form-urlencoded" },
         { "content-type": "application/jsonp" },
-        { "content-type": "application/json", "content-encoding": "gzip" }
+        { "content-type": "application/json", "content-encoding": "lzma" },
+        { "content-type": "application/json", "content-encoding": "gzip, gzip" },
+        { "content-type": "application/json", "content-encoding": "constructor" }
       ]) {
         const answer = yield* chat(hello, headers)
         assert.deepStrictEqual([answer.status, answer.json.error?.code], [415, "unsupported_media_type"])

@@ -256,11 +256,82 @@ describe("callers", () => {
       for (const host of ["localhost", "127.0.0.1:8370", "[::1]:8370", "LOCALHOST:1", "gateway.lan:8370"]) {
         assert.match(yield* ask(host), /^HTTP\/1.1 200 /)
       }
-      for (const host of ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80"]) {
+      for (const host of ["host.docker.internal:8370", "host.containers.internal"]) {
+        assert.match(yield* ask(host), /^HTTP\/1.1 200 /)
+      }
+      for (const host of [
+        "evil.example",
+        "internal",
+        "evil.docker.internal",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example:80"
+      ]) {
         const answer = yield* ask(host)
         assert.match(answer, /^HTTP\/1.1 403 /)
         assert.include(answer, "host_not_allowed")
+        assert.include(answer, "GATEWAY_ALLOWED_HOSTS")
       }
+    })
+  )
+
+  it.scopedLive("may use any name where a key is needed, which a page of another site has not", () =>
+    Effect.gen(function* () {
+      const { port } = yield* TestGateway.serve(TestBackend.make(), { apiKeys: keys })
+      const peer = yield* RawHttp.connect(port)
+      yield* peer.send("GET /v1/models HTTP/1.1\r\nhost: gateway.example\r\nconnection: close\r\n\r\n")
+      assert.match(yield* peer.closed, /^HTTP\/1.1 401 /)
+    })
+  )
+
+  it.scopedLive("of a web view or an extension are answered before the key when they are listed", () =>
+    Effect.gen(function* () {
+      const corsOrigins = ["chrome-extension://abcdefghijklmnop", "app://obsidian.md", "vscode-webview://1a-2b"]
+      const { request } = yield* TestGateway.serve(TestBackend.make(), { apiKeys: keys, corsOrigins })
+      for (const origin of corsOrigins) {
+        const headers = { origin, "access-control-request-method": "POST" }
+        const preflight = yield* request("/v1/chat/completions", { method: "OPTIONS", headers })
+        assert.deepStrictEqual([preflight.status, preflight.headers.get("access-control-allow-origin")], [204, origin])
+      }
+    })
+  )
+
+  it.scopedLive("of Codex who ask for a WebSocket are told to go on without", () =>
+    Effect.gen(function* () {
+      const { port } = yield* TestGateway.serve(TestBackend.make(), { apiKeys: keys })
+      const ask = (path: string) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            const peer = yield* RawHttp.connect(port)
+            const upgrade =
+              "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="
+            yield* peer.send(`GET ${path} HTTP/1.1\r\nhost: localhost\r\n${upgrade}\r\n\r\n`)
+            return yield* peer.closed
+          })
+        )
+      const answer = yield* ask("/v1/responses")
+      assert.match(answer, /^HTTP\/1.1 426 [\s\S]*\r\nupgrade: HTTP\/1.1\r\n/i)
+      assert.include(answer, "websocket_not_supported")
+      assert.match(yield* ask("/v1/models"), /^HTTP\/1.1 400 /)
+    })
+  )
+
+  it.scopedLive("of Claude Code who look whether somebody is there, or report, are answered with nothing", () =>
+    Effect.gen(function* () {
+      const { request } = yield* TestGateway.serve(TestBackend.make(), { apiKeys: keys })
+      assert.strictEqual((yield* request("/api/hello", { method: "HEAD" })).status, 200)
+      assert.strictEqual((yield* request("/api/hello")).text, "{}")
+      for (const path of ["/api/event_logging/batch", "/api/event_logging/v2/batch"]) {
+        const answer = yield* request(path, { method: "POST", body: '{"events":[' })
+        assert.deepStrictEqual([answer.status, answer.text], [200, "{}"])
+      }
+    })
+  )
+
+  it.scopedLive("may send their key as api-key", () =>
+    Effect.gen(function* () {
+      const { request } = yield* TestGateway.serve(TestBackend.make(), { apiKeys: keys })
+      const ask = (key: string) => Effect.map(request("/v1/models", { headers: { "api-key": key } }), (r) => r.status)
+      assert.deepStrictEqual([yield* ask(Redacted.value(keys[0]!)), yield* ask("wrong")], [200, 401])
     })
   )
 
@@ -320,10 +391,21 @@ describe("models", () => {
           context_window: 131_072,
           max_model_len: 131_072,
           capabilities: { vision: true, tools: true }
+        },
+        {
+          id: "agent",
+          object: "model",
+          created: 1_704_067_200,
+          owned_by: "lingma",
+          name: "Auto",
+          capabilities: { tools: true }
         }
       ])
       for (const path of ["/v1/models/org/qwen3%20coder", "/v1/models/org%2Fqwen3%20coder?x=a/b"]) {
         assert.strictEqual((yield* request(path)).json["id"], "org/qwen3 coder")
+      }
+      for (const id of ["auto", "Auto", "agent", "lingma", "QWEN3 CODER", "org/Qwen3 coder", "auto[1m]"]) {
+        assert.strictEqual((yield* request(`/v1/models/${encodeURIComponent(id)}`)).json["id"], id)
       }
       const unknown = yield* request("/v1/models/%3Cscript%3E")
       assert.strictEqual(unknown.status, 404)

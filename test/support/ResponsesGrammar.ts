@@ -94,6 +94,7 @@ export const read = (events: ReadonlyArray<Event>): ResponseObject => {
   const done: Array<OutputItem> = []
   let open: Open | undefined
   for (const event of rest.slice(0, -1)) {
+    if (event.type === "keepalive") continue
     if (event.type === "response.output_item.added" && "item" in event) {
       assert.isUndefined(open, "items do not overlap")
       assert.strictEqual(event.output_index, done.length)

@@ -11,8 +11,9 @@ import type { ChatError } from "../../domain/ChatError.ts"
 import type { ParamRefused } from "../Capabilities.ts"
 import type { ImageRefused } from "../Images.ts"
 import type { Issue, Kind, Rule } from "../Issues.ts"
-import { secondsUntil } from "../OpenAiErrors.ts"
+import { callerRefused, secondsUntil } from "../OpenAiErrors.ts"
 import { isRefusal, type Refusal } from "../Refusal.ts"
+import * as Unpack from "../Unpack.ts"
 import * as Places from "./Places.ts"
 
 const Type = Schema.Literal(
@@ -160,7 +161,12 @@ const NOT_JSON = "The request body is not valid JSON"
 const bodyRefused = {
   too_large: failure(413, "request_too_large", "Request exceeds the maximum size", { connection: "close" }),
   media_type: failure(415, "invalid_request_error", "The request body must be application/json"),
-  encoding: failure(415, "invalid_request_error", "A compressed request body is not supported"),
+  encoding: failure(
+    415,
+    "invalid_request_error",
+    `The content-encoding of the request body is none of ${Unpack.encodings.join(", ")}`,
+    { "accept-encoding": Unpack.encodings.join(", ") }
+  ),
   malformed: badRequest(NOT_JSON),
   too_many_values: badRequest("The request body holds too many values"),
   too_many_pieces: badRequest("The request body came in too many small pieces")
@@ -172,7 +178,8 @@ const unparsed = {
   headers_too_large: failure(431, "invalid_request_error", "The request headers are too large"),
   url_too_long: failure(414, "invalid_request_error", "The request URL is too long"),
   expectation: failure(417, "invalid_request_error", "Nothing but 100-continue can be expected"),
-  upgrade: badRequest("Upgrades are not supported")
+  upgrade: badRequest("Upgrades are not supported"),
+  no_websocket: badRequest("Upgrades are not supported")
 }
 
 const hint = (meant: string | undefined) =>
@@ -188,7 +195,7 @@ export const fromRefusal = Match.type<Refusal>().pipe(
       reason === "missing"
         ? failure(401, "authentication_error", "Send an API key as x-api-key or as Authorization: Bearer")
         : failure(401, "authentication_error", "invalid x-api-key"),
-    CallerRefused: ({ reason }) => failure(403, "permission_error", `This ${reason} may not call this server`),
+    CallerRefused: ({ reason }) => failure(403, "permission_error", callerRefused[reason]),
     BodyRefused: ({ reason }) => bodyRefused[reason],
     Broken: () => failure(500, "api_error", "Internal error"),
     Unparsed: ({ reason }) => unparsed[reason]

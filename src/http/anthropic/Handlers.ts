@@ -115,7 +115,7 @@ const handlers = HttpApiBuilder.group(
           headers: runHeaders(ignored),
           encode: (run) => Events.frames({ ...stamp, ...run }),
           failure: (error) => Errors.frame(error, requestId),
-          ...(messagesKeepAlive === "ping" ? { keepAlive: Events.PING } : {})
+          ...(messagesKeepAlive === "ping" ? { keepAlive: () => Events.PING } : {})
         })
       }
       const { fold, run } = yield* answer.whole(open, (run) => Message.fold({ ...stamp, ...run }))

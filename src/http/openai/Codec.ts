@@ -5,7 +5,7 @@ import { Array as Arr, Either, type Option } from "effect"
 import * as Affinity from "../../domain/Affinity.ts"
 import type { ChatRequest, Message, Role, ToolCall } from "../../domain/Chat.ts"
 import * as EitherFn from "../../domain/EitherFn.ts"
-import type { Model } from "../../domain/Model.ts"
+import * as Model from "../../domain/Model.ts"
 import * as Prompt from "../../domain/Prompt.ts"
 import type { Link, Loaded } from "../Images.ts"
 import { format, type Path } from "../Issues.ts"
@@ -145,14 +145,14 @@ export const toRequest = EitherFn.fn(function* (
 // Stable between calls: nothing tells when a model came to be.
 const CREATED = 1_704_067_200
 
-const toModelObject = (model: Model): typeof ModelObject.Encoded => {
-  const { contextLength: length, maxOutputTokens, reasoning, vision } = model
+const toModelObject = ({ id, model, name }: Model.Named): typeof ModelObject.Encoded => {
+  const { contextLength: length, maxOutputTokens, reasoning, vision } = model ?? {}
   return {
-    id: model.key,
+    id,
     object: "model",
     created: CREATED,
     owned_by: "lingma",
-    name: model.name,
+    name,
     // The same figure under the names that clients read.
     ...(length === undefined ? {} : { context_length: length, context_window: length, max_model_len: length }),
     ...(maxOutputTokens === undefined ? {} : { max_output_tokens: maxOutputTokens }),
@@ -165,12 +165,20 @@ const toModelObject = (model: Model): typeof ModelObject.Encoded => {
   }
 }
 
-export const toModelList = (models: ReadonlyArray<Model>): typeof ModelList.Encoded => ({
+export const toModelList = (
+  models: ReadonlyArray<Model.Model>,
+  options: Model.ResolveOptions
+): typeof ModelList.Encoded => ({
   object: "list",
-  data: models.map(toModelObject)
+  data: Model.names(models, options).map(toModelObject)
 })
 
-export const toModel = (models: ReadonlyArray<Model>, id: string): Checked<typeof ModelObject.Encoded> => {
-  const model = models.find(({ key }) => key === id)
+/** Any name that a chat would take. */
+export const toModel = (
+  models: ReadonlyArray<Model.Model>,
+  id: string,
+  options: Model.ResolveOptions
+): Checked<typeof ModelObject.Encoded> => {
+  const model = Model.named(models, id, options)
   return model === undefined ? Either.left(Errors.modelNotFound(id)) : Either.right(toModelObject(model))
 }

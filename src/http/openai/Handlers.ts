@@ -49,7 +49,9 @@ const handlers = HttpApiBuilder.group(
     const drain = yield* Drain
     const images = yield* Images
     const shortcuts = yield* Shortcuts
-    const { keepAlive, reasoningField, strictParams } = yield* GatewayConfig
+    const config = yield* GatewayConfig
+    const { keepAlive, reasoningField, strictParams } = config
+    const names = { ...config, aliases: config.modelAliases, fallback: config.modelFallback }
     const answer = Answer.make({ drain, keepAlive })
 
     const chatCompletions = Effect.fnUntraced(function* () {
@@ -81,12 +83,12 @@ const handlers = HttpApiBuilder.group(
     return handlers
       .handleRaw("chatCompletions", () => answered(chatCompletions()))
       .handle("models", () =>
-        answered(Effect.map(chat.models, (all) => HttpServerResponse.unsafeJson(Codec.toModelList(all))))
+        answered(Effect.map(chat.models, (all) => HttpServerResponse.unsafeJson(Codec.toModelList(all, names))))
       )
       .handle("model", ({ path }) =>
         answered(
           Effect.flatMap(chat.models, (all) =>
-            Either.map(Codec.toModel(all, path.id), (model) => HttpServerResponse.unsafeJson(model))
+            Either.map(Codec.toModel(all, path.id, names), (model) => HttpServerResponse.unsafeJson(model))
           )
         )
       )

@@ -31,6 +31,11 @@ export const Readiness = Schema.Struct({
   reason: Schema.optional(Schema.String.annotations({ description: "Why not" }))
 }).annotations({ identifier: "Readiness" })
 
+/** What Claude Code's probes and reports are answered. */
+export const Nothing = Schema.Record({ key: Schema.String, value: Schema.Unknown }).annotations({
+  identifier: "Nothing"
+})
+
 export const Welcome = Schema.Struct({
   name: Schema.String,
   docs: Schema.String,
@@ -44,6 +49,7 @@ export class OpsApi extends HttpApiGroup.make("ops")
       .addSuccess(Health)
       .annotate(OpenApi.Summary, "Whether the process serves; always 200")
   )
+  .add(HttpApiEndpoint.get("healthAlias", "/health").addSuccess(Health).annotate(OpenApi.Summary, "As /healthz"))
   .add(
     HttpApiEndpoint.get("ready", "/readyz")
       .addSuccess(Readiness)
@@ -59,4 +65,15 @@ export class OpsApi extends HttpApiGroup.make("ops")
       .annotate(OpenApi.Summary, "Prometheus text; for METRICS_TOKEN, else an admin or API key")
   )
   .add(HttpApiEndpoint.get("welcome", "/").addSuccess(Welcome).annotate(OpenApi.Summary, "Where things are"))
+  .add(HttpApiEndpoint.get("hello", "/api/hello").addSuccess(Nothing).annotate(OpenApi.Summary, "A client's probe"))
+  .add(
+    HttpApiEndpoint.post("events", "/api/event_logging/batch")
+      .addSuccess(Nothing)
+      .annotate(OpenApi.Summary, "Figures that clients send to their maker: taken, and neither read nor kept")
+  )
+  .add(
+    HttpApiEndpoint.post("eventsV2", "/api/event_logging/v2/batch")
+      .addSuccess(Nothing)
+      .annotate(OpenApi.Summary, "As /api/event_logging/batch")
+  )
   .annotate(OpenApi.Description, "For probes, scrapers and people") {}

@@ -67,8 +67,12 @@ export const OpsHandlers = HttpApiBuilder.group(
 
     return handlers
       .handle("health", health)
+      .handle("healthAlias", health)
       .handle("ready", ready)
       .handleRaw("metrics", metrics)
       .handle("welcome", () => Effect.succeed(welcome))
+      .handle("hello", () => Effect.succeed({}))
+      .handleRaw("events", () => Effect.succeed(HttpServerResponse.unsafeJson({})))
+      .handleRaw("eventsV2", () => Effect.succeed(HttpServerResponse.unsafeJson({})))
   })
 )

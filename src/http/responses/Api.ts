@@ -34,6 +34,7 @@ export const ResponseStreamEvent = Schema.Union(
     ),
     response: ResponseObject
   }),
+  Schema.Struct(numbered("keepalive")),
   Schema.Struct({
     ...numbered("response.output_item.added", "response.output_item.done"),
     output_index: Schema.Int,

@@ -28,6 +28,8 @@ export interface Answering {
 export interface Events {
   /** Each event as the frames it becomes, often none. */
   readonly encode: (run: Answering) => (event: ChatEvent) => string
+  /** For silence; before the answer the response's beginning comes first. OpenAI's own has this type, and no item. */
+  readonly keepAlive: () => string
   /** The last frames of a response that broke, whether or not it had begun. */
   readonly fail: (error: ResponseError) => string
 }
@@ -139,6 +141,11 @@ export const make = (options: EventsOptions): Events => {
         }
         return taken()
       }
+    },
+    keepAlive: () => {
+      begin()
+      written += `${head("keepalive")}${sequence++}}\n\n`
+      return taken()
     },
     fail: (error) => {
       begin()

@@ -88,6 +88,7 @@ const handlers = HttpApiBuilder.group(
           open,
           headers: Answer.headersOf,
           encode: events.encode,
+          keepAlive: events.keepAlive,
           failure: (error) => events.fail(Errors.inResponse(error))
         })
         return HttpServerResponse.setHeaders(stream, ignored)

@@ -219,7 +219,14 @@ describe("the door", () => {
       for (const [path, message] of [
         ["/chat/completions", `${unknown} /chat/completions. It is at /v1/chat/completions: check the base URL.`],
         ["/v1/v1/responses", `${unknown} /v1/v1/responses. It is at /v1/responses: check the base URL.`],
-        ["/v1/chat/completions/", `${unknown} /v1/chat/completions/`],
+        [
+          "/v1/chat/completions/",
+          `${unknown} /v1/chat/completions/. It is at /v1/chat/completions: check the base URL.`
+        ],
+        [
+          "//v1//chat/completions",
+          `${unknown} //v1//chat/completions. It is at /v1/chat/completions: check the base URL.`
+        ],
         ["/v1/v1/messages", "Not found: POST /v1/v1/messages. It is at /v1/messages: check the base URL."],
         ["/messages", "Not found: POST /messages. It is at /v1/messages: check the base URL."],
         ["/v1/v1/v1/messages", `${unknown} /v1/v1/v1/messages`]
@@ -257,6 +264,7 @@ describe("models", () => {
         data: [
           { ...base, id: "auto", display_name: "Auto" },
           { ...base, id: "org/qwen3 coder", display_name: "Qwen3 Coder", max_input_tokens: 131_072 },
+          { ...base, id: "agent", display_name: "Auto" },
           { ...base, id: "claude-qwen3", display_name: "Qwen3 Coder", max_input_tokens: 131_072 }
         ],
         has_more: false,

@@ -65,7 +65,7 @@ describe("the openai package", () => {
       const models = yield* Effect.promise(() => client(base).models.list())
       assert.deepStrictEqual(
         models.data.map(({ id }) => id),
-        TestBackend.models.map(({ key }) => key)
+        [...TestBackend.models.map(({ key }) => key), "agent"]
       )
       const one = yield* Effect.promise(() => client(base).models.retrieve("org/qwen3 coder"))
       assert.strictEqual(one.id, "org/qwen3 coder")

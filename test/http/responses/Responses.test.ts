@@ -85,7 +85,11 @@ describe("/v1/responses", () => {
       turn.fail(new QuotaExhausted({ instance: "inst-0" }))
       const { status, text } = yield* running
       assert.strictEqual(status, 200)
-      assert.include(text, ": keep-alive\n\n")
+      // Codex reads comments as silence; and a response must have begun before anything else of it comes.
+      assert.match(
+        text,
+        /^event: response\.created\n[^\n]*\n\nevent: response\.in_progress\n[^\n]*\n\nevent: keepalive\n/
+      )
       const response = Grammar.read(Grammar.frames(text))
       assert.strictEqual(response.error?.code, "insufficient_quota")
     })

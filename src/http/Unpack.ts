@@ -1,0 +1,50 @@
+/**
+ * Bodies that a client has compressed: unpacked off the event loop, and bounded by what comes out.
+ */
+import type { Transform } from "node:stream"
+import * as Zlib from "node:zlib"
+import { Effect } from "effect"
+import type * as BodyBuffer from "./BodyBuffer.ts"
+
+export type Unpacker = () => Transform
+
+const isUnpacker = (value: unknown): value is Unpacker => typeof value === "function"
+/** Node has it from 22.15 on. */
+const zstd: unknown = Reflect.get(Zlib, "createZstdDecompress")
+
+const unpackers: Readonly<Record<string, Unpacker>> = {
+  gzip: () => Zlib.createGunzip(),
+  "x-gzip": () => Zlib.createGunzip(),
+  deflate: () => Zlib.createInflate(),
+  br: () => Zlib.createBrotliDecompress(),
+  ...(isUnpacker(zstd) ? { zstd: () => zstd() } : {})
+}
+
+/** What is understood, for `accept-encoding`. */
+export const encodings = Object.keys(unpackers).filter((name) => name !== "x-gzip")
+
+/** Of one `content-encoding`; a body that was compressed twice is nobody's. */
+export const find = (encoding: string): Unpacker | undefined => {
+  const name = encoding.trim().toLowerCase()
+  return Object.hasOwn(unpackers, name) ? unpackers[name] : undefined
+}
+
+/** Fails with `malformed`, or with what the buffer refuses; nothing more is unpacked then. */
+export const unpack = (
+  packed: Uint8Array,
+  make: Unpacker,
+  buffer: BodyBuffer.BodyBuffer
+): Effect.Effect<Uint8Array, BodyBuffer.Refused | "malformed"> =>
+  Effect.async((resume) => {
+    const stream = make()
+    stream.on("data", (piece: Buffer) => {
+      const refused = buffer.add(piece)
+      if (refused === undefined) return
+      stream.destroy()
+      resume(Effect.fail(refused))
+    })
+    stream.on("end", () => resume(Effect.sync(() => buffer.bytes())))
+    stream.on("error", () => resume(Effect.fail("malformed")))
+    stream.end(packed)
+    return Effect.sync(() => stream.destroy())
+  })
