@@ -45,6 +45,10 @@ export interface Instance {
   readonly proved: () => void
   /** Asks for account and models again, soon, because an answer said that they changed. */
   readonly refreshSoon: () => void
+  /** The same; and the login that Lingma still tells of counts as none until another one takes its place, or `trust`. */
+  readonly distrust: () => void
+  /** Lingma's word on the account counts again. */
+  readonly trust: () => void
 }
 
 /** Doubles from half a second up to 30 s, jittered; starts over after a quiet minute, or a process that answered. */
@@ -75,6 +79,9 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
     let current: LingmaRpc["Type"] | undefined
     let auth: boolean | undefined
     let identity: BackendIdentity | undefined
+    /** The login that Lingma tells of, and the one that it told of but did not honour. */
+    let login: string | undefined
+    let refused: string | undefined
     let models: ReadonlyArray<Model> = []
     let starts = 0
     let startedAt = 0
@@ -111,7 +118,8 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
 
     const askAccount = (rpc: LingmaRpc["Type"]) =>
       Effect.map(rpc.call(Protocol.authStatus, {}), (status) => {
-        auth = Protocol.isLoggedIn(status)
+        login = Protocol.loginOf(status)
+        auth = Protocol.isLoggedIn(status) && (refused === undefined || login !== refused)
         identity = auth ? Protocol.accountOf(status) : undefined
         options.onAuth(auth)
       })
@@ -248,15 +256,27 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
     // Most of the time there is nothing to wait for.
     const rpc = Effect.suspend(() => (isReady && current !== undefined ? Effect.succeed(current) : awaited))
 
+    const refreshSoon = () => {
+      auth = false
+      // Who asks meanwhile must not be told by what was said before.
+      asking.forget()
+      refreshNow.unsafeOpen()
+    }
     return {
       state,
       rpc,
       proved: () => {
         useful = true
       },
-      refreshSoon: () => {
-        auth = false
-        refreshNow.unsafeOpen()
+      refreshSoon,
+      distrust: () => {
+        refused = login
+        refreshSoon()
+      },
+      trust: () => {
+        if (refused === undefined) return
+        refused = undefined
+        refreshSoon()
       },
       status: Effect.map(SubscriptionRef.get(state), (now_) => ({
         state: now_,

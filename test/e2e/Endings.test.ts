@@ -224,8 +224,8 @@ const suite = (it: Tests, isBrief = false) => {
                     assert.strictEqual(answer.status, 200, where)
                     const { outcome } = answer
                     assert.strictEqual(outcome?.text, at === 3 ? "t0 t1 t2 " : "t0 t1 t2 t3 t4 t5 ", where)
-                    assert.isUndefined(outcome.end, where)
-                    check(row, dialect, outcome.failure, where)
+                    assert.isUndefined(outcome?.end, where)
+                    check(row, dialect, outcome?.failure, where)
                   }
           if (row.spends === true) yield* another(program)
           yield* settled(program)
@@ -257,7 +257,7 @@ const suite = (it: Tests, isBrief = false) => {
                 if (at === 3 || dialect.name === "messages") {
                   assert.strictEqual(answer.status, 200, where)
                   assert.strictEqual(answer.outcome?.end, refused[dialect.name], where)
-                  assert.strictEqual(answer.outcome.text, at === 3 ? "t0 t1 t2 " : "", where)
+                  assert.strictEqual(answer.outcome?.text, at === 3 ? "t0 t1 t2 " : "", where)
                   continue
                 }
                 assert.strictEqual(answer.status, 400, where)
@@ -289,7 +289,7 @@ const suite = (it: Tests, isBrief = false) => {
         for (const stream of [false, true]) {
           const { outcome } = yield* Dialects.ask(program, dialect, "[[emu interval=0 tokens=3]]", { stream })
           assert.strictEqual(outcome?.text, "t0 t1 t2 ")
-          assert.isDefined(outcome.end)
+          assert.isDefined(outcome?.end)
         }
       const { pool } = yield* Effect.promise(() => internalStats(program))
       assert.deepInclude(pool.instances[0], { ejected: false, ejections_total: 0, consecutive_failures: 0 })

@@ -119,7 +119,10 @@ describe("/internal/stats", () => {
       assert.deepStrictEqual(yield* spent, [ofModel])
       const before = Date.now()
       yield* gateway.chat({ ...hello, model: "y" })
-      const [account, ...others] = (yield* spent) as ReadonlyArray<{ readonly model: null; readonly until: string }>
+      const [account, ...others] = (yield* spent) as ReadonlyArray<{
+        readonly model: string | null
+        readonly until: string
+      }>
       assert.deepStrictEqual(others, [ofModel])
       assert.isNull(account?.model)
       assert.approximately(Date.parse(account?.until ?? ""), before + 24 * 3_600_000, 10_000, "a day at most")
