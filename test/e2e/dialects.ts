@@ -21,6 +21,8 @@ export interface Outcome {
   /** Told in a stream that had begun. */
   readonly failure: Failure | undefined
   readonly usage: Json | undefined
+  /** Whose figures these are. */
+  readonly source: unknown
   /** The last frame, or the whole answer. */
   readonly last: Json
 }
@@ -50,6 +52,7 @@ const completions: Dialect = {
     end: body.choices[0].finish_reason,
     failure: undefined,
     usage: body.usage,
+    source: body.usage_source,
     last: body
   }),
   streamed: (frames: Loose, isDone) => {
@@ -60,6 +63,7 @@ const completions: Dialect = {
       end: isDone ? choices.at(-1)?.finish_reason : undefined,
       failure: last.error === undefined ? undefined : failureOf(last),
       usage: last.usage,
+      source: last.usage_source,
       last
     }
   }
@@ -81,6 +85,7 @@ const responses: Dialect = {
     end: endOfResponse(body),
     failure: undefined,
     usage: body.usage,
+    source: body.usage_source,
     last: body
   }),
   streamed: (frames: Loose) => {
@@ -94,6 +99,7 @@ const responses: Dialect = {
       end: isFailed ? undefined : endOfResponse(response),
       failure: isFailed ? { type: undefined, ...response.error } : undefined,
       usage: response?.usage,
+      source: response?.usage_source,
       last
     }
   }
@@ -109,6 +115,7 @@ const messages: Dialect = {
     end: body.stop_reason,
     failure: undefined,
     usage: body.usage,
+    source: body.usage_source,
     last: body
   }),
   streamed: (frames: Loose) => {
@@ -119,6 +126,7 @@ const messages: Dialect = {
       end: last.type === "message_stop" ? ending?.delta.stop_reason : undefined,
       failure: last.type === "error" ? failureOf(last) : undefined,
       usage: ending?.usage,
+      source: ending?.usage_source,
       last
     }
   }
