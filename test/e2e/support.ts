@@ -189,7 +189,7 @@ export const children = (program: Program): ReadonlyArray<number> =>
       }
     })
 
-interface Lingma {
+export interface Lingma {
   readonly pid: number
   /** As in `inst-2`; `lingma` when there is one only. */
   readonly name: string
