@@ -13,9 +13,16 @@ class Gateway extends Context.Tag("test/Gateway")<Gateway, Program>() {}
 const KEY = "sk-claude-code-000000"
 
 /** As in docs/clients.md, without second tries. No model is named: its own names lead to the default one. */
-const run = (program: Program, desk: Agents.Desk, args: ReadonlyArray<string>, key = KEY) =>
+const run = (
+  program: Program,
+  desk: Agents.Desk,
+  args: ReadonlyArray<string>,
+  key = KEY,
+  more: Readonly<Record<string, string>> = {}
+) =>
   Agents.run(desk, claude ?? "claude", ["-p", ...args], {
     ...Agents.exported("Claude Code", program.base, key),
+    ...more,
     CLAUDE_CODE_MAX_RETRIES: "0",
     DISABLE_AUTOUPDATER: "1"
   })
@@ -146,6 +153,37 @@ if (claude === undefined) {
         120_000
       )
     }
+
+    it.scoped(
+      "compacts before that where it is told a window, by Lingma's own figures",
+      () =>
+        Effect.gen(function* () {
+          const program = yield* Gateway
+          const desk = yield* Agents.desk
+          const [lingma] = lingmas(program)
+          yield* Agents.script(program)
+          yield* control(lingma!, "script", { text: "It is noted.", interval: 0, usage: 1, input: 95_000 })
+          const chats = (window: Readonly<Record<string, string>>, ...args: ReadonlyArray<string>) =>
+            Effect.gen(function* () {
+              const before = (yield* gatewayStats(program)).stats["chats_total"] ?? 0
+              const { code, out } = yield* run(program, desk, args, KEY, window)
+              assert.deepStrictEqual([code, out.trim()], [0, "It is noted."])
+              return ((yield* gatewayStats(program)).stats["chats_total"] ?? 0) - before
+            })
+          assert.strictEqual(yield* chats({}, "Remember the word heron."), 1)
+          assert.strictEqual(
+            yield* chats({}, "--continue", "And the word stork."),
+            1,
+            "a window of a million is believed in"
+          )
+          const windowed = { CLAUDE_CODE_AUTO_COMPACT_WINDOW: "100000" }
+          assert.isAbove(yield* chats(windowed, "--continue", "And the word crane."), 1)
+          assert.include(yield* textOfLast(lingma!), "continued from a previous conversation")
+          yield* Agents.script(program)
+          yield* settled(program)
+        }),
+      120_000
+    )
 
     it.scoped(
       "says so when an answer breaks",
