@@ -63,6 +63,7 @@ layer(Layer.scoped(Gateway, start()), options)("a client that leaves", (it) => {
               const more = (field: string) => (after[field] ?? 0) - (before[field] ?? 0)
               assert.strictEqual(more("prompts"), 1, where)
               assert.strictEqual(more("turnsFinished"), 0, where)
+              if (form !== "deaf") assert.isAtLeast(more("cancels"), 1, `heard: ${where}`)
               cancels = { asked: more("cancelRequests"), notified: more("cancelNotifications"), spoken }
             }
           yield* Effect.logInfo(form, cancels)
