@@ -20,6 +20,8 @@ export interface Instance extends BackendStatus, Routing.Candidate {
   readonly failing: boolean
   /** Times it was left out since the start. */
   readonly ejections: number
+  /** What of its account's quota is used up: models, and without a model the account. */
+  readonly spent: ReturnType<typeof Spent.listed>
 }
 
 /** A chat's hold on an instance, until the scope closes. */
@@ -87,14 +89,15 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
     const epoch = () => clock.unsafeCurrentTimeMillis()
     let turn = 0
 
-    const spentOf = ({ account, id }: Instance) => {
+    const spentOf = ({ account, id }: Pick<Instance, "account" | "id">) => {
       const known = spent.get(id)
       const isOther = known?.account !== undefined && account !== undefined && known.account !== account
       return known === undefined || isOther ? Spent.nothing : known.spent
     }
     const wantedBy = (offers: Choice.Offers | undefined): Choice.Wanted<Instance> => ({
       offers,
-      returns: (instance, model) => Spent.returns(spentOf(instance), model, epoch())
+      returns: (instance, model) => Spent.returns(spentOf(instance), model, epoch()),
+      mayProbe: (instance) => Spent.mayProbe(spentOf(instance), epoch())
     })
 
     const healthOf = (id: string) => health.get(id) ?? Health.well
@@ -135,6 +138,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
           ejected: Health.isEjected(mine, at),
           failing: Health.isFailing(mine, at),
           ejections: ejections.get(id) ?? 0,
+          spent: Spent.listed(spentOf({ account: status.account, id }), epoch()),
           backend
         }
       })
@@ -166,6 +170,10 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
         if (after === before) return
         spent.set(id, { account: instance.account ?? spent.get(id)?.account, spent: after })
       }
+      const isProbe = model !== undefined && Spent.returns(spentOf(instance), model, begunAtEpoch) !== undefined
+      if (isProbe) used((before) => Spent.probed(before, begunAtEpoch))
+      /** What is probed was said before, be it in the same millisecond. */
+      const provesAt = isProbe ? begunAtEpoch + 1 : begunAtEpoch
       const lease: Lease = {
         backend,
         answering: (answers) => {
@@ -180,7 +188,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
           } else outcome = how === "absent" ? (state === "ready" ? "lost" : "cancelled") : how
           if (outcome === "completed") {
             lastFailure.delete(id)
-            used((before) => (model === undefined ? before : Spent.succeeded(before, model, begunAtEpoch)))
+            used((before) => (model === undefined ? before : Spent.succeeded(before, model, provesAt)))
           } else if ((outcome !== "cancelled" || how === "exhausted") && detail !== undefined) {
             lastFailure.set(id, detail)
           }
@@ -214,7 +222,9 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
       snapshot: Effect.map(statuses, inspect),
       unserved: (offers) =>
         Effect.map(statuses, (seen) =>
-          Option.getOrUndefined(Either.getLeft(Choice.choose(inspect(seen), wantedBy(offers))))
+          Option.getOrUndefined(
+            Either.getLeft(Choice.choose(inspect(seen), { ...wantedBy(offers), mayProbe: () => false }))
+          )
         ),
       lease: (key, offers) =>
         Effect.suspend(() => {

@@ -625,7 +625,7 @@ describe("Chat", () => {
     ["b", "a"]
   ] as const) {
     it.effect(
-      `tells the earliest return when all accounts are spent, here that of ${early}, and asks none until then`,
+      `tells the earliest return when all accounts are spent, here that of ${early}, and asks each once more at first`,
       () => {
         let isBack = false
         const first = offering(early, [x], (turn, ask) =>
@@ -637,16 +637,37 @@ describe("Chat", () => {
             const error = yield* Effect.flip(whole(keyed(0, "x")))
             assert.deepInclude(error, { _tag: "QuotaExhausted", instance: early, until: 60_000 })
           }
-          assert.strictEqual(first.asks.length + second.asks.length, 2)
+          assert.deepStrictEqual([first.asks.length, second.asks.length], [2, 2])
           isBack = true
           yield* TestClock.adjust("1 minute")
           for (let n = 0; n < 5; n++) assert.strictEqual(yield* whole(keyed(n, "x")), early)
-          assert.strictEqual(second.asks.length, 1)
+          assert.strictEqual(second.asks.length, 2)
           assert.deepStrictEqual(yield* idle, { completed: 5, failed: 5, cancelled: 0 })
         }).pipe(Effect.provide(gateway(first.backend, second.backend)))
       }
     )
   }
+
+  it.effect(
+    "asks a lone account again at once after its quota was used up, as it may have been topped up since",
+    () => {
+      let isSpent = true
+      const a = offering("a", [x, model("y")], (turn, ask) =>
+        (isSpent ? spent("a", 86_400_000) : TestBackend.say("hi"))(turn, ask)
+      )
+      return Effect.gen(function* () {
+        assert.strictEqual(yield* tagOf(keyed(0, "x")), "QuotaExhausted")
+        isSpent = false
+        for (let n = 0; n < 3; n++) assert.strictEqual(yield* whole(keyed(n, "y")), "a")
+        isSpent = true
+        for (let n = 0; n < 12; n++) assert.strictEqual(yield* tagOf(keyed(n, "x")), "QuotaExhausted")
+        assert.strictEqual(a.asks.length, 1 + 3 + 2)
+        isSpent = false
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(yield* whole(keyed(0, "x")), "a")
+      }).pipe(Effect.provide(gateway(a.backend)))
+    }
+  )
 
   it.effect("marks a model that runs into its quota half way, and clears it by a chat of it that ends well", () => {
     const a = offering("a", [x], TestBackend.silent)
@@ -657,8 +678,11 @@ describe("Chat", () => {
       const second = yield* Effect.fork(whole(keyed(1, "x")))
       ;(yield* a.turns.take).fail(new QuotaExhausted({ instance: "a", model: "x", started: true }))
       assert.strictEqual((yield* Effect.flip(Fiber.join(second)))._tag, "QuotaExhausted")
+      const probe = yield* Effect.fork(tagOf(keyed(2, "x")))
+      ;(yield* a.turns.take).fail(new QuotaExhausted({ instance: "a", model: "x", started: true }))
+      assert.strictEqual(yield* Fiber.join(probe), "QuotaExhausted")
       assert.strictEqual(yield* tagOf(keyed(2, "x")), "QuotaExhausted")
-      assert.strictEqual(a.asks.length, 2)
+      assert.strictEqual(a.asks.length, 3)
       good.emit(finish("stop"))
       yield* Fiber.interrupt(running)
       const next = yield* Effect.fork(whole(keyed(3, "x")))
@@ -740,7 +764,7 @@ describe("Chat", () => {
     }).pipe(Effect.provide(gateway(a.backend, b.backend)))
   })
 
-  it.scopedLive("tells clients of each dialect when a spent quota returns, without asking again", () =>
+  it.scopedLive("tells clients of each dialect when a spent quota returns, and asks again once at most", () =>
     Effect.gen(function* () {
       const scripted = offering("a", [x], spent("a", Date.now() + 90_000, "x"))
       const gateway = yield* TestGateway.serve(scripted)
@@ -761,7 +785,7 @@ describe("Chat", () => {
       }
       const openai = [429, "insufficient_quota", "insufficient_quota"] as const
       assert.deepStrictEqual(told, [openai, openai, openai, [429, "rate_limit_error", undefined]])
-      assert.strictEqual(scripted.asks.length, 1)
+      assert.strictEqual(scripted.asks.length, 2)
     })
   )
 

@@ -410,7 +410,6 @@ describe("Pool", () => {
     Effect.gen(function* () {
       const pool = yield* Pool.make([offering("a", ["x", "y", "z"]), offering("b", ["x"])])
       yield* exhaust(pool, "y", { model: "y", until: 60_000 })
-      assert.strictEqual(yield* given(pool, "y"), "QuotaExhausted")
       assert.deepInclude(yield* pool.unserved(wants("y")), { instance: "a", model: "y", until: 60_000 })
       assert.strictEqual(yield* given(pool, "z"), "a", "another model of the account is asked")
       yield* exhaust(pool, "z", { model: "z", until: 90_000 })
@@ -425,8 +424,35 @@ describe("Pool", () => {
       assert.strictEqual(yield* given(pool, "x"), "b")
       yield* TestClock.adjust("30 seconds")
       assert.strictEqual(yield* given(pool, "y"), "a")
-      assert.strictEqual(yield* given(pool, "z"), "QuotaExhausted")
+      assert.deepInclude(yield* pool.unserved(wants("z")), { _tag: "QuotaExhausted", until: 90_000 })
     })
+  )
+
+  it.effect(
+    "asks a spent account now and then where no other can answer, one chat at a time and ever more seldom",
+    () =>
+      Effect.gen(function* () {
+        const pool = yield* Pool.make([offering("a", ["x"]), offering("b", ["x"]), offering("c", ["y"])])
+        yield* exhaust(pool, "x", { until: 3_600_000 })
+        yield* exhaust(pool, "x", { until: 3_600_000 })
+        /** Where chats went of which each finds the quota used up, one every 100 ms. */
+        const asked: Array<number> = []
+        for (let at = 0; at < 10_000; at += 100) {
+          const [first, second] = [yield* given(pool, "x"), yield* given(pool, "x")]
+          if (at === 0) assert.sameMembers([first, second], ["a", "b"], "each is asked once at once")
+          for (const one of [first, second]) {
+            if (one === "QuotaExhausted") continue
+            asked.push(at)
+          }
+          assert.deepInclude(yield* pool.unserved(wants("x")), { _tag: "QuotaExhausted", until: 3_600_000 })
+          yield* TestClock.adjust("100 millis")
+        }
+        assert.deepStrictEqual(asked, [0, 0, 1_000, 1_000, 3_000, 3_000, 7_000, 7_000])
+        yield* TestClock.adjust("8 seconds")
+        const probe = Effect.scoped(Effect.map(pool.lease(none, wants("x")), ({ settle }) => settle("completed")))
+        yield* probe
+        for (let i = 0; i < 9; i++) assert.notStrictEqual(yield* given(pool, "x"), "QuotaExhausted", "it was topped up")
+      })
   )
 
   it.effect("asks a spent model again after a chat of it that ended well, or when another account is signed in", () =>
@@ -442,20 +468,20 @@ describe("Pool", () => {
           const running = yield* pool.lease(none, wants("x"))
           const mapped = yield* pool.lease(none)
           yield* exhaust(pool, "x", { model: "x" })
-          assert.strictEqual(yield* given(pool, "x"), "QuotaExhausted")
+          assert.strictEqual((yield* pool.unserved(wants("x")))?._tag, "QuotaExhausted")
           running.settle("completed")
-          assert.strictEqual(yield* given(pool, "x"), "a")
+          assert.isUndefined(yield* pool.unserved(wants("x")))
           yield* exhaust(pool, "y", { model: "y" })
           mapped.answering("y")
           mapped.settle("completed")
-          assert.strictEqual(yield* given(pool, "y"), "a")
+          assert.isUndefined(yield* pool.unserved(wants("y")))
         })
       )
       yield* exhaust(pool, "x", { until: 3_600_000 })
       account = undefined
-      assert.strictEqual(yield* given(pool, "x"), "QuotaExhausted", "as long as nobody else is known to be there")
+      assert.isDefined(yield* pool.unserved(wants("x")), "as long as nobody else is known to be there")
       account = "bob"
-      assert.strictEqual(yield* given(pool, "x"), "a")
+      assert.isUndefined(yield* pool.unserved(wants("x")))
     })
   )
 

@@ -29,6 +29,8 @@ export interface Wanted<A> {
   readonly offers: Offers | undefined
   /** When the account can be asked for the model again, without a model for any; undefined: now. */
   readonly returns: (instance: A, model: string | undefined) => number | undefined
+  /** Whether an account that is spent may be asked all the same, since no other can answer. */
+  readonly mayProbe: (instance: A) => boolean
 }
 
 /** States that lead to ready without anybody's doing. */
@@ -60,13 +62,19 @@ interface Survey<A> {
   readonly sure: ReadonlyArray<A>
   /** Of those that offer it but have no quota left, the one that returns first. */
   readonly spent: QuotaExhausted | undefined
+  /** Those of these that may be asked all the same. */
+  readonly probes: ReadonlyArray<A>
   readonly refusals: ReadonlyArray<Offer.Refusal>
 }
 
-const survey = <A extends Candidate>(instances: ReadonlyArray<A>, { offers, returns }: Wanted<A>): Survey<A> => {
-  if (offers === undefined) return { able: instances, sure: instances, spent: undefined, refusals: [] }
+const survey = <A extends Candidate>(
+  instances: ReadonlyArray<A>,
+  { mayProbe, offers, returns }: Wanted<A>
+): Survey<A> => {
+  if (offers === undefined) return { able: instances, sure: instances, spent: undefined, probes: [], refusals: [] }
   const able: Array<A> = []
   const sure: Array<A> = []
+  const probes: Array<A> = []
   const refusals: Array<Offer.Refusal> = []
   let spent: QuotaExhausted | undefined
   for (const instance of instances) {
@@ -83,30 +91,33 @@ const survey = <A extends Candidate>(instances: ReadonlyArray<A>, { offers, retu
     if (until === undefined) {
       able.push(instance)
       if (models.length > 0) sure.push(instance)
-    } else if (spent?.until === undefined || until < spent.until) {
+      continue
+    }
+    if (mayProbe(instance)) probes.push(instance)
+    if (spent?.until === undefined || until < spent.until) {
       const isOfAccount = returns(instance, undefined) !== undefined
       spent = new QuotaExhausted({ instance: id, until, ...(isOfAccount ? {} : { model }) })
     }
   }
-  return { able, sure, spent, refusals }
+  return { able, sure, spent, probes, refusals }
 }
 
 /**
  * Connected instances first, and of the ready ones those that surely offer the model; then those on their way. What is
  * down is asked when it offers the model and no account is merely spent, or when nobody knows better: each try may wake
- * one.
+ * one. Where all are spent, one of them is asked now and then.
  */
 export const choose = <A extends Candidate>(
   instances: Some<A>,
   wanted: Wanted<A>
 ): Either.Either<Some<A>, Unserved> => {
-  const { able, refusals, spent, sure } = survey(instances, wanted)
+  const { able, probes, refusals, spent, sure } = survey(instances, wanted)
   const connected = firstOf(sure, isReady) ?? firstOf(able, isReady, isFailing, isConnected)
   if (connected !== undefined) return Either.right(connected)
   if (able.length === instances.length) return Either.right(instances)
   const others = firstOf(able, isComing)
   if (others !== undefined) return Either.right(others)
-  if (spent !== undefined) return Either.left(spent)
+  if (spent !== undefined) return Either.fromNullable(firstOf(probes, isReady, isFailing), () => spent)
   if (Arr.isNonEmptyReadonlyArray(sure)) return Either.right(sure)
   const [first, ...more] = refusals
   return first === undefined ? Either.right(instances) : Either.left(Offer.nearest(first, ...more))

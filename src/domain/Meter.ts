@@ -23,6 +23,9 @@ export interface Tokens {
   readonly isReported: boolean
 }
 
+/** Whose figures they are, in a word. */
+export const source = ({ isReported }: Tokens) => (isReported ? ("reported" as const) : ("estimated" as const))
+
 export const tokens = ({ input, isReported, output, reasoning }: Totals, estimatedPrompt: number): Tokens => ({
   prompt: input ?? estimatedPrompt,
   completion: output,

@@ -38,6 +38,8 @@ export interface Client {
   readonly rpc: Effect.Effect<LingmaRpc["Type"], BackendUnavailable>
   /** Looks anew whether an account is signed in. */
   readonly check: Effect.Effect<boolean>
+  /** Told that a login came to nothing. */
+  readonly onFailure?: () => void
 }
 
 export interface PersonLogin {
@@ -50,6 +52,8 @@ export interface Login {
   readonly state: Effect.Effect<LoginState>
   /** Whether a login would begin by itself. */
   readonly automatic: boolean
+  /** Whether one would begin now: none runs, and the account does not rest. */
+  readonly mayBegin: () => boolean
   /** The account is signed in, however it came about. */
   readonly succeeded: () => void
   /** Begins a login unless one runs or the account rests; never waits. */
@@ -187,6 +191,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
         const until = now() + (by === "person" ? 0 : Duration.toMillis(restAfter(error.reason)))
         state = by === "person" ? idle : { _tag: "Failed", reason: error.reason, detail: error.detail, until }
         Metrics.mark(Metrics.logins, 1, { name: id, outcome: error.reason })
+        client.onFailure?.()
         yield* Effect.annotateLogs(Effect.logWarning("login failed"), {
           instance: id,
           by,
@@ -217,9 +222,8 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
         })
       )
 
-      const begin = Effect.suspend(() =>
-        !automatic || flight.isRunning() || resting() !== undefined ? Effect.void : Effect.ignore(byBrowser)
-      )
+      const mayBegin = () => automatic && !flight.isRunning() && resting() === undefined
+      const begin = Effect.suspend(() => (mayBegin() ? Effect.ignore(byBrowser) : Effect.void))
 
       const signedIn = Effect.suspend((): Effect.Effect<void, LoginFailed | LoginInProgress> => {
         const tired = resting()
@@ -252,6 +256,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
 
       return {
         automatic,
+        mayBegin,
         state: Effect.sync(() => state),
         succeeded: () => {
           if (!flight.isRunning()) state = idle

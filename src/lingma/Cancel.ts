@@ -12,6 +12,8 @@ type Rpc = LingmaRpc["Type"]
 
 /** Connections whose Lingma refuses the request. */
 const hearsNotification = new WeakSet<Rpc>()
+/** Connections whose Lingma left the latest one unanswered: both forms go out at once. */
+const leavesUnanswered = new WeakSet<Rpc>()
 
 /** How long a request may stay unanswered before the notification is sent too. */
 const patience = 1000
@@ -30,23 +32,30 @@ export const cancel = (
     notify()
     return
   }
-  let isOver = false
+  if (leavesUnanswered.has(rpc)) notify()
+  let isOver = leavesUnanswered.has(rpc)
   const once = (run: () => void) => {
     if (isOver) return
     isOver = true
-    clearTimeout(timer)
     run()
   }
   // Not the call's own timeout, which is looked at once a second.
-  const timer = setTimeout(() => once(notify), patience)
+  const timer = setTimeout(() => {
+    leavesUnanswered.add(rpc)
+    once(notify)
+  }, patience)
   timer.unref()
   const isSent = rpc.send(Protocol.sessionCancel, turn, {
     timeout: patience * 10,
     onReply: (reply) => {
       const isUnknown = Either.isLeft(reply) && reply.left._tag === "RpcRejected" && reply.left.unknownMethod
       if (isUnknown) hearsNotification.add(rpc)
+      if (Either.isRight(reply)) leavesUnanswered.delete(rpc)
+      clearTimeout(timer)
       once(isUnknown ? notify : then)
     }
   })
-  if (!isSent) once(then)
+  if (isSent) return
+  clearTimeout(timer)
+  once(then)
 }

@@ -6,6 +6,7 @@ import type { BackendIdentity, BackendState, BackendStatus } from "../Backend.ts
 import { BackendUnavailable, NotLoggedIn } from "../domain/ChatError.ts"
 import type { Model } from "../domain/Model.ts"
 import * as SharedWork from "../SharedWork.ts"
+import * as AccountWord from "./AccountWord.ts"
 import type * as Endpoint from "./Endpoint.ts"
 import * as LingmaProcess from "./LingmaProcess.ts"
 import { LingmaRpc, type LingmaRpcOptions } from "./LingmaRpc.ts"
@@ -45,6 +46,10 @@ export interface Instance {
   readonly proved: () => void
   /** Asks for account and models again, soon, because an answer said that they changed. */
   readonly refreshSoon: () => void
+  /** The same; and the login that Lingma still tells of counts as none until another one takes its place, or `trust`. */
+  readonly distrust: () => void
+  /** Lingma's word on the account counts again. */
+  readonly trust: () => void
 }
 
 /** Doubles from half a second up to 30 s, jittered; starts over after a quiet minute, or a process that answered. */
@@ -73,8 +78,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
     const wake = yield* Effect.makeLatch(false)
     const refreshNow = yield* Effect.makeLatch(false)
     let current: LingmaRpc["Type"] | undefined
-    let auth: boolean | undefined
-    let identity: BackendIdentity | undefined
+    const account = AccountWord.make()
     let models: ReadonlyArray<Model> = []
     let starts = 0
     let startedAt = 0
@@ -111,9 +115,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
 
     const askAccount = (rpc: LingmaRpc["Type"]) =>
       Effect.map(rpc.call(Protocol.authStatus, {}), (status) => {
-        auth = Protocol.isLoggedIn(status)
-        identity = auth ? Protocol.accountOf(status) : undefined
-        options.onAuth(auth)
+        options.onAuth(account.hear(status))
       })
     const askModels = (rpc: LingmaRpc["Type"]) =>
       Effect.map(rpc.call(Protocol.queryModels, {}), (scenes) => {
@@ -248,34 +250,44 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
     // Most of the time there is nothing to wait for.
     const rpc = Effect.suspend(() => (isReady && current !== undefined ? Effect.succeed(current) : awaited))
 
+    const refreshSoon = () => {
+      account.doubt()
+      // Who asks meanwhile must not be told by what was said before.
+      asking.forget()
+      refreshNow.unsafeOpen()
+    }
     return {
       state,
       rpc,
       proved: () => {
         useful = true
       },
-      refreshSoon: () => {
-        auth = false
-        refreshNow.unsafeOpen()
+      refreshSoon,
+      distrust: () => {
+        account.distrust()
+        refreshSoon()
+      },
+      trust: () => {
+        if (account.trust()) refreshSoon()
       },
       status: Effect.map(SubscriptionRef.get(state), (now_) => ({
         state: now_,
-        loggedIn: auth,
+        loggedIn: account.loggedIn(),
         restarts: Math.max(0, starts - 1),
         models,
-        account: identity?.id || undefined,
+        account: account.identity()?.id || undefined,
         lastError
       })),
       loggedIn: Effect.flatMap(rpc, () =>
-        auth === true
+        account.loggedIn() === true
           ? Effect.void
           : Effect.flatMap(fresh, () =>
               // Where Lingma does not say, its answer to a chat will.
-              auth === false ? new NotLoggedIn({ instance: id, retriable: false }) : Effect.void
+              account.loggedIn() === false ? new NotLoggedIn({ instance: id, retriable: false }) : Effect.void
             )
       ),
-      check: Effect.map(fresh, () => auth === true),
-      identity: () => identity,
+      check: Effect.map(fresh, () => account.loggedIn() === true),
+      identity: account.identity,
       models: Effect.flatMap(rpc, () => (models.length > 0 ? Effect.succeed(models) : Effect.map(fresh, () => models)))
     } satisfies Instance
   })

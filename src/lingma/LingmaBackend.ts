@@ -3,7 +3,7 @@
  */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
-import { Effect, type Option, type Scope } from "effect"
+import { Duration, Effect, type Option, type Scope } from "effect"
 import type { Backend } from "../Backend.ts"
 import type { Account } from "../domain/Account.ts"
 import type { Ask, Image } from "../domain/Chat.ts"
@@ -25,6 +25,9 @@ export interface LingmaBackendOptions extends Omit<Instance.InstanceOptions, "on
   readonly account: Option.Option<Account>
 }
 
+/** From one login that is made although Lingma says that it has one to the next. */
+const betweenForced = Duration.toMillis(Duration.minutes(15))
+
 export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, never, AutoLogin | Scope.Scope> =>
   Effect.gen(function* () {
     const { id } = options
@@ -38,8 +41,18 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
         else signedOut.unsafeOpen()
       }
     })
-    const login = yield* (yield* AutoLogin).of({ ...options, rpc: instance.rpc, check: instance.check })
+    const { check, rpc, trust } = instance
+    const login = yield* (yield* AutoLogin).of({ ...options, rpc, check, onFailure: trust })
     succeeded = login.succeeded
+    const clock = yield* Effect.clock
+    const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+    let forcedAt = Number.NEGATIVE_INFINITY
+    /** Lingma refuses for want of a login, also while it says that it has one: a new one is made then, but seldom. */
+    const refusedLogin = () => {
+      if (!login.mayBegin() || now() - forcedAt < betweenForced) return instance.refreshSoon()
+      forcedAt = now()
+      instance.distrust()
+    }
     yield* signedOut.await.pipe(
       Effect.zipRight(signedOut.close),
       Effect.zipRight(login.begin),
@@ -107,7 +120,7 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
       const rpc = yield* instance.rpc
       const turn = Turn.make({ instance: id })
       yield* Scoped.later(() => {
-        if (turn.failure()?._tag === "NotLoggedIn") instance.refreshSoon()
+        if (turn.failure()?._tag === "NotLoggedIn") refusedLogin()
         else if (turn.state() === "finished") instance.proved()
       })
       const cwd = yield* directory(ask)
@@ -130,7 +143,11 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
               return older
             }
           )
-      yield* Effect.mapError(begun, (error) => dialect.refused(error, false))
+      yield* Effect.mapError(begun, (error) => {
+        const failure = dialect.refused(error, false)
+        if (failure._tag === "NotLoggedIn") refusedLogin()
+        return failure
+      })
       return turn
     })
 

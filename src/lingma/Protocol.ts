@@ -3,6 +3,7 @@
  *
  * Results are read leniently: versions differ, unknown fields are ignored, and a missing `result` counts as null.
  */
+import { createHash } from "node:crypto"
 import { Schema } from "effect"
 
 /** A method with the shapes of its parameters and its result. */
@@ -54,6 +55,7 @@ export const AuthStatus = Schema.Struct({
   status: Schema.optional(Schema.Unknown),
   id: Schema.optional(Schema.Unknown),
   accountId: Schema.optional(Schema.Unknown),
+  token: Schema.optional(Schema.Unknown),
   userType: Schema.optional(Schema.Unknown)
 })
 export type AuthStatus = typeof AuthStatus.Type
@@ -69,6 +71,12 @@ export const accountOf = (auth: AuthStatus | null) => ({
   id: [word(auth?.id), word(auth?.accountId)].find((id) => !noId.has(id)) ?? "",
   userType: word(auth?.userType)
 })
+
+/** Tells one login from another without keeping its token; undefined where Lingma shows none. */
+export const loginOf = (auth: AuthStatus | null): string | undefined => {
+  const token = word(auth?.token)
+  return token === "" ? undefined : createHash("sha256").update(token).digest("base64")
+}
 
 /** Signed in: an `id`, or status 2. */
 export const isLoggedIn = (auth: AuthStatus | null): boolean => accountOf(auth).id !== "" || word(auth?.status) === "2"

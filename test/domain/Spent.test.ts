@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
 import * as Spent from "../../src/domain/Spent.ts"
 
-const { longestMillis, most, nothing, restMillis } = Spent
+const { firstWait, longestMillis, longestWait, most, nothing, restMillis } = Spent
 
 const model = fc.constantFrom("a", "b", "c", "d")
 const until = fc.option(fc.integer({ min: -5_000, max: 2 * longestMillis }), { nil: undefined })
@@ -10,6 +10,7 @@ const steps = fc.array(
   fc.oneof(
     fc.record({ what: fc.constant("failed" as const), model: fc.option(model, { nil: undefined }), until }),
     fc.record({ what: fc.constant("succeeded" as const), model, begunAgo: fc.nat(10_000) }),
+    fc.record({ what: fc.constant("probed" as const) }),
     fc.record({ what: fc.constant("waited" as const), millis: fc.nat(longestMillis) })
   ),
   { maxLength: 40 }
@@ -21,6 +22,7 @@ const played = (history: ReturnType<typeof steps.generate>["value"]) => {
   let spent = nothing
   for (const step of history) {
     if (step.what === "waited") now += step.millis
+    else if (step.what === "probed") spent = Spent.probed(spent, now)
     else if (step.what === "failed") spent = Spent.failed(spent, step, now)
     else spent = Spent.succeeded(spent, step.model, now - step.begunAgo)
   }
@@ -64,6 +66,44 @@ describe("Spent", () => {
     const account = Spent.failed(nothing, { until: 500 }, 100)
     assert.strictEqual(Spent.succeeded(account, "a", 100), account)
     assert.isUndefined(Spent.returns(Spent.succeeded(account, "a", 101), "a", 102))
+  })
+
+  it("does not take two models for the account once a chat that began since ended well", () => {
+    const both = Spent.failed(Spent.failed(nothing, { model: "a", until: 500 }, 100), { model: "b", until: 500 }, 101)
+    assert.strictEqual(Spent.succeeded(both, "c", 100), both, "it began before")
+    const proved = Spent.succeeded(both, "c", 102)
+    assert.isUndefined(Spent.returns(proved, "c", 200))
+    assert.isUndefined(Spent.returns(proved, undefined, 200))
+    assert.deepStrictEqual([Spent.returns(proved, "a", 200), Spent.returns(proved, "b", 200)], [500, 500])
+    const once = Spent.failed(proved, { model: "a", until: 600 }, 200)
+    assert.isUndefined(Spent.returns(once, "c", 200))
+    assert.strictEqual(Spent.returns(Spent.failed(once, { model: "b", until: 700 }, 200), "c", 200), 600)
+  })
+
+  it("may be asked at once, then after pauses that double, until it is no longer spent", () => {
+    let now = 100
+    let spent = Spent.failed(nothing, { until: 10 * longestWait }, now)
+    assert.isTrue(Spent.mayProbe(spent, now))
+    for (let wait = firstWait; wait < 4 * longestWait; wait *= 2) {
+      const pause = Math.min(wait, longestWait)
+      spent = Spent.failed(Spent.probed(spent, now), { until: 10 * longestWait }, now)
+      assert.isFalse(Spent.mayProbe(spent, now + pause - 1), String(pause))
+      now += pause
+      assert.isTrue(Spent.mayProbe(spent, now), String(pause))
+    }
+    const anew = Spent.failed(Spent.succeeded(Spent.probed(spent, now), "a", now), { model: "a" }, now + 1)
+    assert.isTrue(Spent.mayProbe(anew, now + 1), "after a good end it begins anew")
+  })
+
+  it("lists what is spent: the account, and models by name", () => {
+    const both = Spent.failed(Spent.failed(nothing, { model: "a", until: 500 }, 100), { model: "b", until: 900 }, 100)
+    assert.deepStrictEqual(Spent.listed(both, 200), [
+      { until: 500 },
+      { model: "b", until: 900 },
+      { model: "a", until: 500 }
+    ])
+    assert.deepStrictEqual(Spent.listed(both, 500), [{ model: "b", until: 900 }])
+    assert.deepStrictEqual(Spent.listed(nothing, 0), [])
   })
 
   it("lets everything return by itself, within a day", () =>

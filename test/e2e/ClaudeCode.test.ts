@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import * as Agents from "./agents.ts"
-import { control, lingmas, type Program, settled, start } from "./support.ts"
+import { control, internalStats, type Lingma, lingmas, type Program, settled, start, told } from "./support.ts"
 
 /** `npm install --prefix node_modules/.cache/agents @anthropic-ai/claude-code@2.1.332` puts it where it is found. */
 const claude = Agents.find("claude")
@@ -13,12 +13,30 @@ class Gateway extends Context.Tag("test/Gateway")<Gateway, Program>() {}
 const KEY = "sk-claude-code-000000"
 
 /** As in docs/clients.md, without second tries. No model is named: its own names lead to the default one. */
-const run = (program: Program, desk: Agents.Desk, args: ReadonlyArray<string>, key = KEY) =>
+const run = (
+  program: Program,
+  desk: Agents.Desk,
+  args: ReadonlyArray<string>,
+  key = KEY,
+  more: Readonly<Record<string, string>> = {}
+) =>
   Agents.run(desk, claude ?? "claude", ["-p", ...args], {
     ...Agents.exported("Claude Code", program.base, key),
+    ...more,
     CLAUDE_CODE_MAX_RETRIES: "0",
     DISABLE_AUTOUPDATER: "1"
   })
+
+/** What Claude Code sends with its first words. */
+interface Sent {
+  readonly characters: number
+  readonly tokens: number
+}
+
+const textOfLast = (lingma: Lingma) =>
+  Effect.map(told(lingma), ({ lastPrompt }) => (lastPrompt as unknown as { readonly text: string }).text)
+
+const gatewayStats = (program: Program) => Effect.promise(() => internalStats(program))
 
 const options = { timeout: "60 seconds", excludeTestServices: true } as const
 
@@ -72,6 +90,96 @@ if (claude === undefined) {
           const prompt = yield* Agents.lastPrompt(program)
           assert.include(prompt, "<tool_response")
           assert.include(prompt, "I write it.")
+          yield* settled(program)
+        }),
+      120_000
+    )
+
+    /** Leaves room for two of the parts below beside what Claude Code always sends. */
+    const limits = {
+      "Lingma's word": ({ characters }: Sent) => ({
+        action: "fault",
+        body: { fault: `too_long=${characters + 30_000}` }
+      }),
+      "the window of the model": ({ tokens }: Sent) => ({
+        action: "account",
+        body: { models: [{ key: "auto", max_input_tokens: tokens + 6_000 }] }
+      })
+    } satisfies Record<string, (sent: Sent) => unknown>
+    for (const [what, limit] of Object.entries(limits)) {
+      it.scoped(
+        `compacts a conversation that is too long by ${what}, by itself, and goes on`,
+        () =>
+          Effect.gen(function* () {
+            const program = yield* Gateway
+            const desk = yield* Agents.desk
+            const [lingma] = lingmas(program)
+            yield* Agents.script(program)
+            yield* control(lingma!, "script", { text: "It is noted.", interval: 0 })
+            const say = (...args: ReadonlyArray<string>) =>
+              Effect.gen(function* () {
+                const { chats_total: before = 0, prompt_tokens_total: tokens = 0 } = (yield* gatewayStats(program))
+                  .stats
+                const { code, out } = yield* run(program, desk, args)
+                assert.deepStrictEqual([code, out.trim()], [0, "It is noted."])
+                const { stats } = yield* gatewayStats(program)
+                const prompt = yield* textOfLast(lingma!)
+                return {
+                  prompt,
+                  chats: (stats["chats_total"] ?? 0) - before,
+                  sent: { characters: prompt.length, tokens: (stats["prompt_tokens_total"] ?? 0) - tokens }
+                }
+              })
+            const { sent } = yield* say("Remember the word heron.")
+            const { action, body } = limit(sent)
+            yield* control(lingma!, action, body)
+            const parts: Array<{ readonly chats: number; readonly prompt: string }> = []
+            for (let n = 0; n < 4; n++)
+              parts.push(yield* say("--continue", `Part ${n}: ${"lorem ipsum dolor ".repeat(600)}`))
+            yield* Effect.logInfo(
+              "chats of each part",
+              parts.map(({ chats }) => chats)
+            )
+            const compacted = parts.findIndex(({ chats }) => chats > 1)
+            assert.isAbove(compacted, 0, "not at once")
+            assert.isBelow(compacted, 3, "and the last part goes on without")
+            const { prompt } = parts[compacted]!
+            assert.include(prompt, `Part ${compacted}: lorem`)
+            assert.include(prompt, "continued from a previous conversation")
+            assert.notInclude(prompt, "Part 0: lorem")
+            yield* Agents.script(program)
+            yield* settled(program)
+          }),
+        120_000
+      )
+    }
+
+    it.scoped(
+      "compacts before that where it is told a window, by Lingma's own figures",
+      () =>
+        Effect.gen(function* () {
+          const program = yield* Gateway
+          const desk = yield* Agents.desk
+          const [lingma] = lingmas(program)
+          yield* Agents.script(program)
+          yield* control(lingma!, "script", { text: "It is noted.", interval: 0, usage: 1, input: 95_000 })
+          const chats = (window: Readonly<Record<string, string>>, ...args: ReadonlyArray<string>) =>
+            Effect.gen(function* () {
+              const before = (yield* gatewayStats(program)).stats["chats_total"] ?? 0
+              const { code, out } = yield* run(program, desk, args, KEY, window)
+              assert.deepStrictEqual([code, out.trim()], [0, "It is noted."])
+              return ((yield* gatewayStats(program)).stats["chats_total"] ?? 0) - before
+            })
+          assert.strictEqual(yield* chats({}, "Remember the word heron."), 1)
+          assert.strictEqual(
+            yield* chats({}, "--continue", "And the word stork."),
+            1,
+            "a window of a million is believed in"
+          )
+          const windowed = { CLAUDE_CODE_AUTO_COMPACT_WINDOW: "100000" }
+          assert.isAbove(yield* chats(windowed, "--continue", "And the word crane."), 1)
+          assert.include(yield* textOfLast(lingma!), "continued from a previous conversation")
+          yield* Agents.script(program)
           yield* settled(program)
         }),
       120_000

@@ -230,6 +230,38 @@ describe("a login that leads nowhere ends in a state, and the account rests", ()
   )
 })
 
+describe("a login that Lingma tells of but does not honour", () => {
+  for (const fault of ["auth_prompt", "auth_new"]) {
+    it.scopedLive(
+      `is made anew once, and the chats after it are answered (${fault})`,
+      () =>
+        Effect.gen(function* () {
+          const program = yield* page("plain", { LINGMA_EMULATOR_LOGIN: "demo" })
+          const refuse = control(lingmas(program)[0]!, "fault", { fault })
+          yield* serves(program)
+          yield* refuse
+          const refused = yield* chat(program, "hi")
+          assert.strictEqual(refused.status, 503)
+          assert.strictEqual(refused.headers.get("retry-after"), "5")
+          assert.strictEqual((yield* json(refused)).error?.code, "not_logged_in")
+          yield* serves(program)
+          assert.deepStrictEqual((yield* submissions(program)).users, { ann: 1 })
+          yield* refuse
+          for (let n = 0; n < 4; n++) {
+            const again = yield* chat(program, "hi")
+            assert.strictEqual(again.status, 503)
+            assert.strictEqual((yield* json(again)).error?.code, "not_logged_in")
+          }
+          assert.deepStrictEqual((yield* submissions(program)).users, { ann: 1 })
+          yield* control(lingmas(program)[0]!, "fault", { fault: "" })
+          yield* serves(program)
+          keepsSecrets(program)
+        }),
+      { timeout: 60_000 }
+    )
+  }
+})
+
 interface Started {
   readonly state: string
   readonly instance: string

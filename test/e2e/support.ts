@@ -36,7 +36,7 @@ export const runToEnd = (args: ReadonlyArray<string>, env: Record<string, string
 const announced = (stdout: string) => /baseUrl"?: ?"?(http:\/\/[^"\s]+)\/v1/.exec(stdout)?.[1]
 
 /** What it answers about itself, while it still does. */
-const told = async (base: string, env: Record<string, string>): Promise<Record<string, string>> => {
+const answersOf = async (base: string, env: Record<string, string>): Promise<Record<string, string>> => {
   const [key] = (env["METRICS_TOKEN"] ?? env["ADMIN_KEYS"] ?? env["API_KEYS"] ?? "").split(",")
   const [admin] = (env["ADMIN_KEYS"] ?? env["API_KEYS"] ?? "").split(",")
   const asked = { "/metrics": key, "/healthz": "", "/internal/stats": admin, "/internal/auto-login/status": admin }
@@ -79,7 +79,7 @@ export const spawned = (
     ({ child, dir, exited, stderr, stdout }) =>
       Effect.promise(async () => {
         const base = child.exitCode === null ? announced(stdout()) : undefined
-        const answers = base === undefined ? {} : await told(base, env)
+        const answers = base === undefined ? {} : await answersOf(base, env)
         child.kill("SIGTERM")
         const late = setTimeout(() => child.kill("SIGKILL"), 8_000)
         await exited
@@ -189,7 +189,7 @@ export const children = (program: Program): ReadonlyArray<number> =>
       }
     })
 
-interface Lingma {
+export interface Lingma {
   readonly pid: number
   /** As in `inst-2`; `lingma` when there is one only. */
   readonly name: string
@@ -244,6 +244,13 @@ export const stats = (program: Program): Effect.Effect<Stats> =>
     return { turnsRunning: sum("turnsRunning"), sessions: sum("sessions"), missedAcks: sum("missedAcks") }
   }).pipe(Effect.retry(Schedule.spaced("50 millis").pipe(Schedule.upTo("10 seconds"))), Effect.orDie)
 
+/** What one emulator says of itself: what runs, and totals. */
+export const told = ({ httpPort }: Lingma) =>
+  Effect.promise(async () => {
+    const response = await fetch(`http://127.0.0.1:${httpPort}/__control/stats`)
+    return (await response.json()) as Readonly<Record<string, number>>
+  })
+
 export interface Concurrency {
   readonly in_flight: number
   readonly queued: number
@@ -266,6 +273,8 @@ interface Internal {
       readonly restarts: number
       readonly ejected: boolean
       readonly ejections_total: number
+      readonly consecutive_failures: number
+      readonly spent: ReadonlyArray<{ readonly model: string | null; readonly until: string }>
       readonly last_error: string | null
     }>
   }

@@ -166,22 +166,40 @@ describe("SessionDialect", () => {
     })
   )
 
-  it.scopedLive("cancels by a notification too where the request is not answered within a second", () =>
+  it.scopedLive("cancels by a notification too where the request is not answered within a second, then by both", () =>
     Effect.gen(function* () {
+      let answers = false
       const server = yield* FakeLingma.make((message, peer) => {
-        if (message.method !== "session/prompt" && message.method !== "session/cancel") {
-          peer.send({ id: message.id, result: { sessionId: "s1" } })
-        }
+        if (message.method === "session/prompt" || (message.method === "session/cancel" && !answers)) return
+        if (message.id !== undefined) peer.send({ id: message.id, result: { sessionId: "s1" } })
       })
-      const { begun, close } = yield* begin("session", server)
+      const { begun, close, rpc } = yield* begin("session", server)
       yield* begun
+      const lifetime = yield* Effect.scope
+      const [asked, notified] = ["session/cancel asked", "session/cancel notified"]
+      const removed = "chat/deleteSessionById asked"
+      const again = Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const turn = Turn.make({ instance: "a" })
+        yield* Scope.extend(SessionDialect.begin(options(rpc, lifetime), ask, turn), scope)
+        const before = methods(server).length
+        yield* Scope.close(scope, Exit.void)
+        yield* until(
+          Effect.sync(() => methods(server).includes(removed, before)),
+          (yes) => yes
+        )
+        yield* until(rpc.stats, ({ pending }) => pending <= 2)
+        return methods(server).slice(before)
+      })
       yield* close
       yield* deletions(server, 1)
-      assert.deepStrictEqual(methods(server), [
-        "session/cancel asked",
-        "session/cancel notified",
-        "chat/deleteSessionById asked"
-      ])
+      assert.deepStrictEqual(methods(server), [asked, notified, removed])
+      const since = performance.now()
+      assert.sameMembers(yield* again, [asked, notified, removed])
+      assert.isBelow(performance.now() - since, 900, "not a second later")
+      answers = true
+      assert.sameMembers(yield* again, [asked, notified, removed])
+      assert.deepStrictEqual(yield* again, [asked, removed], "it answers again")
     })
   )
 

@@ -130,6 +130,7 @@ export const read = (events: ReadonlyArray<Event>): ResponseObject => {
     output: ____,
     status: _____,
     usage: ______,
+    usage_source: _______,
     ...fixed
   } = response
   assert.deepInclude(created.response, fixed)

@@ -2,14 +2,14 @@
  * What the two answers, whole and streamed, share.
  */
 import type { ChatEvent, ToolCall } from "../../domain/Chat.ts"
-import type { Tokens } from "../../domain/Meter.ts"
+import * as Meter from "../../domain/Meter.ts"
 
 export interface AnswerOptions {
   readonly id: string
   readonly model: string
   /** Whether thoughts are shown. */
   readonly thoughts: boolean
-  readonly tokens: () => Tokens
+  readonly tokens: () => Meter.Tokens
 }
 
 /** Clients keep blocks without a signature out of the history, or turn them into text. */
@@ -18,12 +18,15 @@ export const SIGNATURE = "bGluZ21hLWdhdGV3YXk"
 /** The parts of a message that only the hosted service fills. */
 export const unused = { container: null, stop_details: null, diagnostics: null } as const
 
-export const usage = ({ completion, prompt }: Tokens) => ({
+export const usage = ({ completion, prompt }: Meter.Tokens) => ({
   input_tokens: prompt,
   cache_creation_input_tokens: 0,
   cache_read_input_tokens: 0,
   output_tokens: completion
 })
+
+/** What stands beside `usage`: whether the figures are Lingma's own. */
+export const source = (tokens: Meter.Tokens) => ({ usage_source: Meter.source(tokens) })
 
 /** A call's id as this dialect writes it. */
 export const toolId = (id: string): string => `toolu_${id.replace(/^call_/, "").replace(/[^A-Za-z0-9_-]/g, "_")}`

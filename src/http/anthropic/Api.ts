@@ -32,6 +32,10 @@ const Usage = Schema.Struct({
   output_tokens: Schema.Int
 })
 
+const UsageSource = Schema.Literal("reported", "estimated").annotations({
+  description: "Whether the figures are Lingma's own"
+})
+
 export const Message = Schema.Struct({
   id: Schema.String,
   type: Schema.Literal("message"),
@@ -43,7 +47,8 @@ export const Message = Schema.Struct({
   container: Schema.Null,
   stop_details: Schema.Null,
   diagnostics: Schema.Null,
-  usage: Usage
+  usage: Usage,
+  usage_source: Schema.optional(UsageSource)
 }).annotations({ identifier: "AnthropicMessage" })
 
 const event = <T extends string, F extends Schema.Struct.Fields>(type: T, fields: F) =>
@@ -74,7 +79,8 @@ export const MessageStreamEvent = Schema.Union(
       container: Schema.Null,
       stop_details: Schema.Null
     }),
-    usage: Usage
+    usage: Usage,
+    usage_source: Schema.optional(UsageSource)
   }),
   event("message_stop", {}),
   Errors.ErrorBody

@@ -3,7 +3,7 @@
  */
 import type { ChatEvent, ToolCall } from "../../domain/Chat.ts"
 import * as WellFormed from "../WellFormed.ts"
-import { type AnswerOptions, input, SIGNATURE, stop, toolId, unused, usage } from "./Answer.ts"
+import { type AnswerOptions, input, SIGNATURE, source, stop, toolId, unused, usage } from "./Answer.ts"
 
 export const PING = 'event: ping\ndata: {"type":"ping"}\n\n'
 
@@ -87,7 +87,8 @@ export const frames = (options: AnswerOptions): ((event: ChatEvent) => string) =
           close() +
           frame("message_delta", {
             delta: { ...stop(event), container: null, stop_details: null },
-            usage: usage(options.tokens())
+            usage: usage(options.tokens()),
+            ...source(options.tokens())
           }) +
           frame("message_stop", {})
         )

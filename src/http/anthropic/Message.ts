@@ -3,7 +3,7 @@
  */
 import type { ChatEvent } from "../../domain/Chat.ts"
 import * as WellFormed from "../WellFormed.ts"
-import { type AnswerOptions, input, SIGNATURE, stop, toolId, unused, usage } from "./Answer.ts"
+import { type AnswerOptions, input, SIGNATURE, source, stop, toolId, unused, usage } from "./Answer.ts"
 import type { ContentBlock, Message } from "./Api.ts"
 
 export interface Fold {
@@ -52,7 +52,8 @@ export const fold = (options: AnswerOptions): Fold => {
       content,
       ...ending,
       ...unused,
-      usage: usage(options.tokens())
+      usage: usage(options.tokens()),
+      ...source(options.tokens())
     })
   }
 }

@@ -57,6 +57,9 @@ export const PoolInstance = Schema.Struct({
   ejected: Schema.Boolean,
   ejections_total: Schema.Int,
   consecutive_failures: Schema.Int,
+  spent: Schema.Array(Schema.Struct({ model: Schema.NullOr(Schema.String), until: Schema.String })).annotations({
+    description: "What of its account's quota is used up, until when; model null: all of it"
+  }),
   last_error: Schema.NullOr(Schema.String).annotations({
     description: "What ended its process, else the last of its chats that failed since one went well"
   })

@@ -57,6 +57,7 @@ const toInstance = (instance: Instance) => ({
   ejected: instance.ejected,
   ejections_total: instance.ejections,
   consecutive_failures: instance.health.failures,
+  spent: instance.spent.map(({ model, until }) => ({ model: model ?? null, until: new Date(until).toISOString() })),
   last_error: instance.lastError === undefined ? null : redact(instance.lastError, LONGEST_ERROR)
 })
 

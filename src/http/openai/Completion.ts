@@ -2,7 +2,7 @@
  * Pure translation of events into OpenAI's two answers: a stream of chunks, and a whole completion.
  */
 import type { ChatEvent, FinishReason, ToolCall } from "../../domain/Chat.ts"
-import type { Tokens } from "../../domain/Meter.ts"
+import * as Meter from "../../domain/Meter.ts"
 import * as WellFormed from "../WellFormed.ts"
 import type { ChatCompletion } from "./Api.ts"
 import type { CallShape } from "./Tools.ts"
@@ -15,14 +15,14 @@ export interface AnswerOptions {
   /** Seconds since 1970. */
   readonly created: number
   readonly model: string
-  readonly tokens: () => Tokens
+  readonly tokens: () => Meter.Tokens
   readonly reasoningField: ReasoningField
   readonly shape: CallShape
   readonly servedBy: string
   readonly firstTokenMillis: number
 }
 
-const usageObject = ({ completion, prompt, reasoning }: Tokens) => ({
+const usageObject = ({ completion, prompt, reasoning }: Meter.Tokens) => ({
   prompt_tokens: prompt,
   completion_tokens: completion,
   total_tokens: prompt + completion,
@@ -40,7 +40,7 @@ const finishReason = (reason: FinishReason, { legacy }: CallShape) =>
   legacy && reason === "tool_calls" ? "function_call" : reason
 
 const extras = ({ firstTokenMillis, servedBy, tokens }: AnswerOptions, totalMillis: number) => ({
-  usage_source: tokens().isReported ? ("reported" as const) : ("estimated" as const),
+  usage_source: Meter.source(tokens()),
   latency: { first_token_ms: Math.round(firstTokenMillis), total_ms: Math.round(totalMillis) },
   served_by: servedBy
 })

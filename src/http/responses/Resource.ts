@@ -3,7 +3,7 @@
  */
 import { Schema } from "effect"
 import type { FinishReason } from "../../domain/Chat.ts"
-import type { Tokens } from "../../domain/Meter.ts"
+import * as Meter from "../../domain/Meter.ts"
 import type { ResponseError } from "./Errors.ts"
 import type { ResponsesRequest } from "./Payload.ts"
 import type { Tools } from "./Tools.ts"
@@ -101,7 +101,9 @@ const changing = {
   error: maybe(Schema.Struct({ code: Schema.String, message: Schema.String })),
   incomplete_details: maybe(Schema.Struct({ reason: Schema.Literal("max_output_tokens", "content_filter") })),
   output: Schema.Array(OutputItem),
-  usage: maybe(Usage)
+  usage: maybe(Usage),
+  /** Whether the figures are Lingma's own. */
+  usage_source: maybe(Schema.Literal("reported", "estimated"))
 }
 
 export const ResponseObject = Schema.Struct({ ...fixed, ...changing }).annotations({ identifier: "Response" })
@@ -160,10 +162,11 @@ export const begun: Changing = {
   error: null,
   incomplete_details: null,
   output: [],
-  usage: null
+  usage: null,
+  usage_source: null
 }
 
-export const toUsage = ({ completion, prompt, reasoning }: Tokens): NonNullable<Changing["usage"]> => ({
+export const toUsage = ({ completion, prompt, reasoning }: Meter.Tokens): NonNullable<Changing["usage"]> => ({
   input_tokens: prompt,
   input_tokens_details: { cached_tokens: 0, cache_write_tokens: 0 },
   output_tokens: completion,
@@ -179,7 +182,7 @@ export const cutBy = (reason: FinishReason): Cut | undefined =>
 
 export interface EndOptions {
   readonly output: ReadonlyArray<OutputItem>
-  readonly tokens: Tokens
+  readonly tokens: Meter.Tokens
   /** Why it is not whole, if it is not. */
   readonly cut: Cut | undefined
   /** Seconds since 1970. */
@@ -192,7 +195,8 @@ export const ended = ({ cut, now, output, tokens }: EndOptions): Changing => ({
   error: null,
   incomplete_details: cut === undefined ? null : { reason: cut },
   output,
-  usage: toUsage(tokens)
+  usage: toUsage(tokens),
+  usage_source: Meter.source(tokens)
 })
 
 export const failed = (output: ReadonlyArray<OutputItem>, error: ResponseError): Changing => ({

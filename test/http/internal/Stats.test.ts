@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Queue, Redacted } from "effect"
 import { finish, textDelta } from "../../../src/domain/Chat.ts"
-import { BackendFailure } from "../../../src/domain/ChatError.ts"
+import { BackendFailure, QuotaExhausted } from "../../../src/domain/ChatError.ts"
 import * as TestBackend from "../../support/TestBackend.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
 
@@ -84,10 +84,48 @@ describe("/internal/stats", () => {
             ejected: false,
             ejections_total: 0,
             consecutive_failures: 1,
+            spent: [],
             last_error: "BackendFailure: boom"
           }
         ]
       })
+    })
+  )
+
+  it.scopedLive("tells what of an account's quota is used up, a model's or all of it, and until when", () =>
+    Effect.gen(function* () {
+      const until = Date.UTC(2100, 0, 1)
+      const soon = Date.now() + 3_600_000
+      const models = ["x", "y"].map((key) => ({ key, name: key, scene: "chat" as const, isDefault: false }))
+      const scripted = TestBackend.make(
+        (turn, ask) =>
+          TestBackend.refuse(
+            new QuotaExhausted({
+              instance: "inst-0",
+              until: ask.model === "x" ? soon : until,
+              ...(ask.model === "x" ? { model: "x" } : {})
+            })
+          )(turn, ask),
+        { offers: models }
+      )
+      const gateway = yield* TestGateway.serve(scripted)
+      const spent = Effect.map(gateway.request("/internal/stats"), ({ json }) => {
+        const { instances } = json["pool"] as { readonly instances: ReadonlyArray<{ readonly spent: unknown }> }
+        return instances[0]?.spent
+      })
+      assert.deepStrictEqual(yield* spent, [])
+      yield* gateway.chat({ ...hello, model: "x" })
+      const ofModel = { model: "x", until: new Date(soon).toISOString() }
+      assert.deepStrictEqual(yield* spent, [ofModel])
+      const before = Date.now()
+      yield* gateway.chat({ ...hello, model: "y" })
+      const [account, ...others] = (yield* spent) as ReadonlyArray<{
+        readonly model: string | null
+        readonly until: string
+      }>
+      assert.deepStrictEqual(others, [ofModel])
+      assert.isNull(account?.model)
+      assert.approximately(Date.parse(account?.until ?? ""), before + 24 * 3_600_000, 10_000, "a day at most")
     })
   )
 
