@@ -45,7 +45,7 @@ const hear = (events: ReadonlyArray<ChatEvent>, reason: FinishReason = "stop", t
 
 const every = (thoughts: string, calls: Array<Array<string>>, rest: ReadonlyArray<ChatEvent> = []) => {
   const end = calls.length > 0 ? "tool_calls" : rest.length > 0 ? "stop" : "EmptyAnswer"
-  const expected = { calls, end }
+  const expected = { calls, end } as const
   for (let at = 0; at <= thoughts.length; at++) {
     const [a, b] = [thoughts.slice(0, at), thoughts.slice(at)]
     assert.deepStrictEqual(hear([thoughtDelta(a), thoughtDelta(b), ...rest]), expected, `cut at ${at}`)
