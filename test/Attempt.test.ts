@@ -69,8 +69,14 @@ describe("Attempt", () => {
     Effect.gen(function* () {
       const { begin, deadline, prepare } = yield* attempt
       let asked = 0
+      let isInterrupted = false
+      const forever = Effect.onInterrupt(Effect.never, () =>
+        Effect.sync(() => {
+          isInterrupted = true
+        })
+      )
       const scripted = TestBackend.make((turn, ask) =>
-        Effect.suspend(() => (asked++ === 0 ? TestBackend.emit(finish("stop"))(turn, ask) : Effect.never))
+        Effect.suspend(() => (asked++ === 0 ? TestBackend.emit(finish("stop"))(turn, ask) : forever))
       )
       const prepared = prepare(request({ messages: "Hi" }))
       const waiting = yield* Effect.fork(Effect.scoped(begin(prepared, scripted.backend, deadline())))
@@ -78,6 +84,7 @@ describe("Attempt", () => {
       assert.deepStrictEqual(scripted.counts, { opened: 2, closed: 1, cancelled: 0 })
       yield* Fiber.interrupt(waiting)
       assert.deepStrictEqual(scripted.counts, { opened: 2, closed: 2, cancelled: 1 })
+      assert.isTrue(isInterrupted)
     })
   )
 

@@ -65,6 +65,7 @@ describe("ReplyText", () => {
 
   it("leaves a call in thoughts alone that text or further thoughts follow, that is code, or of another tool", () => {
     every(`Hm.\n${call}`, [], [textDelta("Done.")])
+    assert.deepStrictEqual(hear([thoughtDelta("Hm."), textDelta("Done."), thoughtDelta(call)]).calls, [])
     every(`Hm.\n${call}\nBut first I look.`, [])
     every(`Hm: \`${call.replaceAll("\n", "")}\``, [])
     every(`Hm.\n${call.replace("edit", "drop")}`, [])

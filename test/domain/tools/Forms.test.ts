@@ -227,6 +227,8 @@ describe("Forms", () => {
     )
     every('<|python_start|>[Bash(command="ls', [["invalid", "unclosed", '<|python_start|>[Bash(command="ls']])
     every('<|python_start|>[Bash(command="ls -l")', [ls])
+    // Half a name is none, and nothing that follows it is waited for.
+    every('<|python_start|>[Bas(command="ls', [["text", '<|python_start|>[Bas(command="ls']])
     every('<|python_start|>[Bash(command="ls -l")]\nDone.', [ls, ["text", "Done."]])
   })
 
