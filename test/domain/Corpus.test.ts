@@ -15,11 +15,15 @@ import { tool, toolset } from "./tools/Scan.ts"
 const edit = tool("write_back", { old: { type: "string" }, new: { type: "string" } })
 const tools = toolset([edit])
 const part = SourceCorpus.part()
-const how = FastCheck.record({
+interface How {
+  /** Of the pieces. */
+  readonly size: number
+  readonly whole: boolean
+}
+const how: FastCheck.Arbitrary<How> = FastCheck.record({
   size: FastCheck.constantFrom(1, 7, Number.POSITIVE_INFINITY),
   whole: FastCheck.boolean()
 })
-type How = FastCheck.Value<typeof how>
 const runs = { fastCheck: { numRuns: 250 } }
 
 const hear = (asked: Partial<ChatRequest>, { size, whole }: How, { text = "", thoughts = "" }) => {
