@@ -1,10 +1,10 @@
 /**
  * One try of a chat on one instance: it must be ready, offer the model, and answer; its answer becomes the reply.
  */
-import { Effect, ExecutionStrategy, Queue, Scope } from "effect"
+import { Effect, ExecutionStrategy, Fiber, Runtime, Scope } from "effect"
 import type { Backend } from "./Backend.ts"
 import type { Ask, AskMode, ChatRequest, Image } from "./domain/Chat.ts"
-import { type ChatError, LoginInProgress, type TurnError, UpstreamTimeout } from "./domain/ChatError.ts"
+import { BackendFailure, type ChatError, LoginInProgress, type TurnError, UpstreamTimeout } from "./domain/ChatError.ts"
 import * as Model from "./domain/Model.ts"
 import * as Nonce from "./domain/Nonce.ts"
 import * as Offer from "./domain/Offer.ts"
@@ -128,11 +128,23 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     const images = withoutImages ? [] : prepared.images
     const prompt = withoutImages ? render(request, true) : prepared.prompt
     const promptTokens = withoutImages ? count(prompt, request, true) : prepared.promptTokens
-    // An agent's turn may have done something already.
-    const retries = mode === "agent" || !Reply.isMendable(request) ? 0 : toolRetries
-    const wanted = retries === 0 ? undefined : yield* Queue.bounded<Reply.Retry>(retries)
+    const question = {
+      model: key,
+      mode,
+      prompt,
+      images,
+      promptTokens: longestOf(promptTokens),
+      contextLimit: model?.contextLength
+    }
+    const own = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
+    const onRetry = yield* followUps(own, {
+      instance: backend.id,
+      reply: () => reply,
+      again: ({ hint, said }) =>
+        askedAgain(backend, { ...question, prompt: render(Prompt.followUp(request, said, hint), withoutImages) })
+    })
     const { format, hidesThoughts = false, maxTokens, origin, stop, toolset } = request
-    const reply = Reply.make({
+    const reply: Reply.Reply = Reply.make({
       toolset,
       format,
       stop,
@@ -142,23 +154,13 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
       whole: !origin.stream,
       grammar: toolFormat,
       newCounter,
-      retries,
-      onRetry: wanted === undefined ? undefined : (retry) => wanted.unsafeOffer(retry)
+      // An agent's turn may have done something already.
+      retries: mode === "agent" ? 0 : toolRetries,
+      onRetry
     })
-    const scope = yield* Effect.scope
-    const own = wanted === undefined ? undefined : yield* Scope.fork(scope, ExecutionStrategy.sequential)
-    const question = {
-      model: key,
-      mode,
-      prompt,
-      images,
-      promptTokens: longestOf(promptTokens),
-      contextLimit: model?.contextLength
-    }
     progress.started = true
-    const first = asked(backend, question, deadline)
-    const turn = yield* own === undefined ? first : Scoped.extend(first, own)
-    return { question, promptTokens, reply, wanted, own, turn, withoutImages }
+    const turn = yield* Scoped.extend(asked(backend, question, deadline), own)
+    return { question, promptTokens, reply, turn }
   })
 
   /** Fails at the deadline when the upstream's first event has not come, whatever was waited for. */
@@ -168,8 +170,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     deadline: number,
     progress: Progress = { started: false }
   ): Effect.fn.Return<Begun, ChatError, Scope.Scope> {
-    const { request } = prepared
-    const { own, promptTokens, question, reply, turn, wanted, withoutImages } = yield* watchdog.within(
+    const { promptTokens, question, reply, turn } = yield* watchdog.within(
       ask(prepared, backend, deadline, progress),
       deadline,
       Effect.suspend(() => late(backend, progress.started))
@@ -177,11 +178,6 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     yield* turn.started
     const firstEventAt = clock.unsafeCurrentTimeNanos()
     reply.hear(turn)
-    if (wanted !== undefined && own !== undefined) {
-      const again = ({ hint, said }: Reply.Retry) =>
-        askedAgain(backend, { ...question, prompt: render(Prompt.followUp(request, said, hint), withoutImages) })
-      yield* Effect.forkIn(Effect.interruptible(followUps({ reply, wanted, again }, own)), yield* Effect.scope)
-    }
     yield* reply.turn.started
     return { backend, model: question.model, mode: question.mode, promptTokens, reply, firstEventAt }
   })
@@ -191,24 +187,53 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
 })
 
 interface FollowUps {
-  readonly reply: Reply.Reply
-  readonly wanted: Queue.Dequeue<Reply.Retry>
+  readonly instance: string
+  readonly reply: () => Reply.Reply
   readonly again: (retry: Reply.Retry) => Effect.Effect<Turn, TurnError, Scope.Scope>
 }
 
-/** Further answers, as often as the reply wants one; the scope of each closes before the next begins. */
-const followUps = Effect.fnUntraced(
-  function* ({ again, reply, wanted }: FollowUps, first: Scope.CloseableScope) {
-    const outer = yield* Effect.scope
-    let inner = first
-    while (true) {
-      const retry = yield* Queue.take(wanted)
-      Metrics.mark(Metrics.replyRetries, 1, { reason: retry.reason })
-      yield* Effect.annotateLogs(Effect.logInfo("answer asked for again"), { reason: retry.reason })
-      yield* Scoped.close(inner)
-      inner = yield* Scope.fork(outer, ExecutionStrategy.sequential)
-      reply.hear(yield* Scope.extend(again(retry), inner))
-    }
-  },
-  (effect, { reply }) => Effect.catchAll(effect, (error) => Effect.sync(() => reply.turn.fail(error)))
-)
+/** One further answer; what the one before it held is given back first. */
+const followUp = Effect.fnUntraced(function* (
+  { again, reply }: FollowUps,
+  retry: Reply.Retry,
+  before: Scope.CloseableScope,
+  own: Scope.CloseableScope
+) {
+  Metrics.mark(Metrics.replyRetries, 1, { reason: retry.reason })
+  yield* Effect.annotateLogs(Effect.logInfo("answer asked for again"), { reason: retry.reason })
+  yield* Scoped.close(before)
+  reply().hear(yield* Scope.extend(again(retry), own))
+})
+
+/** Asks once more as often as it is called, which few requests do: nothing waits for that. */
+const followUps = Effect.fnUntraced(function* (first: Scope.CloseableScope, options: FollowUps) {
+  const outer = yield* Effect.scope
+  const fork = Runtime.runFork(yield* Effect.runtime<never>())
+  let running: Fiber.RuntimeFiber<void> | undefined
+  let isClosed = false
+  let before = first
+  yield* Scoped.onClose(
+    Effect.suspend(() => {
+      isClosed = true
+      return running === undefined ? Effect.void : Fiber.interrupt(running)
+    })
+  )
+  const fail = (error: TurnError) => options.reply().turn.fail(error)
+  const next = (retry: Reply.Retry) =>
+    Effect.flatMap(Scope.fork(outer, ExecutionStrategy.sequential), (own) => {
+      const last = before
+      before = own
+      return followUp(options, retry, last, own)
+    }).pipe(
+      Effect.catchAll((error) => Effect.sync(() => fail(error))),
+      Effect.catchAllDefect((defect) =>
+        Effect.sync(() =>
+          fail(new BackendFailure({ instance: options.instance, started: true, detail: String(defect) }))
+        )
+      )
+    )
+  return (retry: Reply.Retry) => {
+    // Not within the callback of the answer that ends by it.
+    if (!isClosed) running = fork(Effect.interruptible(next(retry)), { immediate: false })
+  }
+})

@@ -174,7 +174,7 @@ const table = {
   toolRetries: setting(
     "TOOL_RETRIES",
     "1",
-    "times a model is asked again that broke a rule of tools or format, before anything was sent",
+    "times a model is asked again that broke a rule of tools or format, or said nothing, before anything was sent",
     Rule.integer(0, 3)
   ),
   tokenCounter: setting(

@@ -37,6 +37,8 @@ const toAiError =
         return new AiError.MalformedInput({ ...about, description: "the model does not take images" })
       case "ToolCallNotProduced":
         return new AiError.MalformedOutput({ ...about, description: "the model did not make the call it had to make" })
+      case "EmptyAnswer":
+        return new AiError.MalformedOutput({ ...about, description: "the model's answer was empty" })
       case "InvalidJsonOutput":
         return new AiError.MalformedOutput({
           ...about,

@@ -46,6 +46,62 @@ describe("Attempt", () => {
     })
   )
 
+  it.scoped("asks again for an answer that was empty, whatever is asked, but never in agent mode", () =>
+    Effect.gen(function* () {
+      const { begin, deadline, prepare } = yield* attempt
+      for (const [model, asked] of [
+        ["auto", 2],
+        ["agent", 1]
+      ] as const) {
+        const scripted = TestBackend.make(TestBackend.emit(finish("stop")))
+        const error = yield* Effect.flip(
+          begin(prepare(request({ messages: "Hi", model })), scripted.backend, deadline())
+        )
+        assert.strictEqual(error._tag, "EmptyAnswer")
+        assert.strictEqual(scripted.asks.length, asked, model)
+        assert.deepInclude(scripted.counts, { opened: asked, closed: asked - 1 })
+        if (asked > 1) assert.match(scripted.asks[1]!.prompt, /\[user (\w+)\] Hi\n\[user \1\] There was no answer/)
+      }
+    })
+  )
+
+  it.scoped("gives up a second answer that is on its way when its scope closes", () =>
+    Effect.gen(function* () {
+      const { begin, deadline, prepare } = yield* attempt
+      let asked = 0
+      let isInterrupted = false
+      const forever = Effect.onInterrupt(Effect.never, () =>
+        Effect.sync(() => {
+          isInterrupted = true
+        })
+      )
+      const scripted = TestBackend.make((turn, ask) =>
+        Effect.suspend(() => (asked++ === 0 ? TestBackend.emit(finish("stop"))(turn, ask) : forever))
+      )
+      const prepared = prepare(request({ messages: "Hi" }))
+      const waiting = yield* Effect.fork(Effect.scoped(begin(prepared, scripted.backend, deadline())))
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(scripted.counts, { opened: 2, closed: 1, cancelled: 0 })
+      yield* Fiber.interrupt(waiting)
+      assert.deepStrictEqual(scripted.counts, { opened: 2, closed: 2, cancelled: 1 })
+      assert.isTrue(isInterrupted)
+    })
+  )
+
+  it.scoped("tells a defect of a second answer as a failure", () =>
+    Effect.gen(function* () {
+      const { begin, deadline, prepare } = yield* attempt
+      const scripted = second(() => Effect.die("broken"))
+      const waiting = yield* Effect.fork(Effect.scoped(begin(prepare(wanting("auto")), scripted.backend, deadline())))
+      yield* TestClock.adjust("1 second")
+      const exit = Option.getOrThrow(yield* Fiber.poll(waiting))
+      assert.deepStrictEqual(
+        exit,
+        Exit.fail(new BackendFailure({ instance: "inst-0", started: true, detail: "broken" }))
+      )
+    })
+  )
+
   for (const [how, script] of [
     ["is refused", TestBackend.refuse(crash)],
     [

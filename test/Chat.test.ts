@@ -7,6 +7,7 @@ import {
   BackendFailure,
   BackendUnavailable,
   ContextLengthExceeded,
+  EmptyAnswer,
   InvalidJsonOutput,
   NotLoggedIn,
   QuotaExhausted,
@@ -242,6 +243,7 @@ describe("Chat", () => {
       [new UpstreamTimeout({ instance, phase: "first_token", started: false }), 2, "UpstreamTimeout"],
       [new QuotaExhausted({ instance }), 1, "QuotaExhausted"],
       [new ToolCallNotProduced(), 0, undefined],
+      [new EmptyAnswer(), 0, undefined],
       [new InvalidJsonOutput({ detail: "no JSON" }), 0, undefined],
       [new NotLoggedIn({ instance, retriable: false }), 1, "BackendFailure: crash"]
     ]

@@ -104,6 +104,9 @@ export class ModelNotFound extends Schema.TaggedError<ModelNotFound>()("ModelNot
 /** A tool had to be called, and the model called none, also when it was told so. */
 export class ToolCallNotProduced extends Schema.TaggedError<ToolCallNotProduced>()("ToolCallNotProduced", {}) {}
 
+/** The model ended its answer without a text or a call, also when it was told so. */
+export class EmptyAnswer extends Schema.TaggedError<EmptyAnswer>()("EmptyAnswer", {}) {}
+
 /** The model's text breaks the schema that was asked for, also when it was told so. */
 export class InvalidJsonOutput extends Schema.TaggedError<InvalidJsonOutput>()("InvalidJsonOutput", {
   detail: Schema.String
@@ -134,6 +137,7 @@ export type TurnError =
   | ContentFiltered
   | TooManyImages
   | ToolCallNotProduced
+  | EmptyAnswer
   | InvalidJsonOutput
 
 /** Whatever a chat may fail with. */

@@ -42,8 +42,6 @@ export interface Reply {
   readonly hear: (upstream: Turn.Turn) => void
 }
 
-export const isMendable = ReplyText.isMendable
-
 /** Most characters of an answer that are withheld until it is known to be good. */
 const mostHeld = 8 << 20
 
@@ -61,11 +59,11 @@ export const make = (options: ReplyOptions): Reply => {
   const turn = Turn.make({ instance })
   let meter = Meter.make(newCounter)
   let retriesLeft = onRetry === undefined ? 0 : (options.retries ?? 0)
-  /** Something of the answer went out, thoughts left aside: it cannot be taken back. */
+  /** Something of the answer went out, thoughts and blanks left aside: it cannot be taken back. */
   let isSent = false
 
   const send = (event: ChatEvent): boolean => {
-    if (event._tag === "TextDelta" || event._tag === "ToolCall") isSent = true
+    if (!isSent) isSent = event._tag === "ToolCall" || (event._tag === "TextDelta" && event.text.trim() !== "")
     meter.add(event)
     return turn.emit(event)
   }

@@ -16,7 +16,7 @@ import {
   thoughtDelta,
   toolCall
 } from "./Chat.ts"
-import { InvalidJsonOutput, ToolCallNotProduced, type TurnError } from "./ChatError.ts"
+import { EmptyAnswer, InvalidJsonOutput, ToolCallNotProduced, type TurnError } from "./ChatError.ts"
 import * as JsonOutput from "./JsonOutput.ts"
 import * as Length from "./Length.ts"
 import * as Stop from "./Stop.ts"
@@ -38,7 +38,7 @@ export interface ReplyTextOptions extends Pick<ChatRequest, Limited> {
 
 /** What a second answer may mend. */
 export interface Fault {
-  readonly reason: Problem["reason"] | "no_call" | "invalid_json"
+  readonly reason: Problem["reason"] | "no_call" | "invalid_json" | "empty_answer"
   readonly said: string
   readonly hint: string
 }
@@ -64,12 +64,15 @@ const isCallable = ({ toolset: { choice, tools } }: Asked) => choice !== "none" 
 const mustCall = (asked: Asked) => isCallable(asked) && asked.toolset.choice !== "auto"
 const isFormatted = ({ format }: Asked) => format.type !== "text"
 
-/** Whether there are rules that the model can break. */
-export const isMendable = (asked: Asked): boolean => isCallable(asked) || isFormatted(asked)
+/** Whether there are rules that the model can break, besides that it answers at all. */
+const isMendable = (asked: Asked): boolean => isCallable(asked) || isFormatted(asked)
 
 /** Text that a later call or check may void is not sent. */
 export const isWithheld = (asked: Asked & Pick<ReplyTextOptions, "whole">): boolean =>
   mustCall(asked) || (asked.whole && isMendable(asked))
+
+const noAnswer =
+  "There was no answer: thoughts at most, which nobody sees, and no text. Answer what was asked before, in words or by a call of a tool if there are any."
 
 /** Most characters of an answer that are told back to the model. */
 const mostSaid = 16 * 1024
@@ -79,6 +82,8 @@ export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText =>
   const wantsCall = mustCall(options)
   const isNoted = isMendable(options)
   let calls = 0
+  /** Something that can be seen has come. */
+  let isVisible = false
   let isOver = false
   let said = ""
 
@@ -119,7 +124,11 @@ export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText =>
     JsonOutput.make(format, { live: !(whole || (format.type === "json_schema" && format.strict)) }, { text: spoken })
   /** Undefined once there is a call: a format is for answers in text only. */
   let json = isFormatted(options) ? newJson() : undefined
-  const prose = (text: string) => (json === undefined ? spoken(text) : json.push(text))
+  const prose = (text: string) => {
+    isVisible ||= text.trim() !== ""
+    if (json === undefined) spoken(text)
+    else json.push(text)
+  }
 
   /** Text before a call is all there is of it. */
   const closeText = () => {
@@ -165,6 +174,13 @@ export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText =>
     scanner.push(text)
   }
 
+  const empty = () => {
+    // A stop text may be nothing but blanks.
+    stop?.end()
+    said = ""
+    if (!isOver && !fault("empty_answer", () => noAnswer)) fail(new EmptyAnswer())
+  }
+
   const close = (reason: FinishReason) => {
     const isCut = reason === "length" || reason === "content_filter"
     scanner?.end(isCut)
@@ -174,6 +190,7 @@ export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText =>
       if (!fault("no_call", () => ToolPrompt.hint(undefined, toolset, grammar))) fail(new ToolCallNotProduced())
       return
     }
+    if (!isVisible && calls === 0 && !isCut) return empty()
     if (json !== undefined) {
       const checked = json.end()
       if (Either.isLeft(checked)) {

@@ -18,6 +18,7 @@ export const blame = (error: ChatError): Exclude<Health.Outcome, "cancelled"> | 
     case "QuotaExhausted":
       return "exhausted"
     case "ToolCallNotProduced":
+    case "EmptyAnswer":
     case "InvalidJsonOutput":
       return "completed"
     default:

@@ -123,6 +123,7 @@ export const fromChatError = Match.type<ChatError>().pipe(
         type: "upstream_error",
         code: "tool_call_not_produced"
       }),
+    EmptyAnswer: () => failure(502, "The model gave an empty answer", { type: "upstream_error", code: "empty_answer" }),
     InvalidJsonOutput: () =>
       failure(502, "The model's answer does not fit the response format", {
         type: "upstream_error",

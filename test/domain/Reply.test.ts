@@ -287,6 +287,74 @@ describe("a reply with tools", () => {
   )
 })
 
+describe("a reply to which the model says nothing", () => {
+  const nothing = [
+    ["no event at all", []],
+    ["blanks", [textDelta(" "), textDelta("\n\n")]],
+    ["thoughts", [thoughtDelta("hm")]],
+    ["thoughts in its text", [textDelta("<think>hm</think>\n\n")]],
+    ["thoughts that never close", [textDelta("<think>hm")]],
+    ["QoderCN's thoughts", [textDelta("````think::1.2\nhm\n````\n")]]
+  ] as const
+  const asks = [
+    ["plainly", {}],
+    ["with tools", { toolset: toolset() }],
+    ["with tools that may not be called", { toolset: toolset({ choice: "none" }) }],
+    ["for JSON", { format: { type: "json_object" } }],
+    ["for strict JSON", { format: strictJson }],
+    ["with a limit and stop texts", { maxTokens: 100, stop: ["END"], hidesThoughts: true }]
+  ] as const satisfies ReadonlyArray<readonly [string, Partial<ChatRequest>]>
+
+  for (const [what, events] of nothing) {
+    it(`asks again for ${what}, then fails`, () => {
+      for (const [how, asked] of asks) {
+        for (const whole of [true, false]) {
+          const empty = [...events, finish("stop")]
+          const twice = hear({ ...asked, whole }, empty, empty)
+          assert.deepInclude(twice, { calls: [], end: "EmptyAnswer", retries: ["empty_answer"] }, how)
+          assert.strictEqual(twice.text.trim(), "", how)
+          const good = "format" in asked ? '{"n": 1}' : "Yes"
+          const mended = hear({ ...asked, whole }, empty, good)
+          assert.deepInclude(mended, { end: "stop", retries: ["empty_answer"] }, how)
+          assert.strictEqual(mended.text.trim(), good, how)
+        }
+      }
+      assert.deepInclude(hear({ retries: 0 }, [...events, finish("stop")]), { end: "EmptyAnswer", retries: [] })
+    })
+  }
+
+  it("tells the model nothing of what it did not say", () => {
+    const told: Array<Reply.Retry> = []
+    const reply = Reply.make({ instance: "a", retries: 1, toolset: toolset(), onRetry: (retry) => told.push(retry) })
+    const upstream = Turn.make({ instance: "a" })
+    reply.hear(upstream)
+    for (const event of [textDelta("<think>hm</think>"), finish("stop")]) upstream.emit(event)
+    assert.deepStrictEqual(
+      told.map(({ reason, said }) => [reason, said]),
+      [["empty_answer", ""]]
+    )
+    assert.match(told[0]!.hint, /^There was no answer/)
+  })
+
+  it("is content with nothing where something else than the model ended the answer", () => {
+    for (const whole of [true, false]) {
+      const cut = hear({ whole, maxTokens: 5 }, [thoughtDelta("hm, ".repeat(40)), finish("stop")])
+      assert.deepInclude(cut, { text: "", end: "length", retries: [] })
+      const stopped = hear({ whole, stop: ["END"] }, "END of it")
+      assert.deepInclude(stopped, { text: "", end: "stop", stopSequence: "END", retries: [] })
+      const blank = hear({ whole, stop: ["\n\n\n", "\n"] }, "\n\n")
+      assert.deepInclude(blank, { text: "", end: "stop", stopSequence: "\n", retries: [] })
+      for (const reason of ["length", "content_filter"] as const) {
+        assert.deepInclude(hear({ whole, toolset: toolset() }, [finish(reason)]), {
+          text: "",
+          end: reason,
+          retries: []
+        })
+      }
+    }
+  })
+})
+
 describe("a reply with a format", () => {
   it("gives the JSON and nothing around it", () => {
     for (const whole of [true, false]) {

@@ -1,6 +1,7 @@
 /** Calls at the end of thoughts that nothing follows, in whatever way the thoughts come and however they were cut. */
 import { assert, describe, it } from "@effect/vitest"
 import { type ChatEvent, type FinishReason, finish, textDelta, thoughtDelta } from "../../src/domain/Chat.ts"
+import type { TurnError } from "../../src/domain/ChatError.ts"
 import * as ReplyText from "../../src/domain/ReplyText.ts"
 import { tool, toolset } from "./tools/Scan.ts"
 
@@ -9,6 +10,7 @@ const call = "<tool_call>\n<function=edit>\n<parameter=path>\na.txt\n</parameter
 
 const hear = (events: ReadonlyArray<ChatEvent>, reason: FinishReason = "stop", tools = toolset([edit])) => {
   const heard: Array<ChatEvent> = []
+  let failure: TurnError | undefined
   const reply = ReplyText.make(
     {
       toolset: tools,
@@ -23,7 +25,9 @@ const hear = (events: ReadonlyArray<ChatEvent>, reason: FinishReason = "stop", t
       event: (event) => heard.push(event),
       certain: () => {},
       fault: () => false,
-      fail: () => assert.fail("it does not fail"),
+      fail: (error) => {
+        failure = error
+      },
       finish: (event) => heard.push(event)
     }
   )
@@ -35,12 +39,13 @@ const hear = (events: ReadonlyArray<ChatEvent>, reason: FinishReason = "stop", t
       (event): ReadonlyArray<ReadonlyArray<string>> =>
         event._tag === "ToolCall" ? [[event.call.name, event.call.arguments]] : []
     ),
-    end: end?._tag === "Finish" ? end.reason : undefined
+    end: failure?._tag ?? (end?._tag === "Finish" ? end.reason : undefined)
   }
 }
 
 const every = (thoughts: string, calls: Array<Array<string>>, rest: ReadonlyArray<ChatEvent> = []) => {
-  const expected = { calls, end: calls.length > 0 ? ("tool_calls" as const) : ("stop" as const) }
+  const end = calls.length > 0 ? "tool_calls" : rest.length > 0 ? "stop" : "EmptyAnswer"
+  const expected = { calls, end } as const
   for (let at = 0; at <= thoughts.length; at++) {
     const [a, b] = [thoughts.slice(0, at), thoughts.slice(at)]
     assert.deepStrictEqual(hear([thoughtDelta(a), thoughtDelta(b), ...rest]), expected, `cut at ${at}`)
@@ -60,6 +65,7 @@ describe("ReplyText", () => {
 
   it("leaves a call in thoughts alone that text or further thoughts follow, that is code, or of another tool", () => {
     every(`Hm.\n${call}`, [], [textDelta("Done.")])
+    assert.deepStrictEqual(hear([thoughtDelta("Hm."), textDelta("Done."), thoughtDelta(call)]).calls, [])
     every(`Hm.\n${call}\nBut first I look.`, [])
     every(`Hm: \`${call.replaceAll("\n", "")}\``, [])
     every(`Hm.\n${call.replace("edit", "drop")}`, [])

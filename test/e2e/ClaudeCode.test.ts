@@ -2,7 +2,9 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
+import * as Spoken from "../support/Spoken.ts"
 import * as Agents from "./agents.ts"
+import * as Echo from "./echo.ts"
 import { control, internalStats, type Lingma, lingmas, type Program, settled, start, told } from "./support.ts"
 
 /** `npm install --prefix node_modules/.cache/agents @anthropic-ai/claude-code@2.1.332` puts it where it is found. */
@@ -14,7 +16,7 @@ const KEY = "sk-claude-code-000000"
 
 /** As in docs/clients.md, without second tries. No model is named: its own names lead to the default one. */
 const run = (
-  program: Program,
+  program: Pick<Program, "base">,
   desk: Agents.Desk,
   args: ReadonlyArray<string>,
   key = KEY,
@@ -213,6 +215,32 @@ if (claude === undefined) {
           yield* Agents.script(program, "pong")
           const right = yield* run(program, desk, ["Reply with pong"])
           assert.deepStrictEqual([right.code, right.out.trim()], [0, "pong"])
+        }),
+      120_000
+    )
+  })
+
+  /** As its tool numbers them. */
+  const lines = (shown: string) => [...shown.matchAll(/^ *\d+(?:\t|→)(.*)$/gm)].map(([, line = ""]) => line)
+
+  describe(`Claude Code (${claude}) with a model that copies what it is shown`, () => {
+    it.scopedLive(
+      "edits a git config and a Java file, and every other byte stays",
+      () =>
+        Effect.gen(function* () {
+          const path = ({ name }: Echo.Edit, { work }: Agents.Desk) => join(work, name)
+          const gateway = yield* Echo.serve({
+            read: (edit, desk) => Spoken.call("Read", { file_path: path(edit, desk) }),
+            write: (edit, shown, desk) => {
+              const old = Echo.around(edit, lines(shown)).join("\n")
+              const now = old.replace(edit.find, edit.replace)
+              return Spoken.call("Edit", { file_path: path(edit, desk), old_string: old, new_string: now })
+            }
+          })
+          const allowed = ["--allowedTools", "Read,Edit", "--", "Edit both files"]
+          const { code, out } = yield* run(gateway, gateway.desk, allowed)
+          assert.deepStrictEqual([code, out.trim()], [0, "Both are edited."], gateway.prompts().join("\n---\n"))
+          assert.deepStrictEqual(gateway.onDisk(), Echo.edits.map(Echo.edited))
         }),
       120_000
     )

@@ -2,7 +2,9 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
+import * as Spoken from "../support/Spoken.ts"
 import * as Agents from "./agents.ts"
+import * as Echo from "./echo.ts"
 import { control, lingmas, type Program, settled, start } from "./support.ts"
 
 /** `npm install --prefix node_modules/.cache/agents @openai/codex@0.169.0` puts it where it is found. */
@@ -168,6 +170,31 @@ if (codex === undefined) {
           assert.notStrictEqual(wrong.code, 0)
           assert.include(wrong.out, "401")
           assert.include(wrong.out, "Incorrect API key provided.")
+        }),
+      120_000
+    )
+  })
+
+  describe(`Codex (${codex}) with a model that copies what it is shown`, () => {
+    it.scopedLive(
+      "edits a git config and a Java file, and every other byte stays",
+      () =>
+        Effect.gen(function* () {
+          const command = (cmd: string) => Spoken.call("exec_command", { cmd })
+          const gateway = yield* Echo.serve({
+            read: ({ name }) => command(`cat ${name}`),
+            write: (edit, shown) => {
+              const [before, old, after] = Echo.around(edit, shown.split("\n"))
+              const hunk = `@@\n ${before}\n-${old}\n+${old.replace(edit.find, edit.replace)}\n ${after}`
+              const patch = `*** Begin Patch\n*** Update File: ${edit.name}\n${hunk}\n*** End Patch`
+              return command(`apply_patch <<'EOF'\n${patch}\nEOF`)
+            }
+          })
+          Agents.put(join(gateway.desk.home, ".codex", "config.toml"), config(gateway.base))
+          const { code, out } = yield* run(gateway.desk, [...free, "Edit both files"])
+          assert.strictEqual(code, 0, out)
+          assert.include(out, "Both are edited.", gateway.prompts().join("\n---\n"))
+          assert.deepStrictEqual(gateway.onDisk(), Echo.edits.map(Echo.edited))
         }),
       120_000
     )

@@ -102,6 +102,7 @@ describe("a drain", () => {
         /^HTTP\/1.1 503 [\s\S]*\{"ok":false,"reason":"the gateway is shutting down"\}/
       )
       assert.match(yield* probes[1].closed, /^HTTP\/1.1 200 /)
+      turn.emit(textDelta("Yes"))
       turn.emit(finish("stop"))
       assert.match(yield* running.closed, /^HTTP\/1.1 200 [\s\S]*"finish_reason":"stop"/)
       yield* Fiber.join(closing)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Queue } from "effect"
-import { finish } from "../../src/domain/Chat.ts"
+import { finish, textDelta } from "../../src/domain/Chat.ts"
 import * as RawHttp from "../support/RawHttp.ts"
 import * as TestBackend from "../support/TestBackend.ts"
 import * as TestGateway from "../support/TestGateway.ts"
@@ -200,6 +200,7 @@ describe("the Node server", () => {
         yield* Queue.take(scripted.turns)
       }
       assert.strictEqual(yield* (yield* RawHttp.connect(port)).closed, "")
+      turn.emit(textDelta("Yes"))
       turn.emit(finish("stop"))
       assert.match(yield* busy.until("finish_reason"), /^HTTP\/1.1 200 /)
     })

@@ -3,7 +3,7 @@
  *
  * Sources: Qwen3-Coder and Hermes templates; MiniMax-M2 `docs/tool_calling_guide.md`; Kimi-K2
  * `docs/tool_call_guidance.md`; GLM-4.5 `chat_template.jinja` (its calls stand in Qwen's frame, see `ArgCall.ts`);
- * DeepSeek-V3, R1 and V3.1 `tokenizer_config.json`; Llama 3.1 and 4 prompt formats (llama.com); Mistral's
+ * DeepSeek-V3, R1 and V3.1 `tokenizer_config.json`; Llama 3.1, 3.2 and 4 prompt formats (llama.com; see `PythonForm.ts`); Mistral's
  * `mistral-common` tokenizers v3, v7 and v11.
  */
 import { CALL, CALL_END, FUNCTION, FUNCTION_END, FUNCTION_NAMED, RESPONSE, THINK } from "./Markup.ts"
@@ -23,9 +23,11 @@ export interface Form {
   readonly own: boolean
   /** "json": what may stand between names and JSON. */
   readonly marks: ReadonlyArray<string>
+  /** "json": calls in Python's syntax may stand there instead. */
+  readonly python: boolean
 }
 
-const common = { atLine: false, own: false, marks: [] as ReadonlyArray<string> }
+const common = { atLine: false, own: false, marks: [] as ReadonlyArray<string>, python: false }
 const block = { ...common, kind: "block" } as const
 const json = { ...common, kind: "json" } as const
 const DEEPSEEK_MARKS = [
@@ -63,8 +65,8 @@ const FORMS: ReadonlyArray<Form> = [
     ]
   },
   { ...json, opener: "<｜tool▁calls▁begin｜>", closer: "<｜tool▁calls▁end｜>", marks: DEEPSEEK_MARKS },
-  { ...json, opener: "<|python_tag|>", closer: "<|eom_id|>", marks: LLAMA_MARKS },
-  { ...json, opener: "<|python_start|>", closer: "<|python_end|>", marks: LLAMA_MARKS },
+  { ...json, opener: "<|python_tag|>", closer: "<|eom_id|>", marks: LLAMA_MARKS, python: true },
+  { ...json, opener: "<|python_start|>", closer: "<|python_end|>", marks: LLAMA_MARKS, python: true },
   { ...json, opener: "[TOOL_CALLS]", closer: "</s>", atLine: true, marks: ["[TOOL_CALLS]", "[ARGS]", "</s>"] }
 ]
 

@@ -1,19 +1,21 @@
 /**
  * Reads calls that are names and JSON between a form's marks, as it comes; without a name the JSON has it.
  */
+import * as BlockReader from "./BlockReader.ts"
 import type { CallBlock, Options, Piece } from "./CallBlock.ts"
 import * as JsonSpan from "./JsonSpan.ts"
 import { begun, isBlank, MAX_NAME } from "./Markup.ts"
+import * as PythonForm from "./PythonForm.ts"
 
 /** Kimi numbers its calls. */
 const NUMBER = /:\d*$/
 const isOpener = (code: number) => code === 123 || code === 91
 
-export const make = ({ find, form, maxLength, mayBecome }: Options): CallBlock => {
+export const make = (options: Options): CallBlock =>
+  options.form.python ? PythonForm.make(options, makeJson) : makeJson(options)
+
+const makeJson = ({ find, form, maxLength, mayBecome }: Options): CallBlock => {
   const { closer, marks, opener } = form
-  const parts = [opener]
-  let length = opener.length
-  let whole: string | undefined
   let status: ReturnType<CallBlock["status"]> = "open"
   let used = 0
   let name = ""
@@ -22,7 +24,7 @@ export const make = ({ find, form, maxLength, mayBecome }: Options): CallBlock =
   let json: JsonSpan.JsonSpan | undefined
   let from = 0
   /** Behind the last mark or JSON. */
-  let settled = length
+  let settled = opener.length
   const found: Array<{ readonly name: string; readonly from: number; readonly to: number }> = []
   const nameOf = () => name.replace(NUMBER, "")
 
@@ -88,33 +90,24 @@ export const make = ({ find, form, maxLength, mayBecome }: Options): CallBlock =
     settled = at + 1
   }
 
-  const raw = () => {
-    whole ??= parts.join("")
-    return whole
-  }
+  const block = BlockReader.make({
+    opener,
+    maxLength,
+    isOpen: () => status === "open",
+    step,
+    over: () => {
+      status = "over"
+    }
+  })
 
   return {
-    read: (text, start) => {
-      let at = start
-      const room = maxLength - length
-      while (at < text.length && status === "open") {
-        if (at - start >= room) {
-          status = "over"
-          break
-        }
-        step(text[at]!, length + at - start)
-        at++
-      }
-      parts.push(text.slice(start, at))
-      length += at - start
-      return at
-    },
+    read: block.read,
     status: () => status,
-    raw,
+    raw: block.raw,
     used: () => used,
     pieces: () =>
       found.map(({ from, name, to }): Piece => {
-        const text = raw().slice(from, to)
+        const text = block.raw().slice(from, to)
         return name === "" ? { _tag: "Json", text } : { _tag: "Json", text, name }
       }),
     close: () => {

@@ -120,12 +120,23 @@ const fromPiece = (piece: Piece, raw: string, context: Context): ReadonlyArray<O
   return value.map((item: unknown) => fromItem(item, own(item), context))
 }
 
-/** In the order the model wrote them. */
+/** It can be shown, and be nothing else. */
+const isOnlyText = (one: Outcome, { catalog }: Context): boolean =>
+  one._tag === "Problem" &&
+  one.problem.call === undefined &&
+  (one.problem.tool === undefined || catalog.isWanted(one.problem.tool))
+
+const told = (one: Outcome, raw: string): Outcome => (one._tag === "Call" ? one : trouble({ ...one.problem, raw }))
+
+/** In the order the model wrote them. Of a block that is text as a whole, the first holds that text as it was. */
 export const resolve = (block: CallBlock, context: Context): ReadonlyArray<Outcome> => {
   const raw = block.raw().slice(0, block.used())
   const pieces = block.pieces()
   if (pieces.length === 0) return [trouble({ reason: "unparsable", raw, detail: "it holds no call" })]
-  return pieces.flatMap((piece) => fromPiece(piece, pieces.length === 1 ? raw : wrap(piece.text), context))
+  const outcomes = pieces.flatMap((piece) => fromPiece(piece, pieces.length === 1 ? raw : wrap(piece.text), context))
+  return outcomes.every((one) => isOnlyText(one, context))
+    ? outcomes.map((one, i) => told(one, i === 0 ? raw : ""))
+    : outcomes
 }
 
 /** The block never ended. */

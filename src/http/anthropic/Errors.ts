@@ -147,6 +147,7 @@ export const fromChatError = Match.type<ChatError>().pipe(
     UpstreamTimeout: () => failure(504, "timeout_error", "Lingma gave no answer in time"),
     ModelNotFound: (error) => modelNotFound(error.model, error.near),
     ToolCallNotProduced: () => failure(502, "api_error", "The model called no tool, although it had to"),
+    EmptyAnswer: () => failure(502, "api_error", "The model gave an empty answer"),
     InvalidJsonOutput: () => failure(502, "api_error", "The model's answer does not fit the output format"),
     ImagesNotSupported: ({ model, param = "model" }) =>
       badRequest(`${param}: '${model}' does not take images. Choose one that does, or leave the images out.`),

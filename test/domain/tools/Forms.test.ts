@@ -97,6 +97,18 @@ const forms: ReadonlyArray<Written> = [
     other: `<|python_start|>${named("Dash", args)}<|python_end|>`
   },
   {
+    says: "Llama 4's with Python",
+    one: '<|python_start|>[Bash(command="ls -l")]<|python_end|>',
+    two: `<|python_start|>[Bash(command='ls -l'), Read(file="a.txt", lines=3,)]<|python_end|>`,
+    other: '<|python_start|>[Dash(command="ls -l")]<|python_end|>'
+  },
+  {
+    says: "Llama 3's with Python",
+    one: '<|python_tag|>Bash.call(command="ls -l")<|eom_id|>',
+    two: '<|python_tag|>Bash(command="ls -l"); Read.call( file = "a.txt" , lines = 3 )',
+    other: '<|python_tag|>Dash.call(command="ls -l")<|eom_id|>'
+  },
+  {
     says: "Mistral's array",
     one: `[TOOL_CALLS][{"name": "Bash", "arguments": ${args}}]</s>`,
     two: `[TOOL_CALLS] [{"name": "Bash", "arguments": ${args}}, {"name": "Read", "arguments": ${inRead}}]`,
@@ -174,6 +186,52 @@ describe("Forms", () => {
     }
   })
 
+  it("reads the values that Python writes", () => {
+    const any = tool("any", {})
+    const read = (values: string) => scan([`<|python_start|>[any(${values})]<|python_end|>`], toolset([any])).events
+    for (const [values, json] of [
+      ["", "{}"],
+      ["a=True, b=False, c=None", '{"a":true,"b":false,"c":null}'],
+      ["a=-1.5e3, b=[1, 'two', {'k': [True]}], c={}", '{"a":-1500,"b":[1,"two",{"k":[true]}],"c":{}}'],
+      [`a="it's (a, b=c) ]", b='say "hi"', c='it\\'s'`, `{"a":"it's (a, b=c) ]","b":"say \\"hi\\"","c":"it's"}`],
+      [
+        'a="<|python_end|>", b="line\\n", c="C:\\Projects"',
+        '{"a":"<|python_end|>","b":"line\\n","c":"C:\\\\Projects"}'
+      ],
+      ["__proto__={'a': 1}", '{"__proto__":{"a":1}}']
+    ] as const) {
+      assert.deepStrictEqual(read(values), [["call", "any", json]], values)
+    }
+    for (const wrong of ['"Paris"', "a=(1, 2)", "a=f(x)", "a=]", "a=", "a=1 b=2", `a=${"[".repeat(300)}`]) {
+      const [first, ...rest] = read(wrong)
+      assert.deepStrictEqual(first?.slice(0, 2), ["invalid", "unparsable"], wrong)
+      assert.isTrue(
+        rest.every(([kind]) => kind === "text"),
+        wrong
+      )
+    }
+  })
+
+  it("takes calls in Python's syntax between its marks only, and of declared tools only", () => {
+    for (const text of [
+      '[Bash(command="ls -l")]',
+      'Bash(command="ls -l")',
+      '<|python_start|>print("hi")<|python_end|>'
+    ]) {
+      every(text, [["text", text]])
+    }
+    const second = scan(['<|python_start|>[Bash(command="ls -l"), Dash(x=1)]<|python_end|>'], tools).events
+    assert.deepStrictEqual(
+      second.map(([kind]) => kind),
+      ["call", "invalid"]
+    )
+    every('<|python_start|>[Bash(command="ls', [["invalid", "unclosed", '<|python_start|>[Bash(command="ls']])
+    every('<|python_start|>[Bash(command="ls -l")', [ls])
+    // Half a name is none, and nothing that follows it is waited for.
+    every('<|python_start|>[Bas(command="ls', [["text", '<|python_start|>[Bas(command="ls']])
+    every('<|python_start|>[Bash(command="ls -l")]\nDone.', [ls, ["text", "Done."]])
+  })
+
   it("lets text go on behind a call in another form", () => {
     every(`${kimis(kimi("Bash", 0, args))}\nDone.`, [ls, ["text", "Done."]])
     every(`${glm("Bash", command)}\nDone.`, [ls, ["text", "Done."]])
@@ -201,6 +259,8 @@ describe("Forms", () => {
         `${opener}Bash`,
         `\n${opener}{"`,
         `${opener}[`,
+        `${opener}Bash(command=\\"`,
+        `${opener}Bash(),Bash(command=\\"`,
         `\n${opener}Bash>{"`
       ]) {
         const text = part.repeat((1 << 20) / part.length)

@@ -45,6 +45,18 @@ describe("ToolScanner", () => {
     assert.deepStrictEqual(scan([invalid], onlyU).events, [["invalid", "unparsable", invalid]])
   })
 
+  it("shows a block of several calls, none of which can be taken, as it was written", () => {
+    const array = '<tool_call>[{"name":"no","arguments":{"x":  1}},\n{"name":"t","arguments":"?"}] </tool_call>'
+    const functions = "<tool_call>\n<function=no>\n</function>\n\n<function=nor></function>\n</tool_call>"
+    for (const text of [array, functions]) {
+      const { events } = scan([`a\n${text}\nb`], tools)
+      const shown = events.map((event) => (event[0] === "text" ? event[1] : event[0] === "invalid" ? event[2] : "call"))
+      assert.strictEqual(shown.join(""), `a\n${text}\nb`)
+    }
+    const { events } = scan(['<tool_call>[{"name":"no"},{"name":"t","arguments":{"x":1}}]</tool_call>'], tools)
+    assert.deepStrictEqual(events, [["invalid", "unknown_tool", '<tool_call>\n{"name":"no"}\n</tool_call>'], x1])
+  })
+
   it("finds a call in the middle of a line, and one after a marker that was prose", () => {
     const inLine = call.replaceAll("\n", "")
     assert.deepStrictEqual(scan([`Sure: ${inLine}`], tools).events, [["text", "Sure: "], x1])

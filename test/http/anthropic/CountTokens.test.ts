@@ -3,7 +3,7 @@ import Anthropic from "@anthropic-ai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted } from "effect"
 import { encode } from "gpt-tokenizer/encoding/o200k_base"
-import { finish } from "../../../src/domain/Chat.ts"
+import { finish, textDelta } from "../../../src/domain/Chat.ts"
 import { BackendUnavailable } from "../../../src/domain/ChatError.ts"
 import * as TestBackend from "../../support/TestBackend.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
@@ -116,6 +116,7 @@ describe("count_tokens", () => {
       const running = yield* Effect.fork(full.request("/v1/messages", post({ ...body, model: "auto", max_tokens: 1 })))
       const turn = yield* scripted.turns.take
       assert.strictEqual((yield* full.request("/v1/messages/count_tokens", post(body))).status, 200)
+      turn.emit(textDelta("Yes"))
       turn.emit(finish("stop"))
       yield* Fiber.join(running)
     })

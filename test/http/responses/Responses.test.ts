@@ -110,6 +110,7 @@ describe("/v1/responses", () => {
       const { error } = Grammar.read(Grammar.frames(text))
       assert.strictEqual(error?.code, "rate_limit_exceeded")
       assert.match(error?.message ?? "", /try again in \d+s/)
+      turn.emit(textDelta("Yes"))
       turn.emit(finish("stop"))
       yield* running
     })
