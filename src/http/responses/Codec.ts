@@ -81,7 +81,7 @@ export const toRequest = EitherFn.fn(function* ({
   const skip = (what: string) => {
     if (skipped.size < MOST_SKIPPED) skipped.add(what)
   }
-  const tools = yield* Tools.read(payload, skip)
+  const tools = yield* Tools.read(payload, skip, Items.tools(turn))
   const said = yield* Items.toMessages(turn, { pictures, held: past.item, named: tools.named, skip })
   const messages = [...instructed(payload), ...said]
   if (!Arr.isNonEmptyReadonlyArray(messages) || Prompt.isEmpty(said)) return yield* Either.left(Errors.emptyInput)

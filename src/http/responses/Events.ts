@@ -114,7 +114,7 @@ export const make = (options: EventsOptions): Events => {
           frame(`${summary}.done`, `${where},"summary_index":0,"text":${said}`)
           frame("response.reasoning_summary_part.done", `${where},"summary_index":0,"part":${whole}`)
         }
-      } else call(item, where)
+      } else if (item.type !== "tool_search_call") call(item, where)
       frame("response.output_item.done", `"output_index":${place.index},"item":${JSON.stringify(item)}`)
     }
   }

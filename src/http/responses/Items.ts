@@ -63,6 +63,26 @@ export const links = (turn: Turn): ReadonlyArray<Link> =>
     })
   )
 
+const TOOLS_IN = new Set(["additional_tools", "tool_search_output"])
+
+/** The tools that came with the input. */
+export const tools = (turn: Turn): ReadonlyArray<Tools.Found> =>
+  numbered(turn).flatMap(([item, path]) => {
+    const { tools, type } = item
+    if (typeof type !== "string" || !TOOLS_IN.has(type) || !Array.isArray(tools)) return []
+    return [{ tools: tools.filter(isLoose), path: [...path, "tools"] }]
+  })
+
+/** What a model is told of a search: the names it may call from now on. */
+const foundText = (tools: ReadonlyArray<Loose>): string => {
+  const names = tools.flatMap((tool) =>
+    Array.isArray(tool["tools"])
+      ? tool["tools"].map((one: unknown) => (isLoose(one) ? one["name"] : ""))
+      : [tool["name"]]
+  )
+  return names.length === 0 ? "No tool was found." : `These tools can be called now: ${names.join(", ")}`
+}
+
 const toImage = (pictures: Loaded, path: Path): Checked<Image> =>
   Either.fromNullable(pictures.get(imageParam(path)), () =>
     Errors.unsupported(imageParam(path), "Images are taken by 'image_url'; files are not held here.")
@@ -127,7 +147,17 @@ export const toMessages = EitherFn.fn(function* (
       if (found === undefined) return yield* Either.left(notHeld(path))
       item = yield* readItem(found, kindOf(found), path, skip)
     }
-    if (item === undefined || isReference(item) || item.type === "reasoning") continue
+    if (item === undefined || isReference(item)) continue
+    if (item.type === "reasoning" || item.type === "additional_tools") continue
+    if (item.type === "tool_search_call") {
+      const args = typeof item.arguments === "string" ? item.arguments : JSON.stringify(item.arguments)
+      call({ id: item.call_id ?? Tools.SEARCH, name: flatName(Tools.SEARCH, undefined), arguments: args })
+      continue
+    }
+    if (item.type === "tool_search_output") {
+      say("tool", MessageContent.plain(foundText(item.tools)), item.call_id ?? Tools.SEARCH)
+      continue
+    }
     if ("role" in item) {
       say(roles[item.role], yield* toSaid(item.content ?? "", [...path, "content"], options))
     } else if ("output" in item) {

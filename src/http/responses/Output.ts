@@ -25,7 +25,7 @@ export interface Listener {
 
 export interface OutputOptions {
   /** A new id with this prefix. */
-  readonly newId: (prefix: "msg" | "rs" | "fc" | "ctc") => string
+  readonly newId: (prefix: "msg" | "rs" | "fc" | "ctc" | "tsc") => string
   readonly named: ReadonlyArray<Named>
   readonly listener?: Listener
 }
@@ -47,6 +47,16 @@ export const textItem = (kind: Kind, id: string, status: ItemStatus, text: strin
         summary: status === "in_progress" ? [] : [{ type: "summary_text", text }],
         encrypted_content: null
       }
+
+/** Arguments of a call as the object they are; none where they are no object. */
+const recordOf = (text: string): Readonly<Record<string, unknown>> => {
+  try {
+    const value: unknown = JSON.parse(WellFormed.repair(text))
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {}
+  } catch {
+    return {}
+  }
+}
 
 export interface Output {
   readonly add: (event: ChatEvent) => void
@@ -91,8 +101,22 @@ export const make = ({ listener, named, newId }: OutputOptions): Output => {
     if (before !== undefined) grow(before.kind, before.text)
     grow(kind, now)
   }
-  const toItem = ({ arguments: args, id, name: flat }: ToolCall) => {
+  const toSearch = ({ arguments: args, id }: ToolCall) => {
+    const place: Place = { id: newId("tsc"), index: items.length }
+    const item = (status: ItemStatus, written: Readonly<Record<string, unknown>>): Resource.OutputItem => ({
+      id: place.id,
+      type: "tool_search_call",
+      status,
+      execution: "client",
+      call_id: id,
+      arguments: written
+    })
+    return { place, begun: item("in_progress", {}), done: item("completed", recordOf(args)) }
+  }
+  const toItem = (call: ToolCall) => {
+    const { arguments: args, id, name: flat } = call
     const one = byFlat.get(flat)
+    if (one?.isSearch === true) return toSearch(call)
     const custom = one?.kind === "custom"
     const { name, namespace } = one ?? { name: flat, namespace: undefined }
     const called = { call_id: id, name, ...(namespace === undefined ? {} : { namespace }) }

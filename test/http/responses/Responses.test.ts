@@ -56,6 +56,29 @@ describe("/v1/responses", () => {
     })
   )
 
+  it.scopedLive("answers a call of a search as the search that the client makes", () =>
+    Effect.gen(function* () {
+      const call = toolCall({ id: "call_1", name: "tool_search", arguments: '{"query":"calendar"}' })
+      const gateway = yield* TestGateway.serve(TestBackend.make(TestBackend.emit(call, finish("tool_calls"))))
+      const body = { tools: [{ type: "tool_search", execution: "client" }] }
+      const expected = {
+        type: "tool_search_call",
+        status: "completed",
+        execution: "client",
+        call_id: "call_1",
+        arguments: { query: "calendar" }
+      }
+      const whole = asResponse(yield* post(gateway, body)).output
+      const { text } = yield* post(gateway, { ...body, stream: true })
+      for (const output of [whole, Grammar.read(Grammar.frames(text)).output]) {
+        assert.deepStrictEqual(
+          output.map(({ id: _, ...item }) => item),
+          [expected]
+        )
+      }
+    })
+  )
+
   it.scopedLive("tells a failure before the first event by its status, later in the response", () =>
     Effect.gen(function* () {
       const scripted = TestBackend.make(TestBackend.silent)
