@@ -8,7 +8,8 @@ import type { Link, Loaded } from "../Images.ts"
 import { format as at, type Path } from "../Issues.ts"
 import * as MessageContent from "../MessageContent.ts"
 import * as Errors from "../OpenAiErrors.ts"
-import { itemNotHeld } from "./Errors.ts"
+import * as Compaction from "./Compaction.ts"
+import { foreignCompaction, itemNotHeld } from "./Errors.ts"
 import * as Kinds from "./Kinds.ts"
 import { type Content, type Item, kinds, type Loose } from "./Payload.ts"
 import * as Tools from "./Tools.ts"
@@ -72,6 +73,13 @@ export const tools = (turn: Turn): ReadonlyArray<Tools.Found> =>
     if (typeof type !== "string" || !TOOLS_IN.has(type) || !Array.isArray(tools)) return []
     return [{ tools: tools.filter(isLoose), path: [...path, "tools"] }]
   })
+
+/** Codex's wish for a summary in place of an answer. */
+export const wantsCompaction = ({ now }: Turn): boolean => now.some(({ type }) => type === "compaction_trigger")
+
+/** What users said, which a summary does not stand for. */
+export const ofUsers = ({ before, now }: Turn): ReadonlyArray<Loose> =>
+  [...before, ...now].filter((item) => item["role"] === "user" && kindOf(item) === "message")
 
 /** What a model is told of a search: the names it may call from now on. */
 const foundText = (tools: ReadonlyArray<Loose>): string => {
@@ -148,7 +156,13 @@ export const toMessages = EitherFn.fn(function* (
       item = yield* readItem(found, kindOf(found), path, skip)
     }
     if (item === undefined || isReference(item)) continue
-    if (item.type === "reasoning" || item.type === "additional_tools") continue
+    if (item.type === "reasoning" || item.type === "additional_tools" || item.type === "compaction_trigger") continue
+    if ("encrypted_content" in item) {
+      const summary = Compaction.decode(item.encrypted_content)
+      if (summary === undefined) return yield* Either.left(foreignCompaction(at([...path, "encrypted_content"])))
+      messages.push(Compaction.told(summary))
+      continue
+    }
     if (item.type === "tool_search_call") {
       const args = typeof item.arguments === "string" ? item.arguments : JSON.stringify(item.arguments)
       call({ id: item.call_id ?? Tools.SEARCH, name: flatName(Tools.SEARCH, undefined), arguments: args })

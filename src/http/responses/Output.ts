@@ -5,6 +5,7 @@
  */
 import type { ChatEvent, ToolCall } from "../../domain/Chat.ts"
 import * as WellFormed from "../WellFormed.ts"
+import * as Compaction from "./Compaction.ts"
 import * as Resource from "./Resource.ts"
 import type { Named } from "./Tools.ts"
 
@@ -25,9 +26,11 @@ export interface Listener {
 
 export interface OutputOptions {
   /** A new id with this prefix. */
-  readonly newId: (prefix: "msg" | "rs" | "fc" | "ctc" | "tsc") => string
+  readonly newId: (prefix: "msg" | "rs" | "fc" | "ctc" | "tsc" | "cmp") => string
   readonly named: ReadonlyArray<Named>
   readonly listener?: Listener
+  /** All that is said is a summary, and becomes one item. */
+  readonly compacts?: boolean
 }
 
 type ItemStatus = "in_progress" | "completed" | "incomplete"
@@ -64,7 +67,33 @@ export interface Output {
   readonly items: () => ReadonlyArray<Resource.OutputItem>
 }
 
-export const make = ({ listener, named, newId }: OutputOptions): Output => {
+/** The whole answer as one item at its end; nothing where it was cut, since half a summary is none. */
+const makeCompaction = ({ listener, newId }: OutputOptions): Output => {
+  let summary = ""
+  const items: Array<Resource.OutputItem> = []
+  return {
+    add: (event) => {
+      if (event._tag === "TextDelta") summary += event.text
+      if (event._tag !== "Finish" || Resource.cutBy(event.reason) !== undefined) return
+      const place: Place = { id: newId("cmp"), index: 0 }
+      const item = (content: string): Resource.OutputItem => ({
+        id: place.id,
+        type: "compaction",
+        encrypted_content: content
+      })
+      const done = item(Compaction.encode(WellFormed.repair(summary)))
+      items.push(done)
+      listener?.began(item(""), place)
+      listener?.ended(done, place)
+    },
+    items: () => items
+  }
+}
+
+export const make = (options: OutputOptions): Output =>
+  options.compacts ? makeCompaction(options) : makeUsual(options)
+
+const makeUsual = ({ listener, named, newId }: OutputOptions): Output => {
   const join = WellFormed.joiner<Kind>()
   const byFlat = new Map(named.map((one) => [one.flat, one]))
   const items: Array<Resource.OutputItem> = []

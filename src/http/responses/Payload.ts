@@ -130,6 +130,9 @@ const items = {
     call_id: Id,
     output: Content
   }),
+  compaction_trigger: Schema.Struct({ type: Schema.Literal("compaction_trigger") }),
+  compaction: Schema.Struct({ type: Schema.Literal("compaction"), encrypted_content: Schema.String }),
+  compaction_summary: Schema.Struct({ type: Schema.Literal("compaction_summary"), encrypted_content: Schema.String }),
   additional_tools: Schema.Struct({ type: Schema.Literal("additional_tools"), tools: Tools }),
   tool_search_call: Schema.Struct({
     type: Schema.Literal("tool_search_call"),
@@ -153,6 +156,8 @@ const Item = described(
     items.custom_tool_call,
     items.function_call_output,
     items.custom_tool_call_output,
+    items.compaction_trigger,
+    items.compaction,
     items.additional_tools,
     items.tool_search_call,
     items.tool_search_output,

@@ -58,7 +58,14 @@ const ToolSearchCall = Schema.Struct({
   arguments: Schema.Record({ key: Schema.String, value: Schema.Unknown })
 })
 
-export const OutputItem = Schema.Union(Message, Reasoning, FunctionCall, CustomToolCall, ToolSearchCall)
+/** A summary of the conversation, for later requests. */
+export const CompactionItem = Schema.Struct({
+  id: Schema.String,
+  type: Schema.Literal("compaction"),
+  encrypted_content: Schema.String
+})
+
+export const OutputItem = Schema.Union(Message, Reasoning, FunctionCall, CustomToolCall, ToolSearchCall, CompactionItem)
 export type OutputItem = typeof OutputItem.Type
 
 const Usage = Schema.Struct({
