@@ -69,6 +69,19 @@ export const ResponseStreamEvent = Schema.Union(
 ).annotations({ identifier: "ResponseStreamEvent" })
 export type ResponseStreamEvent = typeof ResponseStreamEvent.Type
 
+export const InputTokens = Schema.Struct({
+  object: Schema.Literal("response.input_tokens"),
+  input_tokens: Schema.Int
+}).annotations({ identifier: "ResponseInputTokens" })
+
+export const Compacted = Schema.Struct({
+  id: Schema.String,
+  object: Schema.Literal("response.compaction"),
+  created_at: Schema.Int,
+  output: Schema.Array(Schema.Union(OutputItem, Schema.Record({ key: Schema.String, value: Schema.Unknown }))),
+  usage: ResponseObject.fields.usage
+}).annotations({ identifier: "ResponseCompaction" })
+
 export const Deleted = Schema.Struct({
   id: Schema.String,
   object: Schema.Literal("response"),
@@ -92,6 +105,30 @@ export class ResponsesApi extends HttpApiGroup.make("responses")
       .addError(Errors.withStatus(504))
       .annotate(OpenApi.Summary, "Answers an input, whole or as a stream of events")
       .annotate(OpenApi.Transform, streamed("ResponseStreamEvent"))
+  )
+  .add(
+    HttpApiEndpoint.post("inputTokens", "/v1/responses/input_tokens")
+      .setPayload(ResponsesRequest)
+      .addSuccess(InputTokens)
+      .addError(Errors.withStatus(400))
+      .addError(Errors.withStatus(404))
+      .addError(Errors.withStatus(413))
+      .addError(Errors.withStatus(415))
+      .annotate(OpenApi.Summary, "How many tokens an input has, as it is sent on")
+  )
+  .add(
+    HttpApiEndpoint.post("compact", "/v1/responses/compact")
+      .setPayload(ResponsesRequest)
+      .addSuccess(Compacted)
+      .addError(Errors.withStatus(400))
+      .addError(Errors.withStatus(404))
+      .addError(Errors.withStatus(413))
+      .addError(Errors.withStatus(415))
+      .addError(Errors.withStatus(429))
+      .addError(Errors.withStatus(502))
+      .addError(Errors.withStatus(503))
+      .addError(Errors.withStatus(504))
+      .annotate(OpenApi.Summary, "A conversation made short: what users said, and a summary that the model writes")
   )
   .add(
     HttpApiEndpoint.get("response")`/v1/responses/${id}`

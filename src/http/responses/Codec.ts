@@ -3,10 +3,11 @@
  */
 import { Array as Arr, Either } from "effect"
 import * as Affinity from "../../domain/Affinity.ts"
-import type { ChatRequest, Message } from "../../domain/Chat.ts"
+import { type ChatRequest, type Message, noTools, plain } from "../../domain/Chat.ts"
 import * as EitherFn from "../../domain/EitherFn.ts"
 import * as Prompt from "../../domain/Prompt.ts"
 import type { Loaded } from "../Images.ts"
+import * as Compaction from "./Compaction.ts"
 import * as Errors from "./Errors.ts"
 import * as Items from "./Items.ts"
 import type { Checked } from "./Kinds.ts"
@@ -25,6 +26,8 @@ export interface Read {
   readonly tools: Tools.Tools
   /** Kinds of items, parts and tools that are not known; each once, a few at most. */
   readonly skipped: ReadonlySet<string>
+  /** A summary is wanted in place of an answer. */
+  readonly compacts: boolean
 }
 
 const MOST_SKIPPED = 16
@@ -65,34 +68,32 @@ export interface RequestOptions {
   readonly caller?: string | undefined
   /** Of the headers. */
   readonly sessionId: string | undefined
+  /** A summary is wanted, whether or not an item says so. */
+  readonly compacts?: boolean
 }
 
-export const toRequest = EitherFn.fn(function* ({
-  caller,
-  past,
-  payload,
-  pictures,
-  sessionId,
-  turn
-}: RequestOptions): EitherFn.Return<Read, Errors.Failure> {
+export const toRequest = EitherFn.fn(function* (options: RequestOptions): EitherFn.Return<Read, Errors.Failure> {
+  const { caller, past, payload, pictures, sessionId, turn } = options
   const complaint = refused(payload)
   if (complaint !== undefined) yield* Either.left(complaint)
   const skipped = new Set<string>()
   const skip = (what: string) => {
     if (skipped.size < MOST_SKIPPED) skipped.add(what)
   }
-  const tools = yield* Tools.read(payload, skip)
+  const tools = yield* Tools.read(payload, skip, Items.tools(turn))
   const said = yield* Items.toMessages(turn, { pictures, held: past.item, named: tools.named, skip })
-  const messages = [...instructed(payload), ...said]
+  const compacts = options.compacts ?? Items.wantsCompaction(turn)
+  const messages = [...instructed(payload), ...said, ...(compacts ? [Compaction.ask] : [])]
   if (!Arr.isNonEmptyReadonlyArray(messages) || Prompt.isEmpty(said)) return yield* Either.left(Errors.emptyInput)
   const format = yield* Tools.toFormat(payload)
   const request: ChatRequest = {
     model: payload.model,
     messages,
-    toolset: tools.toolset,
-    format,
+    toolset: compacts ? noTools : tools.toolset,
+    format: compacts ? plain.format : format,
     stop: [],
     maxTokens: payload.max_output_tokens ?? undefined,
+    hidesThoughts: compacts,
     effort: payload.reasoning?.effort ?? undefined,
     affinity: Affinity.key({
       caller,
@@ -103,5 +104,5 @@ export const toRequest = EitherFn.fn(function* ({
     }),
     origin: { dialect: "responses", stream: payload.stream === true }
   }
-  return { request, tools, skipped }
+  return { request, tools, skipped, compacts }
 })

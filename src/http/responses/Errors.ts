@@ -39,6 +39,9 @@ export const notHeld = notFound("response_id", "response_not_found", "No such re
 export const itemNotHeld = (param: string): Failure =>
   notFound(param, "item_not_found", "No such item is held here: send it whole, as with 'store': false.")
 
+export const foreignCompaction = (param: string): Failure =>
+  OpenAi.invalid(param, "This summary was not made here, and cannot be read: send the conversation itself.")
+
 const fromProblem = (error: ChatError | Refusal): Failure => {
   const failure = OpenAi.fromProblem(error)
   if (error._tag !== "ContextLengthExceeded") return failure

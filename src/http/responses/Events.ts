@@ -8,7 +8,7 @@ import * as Output from "./Output.ts"
 import * as Resource from "./Resource.ts"
 import type { Named } from "./Tools.ts"
 
-export interface EventsOptions extends Pick<Output.OutputOptions, "newId"> {
+export interface EventsOptions extends Pick<Output.OutputOptions, "newId" | "compacts"> {
   readonly fixed: Omit<Resource.Fixed, "model">
   readonly named: ReadonlyArray<Named>
   /** What the client asked for, until one answers. */
@@ -114,7 +114,7 @@ export const make = (options: EventsOptions): Events => {
           frame(`${summary}.done`, `${where},"summary_index":0,"text":${said}`)
           frame("response.reasoning_summary_part.done", `${where},"summary_index":0,"part":${whole}`)
         }
-      } else call(item, where)
+      } else if (item.type !== "tool_search_call" && item.type !== "compaction") call(item, where)
       frame("response.output_item.done", `"output_index":${place.index},"item":${JSON.stringify(item)}`)
     }
   }

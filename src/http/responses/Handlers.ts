@@ -55,7 +55,8 @@ const handlers = HttpApiBuilder.group(
     const store = Store.make({ capacity: responsesStore })
     const now = () => Math.floor(clock.unsafeCurrentTimeMillis() / 1000)
 
-    const create = Effect.fnUntraced(function* () {
+    /** A request as the chat that it asks for. */
+    const asked = Effect.fnUntraced(function* (wishes: Pick<Codec.RequestOptions, "compacts"> = {}) {
       const { headers, ignored, payload } = yield* read(bodies, strictParams)
       const caller = auth.caller(yield* HttpServerRequest.HttpServerRequest)
       const own = store.of(caller)
@@ -63,24 +64,27 @@ const handlers = HttpApiBuilder.group(
       const turn = yield* Codec.toTurn(payload, past)
       const pictures = yield* Effect.catchTag(images.load(Items.links(turn)), "ImageRefused", Errors.fromImage)
       const sessionId = headers["x-session-id"] ?? headers["session-id"]
-      const { request, skipped, tools } = yield* Codec.toRequest({
-        caller,
-        payload,
-        turn,
-        pictures,
-        past,
-        sessionId
-      })
+      const options = { caller, payload, turn, pictures, past, sessionId, ...wishes }
+      const { skipped, ...rest } = yield* Codec.toRequest(options)
       yield* noteSkipped(skipped)
-      const kept = store.isOn && payload.store !== false
-      const options: Events.EventsOptions = {
-        fixed: Resource.toFixed({ id: newId("resp"), created: now(), payload, tools, kept }),
-        named: tools.named,
-        model: payload.model,
-        newId,
-        now,
-        ...(kept ? { ended: (response) => own.put(response, [...turn.before, ...turn.now]) } : {})
-      }
+      return { ...rest, ignored, own, payload, turn }
+    })
+    type Asked = Effect.Effect.Success<ReturnType<typeof asked>>
+
+    const optionsOf = ({ compacts, own, payload, tools, turn }: Asked, isKept: boolean): Events.EventsOptions => ({
+      fixed: Resource.toFixed({ id: newId("resp"), created: now(), payload, tools, kept: isKept }),
+      named: tools.named,
+      model: payload.model,
+      compacts,
+      newId,
+      now,
+      ...(isKept ? { ended: (response) => own.put(response, [...turn.before, ...turn.now]) } : {})
+    })
+
+    const create = Effect.fnUntraced(function* () {
+      const read = yield* asked()
+      const { ignored, payload, request } = read
+      const options = optionsOf(read, store.isOn && payload.store !== false)
       const open = chat.open(request)
       if (payload.stream === true) {
         const events = Events.make(options)
@@ -99,6 +103,27 @@ const handlers = HttpApiBuilder.group(
       })
     })
 
+    const inputTokens = Effect.gen(function* () {
+      const { ignored, request } = yield* asked()
+      const counted = { object: "response.input_tokens", input_tokens: yield* chat.count(request) }
+      return HttpServerResponse.unsafeJson(counted, { headers: ignored })
+    })
+
+    const compact = Effect.gen(function* () {
+      const read = yield* asked({ compacts: true })
+      const options = optionsOf(read, false)
+      const { fold, run } = yield* answer.whole(chat.open(read.request), (run) => Events.whole(options, run))
+      const { created_at, id, output, usage } = fold.result()
+      const compacted = {
+        id,
+        object: "response.compaction",
+        created_at,
+        output: [...Items.ofUsers(read.turn), ...output],
+        usage
+      }
+      return HttpServerResponse.unsafeJson(compacted, { headers: { ...Answer.headersOf(run), ...read.ignored } })
+    })
+
     const ownStore = Effect.map(HttpServerRequest.HttpServerRequest, (request) => store.of(auth.caller(request)))
 
     const held = (own: Store.Own, id: string) =>
@@ -115,6 +140,8 @@ const handlers = HttpApiBuilder.group(
     shortcuts.add("POST", dialect.path, answered(Effect.suspend(create)))
     return handlers
       .handleRaw("createResponse", () => answered(create()))
+      .handleRaw("inputTokens", () => answered(inputTokens))
+      .handleRaw("compact", () => answered(compact))
       .handle("response", ({ path }) => answered(Effect.flatMap(ownStore, (own) => held(own, path.id))))
       .handle("deleteResponse", ({ path }) => answered(Effect.flatMap(ownStore, (own) => forgotten(own, path.id))))
   })

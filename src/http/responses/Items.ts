@@ -8,7 +8,8 @@ import type { Link, Loaded } from "../Images.ts"
 import { format as at, type Path } from "../Issues.ts"
 import * as MessageContent from "../MessageContent.ts"
 import * as Errors from "../OpenAiErrors.ts"
-import { itemNotHeld } from "./Errors.ts"
+import * as Compaction from "./Compaction.ts"
+import { foreignCompaction, itemNotHeld } from "./Errors.ts"
 import * as Kinds from "./Kinds.ts"
 import { type Content, type Item, kinds, type Loose } from "./Payload.ts"
 import * as Tools from "./Tools.ts"
@@ -62,6 +63,33 @@ export const links = (turn: Turn): ReadonlyArray<Link> =>
           })
     })
   )
+
+const TOOLS_IN = new Set(["additional_tools", "tool_search_output"])
+
+/** The tools that came with the input. */
+export const tools = (turn: Turn): ReadonlyArray<Tools.Found> =>
+  numbered(turn).flatMap(([item, path]) => {
+    const { tools, type } = item
+    if (typeof type !== "string" || !TOOLS_IN.has(type) || !Array.isArray(tools)) return []
+    return [{ tools: tools.filter(isLoose), path: [...path, "tools"] }]
+  })
+
+/** Codex's wish for a summary in place of an answer. */
+export const wantsCompaction = ({ now }: Turn): boolean => now.some(({ type }) => type === "compaction_trigger")
+
+/** What users said, which a summary does not stand for. */
+export const ofUsers = ({ before, now }: Turn): ReadonlyArray<Loose> =>
+  [...before, ...now].filter((item) => item["role"] === "user" && kindOf(item) === "message")
+
+/** What a model is told of a search: the names it may call from now on. */
+const foundText = (tools: ReadonlyArray<Loose>): string => {
+  const names = tools.flatMap((tool) =>
+    Array.isArray(tool["tools"])
+      ? tool["tools"].map((one: unknown) => (isLoose(one) ? one["name"] : ""))
+      : [tool["name"]]
+  )
+  return names.length === 0 ? "No tool was found." : `These tools can be called now: ${names.join(", ")}`
+}
 
 const toImage = (pictures: Loaded, path: Path): Checked<Image> =>
   Either.fromNullable(pictures.get(imageParam(path)), () =>
@@ -127,7 +155,23 @@ export const toMessages = EitherFn.fn(function* (
       if (found === undefined) return yield* Either.left(notHeld(path))
       item = yield* readItem(found, kindOf(found), path, skip)
     }
-    if (item === undefined || isReference(item) || item.type === "reasoning") continue
+    if (item === undefined || isReference(item)) continue
+    if (item.type === "reasoning" || item.type === "additional_tools" || item.type === "compaction_trigger") continue
+    if ("encrypted_content" in item) {
+      const summary = Compaction.decode(item.encrypted_content)
+      if (summary === undefined) return yield* Either.left(foreignCompaction(at([...path, "encrypted_content"])))
+      messages.push(Compaction.told(summary))
+      continue
+    }
+    if (item.type === "tool_search_call") {
+      const args = typeof item.arguments === "string" ? item.arguments : JSON.stringify(item.arguments)
+      call({ id: item.call_id ?? Tools.SEARCH, name: flatName(Tools.SEARCH, undefined), arguments: args })
+      continue
+    }
+    if (item.type === "tool_search_output") {
+      say("tool", MessageContent.plain(foundText(item.tools)), item.call_id ?? Tools.SEARCH)
+      continue
+    }
     if ("role" in item) {
       say(roles[item.role], yield* toSaid(item.content ?? "", [...path, "content"], options))
     } else if ("output" in item) {

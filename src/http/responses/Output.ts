@@ -5,6 +5,7 @@
  */
 import type { ChatEvent, ToolCall } from "../../domain/Chat.ts"
 import * as WellFormed from "../WellFormed.ts"
+import * as Compaction from "./Compaction.ts"
 import * as Resource from "./Resource.ts"
 import type { Named } from "./Tools.ts"
 
@@ -25,9 +26,11 @@ export interface Listener {
 
 export interface OutputOptions {
   /** A new id with this prefix. */
-  readonly newId: (prefix: "msg" | "rs" | "fc" | "ctc") => string
+  readonly newId: (prefix: "msg" | "rs" | "fc" | "ctc" | "tsc" | "cmp") => string
   readonly named: ReadonlyArray<Named>
   readonly listener?: Listener
+  /** All that is said is a summary, and becomes one item. */
+  readonly compacts?: boolean
 }
 
 type ItemStatus = "in_progress" | "completed" | "incomplete"
@@ -48,13 +51,49 @@ export const textItem = (kind: Kind, id: string, status: ItemStatus, text: strin
         encrypted_content: null
       }
 
+/** Arguments of a call as the object they are; none where they are no object. */
+const recordOf = (text: string): Readonly<Record<string, unknown>> => {
+  try {
+    const value: unknown = JSON.parse(WellFormed.repair(text))
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {}
+  } catch {
+    return {}
+  }
+}
+
 export interface Output {
   readonly add: (event: ChatEvent) => void
   /** What there is so far; an item that was not ended is `incomplete`. */
   readonly items: () => ReadonlyArray<Resource.OutputItem>
 }
 
-export const make = ({ listener, named, newId }: OutputOptions): Output => {
+/** The whole answer as one item at its end; nothing where it was cut, since half a summary is none. */
+const makeCompaction = ({ listener, newId }: OutputOptions): Output => {
+  let summary = ""
+  const items: Array<Resource.OutputItem> = []
+  return {
+    add: (event) => {
+      if (event._tag === "TextDelta") summary += event.text
+      if (event._tag !== "Finish" || Resource.cutBy(event.reason) !== undefined) return
+      const place: Place = { id: newId("cmp"), index: 0 }
+      const item = (content: string): Resource.OutputItem => ({
+        id: place.id,
+        type: "compaction",
+        encrypted_content: content
+      })
+      const done = item(Compaction.encode(WellFormed.repair(summary)))
+      items.push(done)
+      listener?.began(item(""), place)
+      listener?.ended(done, place)
+    },
+    items: () => items
+  }
+}
+
+export const make = (options: OutputOptions): Output =>
+  options.compacts ? makeCompaction(options) : makeUsual(options)
+
+const makeUsual = ({ listener, named, newId }: OutputOptions): Output => {
   const join = WellFormed.joiner<Kind>()
   const byFlat = new Map(named.map((one) => [one.flat, one]))
   const items: Array<Resource.OutputItem> = []
@@ -91,8 +130,22 @@ export const make = ({ listener, named, newId }: OutputOptions): Output => {
     if (before !== undefined) grow(before.kind, before.text)
     grow(kind, now)
   }
-  const toItem = ({ arguments: args, id, name: flat }: ToolCall) => {
+  const toSearch = ({ arguments: args, id }: ToolCall) => {
+    const place: Place = { id: newId("tsc"), index: items.length }
+    const item = (status: ItemStatus, written: Readonly<Record<string, unknown>>): Resource.OutputItem => ({
+      id: place.id,
+      type: "tool_search_call",
+      status,
+      execution: "client",
+      call_id: id,
+      arguments: written
+    })
+    return { place, begun: item("in_progress", {}), done: item("completed", recordOf(args)) }
+  }
+  const toItem = (call: ToolCall) => {
+    const { arguments: args, id, name: flat } = call
     const one = byFlat.get(flat)
+    if (one?.isSearch === true) return toSearch(call)
     const custom = one?.kind === "custom"
     const { name, namespace } = one ?? { name: flat, namespace: undefined }
     const called = { call_id: id, name, ...(namespace === undefined ? {} : { namespace }) }

@@ -46,52 +46,6 @@ const Part = described(
 const Content = Schema.Union(Schema.String, listOf(Part, counts.parts))
 export type Content = typeof Content.Type
 
-const items = {
-  message: Schema.Struct({
-    type: opt(Schema.Literal("message")),
-    role: Schema.Literal("user", "assistant", "system", "developer"),
-    content: Schema.NullOr(Content)
-  }),
-  function_call: Schema.Struct({
-    type: Schema.Literal("function_call"),
-    call_id: Id,
-    name: Name,
-    arguments: Schema.String,
-    namespace: opt(Name)
-  }),
-  custom_tool_call: Schema.Struct({
-    type: Schema.Literal("custom_tool_call"),
-    call_id: Id,
-    name: Name,
-    input: Schema.String,
-    namespace: opt(Name)
-  }),
-  function_call_output: Schema.Struct({
-    type: Schema.Literal("function_call_output"),
-    call_id: Id,
-    output: Content
-  }),
-  custom_tool_call_output: Schema.Struct({
-    type: Schema.Literal("custom_tool_call_output"),
-    call_id: Id,
-    output: Content
-  }),
-  reasoning: Schema.Struct({ type: Schema.Literal("reasoning"), summary: opt(listOf(Loose, counts.parts)) }),
-  item_reference: Schema.Struct({ type: opt(Schema.Literal("item_reference")), id: Id })
-} as const
-export type Item = (typeof items)[keyof typeof items]["Type"]
-
-const Item = described(
-  Schema.Union(
-    items.message,
-    items.function_call,
-    items.custom_tool_call,
-    items.function_call_output,
-    items.custom_tool_call_output,
-    items.reasoning
-  )
-)
-
 // MCP servers use dots and more than the 64 characters of the original rule.
 const ToolName = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_.-]{1,128}$/))
 
@@ -124,11 +78,92 @@ const NamespaceTool = Schema.Struct({
   tools: Schema.Array(described(Schema.Union(FunctionTool, CustomTool))).pipe(Schema.maxItems(limits.tools))
 })
 
+/** Searches the tools that a client holds back; what it found comes as `tool_search_output`. */
+const ToolSearch = Schema.Struct({
+  type: Schema.Literal("tool_search"),
+  execution: opt(Word),
+  description: opt(Description),
+  parameters: opt(Loose)
+})
+
 /** What one tool of a request may be. */
-const tools = { function: FunctionTool, custom: CustomTool, namespace: NamespaceTool } as const
+const tools = {
+  function: FunctionTool,
+  custom: CustomTool,
+  namespace: NamespaceTool,
+  tool_search: ToolSearch
+} as const
+const Tool = described(Schema.Union(FunctionTool, CustomTool, NamespaceTool, ToolSearch))
+const Tools = Schema.Array(Tool).pipe(Schema.maxItems(limits.tools))
 export type FunctionTool = typeof FunctionTool.Type
 export type CustomTool = typeof CustomTool.Type
+export type ToolSearch = typeof ToolSearch.Type
 export type Tool = (typeof tools)[keyof typeof tools]["Type"]
+
+const items = {
+  message: Schema.Struct({
+    type: opt(Schema.Literal("message")),
+    role: Schema.Literal("user", "assistant", "system", "developer"),
+    content: Schema.NullOr(Content)
+  }),
+  function_call: Schema.Struct({
+    type: Schema.Literal("function_call"),
+    call_id: Id,
+    name: Name,
+    arguments: Schema.String,
+    namespace: opt(Name)
+  }),
+  custom_tool_call: Schema.Struct({
+    type: Schema.Literal("custom_tool_call"),
+    call_id: Id,
+    name: Name,
+    input: Schema.String,
+    namespace: opt(Name)
+  }),
+  function_call_output: Schema.Struct({
+    type: Schema.Literal("function_call_output"),
+    call_id: Id,
+    output: Content
+  }),
+  custom_tool_call_output: Schema.Struct({
+    type: Schema.Literal("custom_tool_call_output"),
+    call_id: Id,
+    output: Content
+  }),
+  compaction_trigger: Schema.Struct({ type: Schema.Literal("compaction_trigger") }),
+  compaction: Schema.Struct({ type: Schema.Literal("compaction"), encrypted_content: Schema.String }),
+  compaction_summary: Schema.Struct({ type: Schema.Literal("compaction_summary"), encrypted_content: Schema.String }),
+  additional_tools: Schema.Struct({ type: Schema.Literal("additional_tools"), tools: Tools }),
+  tool_search_call: Schema.Struct({
+    type: Schema.Literal("tool_search_call"),
+    call_id: opt(Id),
+    arguments: Schema.Union(Loose, Schema.String)
+  }),
+  tool_search_output: Schema.Struct({
+    type: Schema.Literal("tool_search_output"),
+    call_id: opt(Id),
+    tools: Tools
+  }),
+  reasoning: Schema.Struct({ type: Schema.Literal("reasoning"), summary: opt(listOf(Loose, counts.parts)) }),
+  item_reference: Schema.Struct({ type: opt(Schema.Literal("item_reference")), id: Id })
+} as const
+export type Item = (typeof items)[keyof typeof items]["Type"]
+
+const Item = described(
+  Schema.Union(
+    items.message,
+    items.function_call,
+    items.custom_tool_call,
+    items.function_call_output,
+    items.custom_tool_call_output,
+    items.compaction_trigger,
+    items.compaction,
+    items.additional_tools,
+    items.tool_search_call,
+    items.tool_search_output,
+    items.reasoning
+  )
+)
 
 /** How each kind of a thing is read; a kind that is not in its table is skipped. */
 export const kinds = { parts, items, tools }
@@ -177,9 +212,7 @@ export const ResponsesRequest = Schema.Struct({
   instructions: opt(Schema.String),
   stream: opt(Schema.Boolean),
   stream_options: opt(Schema.Struct({ include_obfuscation: opt(Schema.Boolean) })),
-  tools: opt(
-    Schema.Array(described(Schema.Union(FunctionTool, CustomTool, NamespaceTool))).pipe(Schema.maxItems(limits.tools))
-  ),
+  tools: opt(Tools),
   tool_choice: opt(ToolChoice),
   parallel_tool_calls: opt(Schema.Boolean),
   max_output_tokens: opt(integer(1, Number.MAX_SAFE_INTEGER)),

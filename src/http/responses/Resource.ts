@@ -48,7 +48,24 @@ const CustomToolCall = Schema.Struct({
   input: Schema.String
 })
 
-export const OutputItem = Schema.Union(Message, Reasoning, FunctionCall, CustomToolCall)
+/** A search of the tools that the client holds back, which the client makes. */
+const ToolSearchCall = Schema.Struct({
+  id: Schema.String,
+  type: Schema.Literal("tool_search_call"),
+  status: Status,
+  execution: Schema.Literal("client"),
+  call_id: Schema.String,
+  arguments: Schema.Record({ key: Schema.String, value: Schema.Unknown })
+})
+
+/** A summary of the conversation, for later requests. */
+export const CompactionItem = Schema.Struct({
+  id: Schema.String,
+  type: Schema.Literal("compaction"),
+  encrypted_content: Schema.String
+})
+
+export const OutputItem = Schema.Union(Message, Reasoning, FunctionCall, CustomToolCall, ToolSearchCall, CompactionItem)
 export type OutputItem = typeof OutputItem.Type
 
 const Usage = Schema.Struct({

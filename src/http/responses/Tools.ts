@@ -16,7 +16,8 @@ import {
   type Loose,
   limits,
   type NamedTool,
-  type ResponsesRequest
+  type ResponsesRequest,
+  type ToolSearch
 } from "./Payload.ts"
 
 type Checked<A> = Kinds.Checked<A>
@@ -27,10 +28,13 @@ export interface Named {
   readonly name: string
   readonly namespace: string | undefined
   readonly flat: string
+  /** Its calls are items of their own kind. */
+  readonly isSearch: boolean
 }
 
 interface Listed extends OpenAiTools.Listed {
   readonly namespace: string | undefined
+  readonly isSearch?: boolean
 }
 
 interface Flat extends Named, OpenAiTools.Listed {}
@@ -53,11 +57,40 @@ const readMember = Kinds.reader("tool", { function: kinds.tools.function, custom
 
 type Skip = (what: string) => void
 
-const list = EitherFn.fn(function* (tools: ReadonlyArray<Loose>, skip: Skip) {
+/** What the model calls a search by. */
+export const SEARCH = "tool_search"
+
+/** Tools within the input. */
+export interface Found {
+  readonly tools: ReadonlyArray<Loose>
+  readonly path: Path
+}
+
+/** Its parameters are the client's, or what OpenAI's own takes. */
+const toSearch = ({ description, parameters }: ToolSearch, path: Path): Listed => {
+  const { tool } = toListed(
+    {
+      type: "function",
+      name: SEARCH,
+      description:
+        description ?? "Searches the tools that are not listed here. Those it finds can be called afterwards.",
+      parameters: parameters ?? {
+        type: "object",
+        properties: { query: { type: "string", description: "What the tool should do" } },
+        required: ["query"]
+      }
+    },
+    undefined,
+    path
+  )
+  return { tool, namespace: undefined, at: format(path), isSearch: true }
+}
+
+const list = EitherFn.fn(function* (tools: ReadonlyArray<Loose>, root: Path, skip: Skip) {
   const listed: Array<Listed> = []
   const echoed: Array<Loose> = []
   for (const [i, written] of tools.entries()) {
-    const path = ["tools", i]
+    const path = [...root, i]
     const tool = yield* readTool(written, Kinds.kindOf(written, "function"), path, skip)
     if (tool === undefined) continue
     echoed.push(
@@ -65,7 +98,8 @@ const list = EitherFn.fn(function* (tools: ReadonlyArray<Loose>, skip: Skip) {
         ? { ...written, parameters: tool.parameters ?? null, strict: tool.strict ?? false }
         : written
     )
-    if (tool.type !== "namespace") listed.push(toListed(tool, undefined, path))
+    if (tool.type === "tool_search") listed.push(toSearch(tool, path))
+    else if (tool.type !== "namespace") listed.push(toListed(tool, undefined, path))
     else {
       for (const [k, inner] of tool.tools.entries()) {
         const here = [...path, "tools", k]
@@ -81,10 +115,10 @@ const list = EitherFn.fn(function* (tools: ReadonlyArray<Loose>, skip: Skip) {
 const flatten = (listed: ReadonlyArray<Listed>): ReadonlyArray<Flat> => {
   const times = new Map<string, number>()
   for (const { tool } of listed) times.set(tool.name, (times.get(tool.name) ?? 0) + 1)
-  return listed.map(({ at, namespace, tool }) => {
+  return listed.map(({ at, isSearch = false, namespace, tool }) => {
     const { kind, name } = tool
     const flat = times.get(name) === 1 || namespace === undefined ? name : `${namespace}.${name}`
-    return { kind, name, namespace, flat, at, tool: { ...tool, name: flat } }
+    return { kind, name, namespace, flat, isSearch, at, tool: { ...tool, name: flat } }
   })
 }
 
@@ -134,11 +168,22 @@ const choose = EitherFn.fn(function* (
     : { tools, choice: { name: one.flat }, parallel }
 })
 
+/** One that is given again is the one that was given last. */
+const merged = (listed: ReadonlyArray<Listed>): ReadonlyArray<Listed> => [
+  ...new Map(listed.map((one) => [JSON.stringify([one.namespace, one.tool.name]), one])).values()
+]
+
+/** `found` came with the input: a client's further tools, and those that a search of its has found. */
 export const read = EitherFn.fn(function* (
   payload: ResponsesRequest,
-  skip: Skip
+  skip: Skip,
+  found: ReadonlyArray<Found> = []
 ): EitherFn.Return<Tools, Errors.Failure> {
-  const { echoed, listed } = yield* list(payload.tools ?? [], skip)
+  const own = yield* list(payload.tools ?? [], ["tools"], skip)
+  const further: Array<Listed> = []
+  for (const { path, tools } of found) further.push(...(yield* list(tools, path, skip)).listed)
+  const { echoed } = own
+  const listed = further.length === 0 ? own.listed : merged([...own.listed, ...further])
   if (listed.length > limits.tools) {
     const message = `Invalid 'tools': expected an array with maximum length ${limits.tools}.`
     return yield* Either.left(Errors.invalid("tools", message, "array_above_max_length"))

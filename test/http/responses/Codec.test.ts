@@ -394,3 +394,47 @@ describe("a request", () => {
     assert.isAbove(good, 0)
   })
 })
+
+describe("tools within the input", () => {
+  const exec = { type: "custom", name: "exec", description: "Runs JavaScript", format: { type: "text" } }
+  const wait = { type: "function", name: "wait", parameters: { type: "object", properties: {} } }
+  const hi = { role: "user", content: "hi" }
+  const names = (body: object) => request(body).toolset.tools.map(({ name }) => name)
+
+  it("are offered beside those of the request, the last of one name", () => {
+    const functions = { type: "namespace", name: "functions", tools: [exec, wait] }
+    const further = { type: "additional_tools", role: "developer", tools: [functions, { ...wait, name: "plain" }] }
+    assert.deepStrictEqual(names({ input: [further, hi] }), ["exec", "wait", "plain"])
+    assert.deepStrictEqual(names({ input: [further, hi, further], tools: [{ ...wait, name: "plain" }] }), [
+      "plain",
+      "exec",
+      "wait"
+    ])
+    assert.deepStrictEqual(messages(further, hi), [{ ...plain, role: "user", text: "hi" }])
+  })
+
+  it("are refused by their place when they are none", () => {
+    const input = [hi, { type: "additional_tools", tools: [{ ...wait, name: "no name" }] }]
+    assert.deepStrictEqual(complaint({ input })[2], "input[1].tools[0].name")
+  })
+
+  it("that a search has found can be called, and the search is told as a call with its result", () => {
+    const search = { type: "tool_search", execution: "client", description: "Searches", parameters: wait.parameters }
+    const call = { type: "tool_search_call", call_id: "ts1", execution: "client", arguments: { query: "calendar" } }
+    const tools = [{ type: "namespace", name: "mcp__cal", tools: [{ ...wait, name: "list_events" }] }, wait]
+    const output = { type: "tool_search_output", call_id: "ts1", execution: "client", tools }
+    const asked = { tools: [search], input: [hi, call, output, hi] }
+    assert.deepStrictEqual(names(asked), ["tool_search", "list_events", "wait"])
+    assert.deepStrictEqual(request(asked).messages.slice(1, 3), [
+      {
+        ...plain,
+        role: "assistant",
+        text: "",
+        toolCalls: [{ id: "ts1", name: "tool_search", arguments: '{"query":"calendar"}' }]
+      },
+      { ...plain, role: "tool", text: "These tools can be called now: list_events, wait", toolCallId: "ts1" }
+    ])
+    const none = request({ tools: [search], input: [hi, call, { ...output, tools: [] }] })
+    assert.strictEqual(none.messages.at(-1)?.text, "No tool was found.")
+  })
+})

@@ -56,6 +56,29 @@ describe("/v1/responses", () => {
     })
   )
 
+  it.scopedLive("answers a call of a search as the search that the client makes", () =>
+    Effect.gen(function* () {
+      const call = toolCall({ id: "call_1", name: "tool_search", arguments: '{"query":"calendar"}' })
+      const gateway = yield* TestGateway.serve(TestBackend.make(TestBackend.emit(call, finish("tool_calls"))))
+      const body = { tools: [{ type: "tool_search", execution: "client" }] }
+      const expected = {
+        type: "tool_search_call",
+        status: "completed",
+        execution: "client",
+        call_id: "call_1",
+        arguments: { query: "calendar" }
+      }
+      const whole = asResponse(yield* post(gateway, body)).output
+      const { text } = yield* post(gateway, { ...body, stream: true })
+      for (const output of [whole, Grammar.read(Grammar.frames(text)).output]) {
+        assert.deepStrictEqual(
+          output.map(({ id: _, ...item }): object => item),
+          [expected]
+        )
+      }
+    })
+  )
+
   it.scopedLive("tells a failure before the first event by its status, later in the response", () =>
     Effect.gen(function* () {
       const scripted = TestBackend.make(TestBackend.silent)
@@ -247,6 +270,80 @@ describe("/v1/responses", () => {
       yield* Deferred.await(left)
       yield* gateway.drained
       assert.strictEqual(scripted.counts.cancelled, 1)
+    })
+  )
+})
+
+describe("a conversation made short", () => {
+  const input = [
+    { role: "user", content: "paint the shed" },
+    { role: "assistant", content: "which colour?" }
+  ]
+
+  it.scopedLive("is one item in place of an answer, which a later request can use", () =>
+    Effect.gen(function* () {
+      const prompts: Array<string> = []
+      const reply = TestBackend.emit(thoughtDelta("hm"), textDelta("The shed "), textDelta("is red."), finish("stop"))
+      const scripted = TestBackend.make(reply)
+      const { backend } = scripted
+      const gateway = yield* TestGateway.serve({
+        ...scripted,
+        backend: {
+          ...backend,
+          chat: (ask) => {
+            prompts.push(ask.prompt)
+            return backend.chat(ask)
+          }
+        }
+      })
+      const asked = { input: [...input, { type: "compaction_trigger" }], tools: [{ type: "function", name: "look" }] }
+      const whole = asResponse(yield* post(gateway, asked)).output
+      const { text } = yield* post(gateway, { ...asked, stream: true })
+      const streamed = Grammar.read(Grammar.frames(text)).output
+      for (const output of [whole, streamed]) {
+        assert.deepStrictEqual(
+          output.map(({ type }) => type),
+          ["compaction"]
+        )
+      }
+      assert.match(prompts[0] ?? "", /Summarize the conversation/)
+      assert.notInclude(prompts[0], "look")
+      assert.strictEqual((yield* post(gateway, { input: [...whole, { role: "user", content: "go on" }] })).status, 200)
+      assert.include(prompts.at(-1), "The shed is red.")
+      const foreign = [{ type: "compaction", encrypted_content: "gAAAA" }, ...input]
+      const refused = yield* post(gateway, { input: foreign })
+      assert.deepStrictEqual([refused.status, refused.json.error?.param], [400, "input[0].encrypted_content"])
+    })
+  )
+
+  it.scopedLive("is made on demand, behind what users said; and its tokens are counted without being asked", () =>
+    Effect.gen(function* () {
+      const gateway = yield* TestGateway.serve(TestBackend.make(TestBackend.emit(textDelta("red"), finish("stop"))))
+      const ask = (path: string) =>
+        gateway.request(path, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ model: "auto", input })
+        })
+      const compacted = (yield* ask("/v1/responses/compact")).json as Record<string, unknown>
+      assert.strictEqual(compacted["object"], "response.compaction")
+      const output = compacted["output"] as ReadonlyArray<{ readonly type?: string; readonly role?: string }>
+      assert.deepStrictEqual(
+        output.map(({ role, type }) => type ?? role),
+        ["user", "compaction"]
+      )
+      const counted = (yield* ask("/v1/responses/input_tokens")).json as Record<string, unknown>
+      assert.strictEqual(counted["object"], "response.input_tokens")
+      assert.isAbove(Number(counted["input_tokens"]), 3)
+    })
+  )
+
+  it.scopedLive("is none when it was cut: half a summary would lose what came before", () =>
+    Effect.gen(function* () {
+      const gateway = yield* TestGateway.serve(TestBackend.make(TestBackend.emit(textDelta("red"), finish("length"))))
+      const asked = { input: [...input, { type: "compaction_trigger" }] }
+      const { incomplete_details, output, status } = asResponse(yield* post(gateway, asked))
+      assert.deepStrictEqual([status, incomplete_details?.reason, output], ["incomplete", "max_output_tokens", []])
     })
   )
 })
