@@ -1,24 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Option, TestClock } from "effect"
+import { Effect, Exit, Fiber, Option } from "effect"
 import * as Attempt from "../src/Attempt.ts"
 import { finish, message, request, textDelta } from "../src/domain/Chat.ts"
 import { BackendFailure } from "../src/domain/ChatError.ts"
+import * as LogLines from "./support/LogLines.ts"
+import * as QuickClock from "./support/QuickClock.ts"
 import * as TestBackend from "./support/TestBackend.ts"
+import { mustCall, options, x } from "./support/TestChat.ts"
 
-const attempt = Attempt.make({
-  aliases: [],
-  defaultModel: "auto",
-  fallback: "none",
-  defaultAskMode: "chat",
-  firstTokenTimeout: Duration.seconds(10),
-  idleTimeout: Duration.seconds(5),
-  totalTimeout: Duration.seconds(60)
-})
+const attempt = Attempt.make(options)
 
-const ls = { kind: "function", name: "ls", description: undefined, parameters: {}, strict: false } as const
-/** A call must come. */
-const wanting = (model: string) =>
-  request({ messages: "List.", model, toolset: { tools: [ls], choice: "required", parallel: true } })
+const wanting = (model: string) => request({ messages: "List.", model, toolset: mustCall })
 
 const crash = new BackendFailure({ instance: "inst-0", started: true, detail: "crash" })
 
@@ -62,7 +54,7 @@ describe("Attempt", () => {
         const { begin, deadline, prepare } = yield* attempt
         const scripted = second(script)
         const waiting = yield* Effect.fork(Effect.scoped(begin(prepare(wanting("auto")), scripted.backend, deadline())))
-        yield* TestClock.adjust("1 second")
+        yield* QuickClock.adjust("1 second")
         assert.deepStrictEqual(yield* Fiber.poll(waiting), Option.some(Exit.fail(crash)))
         assert.deepStrictEqual(scripted.counts, { opened: 2, closed: 2, cancelled: how === "breaks" ? 0 : 1 })
       }).pipe(Effect.scoped)
@@ -84,6 +76,27 @@ describe("Attempt", () => {
       ])
     })
   )
+
+  it.scoped("says once of each list of models that DEFAULT_MODEL is none of them, and asks another", () => {
+    const { layer, lines } = LogLines.listening()
+    return Effect.gen(function* () {
+      const { begin, deadline, prepare } = yield* Attempt.make({ ...options, defaultModel: "gone\n" })
+      const ask = (scripted: TestBackend.Scripted) =>
+        Effect.scoped(begin(prepare(request({ messages: "hi", model: "auto" })), scripted.backend, deadline()))
+      const [first, second] = [TestBackend.make(), TestBackend.make(undefined, { offers: [x] })]
+      for (let n = 0; n < 3; n++) assert.strictEqual((yield* ask(first)).model, "auto")
+      assert.lengthOf(lines, 1)
+      assert.strictEqual((yield* ask(second)).model, "x")
+      assert.deepStrictEqual(
+        lines.map(({ annotations, level }) => [level, annotations["defaultModel"]]),
+        [
+          ["WARN", "gone\uFFFD"],
+          ["WARN", "gone\uFFFD"]
+        ]
+      )
+      assert.match(String(lines[0]?.message), /^DEFAULT_MODEL is none of Lingma's models/)
+    }).pipe(Effect.provide(layer))
+  })
 
   it.scoped("gives the second answer when the first was none", () =>
     Effect.gen(function* () {
