@@ -10,9 +10,11 @@ export const targets: ReadonlyArray<Target> = [
     file: "src/Chat.ts",
     tests: [
       "test/Chat.test.ts",
+      "test/ChatEndings.test.ts",
       "test/ChatRetries.test.ts",
       "test/ChatModels.test.ts",
       "test/ChatQuotas.test.ts",
+      "test/ChatTimeLimits.test.ts",
       "test/ChatSpan.test.ts"
     ]
   },
