@@ -130,7 +130,14 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     const promptTokens = withoutImages ? count(prompt, request, true) : prepared.promptTokens
     // An agent's turn may have done something already.
     const retries = mode === "agent" || !Reply.isMendable(request) ? 0 : toolRetries
-    const wanted = retries === 0 ? undefined : yield* Queue.bounded<Reply.Retry>(retries)
+    const scope = yield* Effect.scope
+    const mending =
+      retries === 0
+        ? undefined
+        : {
+            wanted: yield* Queue.bounded<Reply.Retry>(retries),
+            scope: yield* Scope.fork(scope, ExecutionStrategy.sequential)
+          }
     const { format, hidesThoughts = false, maxTokens, origin, stop, toolset } = request
     const reply = Reply.make({
       toolset,
@@ -143,10 +150,8 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
       grammar: toolFormat,
       newCounter,
       retries,
-      onRetry: wanted === undefined ? undefined : (retry) => wanted.unsafeOffer(retry)
+      onRetry: (retry) => mending?.wanted.unsafeOffer(retry)
     })
-    const scope = yield* Effect.scope
-    const own = wanted === undefined ? undefined : yield* Scope.fork(scope, ExecutionStrategy.sequential)
     const question = {
       model: key,
       mode,
@@ -157,8 +162,8 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     }
     progress.started = true
     const first = asked(backend, question, deadline)
-    const turn = yield* own === undefined ? first : Scoped.extend(first, own)
-    return { question, promptTokens, reply, wanted, own, turn, withoutImages }
+    const turn = yield* mending === undefined ? first : Scoped.extend(first, mending.scope)
+    return { question, promptTokens, reply, mending, turn, withoutImages }
   })
 
   /** Fails at the deadline when the upstream's first event has not come, whatever was waited for. */
@@ -166,10 +171,10 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     prepared: Prepared,
     backend: Backend,
     deadline: number,
-    progress: Progress = { started: false }
+    progress: Progress
   ): Effect.fn.Return<Begun, ChatError, Scope.Scope> {
     const { request } = prepared
-    const { own, promptTokens, question, reply, turn, wanted, withoutImages } = yield* watchdog.within(
+    const { mending, promptTokens, question, reply, turn, withoutImages } = yield* watchdog.within(
       ask(prepared, backend, deadline, progress),
       deadline,
       Effect.suspend(() => late(backend, progress.started))
@@ -177,10 +182,11 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     yield* turn.started
     const firstEventAt = clock.unsafeCurrentTimeNanos()
     reply.hear(turn)
-    if (wanted !== undefined && own !== undefined) {
+    if (mending !== undefined) {
+      const { scope, wanted } = mending
       const again = ({ hint, said }: Reply.Retry) =>
         askedAgain(backend, { ...question, prompt: render(Prompt.followUp(request, said, hint), withoutImages) })
-      yield* Effect.forkIn(Effect.interruptible(followUps({ reply, wanted, again }, own)), yield* Effect.scope)
+      yield* Effect.forkIn(Effect.interruptible(followUps({ reply, wanted, again }, scope)), yield* Effect.scope)
     }
     yield* reply.turn.started
     return { backend, model: question.model, mode: question.mode, promptTokens, reply, firstEventAt }

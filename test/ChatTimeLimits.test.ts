@@ -138,7 +138,7 @@ describe("A chat within its time limits", () => {
     const a = hanging("a", "ensureReady", {
       status: Effect.succeed({
         state: "starting",
-        loggedIn: undefined,
+        loggedIn: false,
         restarts: 0,
         login: "idle",
         models: [],

@@ -35,14 +35,20 @@ const runTest: Run = (effect) =>
 const scoped = (effect: Effect.Effect<unknown, unknown, Scope.Scope>) => Effect.scoped(effect)
 
 type Body = () => Effect.Effect<unknown, unknown, Scope.Scope>
-type Arbitraries = ReadonlyArray<FastCheck.Arbitrary<unknown>>
+type Arbitraries = ReadonlyArray<FastCheck.Arbitrary<unknown>> | Readonly<Record<string, FastCheck.Arbitrary<unknown>>>
 
 // Few draws, the same in each run: a change that is noticed once is noticed always, and soon.
 FastCheck.configureGlobal({ seed: 1, numRuns: 30 })
 
-const property = (arbitraries: Arbitraries, holds: (values: Array<unknown>) => unknown) =>
+const isList = (arbitraries: Arbitraries): arbitraries is ReadonlyArray<FastCheck.Arbitrary<unknown>> =>
+  Array.isArray(arbitraries)
+
+const property = (arbitraries: Arbitraries, holds: (values: unknown) => unknown) =>
   FastCheck.assert(
-    FastCheck.asyncProperty(FastCheck.tuple(...arbitraries), async (values) => (await holds(values)) !== false)
+    FastCheck.asyncProperty(
+      isList(arbitraries) ? FastCheck.tuple(...arbitraries) : FastCheck.record(arbitraries),
+      async (values) => (await holds(values)) !== false
+    )
   )
 
 const tester = (how: Run) =>
@@ -50,7 +56,7 @@ const tester = (how: Run) =>
     prop: (
       name: string,
       arbitraries: Arbitraries,
-      holds: (values: Array<unknown>) => Effect.Effect<unknown, unknown, Scope.Scope>
+      holds: (values: unknown) => Effect.Effect<unknown, unknown, Scope.Scope>
     ) => keep(name, () => property(arbitraries, (values) => how(scoped(holds(values)))))
   })
 
@@ -59,6 +65,6 @@ export const it = Object.assign((name: string, body: () => unknown) => keep(name
   scoped: tester(runTest),
   live: tester(run),
   scopedLive: tester(run),
-  prop: (name: string, arbitraries: Arbitraries, holds: (values: Array<unknown>) => unknown) =>
+  prop: (name: string, arbitraries: Arbitraries, holds: (values: unknown) => unknown) =>
     keep(name, () => property(arbitraries, holds))
 })
