@@ -236,4 +236,12 @@ describe("the span and the figures of a chat", () => {
       ])
     })
   })
+
+  it.effect("are none where no tracer listens, and the chat is the same", () => {
+    const { layer, spans } = listening()
+    return Effect.gen(function* () {
+      assert.isAbove((yield* whole).completion, 0)
+      assert.lengthOf(spans, 0)
+    }).pipe(Effect.provide(Layer.merge(gateway(TestBackend.make(), true), layer)), Effect.withTracerEnabled(false))
+  })
 })

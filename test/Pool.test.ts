@@ -39,6 +39,13 @@ const chat = (pool: Pool["Type"], outcome?: Parameters<Lease["settle"]>[0], key 
     })
   )
 
+const one = (pool: Pool["Type"], id = "a") =>
+  Effect.map(pool.snapshot, (all) => {
+    const found = all.find((instance) => instance.id === id)
+    assert.isDefined(found)
+    return found
+  })
+
 describe("Pool", () => {
   it.scoped("counts a chat where it was sent, until its scope closes", () =>
     Effect.gen(function* () {
@@ -110,6 +117,7 @@ describe("Pool", () => {
         })
       )
       assert.strictEqual(yield* chat(pool, "completed", key), sticky)
+      assert.deepInclude(yield* one(pool, sticky), { ejected: false, ejections: 1 }, "it is counted for good")
     })
   )
 
@@ -157,13 +165,6 @@ describe("Pool", () => {
       assert.deepStrictEqual(yield* loads(pool), [2, 2])
     })
   )
-
-  const one = (pool: Pool["Type"], id = "a") =>
-    Effect.map(pool.snapshot, (all) => {
-      const found = all.find((instance) => instance.id === id)
-      assert.isDefined(found)
-      return found
-    })
 
   it.effect("says why an instance is not ready, in words of its own", () =>
     Effect.gen(function* () {
@@ -218,6 +219,8 @@ describe("Pool", () => {
         })
         assert.strictEqual(yield* chat(pool), "a")
         assert.deepInclude(yield* one(pool), { ready: false, lastError: "no 4" })
+        yield* chat(pool, "failed")
+        assert.strictEqual((yield* one(pool)).lastError, "no 4", "a failure without a word takes none away")
         yield* chat(pool, "completed")
         assert.deepInclude(yield* one(pool), { ready: true, reason: undefined, lastError: undefined })
       })
@@ -412,6 +415,7 @@ describe("Pool", () => {
       const pool = yield* Pool.make([offering("a", ["x", "y", "z"]), offering("b", ["x"])])
       yield* exhaust(pool, "y", { model: "y", until: 60_000 })
       assert.strictEqual(yield* given(pool, "y"), "QuotaExhausted")
+      assert.strictEqual((yield* one(pool)).lastError, "no quota")
       assert.deepInclude(yield* pool.unserved(wants("y")), { instance: "a", model: "y", until: 60_000 })
       assert.strictEqual(yield* given(pool, "z"), "a", "another model of the account is asked")
       yield* exhaust(pool, "z", { model: "z", until: 90_000 })

@@ -64,7 +64,13 @@ describe("Choice", () => {
 
   it("waits for an instance on its way where the connected ones do not offer the model", () => {
     const without = candidate("w", { models: [y] })
-    for (const way of [starting, { ...unfit, state: "reconnecting" }, signingIn, { ...signingIn, models: [y] }])
+    for (const way of [
+      starting,
+      { ...unfit, ...unknown, state: "reconnecting" },
+      { ...starting, ...unknown },
+      signingIn,
+      { ...signingIn, models: [y] }
+    ])
       assert.strictEqual(chosen([without, candidate("f", { ...failed, ...unknown }), candidate("a", way)]), "a")
     for (const still of [failed, { ...signingIn, login: "idle" }, { ...signingIn, state: "failed" }])
       assert.strictEqual(chosen([without, candidate("a", { ...unknown, ...still })]), "ModelNotFound")
@@ -118,6 +124,8 @@ describe("Choice", () => {
     assert.strictEqual(other([without, coming, bad]), "f")
     assert.strictEqual(other([without, coming, candidate("i", signingIn)]), "si")
     assert.strictEqual(other([without, candidate("c", unfit), candidate("d", failed)]), "")
+    const again = candidate("a", { ...unfit, login: "running" })
+    assert.strictEqual(other([without, again]), "", "signed in, whatever login runs")
     assert.strictEqual(other([]), "")
     assert.strictEqual(other([candidate("a")], wantsX({ a: { model: 9 } })), "")
     assert.strictEqual(other([without, coming], wantsAny), "w")

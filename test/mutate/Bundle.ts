@@ -2,7 +2,7 @@
  * One file with all its changes in it, of which a switch turns one on, in a bundle with its tests.
  */
 import { mkdirSync, readFileSync } from "node:fs"
-import { resolve } from "node:path"
+import { basename, resolve } from "node:path"
 import { Instrumenter } from "@stryker-mutator/instrumenter"
 import { build } from "esbuild"
 import type { Mutant } from "./Change.ts"
@@ -43,7 +43,7 @@ export const make = async (file: string, tests: ReadonlyArray<string>): Promise<
   const options = { plugins: null, excludedMutations: [], ignorers: [] }
   const { files, mutants } = await new Instrumenter(logger).instrument([{ name, mutate: true, content }], options)
   const instrumented = files[0]?.content ?? ""
-  const path = `${folder}/tests.mjs`
+  const path = `${folder}/${basename(file, ".ts")}.mjs`
   await build({
     ...shared,
     stdin: {
