@@ -89,7 +89,7 @@ describe("Offer", () => {
     assert.strictEqual(Offer.nearest(long, short), long)
     const also = new ModelNotFound({ model: "m", near: ["n"] })
     assert.strictEqual(Offer.nearest(unknown, also), unknown, "of two alike the first")
-    assert.isTrue(Offer.isRefusal(blind))
+    for (const refusal of [unknown, blind, short]) assert.isTrue(Offer.isRefusal(refusal))
     assert.isFalse(Offer.isRefusal({ _tag: "BackendFailure" }))
   })
 })

@@ -32,6 +32,24 @@ export const equivalents: Readonly<Record<string, ReadonlyArray<Equivalent>>> = 
       ]
     }
   ],
+  "src/domain/Offer.ts": [
+    {
+      why: "two that are alike in this are equally near",
+      changes: [
+        { from: 'a._tag === "ContextLengthExceeded" && b._tag === a._tag', to: "true && b._tag === a._tag" },
+        { from: "? a.limit > b.limit", to: "? a.limit >= b.limit" }
+      ]
+    },
+    {
+      why: "nothing is above a limit that is none; the check is there for the types",
+      changes: [
+        {
+          from: "return limit !== undefined && need.tokens > limit",
+          to: "return true && need.tokens > limit"
+        }
+      ]
+    }
+  ],
   "src/domain/Spent.ts": [
     {
       why: "it only makes anew what is already so",

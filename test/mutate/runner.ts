@@ -42,7 +42,7 @@ const { __stryker__: at, keptTests } = globals
 /** Longest time of one test with a change, in milliseconds; the whole of them take a few seconds without. */
 const LONGEST = 10_000
 /** Most times that a changed place is met in one test; beyond it goes round in circles. */
-const MOST_HITS = 300_000
+const MOST_HITS = 5_000_000
 
 const tell = (told: Told) => new Promise((resolve) => process.send?.(told, resolve))
 
