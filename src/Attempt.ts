@@ -168,7 +168,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     prepared: Prepared,
     backend: Backend,
     deadline: number,
-    progress: Progress = { started: false }
+    progress: Progress
   ): Effect.fn.Return<Begun, ChatError, Scope.Scope> {
     const { promptTokens, question, reply, turn } = yield* watchdog.within(
       ask(prepared, backend, deadline, progress),

@@ -1,24 +1,26 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Option, TestClock } from "effect"
+import { Effect, Exit, Fiber, Metric, Option } from "effect"
 import * as Attempt from "../src/Attempt.ts"
-import { finish, message, request, textDelta } from "../src/domain/Chat.ts"
+import { type ChatRequest, finish, message, request, textDelta } from "../src/domain/Chat.ts"
 import { BackendFailure } from "../src/domain/ChatError.ts"
+import * as Usage from "../src/domain/Usage.ts"
+import * as Metrics from "../src/Metrics.ts"
+import { TokenCounter } from "../src/TokenCounter.ts"
+import * as LogLines from "./support/LogLines.ts"
+import * as QuickClock from "./support/QuickClock.ts"
 import * as TestBackend from "./support/TestBackend.ts"
+import { model, mustCall, options, x } from "./support/TestChat.ts"
 
-const attempt = Attempt.make({
-  aliases: [],
-  defaultModel: "auto",
-  fallback: "none",
-  defaultAskMode: "chat",
-  firstTokenTimeout: Duration.seconds(10),
-  idleTimeout: Duration.seconds(5),
-  totalTimeout: Duration.seconds(60)
-})
+/** An attempt whose tries begin where nothing was asked yet. */
+const make = (more: Partial<Attempt.AttemptOptions> = {}) =>
+  Effect.map(Attempt.make({ ...options, ...more }), ({ begin, deadline, ...rest }) => ({
+    ...rest,
+    ask: (prepared: Attempt.Prepared, { backend }: TestBackend.Scripted, progress = { started: false }) =>
+      begin(prepared, backend, deadline(), progress)
+  }))
+const attempt = make()
 
-const ls = { kind: "function", name: "ls", description: undefined, parameters: {}, strict: false } as const
-/** A call must come. */
-const wanting = (model: string) =>
-  request({ messages: "List.", model, toolset: { tools: [ls], choice: "required", parallel: true } })
+const wanting = (model: string) => request({ messages: "List.", model, toolset: mustCall })
 
 const crash = new BackendFailure({ instance: "inst-0", started: true, detail: "crash" })
 
@@ -33,13 +35,13 @@ const second = (script: TestBackend.Script) => {
 describe("Attempt", () => {
   it.scoped("asks again for a call that must come, but never in agent mode", () =>
     Effect.gen(function* () {
-      const { begin, deadline, prepare } = yield* attempt
+      const { ask, prepare } = yield* attempt
       for (const [model, asked] of [
         ["auto", 2],
         ["agent", 1]
       ] as const) {
         const scripted = TestBackend.make(TestBackend.say("Why?"))
-        const error = yield* Effect.flip(begin(prepare(wanting(model)), scripted.backend, deadline()))
+        const error = yield* Effect.flip(ask(prepare(wanting(model)), scripted))
         assert.strictEqual(error._tag, "ToolCallNotProduced")
         assert.strictEqual(scripted.asks.length, asked, model)
       }
@@ -115,10 +117,10 @@ describe("Attempt", () => {
   ] satisfies ReadonlyArray<readonly [string, TestBackend.Script]>) {
     it.effect(`tells the failure of a second answer that ${how}`, () =>
       Effect.gen(function* () {
-        const { begin, deadline, prepare } = yield* attempt
+        const { ask, prepare } = yield* attempt
         const scripted = second(script)
-        const waiting = yield* Effect.fork(Effect.scoped(begin(prepare(wanting("auto")), scripted.backend, deadline())))
-        yield* TestClock.adjust("1 second")
+        const waiting = yield* Effect.fork(Effect.scoped(ask(prepare(wanting("auto")), scripted)))
+        yield* QuickClock.adjust("1 second")
         assert.deepStrictEqual(yield* Fiber.poll(waiting), Option.some(Exit.fail(crash)))
         assert.deepStrictEqual(scripted.counts, { opened: 2, closed: 2, cancelled: how === "breaks" ? 0 : 1 })
       }).pipe(Effect.scoped)
@@ -127,12 +129,14 @@ describe("Attempt", () => {
 
   it.scoped("leaves the pictures of earlier turns out of both questions to a model that does not see", () =>
     Effect.gen(function* () {
-      const { begin, deadline, prepare } = yield* attempt
+      const { ask, prepare } = yield* attempt
       const models = [{ key: "blind", name: "Blind", scene: "chat", isDefault: true, vision: false }]
       const scripted = TestBackend.make(TestBackend.say("Why?"), { models: Effect.succeed(models) })
       const shown = message("user", "See.", { images: [{ mediaType: "image/png", data: "aGk=" }] })
       const messages = [shown, message("assistant", "Yes."), message("user", "List.")] as const
-      yield* Effect.flip(begin(prepare({ ...wanting("blind"), messages }), scripted.backend, deadline()))
+      yield* Effect.flip(ask(prepare({ ...wanting("blind"), messages }), scripted))
+      const tokens = Usage.estimate(scripted.asks[0]!.prompt) + 3 * Usage.perMessage
+      assert.strictEqual(scripted.asks[0]!.promptTokens, Math.ceil(tokens * 1.05))
       const asked = scripted.asks.map(({ images, prompt }) => [images.length, /\[image 1 \w+: left out,/.test(prompt)])
       assert.deepStrictEqual(asked, [
         [0, true],
@@ -141,12 +145,121 @@ describe("Attempt", () => {
     })
   )
 
+  it.scoped("says once of each list of models that DEFAULT_MODEL is none of them, and asks another", () => {
+    const { layer, lines } = LogLines.listening()
+    const asked = request({ messages: "hi", model: "auto" })
+    return Effect.gen(function* () {
+      const [first, second] = [TestBackend.make(), TestBackend.make(undefined, { offers: [x] })]
+      const { ask, prepare } = yield* attempt
+      yield* ask(prepare(asked), first)
+      assert.lengthOf(lines, 0)
+      const other = yield* make({ defaultModel: "gone\n" })
+      for (let n = 0; n < 3; n++) assert.strictEqual((yield* other.ask(other.prepare(asked), first)).model, "auto")
+      assert.lengthOf(lines, 1)
+      assert.strictEqual((yield* other.ask(other.prepare(asked), second)).model, "x")
+      assert.deepStrictEqual(
+        lines.map(({ annotations, level }) => [level, annotations["defaultModel"]]),
+        [
+          ["WARN", "gone\uFFFD"],
+          ["WARN", "gone\uFFFD"]
+        ]
+      )
+      assert.match(String(lines[0]?.message), /^DEFAULT_MODEL is none of Lingma's models/)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.scoped(
+    "asks with the pictures and the tokens of the prompt, and teaches calls in XML where nothing else is said",
+    () =>
+      Effect.gen(function* () {
+        const { ask, count, prepare } = yield* attempt
+        const picture = { mediaType: "image/png", data: "aGk=" }
+        const shown = {
+          ...wanting("x"),
+          messages: [message("user", "See.", { images: [{ ...picture, at: 0 }] })] as const
+        }
+        const scripted = TestBackend.make(TestBackend.say("Why?"), { offers: [] })
+        const progress = { started: false }
+        yield* Effect.flip(ask(prepare(shown), scripted, progress))
+        assert.isTrue(progress.started)
+        const [first] = scripted.asks
+        assert.deepInclude(first, { model: "x", mode: "chat", images: [picture], contextLimit: undefined })
+        assert.match(first!.prompt, /<function=/)
+        assert.notMatch(first!.prompt, /left out/)
+        const tokens = Usage.estimate(first!.prompt) + Usage.perMessage + Usage.perImage
+        assert.strictEqual(count(shown), tokens)
+        assert.strictEqual(first!.promptTokens, Math.ceil(tokens * 1.05))
+        const json = yield* make({ toolFormat: "hermes" })
+        yield* Effect.flip(json.ask(json.prepare(shown), scripted))
+        assert.notMatch(scripted.asks[2]!.prompt, /<function=/)
+      })
+  )
+
+  it.scoped("takes an estimate for too long some tokens before the limit, and an exact count at the limit", () =>
+    Effect.gen(function* () {
+      const text = "word ".repeat(400)
+      const limit = Usage.estimate(text.trim()) + Usage.perMessage
+      const scripted = TestBackend.make(undefined, { offers: [model("x", { contextLength: limit })] })
+      const asked = request({ messages: text.trim(), model: "x" })
+      const { ask, prepare } = yield* attempt
+      const error = yield* Effect.flip(ask(prepare(asked), scripted))
+      assert.deepInclude(error, { _tag: "ContextLengthExceeded", promptTokens: Math.ceil(limit * 1.05), limit })
+      const exact = { counter: Usage.counter, count: Usage.estimate, isExact: true }
+      const sure = yield* Effect.provideService(attempt, TokenCounter, exact)
+      assert.strictEqual((yield* sure.ask(sure.prepare(asked), scripted)).promptTokens, limit)
+      assert.deepInclude(scripted.asks[0], { promptTokens: limit, contextLimit: limit })
+    })
+  )
+
+  it.scoped(
+    "holds an answer back that is read whole, until it is known to be one, and passes on one that is streamed",
+    () =>
+      Effect.gen(function* () {
+        const { ask, prepare } = yield* attempt
+        const seen = (asked: ChatRequest, scripted: TestBackend.Scripted) =>
+          Effect.map(ask(prepare(asked), scripted), ({ reply }) => {
+            const events: Array<string> = []
+            reply.turn.read({ onEvent: ({ _tag }) => events.push(_tag), onFailure: ({ _tag }) => events.push(_tag) })
+            return events
+          })
+        const plain = request({ messages: "hi" })
+        const json = { ...plain, format: { type: "json_object" } } as const
+        const half = TestBackend.make(TestBackend.emit(textDelta('{"a":'), textDelta("1")))
+        const streamed = { ...json, origin: { ...json.origin, stream: true } }
+        assert.include(yield* seen(streamed, half), "TextDelta")
+        const whole = yield* Effect.fork(seen(json, half))
+        yield* QuickClock.adjust("1 second")
+        assert.isTrue(Option.isNone(yield* Fiber.poll(whole)))
+      })
+  )
+
+  it.scoped("tells of a further question in the log and in the metrics, and lets go of the first answer before", () => {
+    const { layer, lines } = LogLines.listening()
+    const retries = Metric.value(Metric.tagged(Metrics.replyRetries, "reason", "no_call"))
+    return Effect.gen(function* () {
+      const { ask, prepare } = yield* attempt
+      const before = yield* retries
+      let closed = 0
+      const scripted = second((turn, question) => {
+        closed = scripted.counts.closed
+        return TestBackend.say("<tool_call><function=ls></function></tool_call>")(turn, question)
+      })
+      yield* ask(prepare(wanting("auto")), scripted)
+      assert.strictEqual(closed, 1)
+      assert.strictEqual((yield* retries).count - before.count, 1)
+      assert.deepStrictEqual(
+        lines.map(({ annotations, level, message }) => [level, message, annotations]),
+        [["INFO", "answer asked for again", { reason: "no_call" }]]
+      )
+    }).pipe(Effect.provide(layer))
+  })
+
   it.scoped("gives the second answer when the first was none", () =>
     Effect.gen(function* () {
-      const { begin, deadline, prepare } = yield* attempt
+      const { ask, prepare } = yield* attempt
       const call = "<tool_call><function=ls></function></tool_call>"
       const scripted = second(TestBackend.emit(textDelta(call), finish("stop")))
-      const { reply } = yield* begin(prepare(wanting("auto")), scripted.backend, deadline())
+      const { reply } = yield* ask(prepare(wanting("auto")), scripted)
       const seen: Array<string> = []
       reply.turn.read({ onEvent: ({ _tag }) => seen.push(_tag), onFailure: ({ _tag }) => seen.push(_tag) })
       assert.deepStrictEqual(seen, ["ToolCall", "Finish"])

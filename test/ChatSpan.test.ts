@@ -1,24 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import {
-  type Context,
-  Duration,
-  Effect,
-  Either,
-  type Exit,
-  Fiber,
-  Layer,
-  Metric,
-  Option,
-  TestClock,
-  Tracer
-} from "effect"
+import { type Context, Effect, Either, type Exit, Fiber, Layer, Metric, Option, Tracer } from "effect"
 import { Chat } from "../src/Chat.ts"
 import { finish, request, textDelta } from "../src/domain/Chat.ts"
 import { BackendFailure } from "../src/domain/ChatError.ts"
 import { Guard } from "../src/Guard.ts"
 import * as Metrics from "../src/Metrics.ts"
 import { Pool } from "../src/Pool.ts"
+import * as QuickClock from "./support/QuickClock.ts"
 import * as TestBackend from "./support/TestBackend.ts"
+import { options } from "./support/TestChat.ts"
 
 /** A span as it was told. */
 class Told implements Tracer.Span {
@@ -73,16 +63,7 @@ const listening = () => {
 }
 
 const gateway = (scripted: TestBackend.Scripted, captureContent = false) =>
-  Chat.layer({
-    aliases: [],
-    defaultModel: "auto",
-    fallback: "none",
-    defaultAskMode: "chat",
-    firstTokenTimeout: Duration.seconds(10),
-    idleTimeout: Duration.seconds(5),
-    totalTimeout: Duration.seconds(60),
-    captureContent
-  }).pipe(
+  Chat.layer({ ...options, captureContent }).pipe(
     Layer.provideMerge(Guard.layer({ maxInFlight: 1, queueMax: 1, queueTimeout: "10 seconds" })),
     Layer.provideMerge(Metrics.Metrics.layer),
     Layer.provideMerge(Pool.layer([scripted.backend]))
@@ -129,18 +110,20 @@ describe("the span and the figures of a chat", () => {
     const { layer, spans } = listening()
     return Effect.gen(function* () {
       const guard = yield* Guard
+      // A clock that begins at nought would hide what is measured from there.
+      yield* QuickClock.adjust("100 seconds")
       const before = yield* sums
       const held = yield* Effect.fork(Effect.scoped(Effect.zipRight(guard.slot, Effect.sleep("3 seconds"))))
       yield* Effect.yieldNow()
       const chat = yield* Effect.fork(whole)
-      yield* TestClock.adjust("3 seconds")
+      yield* QuickClock.adjust("3 seconds")
       yield* Fiber.join(held)
       const turn = yield* scripted.turns.take
-      yield* TestClock.adjust("2 seconds")
+      yield* QuickClock.adjust("2 seconds")
       turn.emit(textDelta("Hel"))
-      yield* TestClock.adjust("1 second")
+      yield* QuickClock.adjust("1 second")
       turn.emit(textDelta("lo"))
-      yield* TestClock.adjust("3 seconds")
+      yield* QuickClock.adjust("3 seconds")
       turn.emit(finish("stop"))
       const { completion, prompt } = yield* Fiber.join(chat)
 
@@ -171,9 +154,9 @@ describe("the span and the figures of a chat", () => {
         "lingma.ask_mode": "chat"
       })
       assert.isAbove(completion, 0)
-      assert.deepStrictEqual(span?.events, [["gen_ai.first_token", seconds(5)]])
-      assert.deepInclude(span?.status, { _tag: "Ended", startTime: 0n, endTime: seconds(9) })
-      assert.deepInclude(spans[1]?.status, { _tag: "Ended", startTime: 0n, endTime: seconds(3) })
+      assert.deepStrictEqual(span?.events, [["gen_ai.first_token", seconds(105)]])
+      assert.deepInclude(span?.status, { _tag: "Ended", startTime: seconds(100), endTime: seconds(109) })
+      assert.deepInclude(spans[1]?.status, { _tag: "Ended", startTime: seconds(100), endTime: seconds(103) })
     }).pipe(Effect.provide(Layer.merge(gateway(scripted), layer)))
   })
 
@@ -215,7 +198,7 @@ describe("the span and the figures of a chat", () => {
       yield* scripted.turns.take
       const second = yield* Effect.fork(whole)
       yield* Effect.yieldNow()
-      yield* TestClock.adjust("1 second")
+      yield* QuickClock.adjust("1 second")
       yield* Effect.flip(whole)
       yield* Fiber.interrupt(second)
       yield* Fiber.interrupt(first)
@@ -252,5 +235,13 @@ describe("the span and the figures of a chat", () => {
         { role: "assistant", parts: [{ type: "text", content: "Hello" }], finish_reason: "stop" }
       ])
     })
+  })
+
+  it.effect("are none where no tracer listens, and the chat is the same", () => {
+    const { layer, spans } = listening()
+    return Effect.gen(function* () {
+      assert.isAbove((yield* whole).completion, 0)
+      assert.lengthOf(spans, 0)
+    }).pipe(Effect.provide(Layer.merge(gateway(TestBackend.make(), true), layer)), Effect.withTracerEnabled(false))
   })
 })

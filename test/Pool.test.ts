@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, FastCheck, Option, Scope, TestClock } from "effect"
+import { Effect, Exit, FastCheck, Option, Scope } from "effect"
 import type { BackendState, BackendStatus } from "../src/Backend.ts"
 import type * as Choice from "../src/domain/Choice.ts"
 import type { Model } from "../src/domain/Model.ts"
 import * as Offer from "../src/domain/Offer.ts"
 import type * as Spent from "../src/domain/Spent.ts"
 import { type Lease, Pool } from "../src/Pool.ts"
+import * as QuickClock from "./support/QuickClock.ts"
 import * as TestBackend from "./support/TestBackend.ts"
 
 const backend = (
@@ -37,6 +38,13 @@ const chat = (pool: Pool["Type"], outcome?: Parameters<Lease["settle"]>[0], key 
       return lease.backend.id
     })
   )
+
+const one = (pool: Pool["Type"], id = "a") =>
+  Effect.map(pool.snapshot, (all) => {
+    const found = all.find((instance) => instance.id === id)
+    assert.isDefined(found)
+    return found
+  })
 
 describe("Pool", () => {
   it.scoped("counts a chat where it was sent, until its scope closes", () =>
@@ -99,7 +107,7 @@ describe("Pool", () => {
       assert.notStrictEqual(yield* chat(pool, "completed", key), sticky)
       const out = (yield* pool.snapshot).find(({ id }) => id === sticky)
       assert.deepInclude(out, { ejected: true, ready: false })
-      yield* TestClock.adjust("30 seconds")
+      yield* QuickClock.adjust("30 seconds")
       yield* Effect.scoped(
         Effect.gen(function* () {
           const probe = yield* pool.lease(key)
@@ -109,6 +117,7 @@ describe("Pool", () => {
         })
       )
       assert.strictEqual(yield* chat(pool, "completed", key), sticky)
+      assert.deepInclude(yield* one(pool, sticky), { ejected: false, ejections: 1 }, "it is counted for good")
     })
   )
 
@@ -157,13 +166,6 @@ describe("Pool", () => {
     })
   )
 
-  const one = (pool: Pool["Type"], id = "a") =>
-    Effect.map(pool.snapshot, (all) => {
-      const found = all.find((instance) => instance.id === id)
-      assert.isDefined(found)
-      return found
-    })
-
   it.effect("says why an instance is not ready, in words of its own", () =>
     Effect.gen(function* () {
       const seen: { state: BackendState; loggedIn: boolean | undefined } = { state: "starting", loggedIn: undefined }
@@ -187,7 +189,7 @@ describe("Pool", () => {
           for (const { backend, settle } of leases) if (backend.id === "a") settle("failed")
         })
       )
-      yield* TestClock.adjust("500 millis")
+      yield* QuickClock.adjust("500 millis")
       assert.deepInclude(yield* one(pool), {
         ready: false,
         ejected: true,
@@ -217,6 +219,8 @@ describe("Pool", () => {
         })
         assert.strictEqual(yield* chat(pool), "a")
         assert.deepInclude(yield* one(pool), { ready: false, lastError: "no 4" })
+        yield* chat(pool, "failed")
+        assert.strictEqual((yield* one(pool)).lastError, "no 4", "a failure without a word takes none away")
         yield* chat(pool, "completed")
         assert.deepInclude(yield* one(pool), { ready: true, reason: undefined, lastError: undefined })
       })
@@ -226,9 +230,9 @@ describe("Pool", () => {
     Effect.gen(function* () {
       const pool = yield* Pool.make([backend("a")])
       for (let i = 0; i < 5; i++) yield* chat(pool, "failed")
-      yield* TestClock.adjust("29999 millis")
+      yield* QuickClock.adjust("29999 millis")
       assert.isFalse((yield* one(pool)).ready)
-      yield* TestClock.adjust("1 millis")
+      yield* QuickClock.adjust("1 millis")
       assert.isTrue((yield* one(pool)).ready)
       yield* chat(pool, "failed")
       assert.deepInclude(yield* one(pool), { ready: false, reason: "its last 6 chats failed" })
@@ -245,7 +249,7 @@ describe("Pool", () => {
           )
         )
       for (let i = 0; i < 5; i++) yield* fail("a")
-      yield* TestClock.adjust("30 seconds")
+      yield* QuickClock.adjust("30 seconds")
       for (let i = 0; i < 5; i++) yield* fail("b")
       assert.isTrue((yield* one(pool, "b")).ejected)
       yield* fail("a")
@@ -258,10 +262,10 @@ describe("Pool", () => {
     Effect.gen(function* () {
       const state: { b: BackendState } = { b: "ready" }
       const pool = yield* Pool.make([backend("a"), backend("b", () => state.b)])
-      yield* TestClock.adjust("1 second")
+      yield* QuickClock.adjust("1 second")
       while (!(yield* one(pool)).ejected) yield* chat(pool, (yield* one(pool)).inFlight === 0 ? "failed" : undefined)
       state.b = "failed"
-      yield* TestClock.adjust("1 second")
+      yield* QuickClock.adjust("1 second")
       assert.strictEqual(yield* chat(pool), "a")
       assert.strictEqual(yield* chat(pool), "a")
       assert.deepInclude(yield* one(pool), { ejected: true, ready: false })
@@ -276,14 +280,14 @@ describe("Pool", () => {
       const pool = yield* Pool.make([backend("a", () => state.a)])
       for (let i = 0; i < 10; i++) {
         yield* chat(pool, "absent", none, "gone")
-        yield* TestClock.adjust("1 second")
+        yield* QuickClock.adjust("1 second")
       }
       assert.deepInclude(yield* one(pool), { failing: false, lastError: undefined })
       state.a = "ready"
       assert.isTrue((yield* one(pool)).ready)
       for (let i = 0; i < 5; i++) {
         yield* chat(pool, "absent", none, "gone")
-        yield* TestClock.adjust("1 second")
+        yield* QuickClock.adjust("1 second")
       }
       assert.deepInclude(yield* one(pool), { failing: true, lastError: "gone" })
     })
@@ -310,7 +314,7 @@ describe("Pool", () => {
       const key = Option.some("k")
       const sticky = yield* chat(pool, "completed", key)
       for (let i = 0; i < 5; i++) yield* chat(pool, "failed", key)
-      yield* TestClock.adjust("30 seconds")
+      yield* QuickClock.adjust("30 seconds")
       const probe = yield* pool.lease(key)
       assert.strictEqual(probe.backend.id, sticky)
       assert.deepInclude(yield* one(pool, sticky), { ready: false, reason: "one chat tries it, after it was left out" })
@@ -325,7 +329,7 @@ describe("Pool", () => {
       const lease = (id: string) => Effect.map(pool.another(none, new Set([id === "a" ? "b" : "a"])), Option.getOrThrow)
       const fail = (id: string) => Effect.scoped(Effect.map(lease(id), ({ settle }) => settle("failed")))
       for (let i = 0; i < 5; i++) yield* fail("a")
-      yield* TestClock.adjust("30 seconds")
+      yield* QuickClock.adjust("30 seconds")
       yield* Effect.scoped(
         Effect.gen(function* () {
           const probe = yield* lease("a")
@@ -335,7 +339,7 @@ describe("Pool", () => {
           probe.settle("lost")
         })
       )
-      yield* TestClock.adjust("10 minutes")
+      yield* QuickClock.adjust("10 minutes")
       for (const id of ["a", "b"]) assert.isTrue((yield* one(pool, id)).ready, id)
     })
   )
@@ -410,6 +414,7 @@ describe("Pool", () => {
     Effect.gen(function* () {
       const pool = yield* Pool.make([offering("a", ["x", "y", "z"]), offering("b", ["x"])])
       yield* exhaust(pool, "y", { model: "y", until: 60_000 })
+      assert.strictEqual((yield* one(pool)).lastError, "no quota")
       assert.deepInclude(yield* pool.unserved(wants("y")), { instance: "a", model: "y", until: 60_000 })
       assert.strictEqual(yield* given(pool, "z"), "a", "another model of the account is asked")
       yield* exhaust(pool, "z", { model: "z", until: 90_000 })
@@ -420,9 +425,9 @@ describe("Pool", () => {
       assert.notProperty(all, "model")
       assert.strictEqual(yield* chat(pool), "a", "who wants no model in particular is given any")
       for (const instance of yield* pool.snapshot) assert.deepInclude(instance, { ready: true, ejected: false })
-      yield* TestClock.adjust("30 seconds")
+      yield* QuickClock.adjust("30 seconds")
       assert.strictEqual(yield* given(pool, "x"), "b")
-      yield* TestClock.adjust("30 seconds")
+      yield* QuickClock.adjust("30 seconds")
       assert.strictEqual(yield* given(pool, "y"), "a")
       assert.deepInclude(yield* pool.unserved(wants("z")), { _tag: "QuotaExhausted", until: 90_000 })
     })
@@ -519,7 +524,7 @@ describe("Pool", () => {
                   ? yield* Scope.extend(pool.lease(none), scope)
                   : Option.getOrUndefined(yield* Scope.extend(pool.another(none, new Set(["a"])), scope))
               if (lease !== undefined) open.push({ lease, scope })
-            } else if (what === "wait") yield* TestClock.adjust(wait)
+            } else if (what === "wait") yield* QuickClock.adjust(wait)
             else if (chosen !== undefined && what === "answering") chosen.lease.answering()
             else if (chosen !== undefined) {
               open.splice(open.indexOf(chosen), 1)
@@ -534,7 +539,7 @@ describe("Pool", () => {
             assert.isAtMost(all.filter(({ ejected }) => ejected).length, 2)
           }
           for (const { scope } of open) yield* Scope.close(scope, Exit.void)
-          yield* TestClock.adjust("10 minutes")
+          yield* QuickClock.adjust("10 minutes")
           for (const { id, inFlight, ready } of yield* pool.snapshot)
             assert.deepStrictEqual([id, inFlight, ready], [id, 0, true])
         })

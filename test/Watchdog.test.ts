@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Exit, Fiber, TestClock } from "effect"
+import { Chunk, Deferred, Duration, Effect, Exit, Fiber, TestClock } from "effect"
 import { finish, textDelta } from "../src/domain/Chat.ts"
 import * as Turn from "../src/domain/Turn.ts"
 import * as Watchdog from "../src/Watchdog.ts"
+import * as QuickClock from "./support/QuickClock.ts"
 
 const watchdog = Watchdog.make({
   firstTokenTimeout: Duration.seconds(10),
@@ -21,9 +22,9 @@ describe("Watchdog", () => {
       const { deadline, watch } = yield* watchdog
       const turn = Turn.make({ instance: "a" })
       yield* watch(turn, "a", deadline())
-      yield* TestClock.adjust("9 seconds")
+      yield* QuickClock.adjust("9 seconds")
       assert.strictEqual(turn.state(), "running")
-      yield* TestClock.adjust("1100 millis")
+      yield* QuickClock.adjust("1100 millis")
       assert.strictEqual(phase(turn), "first_token")
     })
   )
@@ -33,11 +34,11 @@ describe("Watchdog", () => {
       const { deadline, watch } = yield* watchdog
       const turn = Turn.make({ instance: "a" })
       yield* watch(turn, "a", deadline())
-      yield* TestClock.adjust("3 seconds")
+      yield* QuickClock.adjust("3 seconds")
       turn.emit(textDelta("a"))
-      yield* TestClock.adjust("3900 millis")
+      yield* QuickClock.adjust("3900 millis")
       assert.strictEqual(turn.state(), "running")
-      yield* TestClock.adjust("300 millis")
+      yield* QuickClock.adjust("300 millis")
       assert.strictEqual(phase(turn), "idle")
     })
   )
@@ -52,12 +53,12 @@ describe("Watchdog", () => {
       silent.emit(textDelta("a"))
       for (let i = 0; i < 6; i++) {
         slow.emit(textDelta("a"))
-        yield* TestClock.adjust("3 seconds")
+        yield* QuickClock.adjust("3 seconds")
       }
       assert.strictEqual(phase(silent), "idle")
       assert.strictEqual(slow.state(), "running")
       slow.emit(textDelta("a"))
-      yield* TestClock.adjust("2500 millis")
+      yield* QuickClock.adjust("2500 millis")
       assert.strictEqual(phase(slow), "total")
     })
   )
@@ -72,13 +73,13 @@ describe("Watchdog", () => {
       once.work()
       for (let i = 0; i < 6; i++) {
         busy.work()
-        yield* TestClock.adjust("3 seconds")
+        yield* QuickClock.adjust("3 seconds")
         if (i === 2) assert.strictEqual(once.state(), "running")
       }
       assert.strictEqual(phase(once), "first_token")
       assert.strictEqual(busy.state(), "running")
       busy.work()
-      yield* TestClock.adjust("2500 millis")
+      yield* QuickClock.adjust("2500 millis")
       assert.strictEqual(phase(busy), "total")
     })
   )
@@ -88,12 +89,12 @@ describe("Watchdog", () => {
       const { deadline, watch } = yield* watchdog
       const admitted = deadline()
       assert.strictEqual(admitted, 10_000)
-      yield* TestClock.adjust("6 seconds")
+      yield* QuickClock.adjust("6 seconds")
       const turn = Turn.make({ instance: "a" })
       yield* watch(turn, "a", admitted)
-      yield* TestClock.adjust("3900 millis")
+      yield* QuickClock.adjust("3900 millis")
       assert.strictEqual(turn.state(), "running")
-      yield* TestClock.adjust("200 millis")
+      yield* QuickClock.adjust("200 millis")
       assert.strictEqual(phase(turn), "first_token")
     })
   )
@@ -109,11 +110,11 @@ describe("Watchdog", () => {
         )
       )
       const waiting = yield* Effect.fork(Effect.exit(within(hanging, deadline(), Effect.fail("late"))))
-      yield* TestClock.adjust("9900 millis")
+      yield* QuickClock.adjust("9900 millis")
       assert.strictEqual((yield* Fiber.poll(waiting))._tag, "None")
-      yield* TestClock.adjust("1 second")
+      yield* QuickClock.adjust("1 second")
       assert.strictEqual((yield* Fiber.poll(waiting))._tag, "None", "it waits until what it cut has ended")
-      yield* TestClock.adjust("1 second")
+      yield* QuickClock.adjust("1 second")
       assert.deepStrictEqual(yield* Fiber.join(waiting), Exit.fail("late"))
       assert.strictEqual(ended, 1)
     })
@@ -148,8 +149,65 @@ describe("Watchdog", () => {
       const exit = yield* Fiber.interrupt(waiting)
       assert.isTrue(Exit.isInterrupted(exit))
       assert.strictEqual(seen, 1, "before anything that comes after it")
-      yield* TestClock.adjust("1 minute")
+      yield* QuickClock.adjust("1 minute")
       assert.strictEqual(ended, 1)
+    })
+  )
+
+  it.scoped("ends each wait at its limit to the millisecond, when a look falls there", () =>
+    Effect.gen(function* () {
+      const { deadline, watch, within } = yield* watchdog
+      const [silent, fallen, slow] = [
+        Turn.make({ instance: "a" }),
+        Turn.make({ instance: "a" }),
+        Turn.make({ instance: "a" })
+      ]
+      for (const turn of [silent, fallen, slow]) yield* watch(turn, "a", deadline())
+      const waiting = yield* Effect.fork(Effect.exit(within(Effect.never, deadline(), Effect.fail("late"))))
+      const states = Effect.sync(() => [silent, fallen, slow].map((turn) => phase(turn)))
+      fallen.emit(textDelta("a"))
+      yield* QuickClock.adjust("4 seconds")
+      assert.deepStrictEqual(yield* states, [undefined, undefined, undefined])
+      yield* QuickClock.adjust("100 millis")
+      assert.deepStrictEqual(yield* states, [undefined, "idle", undefined])
+      yield* QuickClock.adjust("5800 millis")
+      slow.work()
+      assert.strictEqual((yield* Fiber.poll(waiting))._tag, "None")
+      yield* QuickClock.adjust("100 millis")
+      assert.deepStrictEqual(yield* states, ["first_token", "idle", undefined])
+      assert.deepStrictEqual(yield* Fiber.join(waiting), Exit.fail("late"))
+      for (let i = 0; i < 3; i++) {
+        slow.work()
+        yield* QuickClock.adjust("3300 millis")
+      }
+      assert.strictEqual(slow.state(), "running")
+      yield* QuickClock.adjust("100 millis")
+      assert.strictEqual(phase(slow), "total")
+    })
+  )
+
+  it.scoped("looks at the clock only while a turn or a wait is there, and as long as one of them is", () =>
+    Effect.gen(function* () {
+      const { deadline, watch, within } = yield* watchdog
+      const [first, second] = [Turn.make({ instance: "a" }), Turn.make({ instance: "a" })]
+      const isResting = Effect.zipRight(QuickClock.adjust("100 millis"), Effect.map(TestClock.sleeps(), Chunk.isEmpty))
+      assert.isTrue(yield* isResting)
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* watch(first, "a", deadline())
+          yield* Effect.scoped(watch(second, "a", deadline()))
+          assert.isFalse(yield* isResting, "a turn is left")
+        })
+      )
+      assert.isTrue(yield* isResting)
+      const waiting = yield* Effect.fork(within(Effect.never, deadline(), Effect.fail("late")))
+      yield* Effect.yieldNow()
+      yield* Effect.scoped(watch(first, "a", deadline()))
+      assert.isFalse(yield* isResting, "a wait is left")
+      yield* Fiber.interrupt(waiting)
+      assert.isTrue(yield* isResting)
+      assert.strictEqual(yield* within(Effect.succeed(7), deadline(), Effect.fail("late")), 7)
+      assert.isTrue(yield* isResting)
     })
   )
 
@@ -163,7 +221,7 @@ describe("Watchdog", () => {
           yield* Effect.scoped(watch(gone, "a", deadline()))
           yield* watch(done, "a", deadline())
           done.emit(finish("stop"))
-          yield* TestClock.adjust("1 minute")
+          yield* QuickClock.adjust("1 minute")
         })
       )
       assert.strictEqual(gone.state(), "running")

@@ -3,6 +3,7 @@
  * is noticed all the same, or is gone from the file, is told by the run.
  */
 import type { Change } from "./Change.ts"
+import { ofServices } from "./equivalentsOfServices.ts"
 
 export interface Equivalent {
   readonly why: string
@@ -10,6 +11,70 @@ export interface Equivalent {
 }
 
 export const equivalents: Readonly<Record<string, ReadonlyArray<Equivalent>>> = {
+  ...ofServices,
+  "src/domain/Choice.ts": [
+    {
+      why: "where all are able, nobody reads why others are not",
+      changes: [
+        {
+          from: "if (offers === undefined) return { able: instances, sure: instances, spent: undefined, refusals: [] }",
+          to: 'if (offers === undefined) return { able: instances, sure: instances, spent: undefined, refusals: ["Stryker was here"] }'
+        }
+      ]
+    },
+    {
+      why: "where one is not able, and none is spent, there is a refusal; it is there for the types",
+      changes: [
+        {
+          from: "return first === undefined ? Either.right(instances) : Either.left(Offer.nearest(first, ...more))",
+          to: "return false ? Either.right(instances) : Either.left(Offer.nearest(first, ...more))"
+        }
+      ]
+    }
+  ],
+  "src/domain/Offer.ts": [
+    {
+      why: "two that are alike in this are equally near",
+      changes: [
+        { from: 'a._tag === "ContextLengthExceeded" && b._tag === a._tag', to: "true && b._tag === a._tag" },
+        { from: "? a.limit > b.limit", to: "? a.limit >= b.limit" }
+      ]
+    },
+    {
+      why: "nothing is above a limit that is none; the check is there for the types",
+      changes: [
+        {
+          from: "return limit !== undefined && need.tokens > limit",
+          to: "return true && need.tokens > limit"
+        }
+      ]
+    }
+  ],
+  "src/domain/Spent.ts": [
+    {
+      why: "it only makes anew what is already so",
+      changes: [
+        {
+          from: "const isRefuted = account.until > 0 && begunAt > account.since",
+          to: "const isRefuted = true && begunAt > account.since"
+        },
+        {
+          from: "const isRefuted = account.until > 0 && begunAt > account.since",
+          to: "const isRefuted = account.until >= 0 && begunAt > account.since"
+        },
+        {
+          from: "if (!isRefuted && !models.some((mark) => mark.model === model)) return spent",
+          to: "if (!isRefuted && !models.some((mark) => true)) return spent"
+        }
+      ]
+    }
+  ],
+  "src/domain/Verdict.ts": [
+    {
+      why: "a switch without it gives the same",
+      changes: [{ from: "default:", to: "default:" }]
+    }
+  ],
   "src/domain/RetryBudget.ts": [
     {
       why: "no retry at all is not older than anything either",
@@ -127,32 +192,6 @@ export const equivalents: Readonly<Record<string, ReadonlyArray<Equivalent>>> = 
         {
           from: 'if (end < 0) return held >= maxHeader ? fail("header_too_long") : undefined',
           to: 'if (end <= 0) return held >= maxHeader ? fail("header_too_long") : undefined'
-        }
-      ]
-    }
-  ],
-  "src/Guard.ts": [
-    {
-      why: "it only leaves the quick way out: the slow one looks for a free place again",
-      changes: [
-        { from: "() => {", to: "() => {}," },
-        { from: "if (counts.inFlight >= maxInFlight) return undefined", to: "if (true) return undefined" }
-      ]
-    },
-    {
-      why: "what is missing reads as false and as undefined",
-      changes: [{ from: "const me: Waiter = { granted: false, wake: undefined }", to: "const me: Waiter = {}" }]
-    },
-    {
-      why: "a slot that an interrupted waiter holds goes back as cancelled when its scope closes, which is at once",
-      changes: [{ from: "if (Exit.isSuccess(exit)) return hold", to: "if (true) return hold" }]
-    },
-    {
-      why: "the name is shown in messages of Effect only",
-      changes: [
-        {
-          from: 'export class Guard extends Context.Tag("lingma-gateway/Guard")<',
-          to: 'export class Guard extends Context.Tag("")<'
         }
       ]
     }

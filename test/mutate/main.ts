@@ -1,14 +1,14 @@
 /**
  * Mutation tests of the core: `npm run mutate [-- --only Frame,Turn]`. Each file is changed in some hundred small ways,
  * one at a time, and its direct tests must fail. Prints what they let pass and a table; exits 1 when a file has less
- * than its share noticed. About a second for each change, so it is no part of `npm test`.
+ * than its share noticed. Some minutes for all of them, so it is no part of `npm test`.
  */
 import { readFileSync } from "node:fs"
 import { basename } from "node:path"
 import { parseArgs } from "node:util"
-import { Stryker } from "@stryker-mutator/core"
 import { changeOf, isSame } from "./Change.ts"
 import { equivalents } from "./equivalents.ts"
+import * as Run from "./Run.ts"
 import { targets } from "./targets.ts"
 
 /** Percent of the changes to each file that its tests must notice, those apart that change nothing. */
@@ -18,25 +18,20 @@ const { values } = parseArgs({ options: { only: { type: "string", default: "" } 
 const only = values.only.split(",").filter((name) => name !== "")
 const chosen = targets.filter(({ file }) => only.length === 0 || only.includes(basename(file, ".ts")))
 
-const run = (file: string, tests: ReadonlyArray<string>) => {
-  process.env["MUTATE_TESTS"] = tests.join(",")
-  return new Stryker({ configFile: "test/mutate/stryker.config.json", mutate: [file] }).runMutationTest()
-}
-
 const percent = (part: number, whole: number) => (whole === 0 ? 100 : (100 * part) / whole)
 
 const rows: Array<Record<string, string | number>> = []
 for (const { file, tests } of chosen) {
   const source = readFileSync(file, "utf8")
-  const results = await run(file, tests)
-  const noticed = results.filter(({ status }) => status === "Killed" || status === "Timeout").length
+  const results = await Run.verdicts(file, tests)
+  const noticed = results.filter(({ verdict }) => verdict === "noticed" || verdict === "hung").length
   const passed = results
-    .filter(({ status }) => status === "Survived" || status === "NoCoverage")
-    .map((mutant) => ({ ...changeOf(source, mutant), line: mutant.location.start.line, status: mutant.status }))
+    .filter(({ verdict }) => verdict === "passed" || verdict === "unmet")
+    .map((mutant) => ({ ...changeOf(source, mutant), line: mutant.location.start.line, verdict: mutant.verdict }))
   const named = (equivalents[file] ?? []).flatMap(({ changes }) => changes)
   const real = passed.filter((change) => !named.some((one) => isSame(one, change)))
-  for (const { from, line, status, to } of real) {
-    console.log(`\n${file}:${line} ${status}\n- ${from}\n+ ${to}`)
+  for (const { from, line, to, verdict } of real) {
+    console.log(`\n${file}:${line} ${verdict}\n- ${from}\n+ ${to}`)
   }
   for (const one of named.filter((one) => !passed.some((change) => isSame(one, change)))) {
     console.log(`\n${file}: named as equivalent, but not among those that passed\n- ${one.from}\n+ ${one.to}`)

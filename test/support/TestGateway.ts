@@ -2,7 +2,7 @@
  * The gateway over scripted backends, on a port of its own.
  */
 import * as HttpServer from "@effect/platform/HttpServer"
-import { Context, Effect, Exit, HashMap, Layer, Logger, Scope } from "effect"
+import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { Chat } from "../../src/Chat.ts"
 import { GatewayConfig, type Settings } from "../../src/Config.ts"
 import { Gauges } from "../../src/Gauges.ts"
@@ -11,6 +11,7 @@ import * as NodeServer from "../../src/http/NodeServer.ts"
 import * as Server from "../../src/http/Server.ts"
 import { Metrics } from "../../src/Metrics.ts"
 import { Pool } from "../../src/Pool.ts"
+import * as LogLines from "./LogLines.ts"
 import type { Scripted } from "./TestBackend.ts"
 
 const GuardFromConfig = Layer.unwrapEffect(Effect.map(GatewayConfig, (config) => Guard.layer(config)))
@@ -22,30 +23,15 @@ export const core = (scripted: Scripted, settings: Partial<Settings> = {}) =>
     Layer.provideMerge(GatewayConfig.layer({ host: "127.0.0.1", port: 0, ...settings }))
   )
 
-export interface LogLine {
-  readonly message: string
-  readonly level: string
-  readonly annotations: Readonly<Record<string, unknown>>
-  readonly cause: unknown
-}
-
 /** Serves until the scope closes, or until `close`. */
 export const serve = Effect.fnUntraced(function* (scripted: Scripted, settings: Partial<Settings> = {}) {
-  const lines: Array<LogLine> = []
-  const log = Logger.make(({ annotations, cause, logLevel, message }) => {
-    lines.push({
-      message: String(message),
-      level: logLevel.label,
-      annotations: Object.fromEntries(HashMap.toEntries(annotations)),
-      cause
-    })
-  })
+  const { layer: logging, lines } = LogLines.listening()
   const scope = yield* Scope.make()
   yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
   const context = yield* Server.layer.pipe(
     Layer.provideMerge(NodeServer.layerFromConfig),
     Layer.provideMerge(core(scripted, settings)),
-    Layer.provide(Logger.replace(Logger.defaultLogger, log)),
+    Layer.provide(logging),
     Layer.buildWithScope(scope)
   )
   const { address } = Context.get(context, HttpServer.HttpServer)

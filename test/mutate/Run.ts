@@ -1,0 +1,65 @@
+/**
+ * The verdict on every change to a file: in processes of their own, as a change may run for ever or take all memory.
+ */
+import { fork } from "node:child_process"
+import * as Bundle from "./Bundle.ts"
+import type { Mutant } from "./Change.ts"
+import type { Met, Plan, Told, Verdict } from "./runner.ts"
+
+/** Changes for one process: what each leaves in memory is given back with it. */
+const BATCH = 40
+/** Longest silence of a process, in milliseconds; it speaks after each change. */
+const SILENCE = 60_000
+
+/** What a process says until it ends or falls silent. */
+const told = (runner: string, plan: Plan): Promise<ReadonlyArray<Told>> =>
+  new Promise((resolve) => {
+    const all: Array<Told> = []
+    const child = fork(runner, {
+      execArgv: ["--max-old-space-size=2048"],
+      stdio: ["ignore", "ignore", "inherit", "ipc"]
+    })
+    const watch = () => setTimeout(() => child.kill("SIGKILL"), SILENCE)
+    let timer = watch()
+    child.on("message", (message) => {
+      clearTimeout(timer)
+      timer = watch()
+      const said = message as Told
+      all.push(said)
+      if (said.what === "verdict")
+        process.stdout.write(said.verdict === "passed" || said.verdict === "unmet" ? "S" : ".")
+    })
+    child.on("exit", () => {
+      clearTimeout(timer)
+      resolve(all)
+    })
+    child.send(plan)
+  })
+
+const learn = async (runner: string, bundle: string, ids: ReadonlyArray<string>): Promise<Met> => {
+  const first = (await told(runner, { bundle, ids })).find((said) => said.what === "met")
+  if (first === undefined) throw new Error("the tests did not end")
+  if (first.failed.length > 0) throw new Error(`fail without any change: ${first.failed.join("; ")}`)
+  return first.met
+}
+
+export const verdicts = async (
+  file: string,
+  tests: ReadonlyArray<string>
+): Promise<ReadonlyArray<Mutant & { readonly verdict: Verdict }>> => {
+  const { mutants, path } = await Bundle.make(file, tests)
+  const runner = await Bundle.makeRunner()
+  const ids = mutants.map(({ id }) => id)
+  const met = await learn(runner, path, ids)
+  const found = new Map<string, Verdict>()
+  while (found.size < ids.length) {
+    const left = ids.filter((id) => !found.has(id)).slice(0, BATCH)
+    const said = await told(runner, { bundle: path, met, ids: left })
+    for (const one of said) if (one.what === "verdict") found.set(one.id, one.verdict)
+    const next = left.find((id) => !found.has(id))
+    // It fell silent or died over this one.
+    if (next !== undefined && !said.some(({ what }) => what === "done")) found.set(next, "hung")
+  }
+  console.log()
+  return mutants.map((mutant) => ({ ...mutant, verdict: found.get(mutant.id) ?? "unmet" }))
+}
