@@ -50,15 +50,13 @@ describe("Attempt", () => {
 
   it.scoped("asks again for an answer that was empty, whatever is asked, but never in agent mode", () =>
     Effect.gen(function* () {
-      const { begin, deadline, prepare } = yield* attempt
+      const { ask, prepare } = yield* attempt
       for (const [model, asked] of [
         ["auto", 2],
         ["agent", 1]
       ] as const) {
         const scripted = TestBackend.make(TestBackend.emit(finish("stop")))
-        const error = yield* Effect.flip(
-          begin(prepare(request({ messages: "Hi", model })), scripted.backend, deadline())
-        )
+        const error = yield* Effect.flip(ask(prepare(request({ messages: "Hi", model })), scripted))
         assert.strictEqual(error._tag, "EmptyAnswer")
         assert.strictEqual(scripted.asks.length, asked, model)
         assert.deepInclude(scripted.counts, { opened: asked, closed: asked - 1 })
@@ -69,7 +67,7 @@ describe("Attempt", () => {
 
   it.scoped("gives up a second answer that is on its way when its scope closes", () =>
     Effect.gen(function* () {
-      const { begin, deadline, prepare } = yield* attempt
+      const { ask, prepare } = yield* attempt
       let asked = 0
       let isInterrupted = false
       const forever = Effect.onInterrupt(Effect.never, () =>
@@ -81,8 +79,8 @@ describe("Attempt", () => {
         Effect.suspend(() => (asked++ === 0 ? TestBackend.emit(finish("stop"))(turn, ask) : forever))
       )
       const prepared = prepare(request({ messages: "Hi" }))
-      const waiting = yield* Effect.fork(Effect.scoped(begin(prepared, scripted.backend, deadline())))
-      yield* TestClock.adjust("1 second")
+      const waiting = yield* Effect.fork(Effect.scoped(ask(prepared, scripted)))
+      yield* QuickClock.adjust("1 second")
       assert.deepStrictEqual(scripted.counts, { opened: 2, closed: 1, cancelled: 0 })
       yield* Fiber.interrupt(waiting)
       assert.deepStrictEqual(scripted.counts, { opened: 2, closed: 2, cancelled: 1 })
@@ -92,10 +90,10 @@ describe("Attempt", () => {
 
   it.scoped("tells a defect of a second answer as a failure", () =>
     Effect.gen(function* () {
-      const { begin, deadline, prepare } = yield* attempt
+      const { ask, prepare } = yield* attempt
       const scripted = second(() => Effect.die("broken"))
-      const waiting = yield* Effect.fork(Effect.scoped(begin(prepare(wanting("auto")), scripted.backend, deadline())))
-      yield* TestClock.adjust("1 second")
+      const waiting = yield* Effect.fork(Effect.scoped(ask(prepare(wanting("auto")), scripted)))
+      yield* QuickClock.adjust("1 second")
       const exit = Option.getOrThrow(yield* Fiber.poll(waiting))
       assert.deepStrictEqual(
         exit,

@@ -450,10 +450,10 @@ describe("Pool", () => {
             asked.push(at)
           }
           assert.deepInclude(yield* pool.unserved(wants("x")), { _tag: "QuotaExhausted", until: 3_600_000 })
-          yield* TestClock.adjust("100 millis")
+          yield* QuickClock.adjust("100 millis")
         }
         assert.deepStrictEqual(asked, [0, 0, 1_000, 1_000, 3_000, 3_000, 7_000, 7_000])
-        yield* TestClock.adjust("8 seconds")
+        yield* QuickClock.adjust("8 seconds")
         const probe = Effect.scoped(Effect.map(pool.lease(none, wants("x")), ({ settle }) => settle("completed")))
         yield* probe
         for (let i = 0; i < 9; i++) assert.notStrictEqual(yield* given(pool, "x"), "QuotaExhausted", "it was topped up")

@@ -30,9 +30,10 @@ type Spent = Readonly<Record<string, { readonly model?: number; readonly account
 const missing = new ModelNotFound({ model: "x", near: [] })
 const wantsX = (spent: Spent = {}): Choice.Wanted<Choice.Candidate> => ({
   offers: (models) => (models.length === 0 || models.includes(x) ? Either.right({ key: "x" }) : Either.left(missing)),
-  returns: ({ id }, wanted) => spent[id]?.account ?? (wanted === "x" ? spent[id]?.model : undefined)
+  returns: ({ id }, wanted) => spent[id]?.account ?? (wanted === "x" ? spent[id]?.model : undefined),
+  mayProbe: () => false
 })
-const wantsAny: Choice.Wanted<Choice.Candidate> = { offers: undefined, returns: () => 1 }
+const wantsAny: Choice.Wanted<Choice.Candidate> = { offers: undefined, returns: () => 1, mayProbe: () => false }
 
 type Some = Arr.NonEmptyReadonlyArray<Choice.Candidate>
 const ids = (chosen: ReadonlyArray<Choice.Candidate>) => chosen.map(({ id }) => id).join("")
