@@ -65,7 +65,7 @@ export const make = (options: ReplyOptions): Reply => {
   let isSent = false
 
   const send = (event: ChatEvent): boolean => {
-    if (event._tag === "TextDelta" || event._tag === "ToolCall") isSent = true
+    if (event._tag === "TextDelta" || event._tag === "ToolCall" || event._tag === "ToolCallBegin") isSent = true
     meter.add(event)
     return turn.emit(event)
   }

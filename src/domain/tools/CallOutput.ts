@@ -2,7 +2,7 @@
  * What goes out of the scanner: text, and the calls in their order, counted. A call that may be an example is held,
  * with those that follow it, until it is known what it was.
  */
-import type { ToolCall } from "../Chat.ts"
+import type { Tool, ToolCall } from "../Chat.ts"
 import * as HeldCalls from "./HeldCalls.ts"
 import type { PendingText } from "./PendingText.ts"
 import type * as ToolCalls from "./ToolCalls.ts"
@@ -14,6 +14,21 @@ export interface Receiver {
   readonly invalid: (problem: ToolCalls.Problem) => boolean
   /** Enough calls: all that follows is ignored. */
   readonly full: () => void
+  /** Takes calls while they are written; without it they come whole. */
+  readonly live?: LiveReceiver | undefined
+}
+
+/** Why a call that was begun has no end: a limit cut it, it is too long, or the model broke off. */
+export type Break = "cut" | "long" | "unclosed"
+
+export interface LiveReceiver {
+  readonly begin: (call: Pick<ToolCall, "id" | "name">) => void
+  /** More of its arguments. */
+  readonly delta: (text: string) => void
+  /** All of it was sent. */
+  readonly end: (call: ToolCall) => void
+  /** What was begun has no end, and nothing follows. */
+  readonly broken: (why: Break) => void
 }
 
 export interface CallOutput {
@@ -21,6 +36,10 @@ export interface CallOutput {
   readonly say: (text: string) => void
   /** A whole call, or what should have been one; `isCertain`: text behind it makes no example of it. */
   readonly found: (outcomes: ReadonlyArray<ToolCalls.Outcome>, raw: string, isCertain: boolean) => void
+  /** A call that goes out as it is written; false: it may not. */
+  readonly begin: (call: Pick<ToolCall, "id" | "name">, tool: Tool) => boolean
+  /** Of the block of a call that was begun, which is whole now, what else it holds. */
+  readonly end: (call: ToolCall, others: ReadonlyArray<ToolCalls.Outcome>) => void
   /** What stands behind a call that is held and is no text: blanks, and the end of a frame that never began. */
   readonly behind: (text: string) => void
   readonly isHeld: () => boolean
@@ -68,11 +87,7 @@ export const make = ({ catalog, limit, maxLength, out, pending, reset }: Options
     out.call(one.call)
     return true
   }
-  const report = (outcomes: ReadonlyArray<ToolCalls.Outcome>, raw: string) => {
-    if (state === "off") pending.say(raw)
-    if (state !== "text") return
-    if (outcomes[0]?._tag === "Problem") pending.beforeProblem()
-    else pending.beforeCall()
+  const count = (outcomes: ReadonlyArray<ToolCalls.Outcome>) => {
     for (const one of outcomes) {
       if (!take(one) || ++calls < limit) continue
       state = "done"
@@ -81,6 +96,13 @@ export const make = ({ catalog, limit, maxLength, out, pending, reset }: Options
     if (invalid >= MAX_INVALID) state = "off"
     pending.afterCall()
     reset()
+  }
+  const report = (outcomes: ReadonlyArray<ToolCalls.Outcome>, raw: string) => {
+    if (state === "off") pending.say(raw)
+    if (state !== "text") return
+    if (outcomes[0]?._tag === "Problem") pending.beforeProblem()
+    else pending.beforeCall()
+    count(outcomes)
   }
   const release = () => {
     for (const { written } of held.take()) pending.say(written)
@@ -102,6 +124,20 @@ export const make = ({ catalog, limit, maxLength, out, pending, reset }: Options
       if (!isCertain) return held.add(outcomes, raw)
       settle()
       report(outcomes, raw)
+    },
+    begin: (call, tool) => {
+      if (!catalog.isWanted(tool)) return false
+      settle()
+      if (state !== "text") return false
+      pending.beforeCall()
+      out.live?.begin(call)
+      return true
+    },
+    end: (call, others) => {
+      out.live?.end(call)
+      if (++calls < limit) return count(others)
+      state = "done"
+      out.full()
     },
     behind: (text) => {
       held.behind(text)

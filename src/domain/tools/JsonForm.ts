@@ -122,6 +122,7 @@ export const make = ({ find, form, maxLength, mayBecome }: Options): CallBlock =
       stop()
       return true
     },
+    first: () => undefined,
     isVague: () => json === undefined && found.length === 0
   }
 }

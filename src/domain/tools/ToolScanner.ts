@@ -5,14 +5,28 @@
  * call. Where the pieces were cut does not matter.
  */
 import type { Toolset } from "../Chat.ts"
-import * as CallBlock from "./CallBlock.ts"
+import type * as CallBlock from "./CallBlock.ts"
 import * as CallOutput from "./CallOutput.ts"
 import * as CodeSpan from "./CodeSpan.ts"
 import * as Ending from "./Ending.ts"
 import * as FenceHold from "./FenceHold.ts"
 import * as Forms from "./Forms.ts"
-import * as JsonForm from "./JsonForm.ts"
-import { begun, CALL_END, CR, isBlank, LESS, LF, RESPONSE, SQUARE, THINK, THINK_END, TICK, TILDE } from "./Markup.ts"
+import {
+  begun,
+  CALL_END,
+  CR,
+  isBlank,
+  isPlain,
+  LESS,
+  LF,
+  RESPONSE,
+  SQUARE,
+  THINK,
+  THINK_END,
+  TICK,
+  TILDE
+} from "./Markup.ts"
+import * as OpenCall from "./OpenCall.ts"
 import * as PendingText from "./PendingText.ts"
 import * as ToolCalls from "./ToolCalls.ts"
 import * as ToolCatalog from "./ToolCatalog.ts"
@@ -40,23 +54,14 @@ const FRAME = 4096
 /** Fences with something like a call in them that turned out to be examples; after them every fence is text. */
 const MAX_HOLDS = 8
 
-const isPlain = (unit: number) =>
-  unit !== LESS && unit !== LF && unit !== CR && unit !== TICK && unit !== TILDE && unit !== SQUARE
-
 export const make = (options: Options, out: Out): ToolScanner => {
   const { maxBody = 1 << 20, maxCalls = 32, newId = ToolCalls.newId, toolset } = options
   const catalog = ToolCatalog.make(toolset)
   const maxLength = maxBody + FRAME
   const code = CodeSpan.make()
   const pending = PendingText.make(out.text)
-  const output = CallOutput.make({
-    catalog,
-    limit: toolset.parallel ? maxCalls : 1,
-    maxLength,
-    pending,
-    out,
-    reset: code.reset
-  })
+  const limit = toolset.parallel ? maxCalls : 1
+  const output = CallOutput.make({ catalog, limit, maxLength, pending, out, reset: code.reset })
   const { isHeld, say } = output
 
   let mode: "text" | "through" | "call" | "fence" | "done" | "off" = catalog.isActive ? "text" : "off"
@@ -64,10 +69,7 @@ export const make = (options: Options, out: Out): ToolScanner => {
   let markers: ReadonlyArray<string> = Forms.IN_LINE
   /** The marker stands where a line begins, or right after a call. */
   let isFirst = false
-  let block: CallBlock.CallBlock | undefined
-  let form = Forms.BLOCK
-  /** Text behind the block would not make an example of it. */
-  let isCertain = false
+  let call: OpenCall.OpenCall | undefined
   let ending = Ending.make(THINK_END)
   let fence: FenceHold.FenceHold | undefined
   let failedHolds = 0
@@ -75,10 +77,8 @@ export const make = (options: Options, out: Out): ToolScanner => {
   let spare = 4 * maxLength
   let mayHold = true
 
-  const begin = (form: Forms.Form, atLine: boolean) => {
-    const make = form.kind === "json" ? JsonForm.make : CallBlock.make
-    return make({ form, atLine, maxLength: output.room(), find: catalog.find, mayBecome: catalog.mayBecome })
-  }
+  const begin = (form: Forms.Form, atLine: boolean) =>
+    OpenCall.newBlock({ form, atLine, maxLength: output.room() }, catalog)
   const resolve = (one: CallBlock.CallBlock) => ToolCalls.resolve(one, { catalog, newId })
   const found = (outcomes: ReadonlyArray<ToolCalls.Outcome>, raw: string, isCertain: boolean) => {
     output.found(outcomes, raw, isCertain)
@@ -92,11 +92,13 @@ export const make = (options: Options, out: Out): ToolScanner => {
     feed(raw.slice(1))
   }
 
-  const endBlock = () => {
-    const one = block!
+  const endBlock = (open: OpenCall.OpenCall) => {
+    const { block: one, form, isCertain } = open
     const status = one.status()
-    block = undefined
-    if (status === "not") again(one.raw())
+    if (open.isBegun()) {
+      mode = open.end(status === "over" ? "long" : undefined)
+      feed(one.raw().slice(one.used()))
+    } else if (status === "not") again(one.raw())
     else if (status === "over") {
       say(one.raw())
       mode = "through"
@@ -123,10 +125,7 @@ export const make = (options: Options, out: Out): ToolScanner => {
 
   const enter = (marker: string) => {
     tag = ""
-    if (marker === CALL_END) {
-      if (isHeld()) output.behind(marker)
-      return
-    }
+    if (marker === CALL_END) return isHeld() ? output.behind(marker) : undefined
     if (marker === RESPONSE) {
       // The model makes up what came of its call.
       output.settle()
@@ -142,10 +141,10 @@ export const make = (options: Options, out: Out): ToolScanner => {
       ending = Ending.make(THINK_END)
       return
     }
-    form = Forms.of(marker)!
-    const isOwnFrame = form === Forms.BLOCK
-    isCertain = isOwnFrame ? isFirst && !pending.endsWithColon() : form.kind !== "bare"
-    block = begin(form, markers !== Forms.IN_LINE)
+    const form = Forms.of(marker)!
+    const isCertain = form === Forms.BLOCK ? isFirst && !pending.endsWithColon() : form.kind !== "bare"
+    const block = begin(form, markers !== Forms.IN_LINE)
+    call = OpenCall.make({ block, form, isCertain, catalog, newId, output, live: out.live })
     mode = "call"
   }
 
@@ -244,8 +243,9 @@ export const make = (options: Options, out: Out): ToolScanner => {
       if (mode === "text") at = text(piece, at)
       else if (mode === "through") at = through(piece, at)
       else if (mode === "call") {
-        at = block!.read(piece, at)
-        if (block!.status() !== "open") endBlock()
+        const one = call!
+        at = one.read(piece, at)
+        if (one.block.status() !== "open") endBlock(one)
       } else if (mode === "fence") {
         at = fence!.read(piece, at)
         if (!fence!.isOpen()) endFence()
@@ -256,19 +256,20 @@ export const make = (options: Options, out: Out): ToolScanner => {
     }
   }
 
-  const endCall = (cut: boolean) => {
-    const one = block!
-    block = undefined
-    if (cut || one.isVague()) {
+  const endCall = (open: OpenCall.OpenCall, cut: boolean) => {
+    const { block: one, isCertain } = open
+    if (!open.isBegun() && (cut || one.isVague())) {
       mode = "text"
-      say(one.raw())
-    } else if (one.close()) {
-      found(resolve(one), one.raw().slice(0, one.used()), isCertain)
-      const rest = one.raw().slice(one.used())
-      spare -= rest.length
-      if (spare < 0 && mode === "text") mode = "off"
-      feed(rest)
-    } else found([ToolCalls.unclosed(one)], one.raw(), true)
+      return say(one.raw())
+    }
+    const isWhole = !cut && one.close()
+    if (open.isBegun()) mode = open.end(cut ? "cut" : isWhole ? undefined : "unclosed")
+    else if (isWhole) found(resolve(one), one.raw().slice(0, one.used()), isCertain)
+    else found([ToolCalls.unclosed(one)], one.raw(), true)
+    const rest = isWhole ? one.raw().slice(one.used()) : ""
+    spare -= rest.length
+    if (spare < 0 && mode === "text") mode = "off"
+    feed(rest)
   }
 
   return {
@@ -278,7 +279,7 @@ export const make = (options: Options, out: Out): ToolScanner => {
     },
     end: (cut) => {
       while (mode === "fence" || mode === "call") {
-        if (mode === "call") endCall(cut)
+        if (mode === "call") endCall(call!, cut)
         else {
           const outcomes = cut ? undefined : fence!.close()
           if (outcomes === undefined) endFence()

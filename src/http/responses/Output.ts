@@ -18,8 +18,8 @@ export interface Place {
 
 export interface Listener {
   readonly began: (item: Resource.OutputItem, place: Place) => void
-  /** Of the message or the reasoning that began last. */
-  readonly grew: (kind: Kind, text: string) => void
+  /** Of the item that began last. */
+  readonly grew: (text: string) => void
   readonly ended: (item: Resource.OutputItem, place: Place) => void
 }
 
@@ -28,6 +28,12 @@ export interface OutputOptions {
   readonly newId: (prefix: "msg" | "rs" | "fc" | "ctc") => string
   readonly named: ReadonlyArray<Named>
   readonly listener?: Listener
+}
+
+/** A call that is being written; its item with so much of its arguments. */
+interface Call {
+  readonly place: Place
+  readonly item: (status: ItemStatus, written: string) => Resource.OutputItem
 }
 
 type ItemStatus = "in_progress" | "completed" | "incomplete"
@@ -59,6 +65,7 @@ export const make = ({ listener, named, newId }: OutputOptions): Output => {
   const byFlat = new Map(named.map((one) => [one.flat, one]))
   const items: Array<Resource.OutputItem> = []
   let open: (Place & { readonly kind: Kind }) | undefined
+  let openCall: Call | undefined
   let text = ""
 
   const begin = (kind: Kind) => {
@@ -80,7 +87,7 @@ export const make = ({ listener, named, newId }: OutputOptions): Output => {
       begin(kind)
     }
     text += piece
-    listener?.grew(kind, piece)
+    listener?.grew(piece)
   }
   const release = () => {
     const held = join.rest()
@@ -91,18 +98,39 @@ export const make = ({ listener, named, newId }: OutputOptions): Output => {
     if (before !== undefined) grow(before.kind, before.text)
     grow(kind, now)
   }
-  const toItem = ({ arguments: args, id, name: flat }: ToolCall) => {
+  const beginCall = ({ id, name: flat }: Pick<ToolCall, "id" | "name">) => {
+    release()
+    end("completed")
     const one = byFlat.get(flat)
     const custom = one?.kind === "custom"
     const { name, namespace } = one ?? { name: flat, namespace: undefined }
     const called = { call_id: id, name, ...(namespace === undefined ? {} : { namespace }) }
-    const written = WellFormed.repair(args)
     const item = (status: ItemStatus, whole: string): Resource.OutputItem =>
       custom
         ? { id: place.id, type: "custom_tool_call", status, ...called, input: whole }
         : { id: place.id, type: "function_call", status, ...called, arguments: whole }
     const place: Place = { id: newId(custom ? "ctc" : "fc"), index: items.length }
-    return { place, begun: item("in_progress", ""), done: item("completed", written) }
+    openCall = { place, item }
+    text = ""
+    listener?.began(item("in_progress", ""), place)
+  }
+  const growCall = (piece: string) => {
+    const written = WellFormed.repair(piece)
+    text += written
+    if (written !== "") listener?.grew(written)
+  }
+  const endCall = () => {
+    if (openCall === undefined) return
+    const { item, place } = openCall
+    openCall = undefined
+    const done = item("completed", text)
+    items.push(done)
+    listener?.ended(done, place)
+  }
+  /** What has no end is told of in the response only: agents act on the end of an item. */
+  const unfinished = () => {
+    if (open !== undefined) return [textItem(open.kind, open.id, "incomplete", text)]
+    return openCall === undefined ? [] : [openCall.item("incomplete", text)]
   }
 
   return {
@@ -112,14 +140,16 @@ export const make = ({ listener, named, newId }: OutputOptions): Output => {
           return say("text", event.text)
         case "ThoughtDelta":
           return say("thought", event.text)
-        case "ToolCall": {
-          release()
-          end("completed")
-          const { begun, done, place } = toItem(event.call)
-          items.push(done)
-          listener?.began(begun, place)
-          return listener?.ended(done, place)
-        }
+        case "ToolCall":
+          beginCall(event.call)
+          growCall(event.call.arguments)
+          return endCall()
+        case "ToolCallBegin":
+          return beginCall(event.call)
+        case "ToolCallDelta":
+          return growCall(event.text)
+        case "ToolCallEnd":
+          return endCall()
         case "Usage":
           return
         case "Finish":
@@ -127,6 +157,6 @@ export const make = ({ listener, named, newId }: OutputOptions): Output => {
           return end(Resource.cutBy(event.reason) === undefined ? "completed" : "incomplete")
       }
     },
-    items: () => (open === undefined ? items : [...items, textItem(open.kind, open.id, "incomplete", text)])
+    items: () => [...items, ...unfinished()]
   }
 }
