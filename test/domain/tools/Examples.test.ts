@@ -28,6 +28,8 @@ describe("An example of a call", () => {
       `${bare("a")} is the syntax`,
       `${bare("a")}\n</tool_call>\nSo it is.`,
       `Look.\n${bare("a")}\n${bare("b")}\n \nBoth were examples.`,
+      `Look.\n${bare("a")} ${frame("b")}\nBoth were examples.`,
+      `Look.\n${bare("a")}\n  ${frame("b")}\nBoth were examples.`,
       `Look.\n${bare("a")}\n\`x\``,
       `Look.\n${bare("a")}\n\`\`\`sh\nls\n\`\`\`\n`,
       `Look.\n${bare("a")}\n<b>`,
@@ -91,6 +93,25 @@ describe("A call", () => {
     every(`So.\n${bare("a")}\n${bare("b")}`, [said("So."), made("a"), made("b")])
     every(`So.\n${bare("a")}\n${frame("b")}\nDone.`, [said("So."), made("a"), made("b"), said("\nDone.")])
     every(`${bare("a")}\n\`\`\`\n${frame("b")}\n\`\`\`\n`, [made("a"), made("b")])
+  })
+
+  it("is a frame right behind another call, which no colon announces any more", () => {
+    every(`So:\n[TOOL_CALLS]edit[ARGS]{"path":"a"}\n${frame("b")}\nDone.`, [
+      said("So:"),
+      made("a"),
+      made("b"),
+      said("\nDone.")
+    ])
+  })
+
+  it("takes the end of a frame that never began away", () => {
+    const bad = "<tool_call>\nls\n</tool_call>"
+    every(`Look.\n${bare("a")}\n</tool_call>\n${bad}`, [
+      said("Look."),
+      made("a"),
+      said("\n\n"),
+      ["invalid", "unparsable", bad]
+    ])
   })
 
   it("is one that a made-up result follows", () => {
