@@ -156,8 +156,9 @@ describe("A call", () => {
     const bad = 'So: <tool_call>{"name":"v"}</tool_call>'
     const one = ' <tool_call>{"name":"v"}</tool_call>'
     const text = `${bad}${one.repeat(32)}\n${bare("a")}`
-    const { calls, invalid } = scan([text], tools)
+    const { calls, invalid, text: rest } = scan([text], tools)
     assert.lengthOf(invalid, 32)
+    assert.isTrue(rest.endsWith(bare("a")))
     assert.deepStrictEqual(calls, [])
   })
 
