@@ -35,6 +35,8 @@ const toAiError =
         return new AiError.MalformedInput({ ...about, description: "the prompt is longer than the model takes" })
       case "ImagesNotSupported":
         return new AiError.MalformedInput({ ...about, description: "the model does not take images" })
+      case "ToolCallBroken":
+        return new AiError.MalformedOutput({ ...about, description: "the model broke off in a call" })
       case "ToolCallNotProduced":
         return new AiError.MalformedOutput({ ...about, description: "the model did not make the call it had to make" })
       case "EmptyAnswer":

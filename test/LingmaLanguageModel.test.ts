@@ -4,10 +4,12 @@ import * as Tool from "@effect/ai/Tool"
 import * as Toolkit from "@effect/ai/Toolkit"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Layer, Schema, Stream } from "effect"
+import * as Parts from "../src/ai/Parts.ts"
 import { finish, textDelta, thoughtDelta, toolCall, usage } from "../src/domain/Chat.ts"
 import { BackendFailure } from "../src/domain/ChatError.ts"
 import { Guard } from "../src/Guard.ts"
 import * as LingmaLanguageModel from "../src/LingmaLanguageModel.ts"
+import { live } from "./support/LiveCalls.ts"
 import * as TestBackend from "./support/TestBackend.ts"
 import * as TestGateway from "./support/TestGateway.ts"
 
@@ -166,6 +168,26 @@ describe("LingmaLanguageModel", () => {
         ]
       )
     }).pipe(Effect.provide([over(TestBackend.make(script)), WeatherLive]))
+  })
+
+  it("streams the parameters of a call that comes while it is written, and then the call", () => {
+    const tokens = () => ({ prompt: 1, completion: 1, reasoning: 0, isReported: false })
+    const run = { emulated: false, model: "auto", servedBy: "inst-0", tokens }
+    const encode = Parts.streamed(run, 0)
+    const parts = [textDelta("a"), ...live([call], 4), finish("tool_calls")].flatMap(encode)
+    const params = parts.flatMap((part) => (part.type === "tool-params-delta" ? [part.delta] : []))
+    assert.deepStrictEqual(params, ['{"ci', 'ty":', '"Ber', 'n"}'])
+    assert.deepStrictEqual(
+      parts.map(({ type }) => type).filter((type) => type !== "tool-params-delta"),
+      [
+        "response-metadata",
+        ...["text-start", "text-delta", "text-end", "tool-params-start", "tool-params-end", "tool-call", "finish"]
+      ]
+    )
+    for (const part of parts) if (part.type.startsWith("tool-")) assert.deepInclude(part, { id: "call_1" })
+    const folded = Parts.whole(run, 0)
+    for (const event of live([call])) folded.add(event)
+    assert.deepInclude(folded.parts(), { type: "tool-call", id: "call_1", name: "weather", params: { city: "Bern" } })
   })
 
   it.effect("gives the slot back when a stream is left", () => {

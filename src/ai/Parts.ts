@@ -72,7 +72,7 @@ export const whole = (run: Run, millis: number) => {
     add: (event: ChatEvent): void => {
       if (event._tag === "TextDelta") text += event.text
       else if (event._tag === "ThoughtDelta") thoughts += event.text
-      else if (event._tag === "ToolCall") calls.push(toolCall(event.call))
+      else if (event._tag === "ToolCall" || event._tag === "ToolCallEnd") calls.push(toolCall(event.call))
       else if (event._tag === "Finish") last = finish(run, event)
     },
     parts: (): Array<Response.PartEncoded> => [
@@ -90,6 +90,8 @@ export const streamed = (run: Run, millis: number) => {
   let begun = false
   let open: "reasoning" | "text" | undefined
   let id = 0
+  /** The call that is being written. */
+  let called = ""
   const close = (): ReadonlyArray<Response.StreamPartEncoded> => {
     const kind = open
     open = undefined
@@ -110,6 +112,13 @@ export const streamed = (run: Run, millis: number) => {
         return delta("reasoning", event.text)
       case "ToolCall":
         return [...close(), toolCall(event.call)]
+      case "ToolCallBegin":
+        called = event.call.id
+        return [...close(), { type: "tool-params-start", id: called, name: event.call.name }]
+      case "ToolCallDelta":
+        return [{ type: "tool-params-delta", id: called, delta: event.text }]
+      case "ToolCallEnd":
+        return [{ type: "tool-params-end", id: called }, toolCall(event.call)]
       case "Finish":
         return [...close(), finish(run, event)]
       case "Usage":

@@ -173,11 +173,20 @@ export interface Usage {
   readonly contextLimit?: number
 }
 
-/** A piece of an answer. The last one is its `Finish`. */
+/**
+ * A piece of an answer. The last one is its `Finish`.
+ *
+ * A call comes whole, or, in a stream, as it is written: its beginning, pieces of its arguments, its end. Nothing but
+ * figures comes between those. An answer that ends by a limit or a failure may leave a call open.
+ */
 export type ChatEvent =
   | { readonly _tag: "TextDelta"; readonly text: string }
   | { readonly _tag: "ThoughtDelta"; readonly text: string }
   | { readonly _tag: "ToolCall"; readonly call: ToolCall }
+  | { readonly _tag: "ToolCallBegin"; readonly call: Pick<ToolCall, "id" | "name"> }
+  | { readonly _tag: "ToolCallDelta"; readonly text: string }
+  /** All of it, as its beginning and its pieces said it. */
+  | { readonly _tag: "ToolCallEnd"; readonly call: ToolCall }
   | { readonly _tag: "Usage"; readonly usage: Usage }
   | {
       readonly _tag: "Finish"
@@ -190,6 +199,12 @@ export type ChatEvent =
 export const textDelta = (text: string): ChatEvent => ({ _tag: "TextDelta", text })
 export const thoughtDelta = (text: string): ChatEvent => ({ _tag: "ThoughtDelta", text })
 export const toolCall = (call: ToolCall): ChatEvent => ({ _tag: "ToolCall", call })
+export const toolCallBegin = ({ id, name }: Pick<ToolCall, "id" | "name">): ChatEvent => ({
+  _tag: "ToolCallBegin",
+  call: { id, name }
+})
+export const toolCallDelta = (text: string): ChatEvent => ({ _tag: "ToolCallDelta", text })
+export const toolCallEnd = (call: ToolCall): ChatEvent => ({ _tag: "ToolCallEnd", call })
 export const usage = (figures: Usage): ChatEvent => ({ _tag: "Usage", usage: figures })
 export const finish = (reason: FinishReason, stopSequence?: string): ChatEvent =>
   stopSequence === undefined ? { _tag: "Finish", reason } : { _tag: "Finish", reason, stopSequence }

@@ -101,6 +101,9 @@ export class ModelNotFound extends Schema.TaggedError<ModelNotFound>()("ModelNot
   near: Schema.Array(Schema.String)
 }) {}
 
+/** The model broke off in a call whose beginning was sent already. */
+export class ToolCallBroken extends Schema.TaggedError<ToolCallBroken>()("ToolCallBroken", {}) {}
+
 /** A tool had to be called, and the model called none, also when it was told so. */
 export class ToolCallNotProduced extends Schema.TaggedError<ToolCallNotProduced>()("ToolCallNotProduced", {}) {}
 
@@ -136,6 +139,7 @@ export type TurnError =
   | ContextLengthExceeded
   | ContentFiltered
   | TooManyImages
+  | ToolCallBroken
   | ToolCallNotProduced
   | EmptyAnswer
   | InvalidJsonOutput

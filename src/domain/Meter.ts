@@ -51,6 +51,8 @@ export const make = (newCounter: () => Usage.Counter = Usage.counter): Meter => 
       if (event._tag === "TextDelta") counter.add(event.text)
       else if (event._tag === "ThoughtDelta") thoughts.add(event.text)
       else if (event._tag === "ToolCall") counter.add(event.call.name + event.call.arguments)
+      else if (event._tag === "ToolCallBegin") counter.add(event.call.name)
+      else if (event._tag === "ToolCallDelta") counter.add(event.text)
       else if (event._tag === "Usage") {
         input = event.usage.inputTokens ?? input
         if (event.usage.outputTokens !== undefined) {

@@ -45,6 +45,12 @@ export interface Reply {
 /** Most characters of an answer that are withheld until it is known to be good. */
 const mostHeld = 8 << 20
 
+/** It cannot be taken back: blanks can, since nobody sees them. */
+const isAnswer = (event: ChatEvent): boolean =>
+  event._tag === "ToolCall" ||
+  event._tag === "ToolCallBegin" ||
+  (event._tag === "TextDelta" && event.text.trim() !== "")
+
 export const make = (options: ReplyOptions): Reply => {
   const { instance, newCounter = Usage.counter, onRetry, whole = false } = options
   const {
@@ -63,7 +69,7 @@ export const make = (options: ReplyOptions): Reply => {
   let isSent = false
 
   const send = (event: ChatEvent): boolean => {
-    if (!isSent) isSent = event._tag === "ToolCall" || (event._tag === "TextDelta" && event.text.trim() !== "")
+    if (!isSent) isSent = isAnswer(event)
     meter.add(event)
     return turn.emit(event)
   }

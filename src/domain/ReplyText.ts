@@ -14,13 +14,17 @@ import {
   type ToolCall,
   textDelta,
   thoughtDelta,
-  toolCall
+  toolCall,
+  toolCallBegin,
+  toolCallDelta,
+  toolCallEnd
 } from "./Chat.ts"
-import { EmptyAnswer, InvalidJsonOutput, ToolCallNotProduced, type TurnError } from "./ChatError.ts"
+import { EmptyAnswer, InvalidJsonOutput, ToolCallBroken, ToolCallNotProduced, type TurnError } from "./ChatError.ts"
 import * as JsonOutput from "./JsonOutput.ts"
 import * as Length from "./Length.ts"
 import * as Stop from "./Stop.ts"
 import * as Thoughts from "./Thoughts.ts"
+import type { LiveReceiver } from "./tools/CallOutput.ts"
 import * as ThoughtCalls from "./tools/ThoughtCalls.ts"
 import type { Problem } from "./tools/ToolCalls.ts"
 import * as ToolPrompt from "./tools/ToolPrompt.ts"
@@ -76,6 +80,8 @@ const noAnswer =
 
 /** Most characters of an answer that are told back to the model. */
 const mostSaid = 16 * 1024
+/** Most characters of thoughts that wait for the end of a call. */
+const mostLater = 1 << 20
 
 export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText => {
   const { format, grammar, hidesThoughts = false, maxTokens, newCounter, stop: sequences, toolset, whole } = options
@@ -86,6 +92,9 @@ export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText =>
   let isVisible = false
   let isOver = false
   let said = ""
+  /** A call is being sent; thoughts wait for its end. */
+  let isInCall = false
+  let later = ""
 
   const end = (event: ChatEvent) => {
     if (isOver) return
@@ -109,7 +118,8 @@ export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText =>
   const think = (text: string) => {
     if (text === "" || isOver) return
     inThoughts?.thought(text)
-    out.event(thoughtDelta(text))
+    if (!isInCall) out.event(thoughtDelta(text))
+    else if (later.length < mostLater) later += text
   }
 
   const newStop = () =>
@@ -149,6 +159,31 @@ export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText =>
     out.event(toolCall(made))
     if (wantsCall) out.certain()
   }
+  const live: LiveReceiver = {
+    begin: (begun) => {
+      if (isOver) return
+      closeText()
+      if (isOver) return
+      calls++
+      isInCall = true
+      out.event(toolCallBegin(begun))
+      if (wantsCall) out.certain()
+    },
+    delta: (text) => {
+      if (!isOver) out.event(toolCallDelta(text))
+    },
+    end: (made) => {
+      if (isOver) return
+      isInCall = false
+      out.event(toolCallEnd(made))
+      if (later !== "") out.event(thoughtDelta(later))
+      later = ""
+    },
+    broken: (why) => {
+      if (why === "long") end(finish("length"))
+      else if (why === "unclosed") fail(new ToolCallBroken())
+    }
+  }
   const scanner = isCallable(options)
     ? ToolScanner.make(
         { toolset },
@@ -164,7 +199,8 @@ export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText =>
             call(problem.call)
             return true
           },
-          full: () => end(finish("tool_calls"))
+          full: () => end(finish("tool_calls")),
+          live: whole ? undefined : live
         }
       )
     : undefined

@@ -17,6 +17,7 @@ export const blame = (error: ChatError): Exclude<Health.Outcome, "cancelled"> | 
       return error.started === false ? "absent" : "failed"
     case "QuotaExhausted":
       return "exhausted"
+    case "ToolCallBroken":
     case "ToolCallNotProduced":
     case "EmptyAnswer":
     case "InvalidJsonOutput":

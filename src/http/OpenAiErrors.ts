@@ -118,6 +118,8 @@ export const fromChatError = Match.type<ChatError>().pipe(
     UpstreamTimeout: () =>
       failure(504, "Lingma gave no answer in time", { type: "timeout_error", code: "upstream_timeout" }),
     ModelNotFound: (error) => notFound(error.model, error.near),
+    ToolCallBroken: () =>
+      failure(502, "The model broke off in a tool call", { type: "upstream_error", code: "tool_call_broken" }),
     ToolCallNotProduced: () =>
       failure(502, "The model called no tool, although it had to", {
         type: "upstream_error",

@@ -37,7 +37,7 @@ const hear = (events: ReadonlyArray<ChatEvent>, reason: FinishReason = "stop", t
   return {
     calls: heard.flatMap(
       (event): ReadonlyArray<ReadonlyArray<string>> =>
-        event._tag === "ToolCall" ? [[event.call.name, event.call.arguments]] : []
+        event._tag === "ToolCall" || event._tag === "ToolCallEnd" ? [[event.call.name, event.call.arguments]] : []
     ),
     end: failure?._tag ?? (end?._tag === "Finish" ? end.reason : undefined)
   }

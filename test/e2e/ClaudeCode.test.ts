@@ -39,6 +39,18 @@ const textOfLast = (lingma: Lingma) =>
   Effect.map(told(lingma), ({ lastPrompt }) => (lastPrompt as unknown as { readonly text: string }).text)
 
 const gatewayStats = (program: Program) => Effect.promise(() => internalStats(program))
+/** The second goes out while it is written. */
+const forms = [
+  {
+    form: "JSON",
+    write: (file_path: string, content: string) => JSON.stringify({ name: "Write", arguments: { file_path, content } })
+  },
+  {
+    form: "XML",
+    write: (file: string, content: string) =>
+      `<function=Write>\n<parameter=file_path>\n${file}\n</parameter>\n<parameter=content>\n${content}\n</parameter>\n</function>`
+  }
+]
 
 const options = { timeout: "60 seconds", excludeTestServices: true } as const
 
@@ -71,31 +83,32 @@ if (claude === undefined) {
       120_000
     )
 
-    it.scoped(
-      "writes a file by its own tool, and is told what came of it",
-      () =>
-        Effect.gen(function* () {
-          const program = yield* Gateway
-          const desk = yield* Agents.desk
-          const file = join(desk.work, "greeting.txt")
-          const text = 'hello from the gateway\n</tool_call> "quoted" 你好\n'
-          const call = { name: "Write", arguments: { file_path: file, content: text } }
-          yield* Agents.script(
-            program,
-            `I write it.\n<tool_call>\n${JSON.stringify(call)}\n</tool_call>`,
-            "It is written."
-          )
-          const { code, out } = yield* run(program, desk, ["--allowedTools", "Write", "--", "Write a greeting"])
-          assert.strictEqual(code, 0, out)
-          assert.strictEqual(out.trim(), "It is written.")
-          assert.strictEqual(readFileSync(file, "utf8"), text)
-          const prompt = yield* Agents.lastPrompt(program)
-          assert.include(prompt, "<tool_response")
-          assert.include(prompt, "I write it.")
-          yield* settled(program)
-        }),
-      120_000
-    )
+    for (const { form, write } of forms) {
+      it.scoped(
+        `writes a file by its own tool, from a call in ${form}, and is told what came of it`,
+        () =>
+          Effect.gen(function* () {
+            const program = yield* Gateway
+            const desk = yield* Agents.desk
+            const file = join(desk.work, "greeting.txt")
+            const text = 'hello from the gateway\n</tool_call> "quoted" 你好\n'
+            yield* Agents.script(
+              program,
+              `I write it.\n<tool_call>\n${write(file, text)}\n</tool_call>`,
+              "It is written."
+            )
+            const { code, out } = yield* run(program, desk, ["--allowedTools", "Write", "--", "Write a greeting"])
+            assert.strictEqual(code, 0, out)
+            assert.strictEqual(out.trim(), "It is written.")
+            assert.strictEqual(readFileSync(file, "utf8"), text)
+            const prompt = yield* Agents.lastPrompt(program)
+            assert.include(prompt, "<tool_response")
+            assert.include(prompt, "I write it.")
+            yield* settled(program)
+          }),
+        120_000
+      )
+    }
 
     /** Leaves room for two of the parts below beside what Claude Code always sends. */
     const limits = {

@@ -34,6 +34,7 @@ export const targets: ReadonlyArray<Target> = [
     file: "src/domain/tools/ToolScanner.ts",
     tests: [
       "test/domain/tools/ToolScannerLimits.test.ts",
+      "test/domain/tools/Examples.test.ts",
       "test/domain/tools/ToolScanner.test.ts",
       "test/domain/tools/Vectors.test.ts"
     ]

@@ -84,6 +84,7 @@ export const make = (): XmlCall => {
     spans: () => spans,
     isCut: () => cut,
     json: () => undefined,
-    endAt: () => undefined
+    endAt: () => undefined,
+    progress: () => undefined
   }
 }

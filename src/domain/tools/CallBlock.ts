@@ -5,6 +5,7 @@ import type { Tool } from "../Chat.ts"
 import * as ArgCall from "./ArgCall.ts"
 import type { Form } from "./Forms.ts"
 import * as JsonSpan from "./JsonSpan.ts"
+import * as LineEnds from "./LineEnds.ts"
 import {
   begun,
   CALL,
@@ -48,6 +49,8 @@ export interface CallBlock {
   readonly close: () => boolean
   /** Nothing but a name that is still being written. */
   readonly isVague: () => boolean
+  /** The block's first function, while nothing else stands in it. */
+  readonly first: () => XmlCall.XmlCall | undefined
 }
 
 export interface Options {
@@ -251,8 +254,7 @@ export const make = ({ atLine, find, form, maxLength, mayBecome }: Options): Cal
     used: () => used,
     pieces: () => {
       const text = raw().slice(0, used)
-      // Where every line ends so, it is the way of the wire, not a part of the values.
-      const crlf = text.includes("\r\n") && !/(?:^|[^\r])\n/.test(text)
+      const crlf = text.includes("\r\n") && !LineEnds.hasBare(text)
       const plain = (value: string) => (crlf ? value.replaceAll("\r\n", "\n") : value)
       return marks.map((mark): Piece => {
         const part = text.slice(mark.from, mark.to)
@@ -264,7 +266,7 @@ export const make = ({ atLine, find, form, maxLength, mayBecome }: Options): Cal
           _tag: "Xml",
           text: part,
           name: mark.call.name(),
-          parameters: mark.call.spans().map((one) => [one.key, XmlCall.unwrap(plain(text.slice(one.from, one.to)))]),
+          parameters: mark.call.spans().map((one) => [one.key, LineEnds.unwrap(plain(text.slice(one.from, one.to)))]),
           cut: mark.call.isCut()
         }
       })
@@ -279,6 +281,11 @@ export const make = ({ atLine, find, form, maxLength, mayBecome }: Options): Cal
       if (state !== "next") return false
       done(length)
       return true
+    },
+    first: () => {
+      if (marks.length === 0) return state === "xml" ? xml : undefined
+      const mark = marks.length === 1 ? marks[0] : undefined
+      return mark?._tag === "Xml" ? mark.call : undefined
     },
     isVague: () => !(own && !bare) && marks.length === 0 && state !== "json" && !xml.isNamed()
   }

@@ -115,6 +115,7 @@ const makeJson = ({ find, form, maxLength, mayBecome }: Options): CallBlock => {
       stop()
       return true
     },
+    first: () => undefined,
     isVague: () => json === undefined && found.length === 0
   }
 }

@@ -38,6 +38,10 @@ export const SQUARE = 91
 /** Space, tab and line ends; nothing else separates. */
 export const isBlank = (code: number): boolean => code === 32 || code === LF || code === CR || code === 9
 
+/** Begins neither a marker, nor code, nor a line. */
+export const isPlain = (code: number): boolean =>
+  code !== LESS && code !== LF && code !== CR && code !== TICK && code !== TILDE && code !== SQUARE
+
 /** The marker that `text` is, or begins. */
 export const begun = (text: string, markers: ReadonlyArray<string>): string | undefined =>
   markers.find((marker) => marker.startsWith(text))

@@ -18,18 +18,24 @@ export interface PendingText {
   readonly followsCall: () => boolean
   /** No blank is held, and none need be but a line end. */
   readonly isIdle: () => boolean
+  /** What was said last, blanks and Markdown's emphasis left out, announces what comes. Not behind a call. */
+  readonly endsWithColon: () => boolean
 }
 
 /** Line ends held before a call, of which two separate. */
 const MAX_LINE_ENDS = 4
 /** Blanks held after a call. */
 const MAX_BLANK = 1024
+const COLONS = ":\uff1a"
+const BLANKS = " \t\r\n*_"
 
 export const make = (send: (text: string) => void): PendingText => {
   let ready = ""
   let blank = ""
   let sent = false
   let follows = false
+  /** The last character that is neither blank nor emphasis. */
+  let last = ""
 
   const say = (text: string) => {
     if (text === "") return
@@ -38,6 +44,9 @@ export const make = (send: (text: string) => void): PendingText => {
     blank = ""
     follows = false
     sent = true
+    let at = text.length - 1
+    while (at >= 0 && BLANKS.includes(text[at]!)) at--
+    if (at >= 0) last = text[at]!
   }
   const flush = () => {
     const text = ready
@@ -70,6 +79,7 @@ export const make = (send: (text: string) => void): PendingText => {
     },
     afterCall: () => {
       follows = true
+      last = ""
     },
     flush,
     end: () => {
@@ -78,6 +88,7 @@ export const make = (send: (text: string) => void): PendingText => {
       flush()
     },
     followsCall: () => follows,
-    isIdle: () => blank === "" && !follows
+    isIdle: () => blank === "" && !follows,
+    endsWithColon: () => last !== "" && COLONS.includes(last)
   }
 }

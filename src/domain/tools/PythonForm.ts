@@ -185,6 +185,7 @@ export const make = (options: Options, json: (options: Options) => CallBlock): C
       stop(used)
       return true
     },
-    isVague: () => other?.isVague() ?? (open === undefined && found.length === 0)
+    isVague: () => other?.isVague() ?? (open === undefined && found.length === 0),
+    first: () => undefined
   }
 }

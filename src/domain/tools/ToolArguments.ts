@@ -68,8 +68,12 @@ export const fromJson = (value: unknown, tool: Tool, source?: string): Either.Ei
     : Either.left({ reason: "invalid_arguments", detail: "the arguments must be an object", arguments: undefined })
 }
 
+/** Nothing but long numbers needs to be as it was written. */
 const sourceOf = (value: unknown, raw: string): string =>
-  typeof value === "string" ? JSON.stringify(value) : raw.trim()
+  typeof value !== "string" && JsonSource.isDelicate(raw) ? raw.trim() : JSON.stringify(value)
+
+const kindsOf = (key: string, { parameters: root }: Tool) =>
+  ParameterType.kinds(ParameterType.schemaOf(key, root), root)
 
 /** Raw texts by key, typed by what the schema says about each. */
 export const fromXml = (
@@ -77,11 +81,7 @@ export const fromXml = (
   tool: Tool
 ): Either.Either<string, Fault> => {
   if (tool.kind === "custom") return free(parameters.find(([key]) => key === "input")?.[1])
-  const root = tool.parameters
-  const typed = parameters.map(([key, value]) => {
-    const allowed = ParameterType.kinds(ParameterType.schemaOf(key, root), root)
-    return [key, ParameterType.read(value, allowed)] as const
-  })
+  const typed = parameters.map(([key, value]) => [key, ParameterType.read(value, kindsOf(key, tool))] as const)
   const source = parameters.some(([, value]) => JsonSource.isDelicate(value))
     ? typed.map(([key, value], index) => `${JSON.stringify(key)}:${sourceOf(value, parameters[index]![1])}`)
     : []
@@ -92,6 +92,39 @@ export const fromXml = (
 /** True when the schema wants something else than text for this key, so that half of it would not pass. */
 export const isTyped = (key: string, tool: Tool): boolean => {
   if (tool.kind === "custom") return false
-  const allowed = ParameterType.kinds(ParameterType.schemaOf(key, tool.parameters), tool.parameters)
+  const allowed = kindsOf(key, tool)
   return allowed.size > 0 && !allowed.has("string")
 }
+
+/** Keywords by which what one argument may be depends on another. */
+const JOINT = ["$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "if", "dependentSchemas", "dependencies"]
+
+/** Whether this argument means the same whatever the others are, so that it may be sent before them. */
+export const isAlone = (key: string, { parameters }: Tool): boolean => {
+  const properties = parameters["properties"]
+  const isDeclared = typeof properties === "object" && properties !== null && Object.hasOwn(properties, key)
+  // Keys that look like an index come first in what JavaScript writes.
+  return isDeclared && !/^\d+$/.test(key) && !JOINT.some((one) => Object.hasOwn(parameters, one))
+}
+
+/** How far a text is the value itself: "always", "unlessNull", or only when it is whole. */
+export const isText = (key: string, tool: Tool): "always" | "unlessNull" | "never" => {
+  if (tool.kind === "custom") return "always"
+  const allowed = kindsOf(key, tool)
+  if (!allowed.has("string") || allowed.size > 2) return "never"
+  return allowed.size === 1 ? "always" : allowed.has("null") ? "unlessNull" : "never"
+}
+
+/** One argument as `fromXml` would write it; undefined where it needs to see the others. */
+export const one = (key: string, raw: string, tool: Tool): string | undefined => {
+  const value = ParameterType.read(raw, kindsOf(key, tool))
+  if (typeof value !== "string" && JsonSource.isDelicate(raw)) return undefined
+  const values = Object.fromEntries([[key, value]])
+  validatorOf(tool)(values)
+  if (!Object.hasOwn(values, key)) return undefined
+  return Either.getOrUndefined(Either.map(written(values), (text) => text.slice(JSON.stringify(key).length + 2, -1)))
+}
+
+/** All arguments as they were written: nothing is left out, mended or judged. */
+export const asWritten = (parameters: ReadonlyArray<readonly [key: string, value: string]>, tool: Tool): string =>
+  `{${parameters.map(([key, value]) => `${JSON.stringify(key)}:${one(key, value, tool) ?? value.trim()}`).join()}}`

@@ -4,14 +4,29 @@
  * Held back is only what may become a marker, line ends (a call may follow, and take them away), and what is in a
  * call. Where the pieces were cut does not matter.
  */
-import type { ToolCall, Toolset } from "../Chat.ts"
-import * as CallBlock from "./CallBlock.ts"
+import type { Toolset } from "../Chat.ts"
+import type * as CallBlock from "./CallBlock.ts"
+import * as CallOutput from "./CallOutput.ts"
 import * as CodeSpan from "./CodeSpan.ts"
 import * as Ending from "./Ending.ts"
 import * as FenceHold from "./FenceHold.ts"
 import * as Forms from "./Forms.ts"
-import * as JsonForm from "./JsonForm.ts"
-import { begun, CALL_END, CR, isBlank, LESS, LF, RESPONSE, SQUARE, THINK, THINK_END, TICK, TILDE } from "./Markup.ts"
+import {
+  begun,
+  CALL_END,
+  CR,
+  isBlank,
+  isPlain,
+  LESS,
+  LF,
+  RESPONSE,
+  SQUARE,
+  THINK,
+  THINK_END,
+  TICK,
+  TILDE
+} from "./Markup.ts"
+import * as OpenCall from "./OpenCall.ts"
 import * as PendingText from "./PendingText.ts"
 import * as ToolCalls from "./ToolCalls.ts"
 import * as ToolCatalog from "./ToolCatalog.ts"
@@ -24,13 +39,8 @@ export interface Options {
   readonly maxBody?: number
 }
 
-export interface Out {
+export interface Out extends CallOutput.Receiver {
   readonly text: (text: string) => void
-  readonly call: (call: ToolCall) => void
-  /** Not taken as a call; the receiver decides what becomes of it. True: it made a call of it all the same. */
-  readonly invalid: (problem: ToolCalls.Problem) => boolean
-  /** Enough calls: all that follows is ignored. */
-  readonly full: () => void
 }
 
 export interface ToolScanner {
@@ -43,25 +53,23 @@ export interface ToolScanner {
 const FRAME = 4096
 /** Fences with something like a call in them that turned out to be examples; after them every fence is text. */
 const MAX_HOLDS = 8
-/** After so many calls that were none, the rest is text. */
-const MAX_INVALID = 32
 
 export const make = (options: Options, out: Out): ToolScanner => {
   const { maxBody = 1 << 20, maxCalls = 32, newId = ToolCalls.newId, toolset } = options
   const catalog = ToolCatalog.make(toolset)
-  const limit = toolset.parallel ? maxCalls : 1
   const maxLength = maxBody + FRAME
   const code = CodeSpan.make()
   const pending = PendingText.make(out.text)
-  const { say } = pending
+  const limit = toolset.parallel ? maxCalls : 1
+  const output = CallOutput.make({ catalog, limit, maxLength, pending, out, reset: code.reset })
+  const { isHeld, say } = output
 
   let mode: "text" | "through" | "call" | "fence" | "done" | "off" = catalog.isActive ? "text" : "off"
-  let calls = 0
-  let invalid = 0
   let tag = ""
   let markers: ReadonlyArray<string> = Forms.IN_LINE
-  let block: CallBlock.CallBlock | undefined
-  let form = Forms.BLOCK
+  /** The marker stands where a line begins, or right after a call. */
+  let isFirst = false
+  let call: OpenCall.OpenCall | undefined
   let ending = Ending.make(THINK_END)
   let fence: FenceHold.FenceHold | undefined
   let failedHolds = 0
@@ -69,36 +77,12 @@ export const make = (options: Options, out: Out): ToolScanner => {
   let spare = 4 * maxLength
   let mayHold = true
 
-  const begin = (form: Forms.Form, atLine: boolean) => {
-    const make = form.kind === "json" ? JsonForm.make : CallBlock.make
-    return make({ form, atLine, maxLength, find: catalog.find, mayBecome: catalog.mayBecome })
-  }
+  const begin = (form: Forms.Form, atLine: boolean) =>
+    OpenCall.newBlock({ form, atLine, maxLength: output.room() }, catalog)
   const resolve = (one: CallBlock.CallBlock) => ToolCalls.resolve(one, { catalog, newId })
-
-  /** True when it is a call that went out. */
-  const take = (one: ToolCalls.Outcome): boolean => {
-    if (one._tag === "Problem") {
-      invalid++
-      const { tool } = one.problem
-      return (tool === undefined || catalog.isWanted(tool)) && out.invalid(one.problem)
-    }
-    if (!catalog.isWanted(one.tool)) return false
-    out.call(one.call)
-    return true
-  }
-
-  const report = (outcomes: ReadonlyArray<ToolCalls.Outcome>) => {
-    if (outcomes[0]?._tag === "Problem") pending.beforeProblem()
-    else pending.beforeCall()
-    for (const one of outcomes) {
-      if (!take(one) || ++calls < limit) continue
-      mode = "done"
-      out.full()
-      return
-    }
-    mode = invalid < MAX_INVALID ? "text" : "off"
-    pending.afterCall()
-    code.reset()
+  const found = (outcomes: ReadonlyArray<ToolCalls.Outcome>, raw: string, isCertain: boolean) => {
+    output.found(outcomes, raw, isCertain)
+    mode = output.state()
   }
 
   /** Scans what was read in vain: its first character as text, the rest anew. */
@@ -108,11 +92,13 @@ export const make = (options: Options, out: Out): ToolScanner => {
     feed(raw.slice(1))
   }
 
-  const endBlock = () => {
-    const one = block!
+  const endBlock = (open: OpenCall.OpenCall) => {
+    const { block: one, form, isCertain } = open
     const status = one.status()
-    block = undefined
-    if (status === "not") again(one.raw())
+    if (open.isBegun()) {
+      mode = open.end(status === "over" ? "long" : undefined)
+      feed(one.raw().slice(one.used()))
+    } else if (status === "not") again(one.raw())
     else if (status === "over") {
       say(one.raw())
       mode = "through"
@@ -123,7 +109,7 @@ export const make = (options: Options, out: Out): ToolScanner => {
       if (outcomes === undefined || (!form.own && outcomes.every(ToolCalls.isUnknown))) {
         mode = "text"
         say(one.raw().slice(0, used))
-      } else report(outcomes)
+      } else found(outcomes, one.raw().slice(0, used), isCertain)
       feed(one.raw().slice(used))
     }
   }
@@ -139,10 +125,13 @@ export const make = (options: Options, out: Out): ToolScanner => {
 
   const enter = (marker: string) => {
     tag = ""
-    if (marker === CALL_END) return
+    if (marker === CALL_END) return isHeld() ? output.behind(marker) : undefined
     if (marker === RESPONSE) {
       // The model makes up what came of its call.
-      if (calls === 0) return say(marker)
+      output.settle()
+      mode = output.state()
+      if (mode === "done") return
+      if (mode === "off" || output.calls() === 0) return say(marker)
       mode = "done"
       return out.full()
     }
@@ -152,8 +141,10 @@ export const make = (options: Options, out: Out): ToolScanner => {
       ending = Ending.make(THINK_END)
       return
     }
-    form = Forms.of(marker)!
-    block = begin(form, markers !== Forms.IN_LINE)
+    const form = Forms.of(marker)!
+    const isCertain = form === Forms.BLOCK ? isFirst && !pending.endsWithColon() : form.kind !== "bare"
+    const block = begin(form, markers !== Forms.IN_LINE)
+    call = OpenCall.make({ block, form, isCertain, catalog, newId, output, live: out.live })
     mode = "call"
   }
 
@@ -186,9 +177,9 @@ export const make = (options: Options, out: Out): ToolScanner => {
         continue
       }
       const unit = piece.charCodeAt(at)
-      const plain = unit !== LESS && unit !== LF && unit !== CR && unit !== TICK && unit !== TILDE && unit !== SQUARE
-      if (plain && pending.isIdle() && code.isIdle()) {
-        at++
+      if (isPlain(unit) && pending.isIdle() && code.isIdle() && !isHeld()) {
+        do at++
+        while (at < piece.length && isPlain(piece.charCodeAt(at)))
         continue
       }
       if (beginsFence(unit)) {
@@ -197,7 +188,7 @@ export const make = (options: Options, out: Out): ToolScanner => {
           mark: unit,
           block: (isBare) => begin(isBare ? Forms.BARE : Forms.BLOCK, true),
           resolve,
-          maxLength
+          maxLength: output.room()
         })
         mode = "fence"
         return at
@@ -205,10 +196,11 @@ export const make = (options: Options, out: Out): ToolScanner => {
       mayHold = true
       const zero = code.columnZero()
       const isLineEnd = unit === LF || unit === CR
-      if (isLineEnd || (pending.followsCall() && isBlank(unit))) {
+      if (isHeld() ? isBlank(unit) : isLineEnd || (pending.followsCall() && isBlank(unit))) {
         say(piece.slice(start, at))
-        pending.sayBlank(piece[at]!)
-        if (unit === LF) code.step(unit)
+        if (unit === LF || isHeld()) code.step(unit)
+        if (isHeld()) output.behind(piece[at]!)
+        else pending.sayBlank(piece[at]!)
         start = ++at
         continue
       }
@@ -216,7 +208,9 @@ export const make = (options: Options, out: Out): ToolScanner => {
       if ((unit === LESS || unit === SQUARE) && !code.inside()) {
         say(piece.slice(start, at))
         start = at
-        markers = pending.followsCall() ? Forms.AFTER_CALL : zero ? Forms.AT_LINE : Forms.IN_LINE
+        const isNext = isHeld() || pending.followsCall()
+        markers = isNext ? Forms.AFTER_CALL : zero ? Forms.AT_LINE : Forms.IN_LINE
+        isFirst = zero || (isNext && !isHeld())
         if (unit === LESS || markers !== Forms.IN_LINE) {
           tag = piece[at]!
           start = ++at
@@ -224,7 +218,7 @@ export const make = (options: Options, out: Out): ToolScanner => {
         }
       }
       at++
-      if (!pending.isIdle()) {
+      if (!pending.isIdle() || isHeld()) {
         say(piece.slice(start, at))
         start = at
       }
@@ -249,8 +243,9 @@ export const make = (options: Options, out: Out): ToolScanner => {
       if (mode === "text") at = text(piece, at)
       else if (mode === "through") at = through(piece, at)
       else if (mode === "call") {
-        at = block!.read(piece, at)
-        if (block!.status() !== "open") endBlock()
+        const one = call!
+        at = one.read(piece, at)
+        if (one.block.status() !== "open") endBlock(one)
       } else if (mode === "fence") {
         at = fence!.read(piece, at)
         if (!fence!.isOpen()) endFence()
@@ -261,19 +256,20 @@ export const make = (options: Options, out: Out): ToolScanner => {
     }
   }
 
-  const endCall = (cut: boolean) => {
-    const one = block!
-    block = undefined
-    if (cut || one.isVague()) {
+  const endCall = (open: OpenCall.OpenCall, cut: boolean) => {
+    const { block: one, isCertain } = open
+    if (!open.isBegun() && (cut || one.isVague())) {
       mode = "text"
-      say(one.raw())
-    } else if (one.close()) {
-      report(resolve(one))
-      const rest = one.raw().slice(one.used())
-      spare -= rest.length
-      if (spare < 0 && mode === "text") mode = "off"
-      feed(rest)
-    } else report([ToolCalls.unclosed(one)])
+      return say(one.raw())
+    }
+    const isWhole = !cut && one.close()
+    if (open.isBegun()) mode = open.end(cut ? "cut" : isWhole ? undefined : "unclosed")
+    else if (isWhole) found(resolve(one), one.raw().slice(0, one.used()), isCertain)
+    else found([ToolCalls.unclosed(one)], one.raw(), true)
+    const rest = isWhole ? one.raw().slice(one.used()) : ""
+    spare -= rest.length
+    if (spare < 0 && mode === "text") mode = "off"
+    feed(rest)
   }
 
   return {
@@ -283,15 +279,19 @@ export const make = (options: Options, out: Out): ToolScanner => {
     },
     end: (cut) => {
       while (mode === "fence" || mode === "call") {
-        if (mode === "call") endCall(cut)
+        if (mode === "call") endCall(call!, cut)
         else {
           const outcomes = cut ? undefined : fence!.close()
           if (outcomes === undefined) endFence()
-          else report(outcomes)
+          else found(outcomes, fence!.raw(), true)
         }
       }
       if (mode === "done") return
-      if (mode === "text") say(tag)
+      const isEnd = tag !== "" && isHeld() && CALL_END.startsWith(tag)
+      if (mode === "text" && (cut || !isEnd)) say(tag)
+      if (cut) output.release()
+      else output.settle()
+      if (output.state() === "done") return
       mode = "done"
       pending.end()
     }

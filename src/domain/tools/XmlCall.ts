@@ -47,6 +47,15 @@ export interface XmlCall {
   readonly json: () => Omit<Span, "key"> | undefined
   /** After `close`: where the function ended, if that was before the end of the text. */
   readonly endAt: () => number | undefined
+  /** What of the parameters is certain when `length` characters of the block were read; undefined: not even a key. */
+  readonly progress: (length: number) => Progress | undefined
+}
+
+export interface Progress {
+  /** So many of the spans are whole; none where the function has ended, and the block will tell. */
+  readonly whole: number
+  /** The value that is being written, as far as it is certain; there is one unless the function has ended. */
+  readonly open: Span | undefined
 }
 
 export interface Marks {
@@ -74,18 +83,8 @@ export const make = ({ closer, end, isKey, opener }: Marks): XmlCall => {
   const functions = end === INVOKE_END ? [INVOKE] : [FUNCTION, FUNCTION_NAMED]
   const inValue = [PARAMETER_END, ...functions, ...PARAMETERS, end]
   /** "inner" and "innerGap": in a value, behind what may begin a function of its own; "newKey": what may end it. */
-  type State =
-    | "name"
-    | "gap"
-    | "key"
-    | "value"
-    | "inner"
-    | "innerGap"
-    | "newKey"
-    | "after"
-    | "loose"
-    | "json"
-    | "afterJson"
+  type InFunction = "name" | "gap" | "json" | "afterJson" | "ended"
+  type State = InFunction | "key" | "value" | "inner" | "innerGap" | "newKey" | "after" | "loose"
   let state: State = "name"
   /** Functions that are open within the value. */
   let depth = 0
@@ -190,10 +189,10 @@ export const make = ({ closer, end, isKey, opener }: Marks): XmlCall => {
       return "more"
     }
     if (state !== "gap" && state !== "afterJson") commit()
+    key = ""
+    state = marker === opener || marker === end ? "ended" : "key"
     if (marker === opener) return "next"
     if (marker === end) return "end"
-    key = ""
-    state = "key"
     return "more"
   }
 
@@ -279,12 +278,17 @@ export const make = ({ closer, end, isKey, opener }: Marks): XmlCall => {
     spans: () => spans,
     isCut: () => cut,
     endAt: () => endAt,
+    progress: (length) => {
+      const known = spans.length
+      if (state === "ended" || state === "key") {
+        // Behind a value a key that is none shows that it has not ended.
+        if (known === 0) return undefined
+        return state === "ended" ? { whole: 0, open: undefined } : { whole: known - 1, open: spans[known - 1] }
+      }
+      if (state === "name" || state === "gap" || json !== undefined) return undefined
+      const written = state === "after" || state === "loose" || state === "newKey" ? to : length - tag.length
+      return { whole: known, open: { key: unquoted(key), from, to: Math.min(written, weak?.to ?? written) } }
+    },
     json: () => (json === undefined ? undefined : { from, to })
   }
-}
-
-/** Without the one line end at each side that only separates. */
-export const unwrap = (value: string): string => {
-  const inner = value.replace(/^\r?\n/, "")
-  return value.startsWith("\n") ? inner.replace(/\n$/, "") : inner.replace(/\r?\n$/, "")
 }

@@ -146,6 +146,7 @@ export const fromChatError = Match.type<ChatError>().pipe(
       ),
     UpstreamTimeout: () => failure(504, "timeout_error", "Lingma gave no answer in time"),
     ModelNotFound: (error) => modelNotFound(error.model, error.near),
+    ToolCallBroken: () => failure(502, "api_error", "The model broke off in a tool call"),
     ToolCallNotProduced: () => failure(502, "api_error", "The model called no tool, although it had to"),
     EmptyAnswer: () => failure(502, "api_error", "The model gave an empty answer"),
     InvalidJsonOutput: () => failure(502, "api_error", "The model's answer does not fit the output format"),

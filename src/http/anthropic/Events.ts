@@ -18,7 +18,7 @@ const empty = { text: { type: "text", text: "" }, thinking: { type: "thinking", 
 export const frames = (options: AnswerOptions): ((event: ChatEvent) => string) => {
   const join = WellFormed.joiner<Kind>()
   let began = false
-  let open: Kind | undefined
+  let open: Kind | "tool_use" | undefined
   // Of the block that is open, or of the next one.
   let index = 0
   let head = ""
@@ -51,6 +51,13 @@ export const frames = (options: AnswerOptions): ((event: ChatEvent) => string) =
     open = undefined
     return delta(owed?.text ?? "") + signature + frame("content_block_stop", { index: index++ })
   }
+  const beginCall = ({ id, name }: Pick<ToolCall, "id" | "name">) => {
+    const before = close()
+    open = "tool_use"
+    head = `event: content_block_delta\ndata: {"type":"content_block_delta","index":${index},"delta":{"type":"input_json_delta","partial_json":`
+    const block = { type: "tool_use", id: toolId(id), name, input: {} }
+    return before + frame("content_block_start", { index, content_block: block })
+  }
   const begin = (kind: Kind) => {
     if (open === kind) return ""
     const before = close()
@@ -79,6 +86,12 @@ export const frames = (options: AnswerOptions): ((event: ChatEvent) => string) =
         return start() + (options.thoughts ? say("thinking", event.text) : "")
       case "ToolCall":
         return start() + call(event.call)
+      case "ToolCallBegin":
+        return start() + beginCall(event.call)
+      case "ToolCallDelta":
+        return delta(WellFormed.repair(event.text))
+      case "ToolCallEnd":
+        return close()
       case "Usage":
         return ""
       case "Finish":

@@ -35,7 +35,7 @@ export const fold = (options: AnswerOptions): Fold => {
     add: (event) => {
       if (event._tag === "TextDelta") say("text", event.text)
       else if (event._tag === "ThoughtDelta" && options.thoughts) say("thinking", event.text)
-      else if (event._tag === "ToolCall") {
+      else if (event._tag === "ToolCall" || event._tag === "ToolCallEnd") {
         close()
         const { id, name } = event.call
         content.push({ type: "tool_use", id: toolId(id), name, input: input(event.call) })

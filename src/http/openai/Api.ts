@@ -20,6 +20,7 @@ const CustomCall = Schema.Struct({
   custom: Schema.Struct({ name: Schema.String, input: Schema.String })
 })
 const index = { index: Schema.Int }
+const Arguments = Schema.Struct({ arguments: Schema.String })
 
 const Latency = Schema.Struct({ first_token_ms: Schema.Number, total_ms: Schema.Number })
 
@@ -83,11 +84,14 @@ export const ChatCompletionChunk = Schema.Struct({
           Schema.Array(
             Schema.Union(
               Schema.Struct({ ...index, ...FunctionCall.fields }),
-              Schema.Struct({ ...index, ...CustomCall.fields })
+              Schema.Struct({ ...index, ...CustomCall.fields }),
+              // More of a call that began in an earlier chunk.
+              Schema.Struct({ ...index, function: Arguments }),
+              Schema.Struct({ ...index, custom: Schema.Struct({ input: Schema.String }) })
             )
           )
         ),
-        function_call: Schema.optional(Call)
+        function_call: Schema.optional(Schema.Union(Call, Arguments))
       }),
       logprobs: Schema.Null,
       finish_reason: Schema.NullOr(FinishReason)

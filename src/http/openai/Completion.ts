@@ -34,6 +34,12 @@ const callObject = ({ id, name, arguments: args }: ToolCall, { custom }: CallSha
     ? { id, type: "custom" as const, custom: { name, input: WellFormed.repair(args) } }
     : { id, type: "function" as const, function: { name, arguments: WellFormed.repair(args) } }
 
+/** What begins a call that is sent as it is written. */
+const begunCall = ({ id, name }: Pick<ToolCall, "id" | "name">, { custom }: CallShape) =>
+  custom.has(name)
+    ? { id, type: "custom" as const, custom: { name, input: "" } }
+    : { id, type: "function" as const, function: { name, arguments: "" } }
+
 const legacyCall = ({ name, arguments: args }: ToolCall) => ({ name, arguments: WellFormed.repair(args) })
 
 const finishReason = (reason: FinishReason, { legacy }: CallShape) =>
@@ -92,6 +98,8 @@ export const chunks = (options: ChunkOptions): ((event: ChatEvent) => string) =>
   const thoughtFields = fieldsOf[reasoningField]
   let calls = 0
   let began = false
+  /** The frame of a piece of the arguments of the call that is open, up to it and from there on. */
+  let open: readonly [head: string, tail: string] = ["", ""]
 
   const begin = (content: "" | null) => {
     if (began) return ""
@@ -130,6 +138,20 @@ export const chunks = (options: ChunkOptions): ((event: ChatEvent) => string) =>
     // The old shape has room for one.
     return index > 0 ? "" : `${head}${JSON.stringify({ function_call: legacyCall(made) })}${tail}`
   }
+  const beginCall = (made: Pick<ToolCall, "id" | "name">) => {
+    const index = calls++
+    const isLeftOut = shape.legacy && index > 0
+    const [kind, field] = shape.custom.has(made.name) ? ["custom", "input"] : ["function", "arguments"]
+    const [front, back] = shape.legacy
+      ? ['{"function_call":{"arguments":', "}}"]
+      : [`{"tool_calls":[{"index":${index},"${kind}":{"${field}":`, "}}]}"]
+    open = isLeftOut ? ["", ""] : [head + front, back + tail]
+    if (isLeftOut) return ""
+    const delta = shape.legacy
+      ? { function_call: { name: made.name, arguments: "" } }
+      : { tool_calls: [{ index, ...begunCall(made, shape) }] }
+    return head + JSON.stringify(delta) + tail
+  }
   const last = (reason: FinishReason) => {
     const more = JSON.stringify(extras(options, options.elapsed())).slice(1)
     const end = `${head}{},"logprobs":null,"finish_reason":"${finishReason(reason, shape)}"}]${unused}`
@@ -148,6 +170,11 @@ export const chunks = (options: ChunkOptions): ((event: ChatEvent) => string) =>
         return thought(event.text)
       case "ToolCall":
         return closed() + begin(null) + call(event.call)
+      case "ToolCallBegin":
+        return closed() + begin(null) + beginCall(event.call)
+      case "ToolCallDelta":
+        return open[0] === "" ? "" : open[0] + JSON.stringify(WellFormed.repair(event.text)) + open[1]
+      case "ToolCallEnd":
       case "Usage":
         return ""
       case "Finish":
@@ -188,7 +215,7 @@ export const fold = (options: AnswerOptions): Fold => {
       else if (event._tag === "ThoughtDelta") {
         if (reasoningField === "think-tags") content += tags.thought(event.text)
         else thought += event.text
-      } else if (event._tag === "ToolCall") {
+      } else if (event._tag === "ToolCall" || event._tag === "ToolCallEnd") {
         content += tags.close()
         calls.push(event.call)
       } else if (event._tag === "Finish") {

@@ -43,7 +43,7 @@ export const make = (options: EventsOptions): Events => {
   let model = options.model
   // All that is the same in every response of this answer, written once: tools may be long.
   let fixed = ""
-  /** The frame of a piece of text, up to its number and from there to its text. */
+  /** The frame of a piece of the open item, up to its number and from there to its text. */
   let delta: readonly [head: string, middle: string, tail: string] = ["", "", ""]
 
   const head = (type: string) => `event: ${type}\ndata: {"type":"${type}","sequence_number":`
@@ -72,16 +72,12 @@ export const make = (options: EventsOptions): Events => {
   const message = "response.output_text"
   const summary = "response.reasoning_summary_text"
 
-  const call = (item: Done, where: string) => {
-    const name = JSON.stringify(item.name)
-    if (item.type === "function_call") {
-      const text = JSON.stringify(item.arguments)
-      if (item.arguments !== "") frame("response.function_call_arguments.delta", `${where},"delta":${text}`)
-      return frame("response.function_call_arguments.done", `${where},"name":${name},"arguments":${text}`)
+  const callDone = (item: Done, where: string) => {
+    if (item.type === "custom_tool_call") {
+      return frame("response.custom_tool_call_input.done", `${where},"input":${JSON.stringify(item.input)}`)
     }
-    const text = JSON.stringify(item.input)
-    if (item.input !== "") frame("response.custom_tool_call_input.delta", `${where},"delta":${text}`)
-    frame("response.custom_tool_call_input.done", `${where},"input":${text}`)
+    const [name, text] = [JSON.stringify(item.name), JSON.stringify(item.arguments)]
+    frame("response.function_call_arguments.done", `${where},"name":${name},"arguments":${text}`)
   }
 
   const listener: Output.Listener = {
@@ -96,9 +92,12 @@ export const make = (options: EventsOptions): Events => {
         const body = JSON.stringify(part(item).body)
         frame("response.reasoning_summary_part.added", `${where},"summary_index":0,"part":${body}`)
         delta = [head(`${summary}.delta`), `,${where},"summary_index":0,"delta":`, "}\n\n"]
+      } else {
+        const type = item.type === "function_call" ? "function_call_arguments" : "custom_tool_call_input"
+        delta = [head(`response.${type}.delta`), `,${where},"delta":`, "}\n\n"]
       }
     },
-    grew: (_, text) => {
+    grew: (text) => {
       written += `${delta[0]}${sequence++}${delta[1]}${JSON.stringify(text)}${delta[2]}`
     },
     ended: (item, place) => {
@@ -114,7 +113,7 @@ export const make = (options: EventsOptions): Events => {
           frame(`${summary}.done`, `${where},"summary_index":0,"text":${said}`)
           frame("response.reasoning_summary_part.done", `${where},"summary_index":0,"part":${whole}`)
         }
-      } else if (item.type !== "tool_search_call" && item.type !== "compaction") call(item, where)
+      } else if (item.type === "function_call" || item.type === "custom_tool_call") callDone(item, where)
       frame("response.output_item.done", `"output_index":${place.index},"item":${JSON.stringify(item)}`)
     }
   }

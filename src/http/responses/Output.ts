@@ -19,8 +19,8 @@ export interface Place {
 
 export interface Listener {
   readonly began: (item: Resource.OutputItem, place: Place) => void
-  /** Of the message or the reasoning that began last. */
-  readonly grew: (kind: Kind, text: string) => void
+  /** Of the item that began last. */
+  readonly grew: (text: string) => void
   readonly ended: (item: Resource.OutputItem, place: Place) => void
 }
 
@@ -31,6 +31,14 @@ export interface OutputOptions {
   readonly listener?: Listener
   /** All that is said is a summary, and becomes one item. */
   readonly compacts?: boolean
+}
+
+/** A call that is being written; its item with so much of its arguments. */
+interface Call {
+  readonly place: Place
+  readonly item: (status: ItemStatus, written: string) => Resource.OutputItem
+  /** Its arguments are told while they are written. */
+  readonly grows: boolean
 }
 
 type ItemStatus = "in_progress" | "completed" | "incomplete"
@@ -98,6 +106,7 @@ const makeUsual = ({ listener, named, newId }: OutputOptions): Output => {
   const byFlat = new Map(named.map((one) => [one.flat, one]))
   const items: Array<Resource.OutputItem> = []
   let open: (Place & { readonly kind: Kind }) | undefined
+  let openCall: Call | undefined
   let text = ""
 
   const begin = (kind: Kind) => {
@@ -119,7 +128,7 @@ const makeUsual = ({ listener, named, newId }: OutputOptions): Output => {
       begin(kind)
     }
     text += piece
-    listener?.grew(kind, piece)
+    listener?.grew(piece)
   }
   const release = () => {
     const held = join.rest()
@@ -130,32 +139,48 @@ const makeUsual = ({ listener, named, newId }: OutputOptions): Output => {
     if (before !== undefined) grow(before.kind, before.text)
     grow(kind, now)
   }
-  const toSearch = ({ arguments: args, id }: ToolCall) => {
-    const place: Place = { id: newId("tsc"), index: items.length }
-    const item = (status: ItemStatus, written: Readonly<Record<string, unknown>>): Resource.OutputItem => ({
-      id: place.id,
-      type: "tool_search_call",
-      status,
-      execution: "client",
-      call_id: id,
-      arguments: written
-    })
-    return { place, begun: item("in_progress", {}), done: item("completed", recordOf(args)) }
+  const startCall = (call: Call) => {
+    openCall = call
+    text = ""
+    listener?.began(call.item("in_progress", ""), call.place)
   }
-  const toItem = (call: ToolCall) => {
-    const { arguments: args, id, name: flat } = call
+  const beginCall = ({ id, name: flat }: Pick<ToolCall, "id" | "name">) => {
+    release()
+    end("completed")
     const one = byFlat.get(flat)
-    if (one?.isSearch === true) return toSearch(call)
+    if (one?.isSearch === true) {
+      const place: Place = { id: newId("tsc"), index: items.length }
+      const search = { id: place.id, type: "tool_search_call", execution: "client", call_id: id } as const
+      const item = (status: ItemStatus, whole: string) => ({ ...search, status, arguments: recordOf(whole) })
+      return startCall({ place, item, grows: false })
+    }
     const custom = one?.kind === "custom"
     const { name, namespace } = one ?? { name: flat, namespace: undefined }
     const called = { call_id: id, name, ...(namespace === undefined ? {} : { namespace }) }
-    const written = WellFormed.repair(args)
     const item = (status: ItemStatus, whole: string): Resource.OutputItem =>
       custom
         ? { id: place.id, type: "custom_tool_call", status, ...called, input: whole }
         : { id: place.id, type: "function_call", status, ...called, arguments: whole }
     const place: Place = { id: newId(custom ? "ctc" : "fc"), index: items.length }
-    return { place, begun: item("in_progress", ""), done: item("completed", written) }
+    startCall({ place, item, grows: true })
+  }
+  const growCall = (piece: string) => {
+    const written = WellFormed.repair(piece)
+    text += written
+    if (written !== "" && openCall?.grows === true) listener?.grew(written)
+  }
+  const endCall = () => {
+    if (openCall === undefined) return
+    const { item, place } = openCall
+    openCall = undefined
+    const done = item("completed", text)
+    items.push(done)
+    listener?.ended(done, place)
+  }
+  /** What has no end is told of in the response only: agents act on the end of an item. */
+  const unfinished = () => {
+    if (open !== undefined) return [textItem(open.kind, open.id, "incomplete", text)]
+    return openCall === undefined ? [] : [openCall.item("incomplete", text)]
   }
 
   return {
@@ -165,14 +190,16 @@ const makeUsual = ({ listener, named, newId }: OutputOptions): Output => {
           return say("text", event.text)
         case "ThoughtDelta":
           return say("thought", event.text)
-        case "ToolCall": {
-          release()
-          end("completed")
-          const { begun, done, place } = toItem(event.call)
-          items.push(done)
-          listener?.began(begun, place)
-          return listener?.ended(done, place)
-        }
+        case "ToolCall":
+          beginCall(event.call)
+          growCall(event.call.arguments)
+          return endCall()
+        case "ToolCallBegin":
+          return beginCall(event.call)
+        case "ToolCallDelta":
+          return growCall(event.text)
+        case "ToolCallEnd":
+          return endCall()
         case "Usage":
           return
         case "Finish":
@@ -180,6 +207,6 @@ const makeUsual = ({ listener, named, newId }: OutputOptions): Output => {
           return end(Resource.cutBy(event.reason) === undefined ? "completed" : "incomplete")
       }
     },
-    items: () => (open === undefined ? items : [...items, textItem(open.kind, open.id, "incomplete", text)])
+    items: () => [...items, ...unfinished()]
   }
 }

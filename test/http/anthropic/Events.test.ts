@@ -5,6 +5,7 @@ import { BackendFailure } from "../../../src/domain/ChatError.ts"
 import * as Errors from "../../../src/http/anthropic/Errors.ts"
 import * as Events from "../../../src/http/anthropic/Events.ts"
 import * as Message from "../../../src/http/anthropic/Message.ts"
+import { live } from "../../support/LiveCalls.ts"
 import * as Grammar from "./Grammar.ts"
 
 const options = (thoughts = true) => ({
@@ -61,6 +62,27 @@ describe("a stream of events", () => {
       }),
       { numRuns: 500 }
     )
+  })
+
+  it("brings a call as it is written, in pieces that are its input together", () => {
+    const isObject = (args: string) => /^\{.*\}$/s.test(args)
+    fc.assert(
+      fc.property(turn, fc.integer({ min: 1, max: 4 }), (events, size) => {
+        const told = Grammar.read(encode(live(events, size, isObject)))
+        assert.deepStrictEqual(told.content, folded(events).content)
+        assert.deepStrictEqual(folded(live(events, size, isObject)), folded(events))
+      }),
+      { numRuns: 300 }
+    )
+    const call = toolCall({ id: "call_a", name: "look", arguments: '{"at":"x"}' })
+    const stream = encode([...live([call]), finish("tool_calls")])
+    assert.lengthOf([...stream.matchAll(/"type":"input_json_delta"/g)], 10)
+  })
+
+  it("ends the block of a call that a limit cut, and says that it did", () => {
+    const call = toolCall({ id: "call_a", name: "look", arguments: '{"at":"x"}' })
+    const stream = encode([...live([call]).slice(0, -2), finish("length")])
+    assert.match(stream, /content_block_stop[\s\S]*"stop_reason":"max_tokens"[\s\S]*message_stop/)
   })
 
   it("stays legal when it fails or is cut, at any point", () => {

@@ -4,6 +4,7 @@ import { type ChatEvent, finish, textDelta, thoughtDelta, toolCall, usage } from
 import * as Meter from "../../../src/domain/Meter.ts"
 import { ChatCompletion, ChatCompletionChunk } from "../../../src/http/openai/Api.ts"
 import * as Completion from "../../../src/http/openai/Completion.ts"
+import { live } from "../../support/LiveCalls.ts"
 
 const options = {
   id: "chatcmpl-1",
@@ -105,15 +106,56 @@ describe("a stream of chunks", () => {
           calls.map(({ index }) => index),
           calls.map((_, i) => i)
         )
-        assert.deepStrictEqual(
+        assert.deepStrictEqual<unknown>(
           calls.map(({ index: _, ...call }) => call),
           answer.choices[0]?.message.tool_calls ?? []
         )
         const message = answer.choices[0]?.message
         const legacy = deltas.flatMap((delta) => delta.function_call ?? [])
-        assert.deepStrictEqual(legacy, message?.function_call === undefined ? [] : [message.function_call])
+        assert.deepStrictEqual<unknown>(legacy, message?.function_call === undefined ? [] : [message.function_call])
       }),
       { numRuns: 500 }
+    )
+  })
+
+  it("brings a call as it is written: first what names it, then pieces that are the whole together", () => {
+    fc.assert(
+      fc.property(anyEvents, anyOptions, fc.integer({ min: 1, max: 4 }), (events, change, size) => {
+        const deltas = stream(live(events, size), false, change).flatMap(({ choices }) =>
+          choices.map((one) => one.delta)
+        )
+        const message = whole(events, change).choices[0]?.message
+        const joined: Array<Record<string, unknown>> = []
+        const add = (index: number, piece: Readonly<Record<string, unknown>>) => {
+          const kind = "custom" in piece ? "custom" : "function"
+          const field = kind === "custom" ? "input" : "arguments"
+          const inner = piece[kind] as Record<string, string>
+          if (joined[index] === undefined) {
+            assert.strictEqual(index, joined.length)
+            assert.deepStrictEqual([inner[field], piece["type"]], ["", kind])
+            joined[index] = { ...piece, [kind]: { ...inner } }
+          } else {
+            assert.deepStrictEqual(Object.keys(piece), [kind])
+            assert.deepStrictEqual(Object.keys(inner), [field])
+            const whole = joined[index][kind] as Record<string, string>
+            whole[field] += inner[field]!
+          }
+        }
+        for (const { index, ...piece } of deltas.flatMap((delta) => delta.tool_calls ?? [])) add(index, piece)
+        assert.deepStrictEqual<unknown>(joined, message?.tool_calls ?? [])
+        const legacy = deltas.flatMap((delta) => delta.function_call ?? [])
+        const written = legacy.map((one) => one.arguments).join("")
+        assert.deepStrictEqual(
+          legacy.length === 0 ? undefined : { ...legacy[0], arguments: written },
+          message?.function_call
+        )
+        const { add: count, tokens } = metered()
+        for (const event of live(events, size)) count(event)
+        const { add: countWhole, tokens: tokensWhole } = metered()
+        for (const event of events) countWhole(event)
+        assert.deepStrictEqual(tokens(), tokensWhole())
+      }),
+      { numRuns: 300 }
     )
   })
 

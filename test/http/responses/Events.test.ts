@@ -14,6 +14,7 @@ import * as Events from "../../../src/http/responses/Events.ts"
 import { ResponsesRequest } from "../../../src/http/responses/Payload.ts"
 import * as Resource from "../../../src/http/responses/Resource.ts"
 import * as Tools from "../../../src/http/responses/Tools.ts"
+import { live } from "../../support/LiveCalls.ts"
 import * as Grammar from "../../support/ResponsesGrammar.ts"
 
 const payload = Schema.decodeUnknownSync(ResponsesRequest)({
@@ -135,6 +136,41 @@ describe("a streamed response", () => {
       }),
       { numRuns: 200 }
     )
+  })
+
+  it("brings a call as it is written, in pieces that are the whole together", () => {
+    fc.assert(
+      fc.property(anyEvents, fc.integer({ min: 1, max: 4 }), (events, size) => {
+        const response = Grammar.read(Grammar.frames(stream(live(events, size))))
+        assert.deepStrictEqual(response, whole(events))
+        assert.deepStrictEqual(whole(live(events, size)), whole(events))
+      }),
+      { numRuns: 200 }
+    )
+  })
+
+  it("tells of a call that a limit cut, or that broke, in the response, and not as the end of an item", () => {
+    const args = '{"at":"x"}'
+    for (const name of ["look", "patch"]) {
+      const events = live([textDelta("So."), toolCall({ id: "call_1", name, arguments: args })]).slice(0, -2)
+      for (const text of [stream([...events, finish("length")]), stream(events, true)]) {
+        const frames = Grammar.frames(text)
+        const types = frames.map(({ type }) => type)
+        assert.lengthOf(
+          types.filter((type) => type.endsWith("call_arguments.delta") || type.endsWith("call_input.delta")),
+          args.length - 1
+        )
+        assert.lengthOf(
+          types.filter((type) => /output_item\.done$/.test(type)),
+          1
+        )
+        assert.isFalse(types.some((type) => /call_(arguments|input)\.done$/.test(type)))
+        const last = frames.at(-1)!
+        const item = "response" in last ? last.response.output[1] : undefined
+        assert.deepInclude(item, { status: "incomplete", call_id: "call_1", name })
+        assert.strictEqual(Grammar.textOf(item!), args.slice(0, -1))
+      }
+    }
   })
 
   it("that breaks ends legally wherever it was, with what was said so far", () => {
