@@ -91,9 +91,9 @@ const script = async (name, entry) => {
 }
 
 rmSync(outdir, { recursive: true, force: true })
-await modules({ cli: "dist/cli.js", docs: "@effect/platform/HttpApiSwagger" })
+await modules({ cli: "dist/app/cli.js", docs: "@effect/platform/HttpApiSwagger" })
 await modules({ emulator: "dist/emulator/Main.js" })
-await script("start", "dist/start.js")
+await script("start", "dist/app/start.js")
 
 const warm = fileURLToPath(new URL("warm.mjs", import.meta.url))
 // Nobody's settings, else it would be another gateway.

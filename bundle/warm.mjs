@@ -32,7 +32,7 @@ for (const stream of [false, true]) {
   await answer.text()
   if (!answer.ok) process.exit(1)
 }
-// V8 takes code only where its flags are those of the start; `src/Heap.ts` changes one later.
+// V8 takes code only where its flags are those of the start; `src/app/V8Memory.ts` changes one later.
 setFlagsFromString("--allocation-site-pretenuring")
 writeFileSync(compiled, script.createCachedData())
 process.kill(process.pid, "SIGTERM")

@@ -9,7 +9,7 @@ import * as Toolkit from "@effect/ai/Toolkit"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Layer, Schema, Stream } from "effect"
 import { Gateway, GatewayConfig } from "lingma-gateway"
-import * as LingmaLanguageModel from "lingma-gateway/LingmaLanguageModel"
+import * as LingmaLanguageModel from "lingma-gateway/LanguageModel"
 
 const Lingma = LingmaLanguageModel.layer({ model: "auto" }).pipe(
   Layer.provide(Gateway.chat),

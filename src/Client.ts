@@ -6,8 +6,8 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { Data, Effect, Either, Redacted, Schema, Stream } from "effect"
 import { Api } from "./http/Api.ts"
-import { ChatCompletionChunk } from "./http/openai/Api.ts"
-import type { ChatCompletionRequest } from "./http/openai/Payload.ts"
+import { ChatCompletionChunk } from "./http/dialects/chat-completions/Api.ts"
+import type { ChatCompletionRequest } from "./http/dialects/chat-completions/Payload.ts"
 
 /** Which gateway, and by which key. */
 export interface ClientOptions {

@@ -3,20 +3,20 @@
  */
 import type * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import { type Array as Arr, type ConfigError, Effect, Layer, Option } from "effect"
-import type { Backend } from "./Backend.ts"
-import { Chat } from "./Chat.ts"
-import { GatewayConfig, type Settings } from "./Config.ts"
-import { Gauges } from "./Gauges.ts"
-import { Guard } from "./Guard.ts"
+import type { Backend } from "./chat/Backend.ts"
+import { Chat } from "./chat/Chat.ts"
+import { Gauges } from "./chat/Gauges.ts"
+import { Guard } from "./chat/Guard.ts"
+import { OverloadProtection } from "./chat/OverloadProtection.ts"
+import { Pool } from "./chat/Pool.ts"
+import { GatewayConfig, type Settings } from "./config/Config.ts"
 import * as Server from "./http/Server.ts"
-import { Load } from "./Load.ts"
-import { AutoLogin } from "./lingma/AutoLogin.ts"
 import * as Fleet from "./lingma/Fleet.ts"
-import * as PlaywrightBrowser from "./lingma/PlaywrightBrowser.ts"
-import type { WorkDirInUse } from "./lingma/WorkDirLock.ts"
-import { Metrics } from "./Metrics.ts"
-import { Pool } from "./Pool.ts"
-import { TokenCounter } from "./TokenCounter.ts"
+import { AutoLogin } from "./lingma/login/AutoLogin.ts"
+import * as PlaywrightBrowser from "./lingma/login/PlaywrightBrowser.ts"
+import type { WorkDirInUse } from "./lingma/process/WorkDirLock.ts"
+import { Metrics } from "./observe/Metrics.ts"
+import { TokenCounter } from "./tokens/TokenCounter.ts"
 
 const GuardFromConfig = Layer.unwrapEffect(Effect.map(GatewayConfig, Guard.layer))
 
@@ -49,7 +49,7 @@ export const lingmas: Layer.Layer<Pool, WorkDirInUse, GatewayConfig> = pooled.pi
 /** Chats without HTTP, over whatever `Pool` is given. */
 export const chat: Layer.Layer<Chat | Guard | Metrics, ConfigError.ConfigError, GatewayConfig | Pool> =
   Chat.layerFromConfig.pipe(
-    Layer.provide([TokenCounter.layerFromConfig, Load.layerFromConfig]),
+    Layer.provide([TokenCounter.layerFromConfig, OverloadProtection.layerFromConfig]),
     Layer.provideMerge(Layer.merge(GuardFromConfig, Metrics.layer))
   )
 

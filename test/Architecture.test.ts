@@ -5,8 +5,9 @@ import { assert, describe, it } from "@effect/vitest"
 const src = new URL("../src/", import.meta.url).pathname
 const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"))
 
-/** Files at the root of `src` are areas of their own. */
-const area = (file: string) => (file.includes("/") ? file.split("/")[0]! : file)
+/** A room is a folder of `src`; a file beside rooms is one by itself. */
+const roomOf = (file: string) => (dirname(file) === "." || dirname(file) === "http" ? file : dirname(file))
+const rooms = [...new Set(files.map(roomOf))].sort()
 
 const imports = (file: string) =>
   [...readFileSync(join(src, file), "utf8").matchAll(/(?:from|import\()\s*"([^"]+)"/g)].map(([, to]) =>
@@ -14,131 +15,148 @@ const imports = (file: string) =>
   )
 const within = (file: string) => imports(file).filter((to) => to.endsWith(".ts"))
 
-/** What each area may see of the others. Wiring may see all. */
-const allowed: Record<string, ReadonlyArray<string>> = {
-  domain: [],
-  "Version.ts": [],
-  "Interrupts.ts": [],
-  "Scoped.ts": [],
-  "SharedWork.ts": [],
-  "Backend.ts": ["domain"],
-  "Config.ts": ["domain", "Setting.ts", "SettingConflicts.ts", "SettingRules.ts", "TelemetrySettings.ts"],
-  "Setting.ts": ["SettingRules.ts"],
-  "TelemetrySettings.ts": ["Setting.ts", "SettingRules.ts"],
-  "SettingConflicts.ts": ["SettingRules.ts"],
-  "SettingRules.ts": ["domain"],
-  "Settings.ts": [],
-  "TokenCounter.ts": ["domain", "Config.ts"],
-  "Logging.ts": ["Config.ts", "LogOutput.ts"],
-  "Guard.ts": ["domain", "Config.ts"],
-  "Pool.ts": ["domain", "Backend.ts", "Config.ts"],
-  "Metrics.ts": ["domain"],
-  "ChatSpan.ts": ["domain", "Metrics.ts"],
-  "Telemetry.ts": ["Config.ts", "Metrics.ts", "Version.ts"],
-  "LogOutput.ts": [],
-  "Client.ts": ["http"],
-  "Gauges.ts": ["Backend.ts", "Config.ts", "Guard.ts", "Metrics.ts", "Pool.ts"],
-  "Watchdog.ts": ["domain"],
-  "Heap.ts": [],
-  "Load.ts": ["domain", "Config.ts", "Metrics.ts"],
-  "Attempt.ts": ["domain", "Backend.ts", "Metrics.ts", "TokenCounter.ts", "Watchdog.ts"],
-  "Chat.ts": [
-    "domain",
-    "Attempt.ts",
-    "Backend.ts",
-    "ChatSpan.ts",
-    "Config.ts",
-    "Guard.ts",
-    "Load.ts",
-    "Metrics.ts",
-    "Pool.ts"
-  ],
-  "LingmaLanguageModel.ts": ["domain", "Chat.ts", "ai"],
-  ai: ["domain", "Chat.ts"],
-  lingma: ["domain", "Backend.ts", "Config.ts", "Metrics.ts", "Version.ts"],
-  http: ["domain", "Backend.ts", "Chat.ts", "Config.ts", "Gauges.ts", "Guard.ts", "Metrics.ts", "Pool.ts", "Version.ts"]
+/** Whether a room lies in this part of the tree, or is it. */
+const isIn = (room: string, part: string) => room === part || room.startsWith(`${part}/`)
+
+interface Law {
+  /** Of which part of the tree it speaks; the longest that fits counts. */
+  readonly part: string
+  /** What that part may see beside itself. */
+  readonly sees: ReadonlyArray<string>
 }
-/** Small tools without knowledge, open to all. */
-const tools = new Set(["Interrupts.ts", "Scoped.ts", "SharedWork.ts", "Span.ts"])
-const pure = new Set(["effect", "node:crypto", "ajv", "ajv/dist/2019.js", "ajv/dist/2020.js"])
-const wiring = new Set([
-  "Gateway.ts",
-  "main.ts",
-  "run.ts",
-  "start.ts",
-  "cli.ts",
-  "cli/Login.ts",
-  "cli/LoginDesk.ts",
-  "index.ts"
-])
+
+const tools = ["runtime", "json"]
+const waist = ["domain", "chat", "config", "observe"]
+const edge = [...waist, ...tools, "http/server", "http/edge", "http/chat"]
+
+/** Who may import whom, part by part; docs/architecture.md draws it. */
+const laws: ReadonlyArray<Law> = [
+  { part: "domain", sees: [] },
+  { part: "runtime", sees: [] },
+  { part: "json", sees: ["domain", "runtime"] },
+  { part: "config", sees: ["domain"] },
+  { part: "tokens", sees: ["domain", "config"] },
+  { part: "observe", sees: ["domain"] },
+  { part: "textonly", sees: ["domain", "tokens", ...tools] },
+  { part: "chat", sees: ["domain", "config", "observe", "tokens", "textonly", ...tools] },
+  { part: "ai", sees: ["domain", "chat", ...tools] },
+  { part: "LanguageModel.ts", sees: ["domain", "chat", "ai"] },
+  { part: "lingma", sees: ["domain", "chat", "config", "observe", "Version.ts", ...tools] },
+  { part: "lingma/rpc", sees: ["lingma/process", "domain", "observe", ...tools] },
+  { part: "lingma/process", sees: ["domain", ...tools] },
+  { part: "lingma/turn", sees: ["lingma/rpc", "domain", ...tools] },
+  { part: "lingma/login", sees: ["lingma/rpc", "lingma/process", "domain", "config", "observe", ...tools] },
+  { part: "http/server", sees: ["observe", ...tools] },
+  { part: "http/edge", sees: [...waist, ...tools, "http/server"] },
+  { part: "http/chat", sees: edge },
+  { part: "http/openapi", sees: tools },
+  { part: "http/dialects/openai", sees: [...edge, "textonly"] },
+  {
+    part: "http/dialects/chat-completions",
+    sees: [...edge, "tokens", "textonly", "http/dialects/openai"]
+  },
+  { part: "http/dialects/responses", sees: [...edge, "tokens", "textonly", "http/dialects/openai"] },
+  // Of OpenAI's words it takes two that are everybody's.
+  { part: "http/dialects/messages", sees: [...edge, "tokens", "textonly", "http/dialects/openai"] },
+  { part: "http/admin", sees: [...edge, "http/dialects/openai", "Version.ts"] },
+  { part: "http", sees: [...waist, ...tools, "Version.ts", "http"] },
+  { part: "Client.ts", sees: ["http"] },
+  { part: "Version.ts", sees: [] },
+  { part: "emulator", sees: ["lingma/rpc/Frame.ts"] },
+  // The wiring sees all.
+  { part: "Gateway.ts", sees: rooms },
+  { part: "index.ts", sees: rooms },
+  { part: "app", sees: rooms.filter((room) => !isIn(room, "emulator")) }
+]
+const lawOf = (room: string) =>
+  laws.filter(({ part }) => isIn(room, part)).sort((a, b) => b.part.length - a.part.length)[0]
+
+const pure = new Set(["effect", "node:crypto"])
+const ajv = new Set(["ajv", "ajv/dist/2019.js", "ajv/dist/2020.js"])
 /** Where the wall clock is read, how often at most, and why: everything else is measured by `unsafeCurrentTimeNanos`. */
 const wallClock: Record<string, readonly [times: number, why: string]> = {
-  "Gauges.ts": [1, "seconds since 1970 of the process's start"],
-  "LingmaLanguageModel.ts": [1, "the timestamp of a response"],
-  "Pool.ts": [1, "the time of day at which a quota returns"],
-  "http/OpenAiErrors.ts": [1, "seconds to a time of day that the upstream named"],
+  "chat/Gauges.ts": [1, "seconds since 1970 of the process's start"],
+  "LanguageModel.ts": [1, "the timestamp of a response"],
+  "chat/Pool.ts": [1, "the time of day at which a quota returns"],
+  "http/dialects/openai/OpenAiErrors.ts": [1, "seconds to a time of day that the upstream named"],
   "lingma/LingmaBackend.ts": [1, "the day at whose end a count begins anew"],
-  "http/openai/Handlers.ts": [1, "`created`"],
-  "http/ops/Handlers.ts": [1, "`time` of /healthz"],
-  "http/responses/Handlers.ts": [1, "`created_at`, `completed_at`"],
-  "lingma/PageDriver.ts": [1, "the name of a picture"],
-  "lingma/PageLook.ts": [1, "a mark in the page"],
-  "lingma/Protocol.ts": [1, "a timestamp on the wire"],
-  "lingma/SessionDialect.ts": [3, "timestamps on the wire"],
+  "http/dialects/chat-completions/Handlers.ts": [1, "`created`"],
+  "http/admin/health/Handlers.ts": [1, "`time` of /healthz"],
+  "http/dialects/responses/Handlers.ts": [1, "`created_at`, `completed_at`"],
+  "lingma/login/PageDriver.ts": [1, "the name of a picture"],
+  "lingma/login/PageSnapshot.ts": [1, "a mark in the page"],
+  "lingma/rpc/Protocol.ts": [1, "a timestamp on the wire"],
+  "lingma/turn/SessionDialect.ts": [3, "timestamps on the wire"],
   "lingma/Instance.ts": [
     2,
     "a delay and an age of Effect's own: late by no more than 30 s, looked at anew each minute"
   ],
-  "lingma/LingmaRpc.ts": [1, "a delay of Effect's own: late by no more than 0.8 s"],
+  "lingma/rpc/LingmaRpc.ts": [1, "a delay of Effect's own: late by no more than 0.8 s"],
   "emulator/Account.ts": [1, "when a login expires"],
-  "emulator/AskMethods.ts": [3, "timestamps on the wire"],
-  "emulator/AuthMethods.ts": [1, "when a login expires"],
-  "emulator/SessionMethods.ts": [1, "a timestamp on the wire"],
+  "emulator/wire/AskMethods.ts": [3, "timestamps on the wire"],
+  "emulator/wire/AuthMethods.ts": [1, "when a login expires"],
+  "emulator/wire/SessionMethods.ts": [1, "a timestamp on the wire"],
   "emulator/WorkDir.ts": [2, "stamps in files"]
 }
 /** What reads it, and what of Effect does so unseen. */
 const readsWallClock =
   /Date\.now\(|new Date\(\)|[cC]urrentTimeMillis|DateTime\.(?:unsafeN|n)ow|Schedule\.(?:resetAfter|elapsed|upTo|during)|WithTTL\(/g
 
-const dialects = ["openai", "responses", "anthropic"]
+const inEmulator = (file: string) => file.startsWith("emulator/")
 
 describe("src", () => {
-  it("keeps its areas apart", () => {
-    const broken = files
-      .filter((file) => !wiring.has(file) && area(file) !== "emulator")
-      .flatMap((file) =>
-        within(file)
-          .filter((to) => area(to) !== area(file) && !tools.has(to) && !(allowed[area(file)] ?? []).includes(area(to)))
-          .map((to) => `${file} -> ${to}`)
-      )
-    assert.deepStrictEqual(broken, [])
-  })
-
-  it("keeps the emulator a stranger: it shares the framing and nothing else", () => {
-    const broken = files
-      .filter((file) => area(file) === "emulator")
-      .flatMap((file) =>
-        within(file)
-          .filter((to) => area(to) !== "emulator" && to !== "lingma/Frame.ts")
-          .map((to) => `${file} -> ${to}`)
-      )
-    assert.deepStrictEqual(broken, [])
-    const visitors = files.filter(
-      (file) => area(file) !== "emulator" && within(file).some((to) => area(to) === "emulator")
-    )
-    assert.deepStrictEqual(visitors, [])
-  })
-
-  it("keeps the dialects strangers to each other", () => {
-    const dialectOf = (file: string) => dialects.find((dialect) => file.startsWith(`http/${dialect}/`))
-    const broken = files.flatMap((file) =>
-      within(file)
-        .filter(
-          (to) => dialectOf(to) !== undefined && dialectOf(file) !== undefined && dialectOf(to) !== dialectOf(file)
-        )
+  it("lets each room see what its law says, and nothing else", () => {
+    const broken = files.flatMap((file) => {
+      const law = lawOf(roomOf(file))
+      if (law === undefined) return [`${file}: no law speaks of it`]
+      return within(file)
+        .filter((to) => !isIn(roomOf(to), law.part) && !law.sees.some((part) => isIn(to, part)))
         .map((to) => `${file} -> ${to}`)
-    )
+    })
     assert.deepStrictEqual(broken, [])
+  })
+
+  it("has a room for each law", () => {
+    const unused = laws.filter(({ part, sees }) =>
+      [part, ...sees].some((one) => ![...rooms, ...files].some((room) => isIn(room, one)))
+    )
+    assert.deepStrictEqual(unused, [])
+  })
+
+  it("keeps its rooms small: no more than sixteen files each", () => {
+    const sizes = rooms.map((room) => [room, files.filter((file) => roomOf(file) === room).length] as const)
+    assert.deepStrictEqual(
+      sizes.filter(([, size]) => size > 16),
+      []
+    )
+  })
+
+  it("has no circle of rooms, the emulator's own left aside", () => {
+    const to = new Map(
+      rooms.map((room) => [
+        room,
+        new Set(files.filter((file) => roomOf(file) === room).flatMap((file) => within(file).map(roomOf)))
+      ])
+    )
+    const reaches = (from: string, seen = new Set<string>()): ReadonlySet<string> => {
+      for (const next of to.get(from) ?? []) {
+        if (next === from || seen.has(next)) continue
+        seen.add(next)
+        reaches(next, seen)
+      }
+      return seen
+    }
+    assert.deepStrictEqual(
+      rooms.filter((room) => !isIn(room, "emulator") && reaches(room).has(room)),
+      []
+    )
+  })
+
+  it("keeps the emulator a stranger: nobody sees it", () => {
+    assert.deepStrictEqual(
+      files.filter((file) => !inEmulator(file) && within(file).some(inEmulator)),
+      []
+    )
   })
 
   it("imports effect by its index and the platform by module path", () => {
@@ -153,22 +171,26 @@ describe("src", () => {
   it("needs @effect/ai in the language model alone", () => {
     const visitors = files.filter((file) => imports(file).some((to) => to.startsWith("@effect/ai")))
     assert.deepStrictEqual(
-      visitors.filter((file) => area(file) !== "ai"),
-      ["LingmaLanguageModel.ts"]
+      visitors.filter((file) => roomOf(file) !== "ai"),
+      ["LanguageModel.ts"]
     )
     const importers = files.filter((file) =>
-      within(file).some((to) => to === "LingmaLanguageModel.ts" || area(to) === "ai")
+      within(file).some((to) => to === "LanguageModel.ts" || roomOf(to) === "ai")
     )
     assert.deepStrictEqual(
-      importers.filter((file) => area(file) !== "ai"),
-      ["LingmaLanguageModel.ts"]
+      importers.filter((file) => roomOf(file) !== "ai"),
+      ["LanguageModel.ts"]
     )
   })
 
-  it("keeps domain pure: effect, hashing and JSON Schema only", () => {
+  it("keeps what is below the waist's services pure: effect, hashing, and ajv where schemas are judged", () => {
     const broken = files
-      .filter((file) => area(file) === "domain")
-      .flatMap((file) => imports(file).filter((to) => !to.endsWith(".ts") && !pure.has(to)))
+      .filter((file) => ["domain", "runtime", "json", "textonly"].some((part) => isIn(file, part)))
+      .flatMap((file) =>
+        imports(file)
+          .filter((to) => !to.endsWith(".ts") && !pure.has(to) && !(isIn(file, "json") && ajv.has(to)))
+          .map((to) => `${file} -> ${to}`)
+      )
     assert.deepStrictEqual(broken, [])
   })
 
@@ -190,11 +212,11 @@ describe("src", () => {
   const ofOneCaller =
     /\b(?:Effect\.(?:cached\w*|once|memoize\w*|makeSemaphore|unsafeMakeSemaphore)|cachedFunction|(?:Scoped)?Cache\.make\w*|Layer\.memoize|Synchronized(?:Ref)?\.make|RcRef|RcMap)\b/
   /** It holds a semaphore: changed and followed by fibers of the instance's own, never by a request. */
-  const followed = new Set(["lingma/Instance.ts", "lingma/LingmaRpc.ts"])
+  const followed = new Set(["lingma/Instance.ts", "lingma/rpc/LingmaRpc.ts"])
 
   it("shares work between callers by SharedWork alone", () => {
     const broken = files.filter((file) => {
-      if (area(file) === "emulator" || file === "SharedWork.ts") return false
+      if (inEmulator(file) || file === "runtime/SharedWork.ts") return false
       const text = readFileSync(join(src, file), "utf8")
       return ofOneCaller.test(text) || (text.includes("SubscriptionRef") && !followed.has(file))
     })
@@ -203,7 +225,7 @@ describe("src", () => {
 
   it("closes scopes whole, by Scoped.close", () => {
     const broken = files.filter(
-      (file) => file !== "Scoped.ts" && /\bScope\.close\(/.test(readFileSync(join(src, file), "utf8"))
+      (file) => file !== "runtime/Scoped.ts" && /\bScope\.close\(/.test(readFileSync(join(src, file), "utf8"))
     )
     assert.deepStrictEqual(broken, [])
   })

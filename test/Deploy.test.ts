@@ -1,15 +1,15 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
-import { settings } from "../src/Config.ts"
+import { settings } from "../src/config/Config.ts"
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), "utf8")
 
 const metric = /\b(?:gateway|process|nodejs)_[a-z0-9_]+/g
 /** The names that `/metrics` may show. */
 const exposed = new Set(
-  [...(read("src/Metrics.ts") + read("src/Gauges.ts")).matchAll(/"((?:gateway|process|nodejs)_\w+)"/g)].map(
-    ([, name]) => name
-  )
+  [
+    ...(read("src/observe/Metrics.ts") + read("src/chat/Gauges.ts")).matchAll(/"((?:gateway|process|nodejs)_\w+)"/g)
+  ].map(([, name]) => name)
 )
 
 const unknown = (text: string) => [

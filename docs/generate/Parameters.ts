@@ -1,10 +1,11 @@
 /**
  * `docs/parameters.md`: what becomes of each request field, from the tables that the gateway itself goes by.
  */
-import { dialect as messages } from "../../src/http/anthropic/Fields.ts"
-import { type Dialect, type FieldClass, type FieldRule, IGNORED_PARAMS } from "../../src/http/Capabilities.ts"
-import { dialect as chat } from "../../src/http/openai/Fields.ts"
-import { dialect as responses } from "../../src/http/responses/Fields.ts"
+
+import { type Dialect, type FieldClass, type FieldRule, IGNORED_PARAMS } from "../../src/http/chat/FieldSupport.ts"
+import { dialect as chat } from "../../src/http/dialects/chat-completions/Fields.ts"
+import { dialect as messages } from "../../src/http/dialects/messages/Fields.ts"
+import { dialect as responses } from "../../src/http/dialects/responses/Fields.ts"
 
 type Row = ReadonlyArray<string>
 

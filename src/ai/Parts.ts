@@ -3,7 +3,7 @@
  */
 import type * as Response from "@effect/ai/Response"
 import { Option } from "effect"
-import type { ChatRun } from "../Chat.ts"
+import type { ChatRun } from "../chat/Chat.ts"
 import type { ChatEvent, FinishReason, ToolCall } from "../domain/Chat.ts"
 
 type Run = Pick<ChatRun, "emulated" | "model" | "servedBy" | "tokens">

@@ -7,7 +7,7 @@ import type * as Prompt from "@effect/ai/Prompt"
 import * as Tool from "@effect/ai/Tool"
 import { Array as Arr, Either, Encoding } from "effect"
 import * as Chat from "../domain/Chat.ts"
-import * as EitherFn from "../domain/EitherFn.ts"
+import * as EitherFn from "../runtime/EitherFn.ts"
 
 export interface RequestOptions {
   /** As a client of the API would write it; `auto` by default. */

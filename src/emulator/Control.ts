@@ -25,12 +25,12 @@
  * A request with an `Origin` header is refused: no web page may drive it.
  */
 import { Either, Schema } from "effect"
-import { Allowance } from "./Allowance.ts"
-import type { Message } from "./Link.ts"
-import * as LoginControl from "./LoginControl.ts"
-import * as LoginState from "./LoginState.ts"
-import * as Script from "./Script.ts"
+import * as LoginControl from "./login/LoginControl.ts"
+import * as LoginState from "./login/LoginState.ts"
+import { Allowance } from "./script/Allowance.ts"
+import * as Script from "./script/Script.ts"
 import * as World from "./World.ts"
+import type { Message } from "./wire/Link.ts"
 
 export interface Answer {
   readonly status: number

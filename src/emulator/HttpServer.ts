@@ -3,8 +3,8 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import * as Control from "./Control.ts"
-import type { Page } from "./LoginHtml.ts"
-import * as LoginRoutes from "./LoginRoutes.ts"
+import type { Page } from "./login/LoginHtml.ts"
+import * as LoginRoutes from "./login/LoginRoutes.ts"
 import type { World } from "./World.ts"
 
 const maxBody = 64 << 20

@@ -4,14 +4,14 @@
 import type { Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import * as Cli from "./Cli.ts"
-import * as Faults from "./Faults.ts"
 import * as HttpServer from "./HttpServer.ts"
-import * as Login from "./Login.ts"
-import { variants } from "./LoginPage.ts"
+import * as Login from "./login/Login.ts"
+import { variants } from "./login/LoginPage.ts"
 import * as Options from "./Options.ts"
-import * as SocketServer from "./SocketServer.ts"
+import * as Faults from "./script/Faults.ts"
 import * as WorkDir from "./WorkDir.ts"
 import * as World from "./World.ts"
+import * as SocketServer from "./wire/SocketServer.ts"
 
 const print = (text: string): number => {
   process.stdout.write(text)

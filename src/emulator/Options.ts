@@ -17,8 +17,8 @@
  * The variables of Script.ts give the answers and the faults.
  */
 import { Either, Schema } from "effect"
-import { type Allowance, Allowances } from "./Allowance.ts"
-import * as Script from "./Script.ts"
+import { type Allowance, Allowances } from "./script/Allowance.ts"
+import * as Script from "./script/Script.ts"
 
 export interface Options {
   readonly dialect: "session" | "ask"

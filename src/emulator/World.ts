@@ -2,14 +2,14 @@
  * What one emulator process holds: settings, work dir, login, sessions, running turns, counters.
  */
 import type * as Account from "./Account.ts"
-import type { Allowance } from "./Allowance.ts"
 import type { StartFlags } from "./Cli.ts"
-import * as Faults from "./Faults.ts"
-import type { Link } from "./Link.ts"
 import type { Options } from "./Options.ts"
-import type { Picture } from "./Pictures.ts"
-import type * as Script from "./Script.ts"
+import type { Allowance } from "./script/Allowance.ts"
+import * as Faults from "./script/Faults.ts"
+import type * as Script from "./script/Script.ts"
 import type { WorkDir } from "./WorkDir.ts"
+import type { Link } from "./wire/Link.ts"
+import type { Picture } from "./wire/Pictures.ts"
 
 export interface Session {
   readonly id: string

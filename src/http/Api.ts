@@ -4,13 +4,13 @@
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { version } from "../Version.ts"
-import { AnthropicApi, MessageStreamEvent } from "./anthropic/Api.ts"
-import { CapabilitiesApi } from "./capabilities/Api.ts"
-import * as Description from "./Description.ts"
-import { InternalApi } from "./internal/Api.ts"
-import { ChatCompletionChunk, OpenAiApi } from "./openai/Api.ts"
-import { OpsApi } from "./ops/Api.ts"
-import { ResponseStreamEvent, ResponsesApi } from "./responses/Api.ts"
+import { CapabilitiesApi } from "./admin/capabilities/Api.ts"
+import { OpsApi } from "./admin/health/Api.ts"
+import { InternalApi } from "./admin/internal/Api.ts"
+import { ChatCompletionChunk, OpenAiApi } from "./dialects/chat-completions/Api.ts"
+import { AnthropicApi, MessageStreamEvent } from "./dialects/messages/Api.ts"
+import { ResponseStreamEvent, ResponsesApi } from "./dialects/responses/Api.ts"
+import * as Description from "./openapi/Description.ts"
 
 /** Every route with its shapes and failures, for clients, for `/openapi.json` and for the handlers. */
 export class Api extends HttpApi.make("lingma-gateway")

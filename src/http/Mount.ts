@@ -6,15 +6,16 @@
  */
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import { Effect, Layer } from "effect"
-import { GatewayConfig, isLoopback, type Settings } from "../Config.ts"
-import * as AccessLog from "./AccessLog.ts"
-import { Drain } from "./Drain.ts"
-import * as Gate from "./Gate.ts"
-import * as LastResort from "./LastResort.ts"
+import { GatewayConfig, isLoopback, type Settings } from "../config/Config.ts"
+import * as Registry from "./dialects/Registry.ts"
+import * as AccessLog from "./edge/AccessLog.ts"
+import * as HostPolicy from "./edge/HostPolicy.ts"
+import * as LastResort from "./edge/LastResort.ts"
+import * as RequestId from "./edge/RequestId.ts"
+import * as RequestSpan from "./edge/RequestSpan.ts"
+import type * as Routes from "./edge/Routes.ts"
 import * as OwnRouter from "./OwnRouter.ts"
-import * as RequestId from "./RequestId.ts"
-import * as RequestSpan from "./RequestSpan.ts"
-import type * as Routes from "./Routes.ts"
+import { Drain } from "./server/Drain.ts"
 
 export interface MountOptions {
   readonly table: Routes.Table
@@ -37,14 +38,16 @@ export const layer = <A, E, R>(routes: Layer.Layer<A, E, R>, { patternOf, prefix
       const router = yield* HttpLayerRouter.HttpRouter
       const drain = yield* Drain
       const settings = yield* GatewayConfig
-      if (isOpen(settings, yield* Gate.listensAt(settings.host)))
+      if (isOpen(settings, yield* HostPolicy.listensAt(settings.host)))
         yield* Effect.logWarning("mounted without API_KEYS where others than this machine can call")
       const inner = yield* OwnRouter.make(routes)
       // The edge has answered every failure; what is left is the client's leaving.
       const app = Effect.orDie(inner)
       const around = Effect.zipRight(
         drain.enter,
-        LastResort.middleware(RequestSpan.scoped(patternOf)(RequestId.middleware(AccessLog.scoped(patternOf)(app))))
+        LastResort.middleware(Registry.all)(
+          RequestSpan.scoped(patternOf)(RequestId.middleware(AccessLog.scoped(patternOf)(app)))
+        )
       )
       if (prefix === undefined) {
         for (const path of handedOver(table)) yield* router.add("*", path, around)

@@ -6,19 +6,16 @@ import { type IncomingMessage, type Server, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
 import type * as HttpServerError from "@effect/platform/HttpServerError"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Context, Duration, Effect, Layer } from "effect"
-import { GatewayConfig } from "../Config.ts"
-import * as AccessLog from "./AccessLog.ts"
-import { Connections } from "./Connections.ts"
-import * as Dialects from "./Dialects.ts"
-import * as NodeRequest from "./NodeRequest.ts"
-import { Unparsed } from "./Refusal.ts"
-import * as RequestId from "./RequestId.ts"
-
-/** The server that others of this folder may drain; none when the embedding app has its own. */
-export class NodeServer extends Context.Reference<NodeServer>()("lingma-gateway/http/NodeServer", {
-  defaultValue: (): Server | undefined => undefined
-}) {}
+import { Duration, Effect, Layer } from "effect"
+import { GatewayConfig } from "../config/Config.ts"
+import * as Registry from "./dialects/Registry.ts"
+import * as AccessLog from "./edge/AccessLog.ts"
+import * as Dialect from "./edge/Dialect.ts"
+import { Unparsed } from "./edge/EdgeError.ts"
+import * as RequestId from "./edge/RequestId.ts"
+import { Connections } from "./server/Connections.ts"
+import { CurrentServer } from "./server/CurrentServer.ts"
+import * as NodeRequest from "./server/NodeRequest.ts"
 
 const reasons: Record<string, Unparsed["reason"]> = {
   HPE_HEADER_OVERFLOW: "headers_too_large",
@@ -27,7 +24,7 @@ const reasons: Record<string, Unparsed["reason"]> = {
 
 /** What can still be said on a socket whose request was not served, in the words of its dialect where it is known. */
 const last = (socket: Duplex, reason: Unparsed["reason"], id: string, asked: IncomingMessage | undefined) => {
-  const dialect = Dialects.of(Dialects.all, AccessLog.pathOf(asked?.url ?? ""), asked?.headers ?? {})
+  const dialect = Dialect.of(Registry.all, AccessLog.pathOf(asked?.url ?? ""), asked?.headers ?? {})
   const { body, headers, status } = dialect.respond(new Unparsed({ reason }), id)
   const bytes = body._tag === "Uint8Array" ? body.body : new Uint8Array()
   const all = {
@@ -110,7 +107,7 @@ export const layerFromConfig: Layer.Layer<Platform, HttpServerError.ServeError, 
     const server = make(options)
     return Layer.merge(
       NodeHttpServer.layer(() => server, { host, port }),
-      Layer.succeed(NodeServer, server)
+      Layer.succeed(CurrentServer, server)
     )
   })
 )

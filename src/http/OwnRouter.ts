@@ -3,7 +3,7 @@
  */
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import { Effect, Layer } from "effect"
-import * as Routes from "./Routes.ts"
+import * as Routes from "./edge/Routes.ts"
 
 /** The routes as one app; they are matched as written, whatever a router in front of it folds. */
 export const make = <A, E, R>(routes: Layer.Layer<A, E, R>) =>

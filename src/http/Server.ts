@@ -5,36 +5,36 @@ import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import * as HttpServer from "@effect/platform/HttpServer"
 import { Effect, Layer } from "effect"
-import { GatewayConfig } from "../Config.ts"
-import * as AccessLog from "./AccessLog.ts"
+import { GatewayConfig } from "../config/Config.ts"
 import { Api } from "./Api.ts"
-import { Auth } from "./Auth.ts"
-import { MODELS } from "./anthropic/Api.ts"
-import * as MessagesFields from "./anthropic/Fields.ts"
-import { AnthropicHandlers } from "./anthropic/Handlers.ts"
-import { Bodies } from "./Bodies.ts"
-import { CapabilitiesHandlers } from "./capabilities/Handlers.ts"
-import * as Dialects from "./Dialects.ts"
-import * as Docs from "./Docs.ts"
-import { Drain, onClose } from "./Drain.ts"
-import * as Edge from "./Edge.ts"
-import * as Gate from "./Gate.ts"
-import { Images } from "./Images.ts"
-import { InternalHandlers } from "./internal/Handlers.ts"
-import * as LastResort from "./LastResort.ts"
+import { CapabilitiesHandlers } from "./admin/capabilities/Handlers.ts"
+import { OpsHandlers } from "./admin/health/Handlers.ts"
+import { InternalHandlers } from "./admin/internal/Handlers.ts"
+import { Bodies } from "./chat/Bodies.ts"
+import { Images } from "./chat/Images.ts"
+import { oneSegment } from "./dialects/chat-completions/Api.ts"
+import * as ChatFields from "./dialects/chat-completions/Fields.ts"
+import { OpenAiHandlers } from "./dialects/chat-completions/Handlers.ts"
+import { MODELS } from "./dialects/messages/Api.ts"
+import * as MessagesFields from "./dialects/messages/Fields.ts"
+import { AnthropicHandlers } from "./dialects/messages/Handlers.ts"
+import * as Registry from "./dialects/Registry.ts"
+import * as ResponsesFields from "./dialects/responses/Fields.ts"
+import { ResponsesHandlers } from "./dialects/responses/Handlers.ts"
+import * as AccessLog from "./edge/AccessLog.ts"
+import { Auth } from "./edge/Auth.ts"
+import { DirectRoutes } from "./edge/DirectRoutes.ts"
+import * as Edge from "./edge/Edge.ts"
+import * as HostPolicy from "./edge/HostPolicy.ts"
+import * as LastResort from "./edge/LastResort.ts"
+import * as PathSegment from "./edge/PathSegment.ts"
+import * as RequestId from "./edge/RequestId.ts"
+import * as RequestSpan from "./edge/RequestSpan.ts"
+import * as Routes from "./edge/Routes.ts"
 import * as Mount from "./Mount.ts"
 import * as OwnRouter from "./OwnRouter.ts"
-import { oneSegment } from "./openai/Api.ts"
-import * as ChatFields from "./openai/Fields.ts"
-import { OpenAiHandlers } from "./openai/Handlers.ts"
-import { OpsHandlers } from "./ops/Handlers.ts"
-import * as RequestId from "./RequestId.ts"
-import * as RequestSpan from "./RequestSpan.ts"
-import * as Routes from "./Routes.ts"
-import * as ResponsesFields from "./responses/Fields.ts"
-import { ResponsesHandlers } from "./responses/Handlers.ts"
-import * as Segment from "./Segment.ts"
-import { Shortcuts } from "./Shortcuts.ts"
+import * as Docs from "./openapi/Docs.ts"
+import { Drain, onClose } from "./server/Drain.ts"
 
 const OPENAPI = "/openapi.json"
 const DOCS = "/docs"
@@ -52,29 +52,29 @@ const DocsRoute = Docs.layer({ api: Api, spec: OPENAPI, page: DOCS })
 
 const table = Routes.table(Api, [OPENAPI, DOCS])
 
-const patternOf = (url: string) => table.patternOf(Segment.last(oneSegment(AccessLog.pathOf(url)), `${MODELS}/`))
+const patternOf = (url: string) => table.patternOf(PathSegment.last(oneSegment(AccessLog.pathOf(url)), `${MODELS}/`))
 
 const EdgeMiddleware = HttpLayerRouter.middleware(
   Effect.gen(function* () {
     const config = yield* GatewayConfig
     const drain = yield* Drain
     const auth = yield* Auth
-    const shortcuts = yield* Shortcuts
-    const host = yield* Gate.listensAt(config.host)
-    return Edge.make({ ...config, host, drain, auth, shortcuts, methodsOf: table.methodsOf, dialects: Dialects.all })
+    const shortcuts = yield* DirectRoutes
+    const host = yield* HostPolicy.listensAt(config.host)
+    return Edge.make({ ...config, host, drain, auth, shortcuts, methodsOf: table.methodsOf, dialects: Registry.all })
   }),
   { global: true }
 ).pipe(Layer.provide(Auth.layer))
 
 /** All routes, for a router of their own. */
-export const routes = Layer.mergeAll(ApiRoutes, DocsRoute, EdgeMiddleware).pipe(Layer.provide(Shortcuts.layer))
+export const routes = Layer.mergeAll(ApiRoutes, DocsRoute, EdgeMiddleware).pipe(Layer.provide(DirectRoutes.layer))
 
 const served = Layer.unwrapScoped(
   Effect.gen(function* () {
     const drain = yield* Drain
     const app = yield* OwnRouter.make(routes)
     return HttpServer.serve(app, (inner) =>
-      LastResort.middleware(
+      LastResort.middleware(Registry.all)(
         RequestSpan.middleware(patternOf)(RequestId.middleware(AccessLog.middleware(patternOf)(drain.track(inner))))
       )
     )

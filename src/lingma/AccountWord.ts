@@ -1,8 +1,8 @@
 /**
  * What a Lingma says of its account, and whether that is believed.
  */
-import type { BackendIdentity } from "../Backend.ts"
-import * as Protocol from "./Protocol.ts"
+import type { BackendIdentity } from "../chat/Backend.ts"
+import * as Protocol from "./rpc/Protocol.ts"
 
 export interface AccountWord {
   /** Takes what `auth/status` answers; gives whether an account is signed in. */

@@ -2,18 +2,18 @@
  * One Lingma, kept alive: its process, its connection, and what is known of its account and models.
  */
 import { type Duration, Effect, Either, Option, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
-import type { BackendIdentity, BackendState, BackendStatus } from "../Backend.ts"
+import type { BackendIdentity, BackendState, BackendStatus } from "../chat/Backend.ts"
 import { BackendUnavailable, NotLoggedIn } from "../domain/ChatError.ts"
 import type { Model } from "../domain/Model.ts"
-import * as SharedWork from "../SharedWork.ts"
+import * as SharedWork from "../runtime/SharedWork.ts"
 import * as AccountWord from "./AccountWord.ts"
-import type * as Endpoint from "./Endpoint.ts"
-import * as LingmaProcess from "./LingmaProcess.ts"
-import { LingmaRpc, type LingmaRpcOptions } from "./LingmaRpc.ts"
 import * as Models from "./Models.ts"
-import * as Protocol from "./Protocol.ts"
-import * as Pushes from "./Pushes.ts"
-import { describe, type RpcError } from "./RpcError.ts"
+import type * as Endpoint from "./process/Endpoint.ts"
+import * as LingmaProcess from "./process/LingmaProcess.ts"
+import { LingmaRpc, type LingmaRpcOptions } from "./rpc/LingmaRpc.ts"
+import * as Protocol from "./rpc/Protocol.ts"
+import * as Pushes from "./rpc/Pushes.ts"
+import { describe, type RpcError } from "./rpc/RpcError.ts"
 
 export interface InstanceOptions {
   readonly id: string

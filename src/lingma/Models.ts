@@ -3,7 +3,7 @@
  */
 import { Option, Schema } from "effect"
 import type { Model } from "../domain/Model.ts"
-import { LingmaModel } from "./Protocol.ts"
+import { LingmaModel } from "./rpc/Protocol.ts"
 
 const decodeItem = Schema.decodeUnknownOption(LingmaModel)
 

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import * as Parameters from "../../docs/generate/Parameters.ts"
-import type { Dialect } from "../../src/http/Capabilities.ts"
+import type { Dialect } from "../../src/http/chat/FieldSupport.ts"
 
 describe("docs/parameters.md", () => {
   it("is what the tables say; `npm run docs` writes it anew", () => {

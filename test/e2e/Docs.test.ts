@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { chromium } from "playwright"
-import * as BrowserPath from "../../src/lingma/BrowserPath.ts"
+import * as BrowserPath from "../../src/lingma/login/BrowserPath.ts"
 import { start } from "./support.ts"
 
 interface Described {

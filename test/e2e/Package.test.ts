@@ -248,7 +248,7 @@ layer(Installed.layer, { timeout: 180_000, excludeTestServices: true })("the pac
           return next(name, context)
         }\`))
         const { Gateway } = await import("lingma-gateway")
-        const refused = await import("lingma-gateway/LingmaLanguageModel").then(() => "taken", () => "refused")
+        const refused = await import("lingma-gateway/LanguageModel").then(() => "taken", () => "refused")
         console.log(typeof Gateway.layer, refused)`
       const { stderr, stdout } = yield* run(app, process.execPath, ["--input-type=module", "--eval", blind])
       assert.deepStrictEqual([stdout.trim(), stderr], ["object refused", ""])

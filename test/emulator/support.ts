@@ -8,7 +8,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect } from "effect"
 import { WebSocket } from "ws"
-import * as Frame from "../../src/lingma/Frame.ts"
+import * as Frame from "../../src/lingma/rpc/Frame.ts"
 
 const bin = fileURLToPath(new URL("../../bin/lingma-emulator.js", import.meta.url))
 

@@ -21,7 +21,10 @@ describe("npm run fuzz -- --properties", () => {
 
   it("finds the files that hold properties, however they are written", () => {
     const files = propertyFiles()
-    assert.includeMembers([...files], ["test/Guard.test.ts", "test/lingma/Repeats.test.ts", "test/http/Body.test.ts"])
-    assert.notInclude(files, "test/Chat.test.ts")
+    assert.includeMembers(
+      [...files],
+      ["test/chat/Guard.test.ts", "test/lingma/rpc/PushTemplates.test.ts", "test/http/chat/Body.test.ts"]
+    )
+    assert.notInclude(files, "test/chat/Chat.test.ts")
   })
 })

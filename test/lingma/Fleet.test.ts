@@ -5,11 +5,11 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Layer, Option, Schedule } from "effect"
-import type { Backend } from "../../src/Backend.ts"
-import { GatewayConfig, type Settings } from "../../src/Config.ts"
-import { AutoLogin } from "../../src/lingma/AutoLogin.ts"
-import { Browser } from "../../src/lingma/Browser.ts"
+import type { Backend } from "../../src/chat/Backend.ts"
+import { GatewayConfig, type Settings } from "../../src/config/Config.ts"
 import * as Fleet from "../../src/lingma/Fleet.ts"
+import { AutoLogin } from "../../src/lingma/login/AutoLogin.ts"
+import { Browser } from "../../src/lingma/login/Browser.ts"
 
 const emulator = fileURLToPath(new URL("../../bin/lingma-emulator.js", import.meta.url))
 

@@ -4,10 +4,10 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Schedule, Stream } from "effect"
-import type { BackendState } from "../../src/Backend.ts"
-import * as Endpoint from "../../src/lingma/Endpoint.ts"
+import type { BackendState } from "../../src/chat/Backend.ts"
 import * as Instance from "../../src/lingma/Instance.ts"
-import * as Port from "../../src/lingma/Port.ts"
+import * as Endpoint from "../../src/lingma/process/Endpoint.ts"
+import * as Port from "../../src/lingma/process/Port.ts"
 import * as FakeLingma from "../support/FakeLingma.ts"
 
 const emulator = fileURLToPath(new URL("../../bin/lingma-emulator.js", import.meta.url))

@@ -4,12 +4,12 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, FastCheck, Fiber, Scope, SubscriptionRef, TestClock } from "effect"
-import type * as Endpoint from "../../src/lingma/Endpoint.ts"
 import * as Instance from "../../src/lingma/Instance.ts"
-import { ProcessExited } from "../../src/lingma/LingmaProcess.ts"
-import type { LingmaRpc, RpcState } from "../../src/lingma/LingmaRpc.ts"
-import type { Method } from "../../src/lingma/Protocol.ts"
-import { RpcDisconnected, RpcTimeout } from "../../src/lingma/RpcError.ts"
+import type * as Endpoint from "../../src/lingma/process/Endpoint.ts"
+import { ProcessExited } from "../../src/lingma/process/LingmaProcess.ts"
+import type { LingmaRpc, RpcState } from "../../src/lingma/rpc/LingmaRpc.ts"
+import type { Method } from "../../src/lingma/rpc/Protocol.ts"
+import { RpcDisconnected, RpcTimeout } from "../../src/lingma/rpc/RpcError.ts"
 
 const startup = 30_000
 const callTimeout = 30_000

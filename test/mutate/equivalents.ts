@@ -126,7 +126,7 @@ export const equivalents: Readonly<Record<string, ReadonlyArray<Equivalent>>> = 
       changes: [{ from: "if (end !== undefined) return", to: "if (false) return" }]
     }
   ],
-  "src/lingma/Frame.ts": [
+  "src/lingma/rpc/Frame.ts": [
     {
       why: "it only turns the quick reading of a header down: the full reading gives the same length",
       changes: [
@@ -196,7 +196,7 @@ export const equivalents: Readonly<Record<string, ReadonlyArray<Equivalent>>> = 
       ]
     }
   ],
-  "src/domain/tools/ToolScanner.ts": [
+  "src/textonly/scan/ToolScanner.ts": [
     {
       why: "it only leaves the quick way for plain text out, or a turn of a loop through `feed` in",
       changes: [

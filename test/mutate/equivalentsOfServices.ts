@@ -2,7 +2,7 @@
 import type { Equivalent } from "./equivalents.ts"
 
 export const ofServices: Readonly<Record<string, ReadonlyArray<Equivalent>>> = {
-  "src/Chat.ts": [
+  "src/chat/Chat.ts": [
     {
       why: "the name is shown in messages of Effect only",
       changes: [
@@ -50,7 +50,7 @@ export const ofServices: Readonly<Record<string, ReadonlyArray<Equivalent>>> = {
       ]
     }
   ],
-  "src/Attempt.ts": [
+  "src/chat/Attempt.ts": [
     {
       why: "without pictures nothing is left out",
       changes: [
@@ -75,7 +75,7 @@ export const ofServices: Readonly<Record<string, ReadonlyArray<Equivalent>>> = {
       ]
     }
   ],
-  "src/Pool.ts": [
+  "src/chat/Pool.ts": [
     {
       why: "the name is shown in messages of Effect only",
       changes: [
@@ -116,7 +116,7 @@ export const ofServices: Readonly<Record<string, ReadonlyArray<Equivalent>>> = {
       ]
     }
   ],
-  "src/Guard.ts": [
+  "src/chat/Guard.ts": [
     {
       why: "it only leaves the quick way out: the slow one looks for a free place again",
       changes: [

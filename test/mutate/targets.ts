@@ -7,21 +7,24 @@ export interface Target {
 
 export const targets: ReadonlyArray<Target> = [
   {
-    file: "src/Chat.ts",
+    file: "src/chat/Chat.ts",
     tests: [
-      "test/Chat.test.ts",
-      "test/ChatEndings.test.ts",
-      "test/ChatRetries.test.ts",
-      "test/ChatModels.test.ts",
-      "test/ChatQuotas.test.ts",
-      "test/ChatTimeLimits.test.ts",
-      "test/ChatSpan.test.ts"
+      "test/chat/Chat.test.ts",
+      "test/chat/ChatEndings.test.ts",
+      "test/chat/ChatRetries.test.ts",
+      "test/chat/ChatModels.test.ts",
+      "test/chat/ChatQuotas.test.ts",
+      "test/chat/ChatTimeLimits.test.ts",
+      "test/observe/ChatSpan.test.ts"
     ]
   },
-  { file: "src/Attempt.ts", tests: ["test/Attempt.test.ts", "test/ChatModels.test.ts", "test/ChatTimeLimits.test.ts"] },
-  { file: "src/Pool.ts", tests: ["test/Pool.test.ts"] },
-  { file: "src/Guard.ts", tests: ["test/Guard.test.ts", "test/GuardBooks.test.ts"] },
-  { file: "src/Watchdog.ts", tests: ["test/Watchdog.test.ts"] },
+  {
+    file: "src/chat/Attempt.ts",
+    tests: ["test/chat/Attempt.test.ts", "test/chat/ChatModels.test.ts", "test/chat/ChatTimeLimits.test.ts"]
+  },
+  { file: "src/chat/Pool.ts", tests: ["test/chat/Pool.test.ts"] },
+  { file: "src/chat/Guard.ts", tests: ["test/chat/Guard.test.ts", "test/chat/GuardBooks.test.ts"] },
+  { file: "src/chat/Watchdog.ts", tests: ["test/chat/Watchdog.test.ts"] },
   { file: "src/domain/Choice.ts", tests: ["test/domain/Choice.test.ts"] },
   { file: "src/domain/Health.ts", tests: ["test/domain/Health.test.ts"] },
   { file: "src/domain/Offer.ts", tests: ["test/domain/Offer.test.ts"] },
@@ -31,13 +34,13 @@ export const targets: ReadonlyArray<Target> = [
   { file: "src/domain/Turn.ts", tests: ["test/domain/Turn.test.ts"] },
   { file: "src/domain/Verdict.ts", tests: ["test/domain/Verdict.test.ts"] },
   {
-    file: "src/domain/tools/ToolScanner.ts",
+    file: "src/textonly/scan/ToolScanner.ts",
     tests: [
-      "test/domain/tools/ToolScannerLimits.test.ts",
-      "test/domain/tools/Examples.test.ts",
-      "test/domain/tools/ToolScanner.test.ts",
-      "test/domain/tools/Vectors.test.ts"
+      "test/textonly/scan/ToolScannerLimits.test.ts",
+      "test/textonly/scan/Examples.test.ts",
+      "test/textonly/scan/ToolScanner.test.ts",
+      "test/textonly/scan/Vectors.test.ts"
     ]
   },
-  { file: "src/lingma/Frame.ts", tests: ["test/lingma/Frame.test.ts"] }
+  { file: "src/lingma/rpc/Frame.ts", tests: ["test/lingma/rpc/Frame.test.ts"] }
 ]

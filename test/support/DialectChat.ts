@@ -1,8 +1,8 @@
 /**
  * One conversation asked in each of the HTTP dialects, whole and streamed; the answers in one shape.
  */
-import type { ResponseObject } from "../../src/http/responses/Resource.ts"
-import * as MessagesGrammar from "../http/anthropic/Grammar.ts"
+import type { ResponseObject } from "../../src/http/dialects/responses/Resource.ts"
+import * as MessagesGrammar from "../http/dialects/messages/Grammar.ts"
 import * as ResponsesGrammar from "./ResponsesGrammar.ts"
 
 export type Call = readonly [name: string, args: unknown]

@@ -4,7 +4,7 @@
 import type { AddressInfo } from "node:net"
 import { Deferred, Effect, FiberId } from "effect"
 import { type ServerOptions, type WebSocket, WebSocketServer } from "ws"
-import * as Frame from "../../src/lingma/Frame.ts"
+import * as Frame from "../../src/lingma/rpc/Frame.ts"
 
 export interface Message {
   readonly id?: number | string

@@ -3,8 +3,8 @@
  */
 import { assert } from "@effect/vitest"
 import { Schema } from "effect"
-import { ResponseStreamEvent } from "../../src/http/responses/Api.ts"
-import type { OutputItem, ResponseObject } from "../../src/http/responses/Resource.ts"
+import { ResponseStreamEvent } from "../../src/http/dialects/responses/Api.ts"
+import type { OutputItem, ResponseObject } from "../../src/http/dialects/responses/Resource.ts"
 
 type Event = ResponseStreamEvent
 

@@ -2,7 +2,7 @@
  * A backend that plays a script, and tells how often its turns were opened and closed.
  */
 import { Effect, Queue, type Scope } from "effect"
-import type { Backend, BackendStatus } from "../../src/Backend.ts"
+import type { Backend, BackendStatus } from "../../src/chat/Backend.ts"
 import type { Ask, ChatEvent } from "../../src/domain/Chat.ts"
 import { finish, textDelta } from "../../src/domain/Chat.ts"
 import type { TurnError } from "../../src/domain/ChatError.ts"

@@ -3,14 +3,14 @@
  */
 import { assert } from "@effect/vitest"
 import { type Array as Arr, Duration, Effect, Layer, Option } from "effect"
-import type { Backend } from "../../src/Backend.ts"
-import { Chat, type ChatOptions } from "../../src/Chat.ts"
+import type { Backend } from "../../src/chat/Backend.ts"
+import { Chat, type ChatOptions } from "../../src/chat/Chat.ts"
+import { Guard } from "../../src/chat/Guard.ts"
+import { Pool } from "../../src/chat/Pool.ts"
 import { type ChatRequest, plain } from "../../src/domain/Chat.ts"
 import { BackendFailure } from "../../src/domain/ChatError.ts"
 import type { Model } from "../../src/domain/Model.ts"
-import { Guard } from "../../src/Guard.ts"
-import { Metrics } from "../../src/Metrics.ts"
-import { Pool } from "../../src/Pool.ts"
+import { Metrics } from "../../src/observe/Metrics.ts"
 import * as TestBackend from "./TestBackend.ts"
 
 export const options: ChatOptions = {

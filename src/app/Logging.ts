@@ -1,0 +1,63 @@
+/**
+ * Where log lines go: JSON lines with the ids of their trace, or readable ones on a terminal.
+ */
+import { Console as NodeConsole } from "node:console"
+import { Writable } from "node:stream"
+import { Console, Context, Effect, FiberRef, FiberRefs, Layer, Logger, LogLevel, Tracer } from "effect"
+import { GatewayConfig, type Settings } from "../config/Config.ts"
+import * as LogOutput from "./LogOutput.ts"
+
+const levels: Record<Settings["logLevel"], LogLevel.LogLevel> = {
+  trace: LogLevel.Trace,
+  debug: LogLevel.Debug,
+  info: LogLevel.Info,
+  warn: LogLevel.Warning,
+  error: LogLevel.Error,
+  off: LogLevel.None
+}
+
+/** Those that JSON leaves as they are. */
+const odd = /[\u007f-\u009f\u2028\u2029]/g
+const escape = (sign: string) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`
+
+/** One object per line, control characters escaped. */
+const toJson = Logger.make<unknown, string>((options) => {
+  const line = Logger.structuredLogger.log(options)
+  const span = Context.getOption(FiberRefs.getOrDefault(options.context, FiberRef.currentContext), Tracer.ParentSpan)
+  const trace = span._tag === "Some" ? { trace_id: span.value.traceId, span_id: span.value.spanId } : {}
+  return `${JSON.stringify({ ...line, ...trace }).replace(odd, escape)}\n`
+})
+
+const output = Effect.acquireRelease(Effect.sync(LogOutput.make), ({ close }) => Effect.sync(close))
+
+const Json = Logger.replaceScoped(
+  Logger.defaultLogger,
+  Effect.map(output, ({ write }) => Logger.map(toJson, write))
+)
+
+/** A console whose lines go the way of all lines. */
+const consoleOf = ({ write }: LogOutput.LogOutput) =>
+  new NodeConsole({
+    stdout: new Writable({
+      decodeStrings: false,
+      write: (text, _encoding, done) => {
+        write(String(text))
+        done()
+      }
+    })
+  })
+
+/** Effect's own readable lines: its logger writes to the console of the fiber. */
+const Pretty = Layer.merge(
+  Logger.pretty,
+  Layer.unwrapScoped(
+    Effect.zipWith(output, Effect.console, (lines, own) => Console.setConsole({ ...own, unsafe: consoleOf(lines) }))
+  )
+)
+
+export const layer: Layer.Layer<never, never, GatewayConfig> = Layer.unwrapEffect(
+  Effect.map(GatewayConfig, ({ logFormat, logLevel }) => {
+    const pretty = logFormat === "pretty" || (logFormat === "" && process.stdout.isTTY === true)
+    return Layer.merge(pretty ? Pretty : Json, Logger.minimumLogLevel(levels[logLevel]))
+  })
+)

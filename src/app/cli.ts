@@ -1,0 +1,98 @@
+/**
+ * The command line: `lingma-gateway [start|login|emulator|config]`.
+ */
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as ValidationError from "@effect/cli/ValidationError"
+import { Console, Effect, Logger, LogLevel, Option } from "effect"
+import * as Config from "../config/Config.ts"
+import * as ConfigSources from "../config/ConfigSources.ts"
+import { version } from "../Version.ts"
+import * as Login from "./commands/Login.ts"
+import { LoginRefused } from "./commands/LoginDesk.ts"
+import * as PlainConsole from "./commands/PlainConsole.ts"
+import { serve } from "./main.ts"
+import { Ended, run } from "./run.ts"
+
+const file = Options.file("config").pipe(
+  Options.withDescription("a file of settings in the form of .env; the environment wins over it"),
+  Options.optional
+)
+const host = Options.text("host").pipe(Options.withDescription("instead of GATEWAY_HOST"), Options.optional)
+const port = Options.text("port").pipe(Options.withDescription("instead of GATEWAY_PORT"), Options.optional)
+const json = Options.boolean("json").pipe(Options.withDescription("as JSON"))
+
+const where = { file, host, port }
+type Where = {
+  readonly file: Option.Option<string>
+  readonly host: Option.Option<string>
+  readonly port: Option.Option<string>
+}
+const serveWith = ({ file, host, port }: Where) => {
+  const given = { GATEWAY_HOST: host, GATEWAY_PORT: port }
+  const overrides = Object.entries(given).flatMap(([name, value]) =>
+    Option.toArray(Option.map(value, (text) => [name, text] as const))
+  )
+  return Effect.provide(serve, ConfigSources.layer(file, new Map(overrides)))
+}
+
+const start = Command.make("start", where, serveWith).pipe(
+  Command.withDescription("serve the API; what happens without a command")
+)
+
+/** What is in force, with secrets masked. */
+const shown = Effect.forEach(Config.settings, (setting) =>
+  Effect.map(Config.raw(setting), (value) => ({
+    name: setting.name,
+    value: setting.secret && value !== "" ? "(set)" : value,
+    set: value !== setting.default,
+    note: setting.note
+  }))
+)
+
+const config = Command.make("config", { file, json }, ({ file, json }) =>
+  Effect.gen(function* () {
+    yield* Config.checked
+    const rows = yield* shown
+    const width = Math.max(...rows.map((row) => row.name.length))
+    yield* json
+      ? Console.log(JSON.stringify(rows, undefined, 2))
+      : Effect.forEach(rows, (row) => Console.log(`${row.set ? "*" : " "} ${row.name.padEnd(width)}  ${row.value}`), {
+          discard: true
+        })
+  }).pipe(Effect.provide(ConfigSources.layer(file)))
+).pipe(Command.withDescription("print the settings in force, secrets masked; * marks what differs from the default"))
+
+const instance = Options.text("instance").pipe(
+  Options.withDescription("which one, as in inst-1; without it the first that needs it"),
+  Options.optional
+)
+const login = Command.make("login", { file, instance }, ({ file, instance }) =>
+  Login.run(instance).pipe(
+    Effect.provide(Logger.minimumLogLevel(LogLevel.None)),
+    Effect.provide(ConfigSources.layer(file))
+  )
+).pipe(Command.withDescription("sign an instance in by hand: prints the address, waits, or takes the pasted end of it"))
+
+// `emulator` never gets here: it has Lingma's own command line, see bin/lingma-gateway.js.
+const emulator = Command.make("emulator", {}, () => Effect.void).pipe(
+  Command.withDescription("the built-in stand-in for Lingma: emulator start --workDir=… --socketPort=… --httpPort=…")
+)
+
+const cli = Command.make("lingma-gateway", where, serveWith).pipe(
+  Command.withDescription("Alibaba Lingma as an OpenAI-compatible HTTP API. Settings: see .env.example"),
+  Command.withSubcommands([start, login, config, emulator]),
+  Command.run({ name: "Lingma gateway", version, executable: "lingma-gateway" })
+)
+
+/** Told by the parser already. */
+const misused = () => new Ended({ code: 2, lines: [] })
+const refused = ({ message }: LoginRefused) => new Ended({ code: 1, lines: [`Login failed: ${message}`] })
+
+run(
+  PlainConsole.wrap(cli(process.argv)).pipe(
+    Effect.mapError((error) =>
+      ValidationError.isValidationError(error) ? misused() : error instanceof LoginRefused ? refused(error) : error
+    )
+  )
+)

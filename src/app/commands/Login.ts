@@ -1,0 +1,74 @@
+/**
+ * `lingma-gateway login`: shows the address, waits for the sign-in, or takes the pasted end of it.
+ */
+import { spawn } from "node:child_process"
+import { createInterface } from "node:readline"
+import { Console, Effect, type Option, Queue, Schedule } from "effect"
+import * as Config from "../../config/Config.ts"
+import * as LoginDesk from "./LoginDesk.ts"
+
+/** How long a person may take. */
+const patience = "15 minutes"
+
+/** Nothing happens where there is no screen. */
+const openBrowser = (url: string): void => {
+  const [command, ...args] =
+    process.platform === "darwin"
+      ? ["open", url]
+      : process.platform === "win32"
+        ? ["rundll32", "url.dll,FileProtocolHandler", url]
+        : ["xdg-open", url]
+  const hasScreen = process.platform !== "linux" || "DISPLAY" in process.env || "WAYLAND_DISPLAY" in process.env
+  if (!process.stdout.isTTY || !hasScreen || command === undefined) return
+  spawn(command, args, { stdio: "ignore", detached: true })
+    .on("error", () => {})
+    .unref()
+}
+
+const lines = Effect.gen(function* () {
+  const queue = yield* Queue.sliding<string>(16)
+  yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      createInterface({ input: process.stdin }).on("line", (line) => void queue.unsafeOffer(line.trim()))
+    ),
+    (reader) =>
+      Effect.sync(() => {
+        reader.close()
+        process.stdin.unref()
+      })
+  )
+  return queue
+})
+
+export const run = (instance: Option.Option<string>) =>
+  Effect.gen(function* () {
+    const settings = yield* Config.checked
+    const desk = yield* LoginDesk.open(settings, instance)
+    yield* Console.error(`Signing in at ${desk.where}.`)
+    const begun = yield* desk.start
+    if (begun.url === undefined) return yield* Console.log(`${begun.instance} is signed in already.`)
+    yield* Console.log(begun.url)
+    yield* Console.error(
+      `\nOpen this address to sign ${begun.instance} in. This command ends by itself when that is done.\n` +
+        "If the browser runs on another machine, it ends at an address it cannot open (http://127.0.0.1:…/auth/callback?…):\n" +
+        "copy that whole address and paste it here."
+    )
+    openBrowser(begun.url)
+    const given = yield* lines
+    const pasted = Queue.take(given).pipe(
+      Effect.flatMap((line) => (line === "" ? Effect.void : desk.callback(begun.instance, line))),
+      Effect.catchAll(({ message }) => Console.error(`Not taken: ${message}`)),
+      Effect.forever
+    )
+    const done = Effect.repeat(desk.isSignedIn(begun.instance), {
+      until: (yes) => yes,
+      schedule: Schedule.spaced("1 second")
+    })
+    yield* Effect.raceFirst(pasted, done).pipe(
+      Effect.timeoutFail({
+        duration: patience,
+        onTimeout: () => new LoginDesk.LoginRefused({ message: "nobody signed in within 15 minutes" })
+      })
+    )
+    yield* Console.log(`${begun.instance} is signed in.`)
+  }).pipe(Effect.scoped)

@@ -1,0 +1,148 @@
+/**
+ * Where the `login` command signs in: at a gateway that runs, else at a Lingma it starts itself.
+ */
+import { Data, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
+import { GatewayConfig, type Settings } from "../../config/Config.ts"
+import * as Fleet from "../../lingma/Fleet.ts"
+import { AutoLogin } from "../../lingma/login/AutoLogin.ts"
+import { Browser } from "../../lingma/login/Browser.ts"
+import * as SharedWork from "../../runtime/SharedWork.ts"
+
+export class LoginRefused extends Data.TaggedError("LoginRefused")<{ readonly message: string }> {}
+
+export interface Begun {
+  readonly instance: string
+  /** Undefined when the account is signed in already. */
+  readonly url: string | undefined
+}
+
+export interface LoginDesk {
+  readonly where: string
+  readonly start: Effect.Effect<Begun, LoginRefused>
+  readonly isSignedIn: (instance: string) => Effect.Effect<boolean, LoginRefused>
+  readonly callback: (instance: string, url: string) => Effect.Effect<void, LoginRefused>
+}
+
+const Started = Schema.Struct({
+  state: Schema.String,
+  instance: Schema.String,
+  login_url: Schema.optional(Schema.String)
+})
+const Status = Schema.Struct({
+  instances: Schema.Array(Schema.Struct({ instance: Schema.String, state: Schema.String }))
+})
+const ErrorBody = Schema.Struct({ error: Schema.Struct({ message: Schema.String }) })
+
+class Unreachable extends Data.TaggedError("Unreachable") {}
+
+const baseOf = ({ host, port }: Settings) => {
+  const name = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host
+  return `http://${name.includes(":") ? `[${name}]` : name}:${port}`
+}
+
+/** The running gateway, by the settings this command shares with it. */
+const remote = (settings: Settings, instance: Option.Option<string>): LoginDesk => {
+  const base = baseOf(settings)
+  const key = [...settings.adminKeys, ...settings.apiKeys][0]
+  const call = <A, I>(path: string, result: Schema.Schema<A, I>, init: RequestInit = {}) =>
+    Effect.tryPromise({
+      try: async (signal) => {
+        const authorization = key === undefined ? {} : { authorization: `Bearer ${Redacted.value(key)}` }
+        const headers = { "content-type": "application/json", ...authorization }
+        const response = await fetch(`${base}/internal/auto-login/${path}`, { ...init, headers, signal })
+        return { ok: response.ok, body: (await response.json()) as unknown }
+      },
+      catch: () => new Unreachable()
+    }).pipe(
+      Effect.timeout("45 seconds"),
+      Effect.catchAll(() => new LoginRefused({ message: `no gateway answers at ${base}` })),
+      Effect.flatMap(({ body, ok }) =>
+        Effect.mapError(
+          ok
+            ? Schema.decodeUnknown(result)(body)
+            : Effect.flatMap(Schema.decodeUnknown(ErrorBody)(body), ({ error }) => new LoginRefused(error)),
+          (error) =>
+            error._tag === "LoginRefused" ? error : new LoginRefused({ message: `${base} is no Lingma gateway` })
+        )
+      )
+    )
+  const query = Option.match(instance, { onNone: () => "", onSome: (name) => `&instance=${encodeURIComponent(name)}` })
+  return {
+    where: `the gateway at ${base}`,
+    start: Effect.flatMap(call(`start?browser=false${query}`, Started, { method: "POST" }), (started) =>
+      started.state !== "already_logged_in" && started.login_url === undefined
+        ? new LoginRefused({ message: "a login is running already; try again when it is over" })
+        : Effect.succeed({ instance: started.instance, url: started.login_url })
+    ),
+    isSignedIn: (name) =>
+      Effect.map(call("status", Status), ({ instances }) =>
+        instances.some((one) => one.instance === name && one.state === "signed_in")
+      ),
+    callback: (name, url) =>
+      call("callback", Schema.Unknown, { method: "POST", body: JSON.stringify({ instance: name, url }) })
+  }
+}
+
+/** Lingmas of our own, for as long as the command runs; their work directories keep the session. */
+const local = (settings: Settings, instance: Option.Option<string>) =>
+  Effect.gen(function* () {
+    const backends = yield* Fleet.make(settings)
+    const wanted = Option.getOrElse(instance, () => "")
+    const find = Effect.gen(function* () {
+      for (const { id, login } of backends) {
+        if (login === undefined || (wanted !== "" && id !== wanted)) continue
+        const isIn = Effect.map(login.identity, (identity) => identity !== undefined)
+        if (wanted !== "" || !(yield* isIn)) return { id, login, isIn }
+      }
+      const [first] = backends
+      if (wanted !== "" || first.login === undefined) {
+        return yield* new LoginRefused({ message: `instance not found: ${wanted}` })
+      }
+      return { id: first.id, login: first.login, isIn: Effect.succeed(true) }
+    })
+    const refused = (error: { readonly detail?: string; readonly message: string }) =>
+      error instanceof LoginRefused ? error : new LoginRefused({ message: error.detail ?? error.message })
+    const finding = yield* SharedWork.make(find, { keep: Duration.infinity })
+    const one = Effect.catchTag(
+      finding.result,
+      "WorkBroken",
+      () => new LoginRefused({ message: "the instance could not be looked for" })
+    )
+    return {
+      where: "a Lingma of its own, as no gateway runs",
+      start: Effect.gen(function* () {
+        const { id, isIn, login } = yield* one
+        return { instance: id, url: (yield* isIn) ? undefined : (yield* login.person).url }
+      }).pipe(Effect.mapError(refused)),
+      isSignedIn: () =>
+        Effect.mapError(
+          Effect.flatMap(one, ({ isIn }) => isIn),
+          refused
+        ),
+      callback: (_, url) =>
+        Effect.mapError(
+          Effect.flatMap(one, ({ login }) => login.callback(url)),
+          refused
+        )
+    } satisfies LoginDesk
+  }).pipe(
+    Effect.provide(
+      AutoLogin.layerFromConfig.pipe(
+        Layer.provide(Browser.layerNoop),
+        Layer.provide(Layer.succeed(GatewayConfig, settings))
+      )
+    )
+  )
+
+const answers = (settings: Settings) =>
+  Effect.isSuccess(
+    Effect.timeout(
+      Effect.tryPromise((signal) => fetch(`${baseOf(settings)}/healthz`, { signal })),
+      "3 seconds"
+    )
+  )
+
+export const open = (settings: Settings, instance: Option.Option<string>) =>
+  Effect.flatMap(answers(settings), (runs) =>
+    runs ? Effect.succeed(remote(settings, instance)) : local(settings, instance)
+  )

@@ -1,0 +1,80 @@
+/**
+ * A running gateway: settings, log, layers and a port, until a signal comes.
+ */
+import * as HttpServer from "@effect/platform/HttpServer"
+import { Effect, Layer, Option, Redacted } from "effect"
+import { GatewayConfig, type Settings, settings } from "../config/Config.ts"
+import * as Gateway from "../Gateway.ts"
+import * as NodeServer from "../http/NodeServer.ts"
+import * as Logging from "./Logging.ts"
+import * as Telemetry from "./Telemetry.ts"
+import * as V8Memory from "./V8Memory.ts"
+
+/** For people, so it goes to stderr; stdout is the log. */
+const greeting = (base: string, config: Settings): string => {
+  const key = config.apiKeys.length === 0 ? "any-key" : "$API_KEY"
+  const lingma = Option.match(config.lingmaBin, {
+    onNone: () =>
+      config.attach === "no"
+        ? "the built-in emulator answers; set LINGMA_BIN to the Lingma binary for the real one"
+        : "one that already runs (LINGMA_ATTACH)",
+    onSome: (bin) => bin
+  })
+  const keys =
+    config.apiKeys.length === 0
+      ? "none set: open to this machine; set API_KEYS to close it"
+      : `${config.apiKeys.length} set in API_KEYS`
+  return `
+  Lingma gateway
+    base URL  ${base}/v1
+    API keys  ${keys}
+    Lingma    ${lingma}
+    API docs  ${base}/docs
+
+  curl -N ${base}/v1/chat/completions -H 'Content-Type: application/json' -H "Authorization: Bearer ${key}" \\
+    -d '{"model":"auto","stream":true,"messages":[{"role":"user","content":"Hello"}]}'
+  export OPENAI_BASE_URL=${base}/v1 OPENAI_API_KEY=${key}
+  export ANTHROPIC_BASE_URL=${base} ANTHROPIC_AUTH_TOKEN=${key}
+`
+}
+
+const urlOf = (address: HttpServer.Address): string => {
+  if (address._tag !== "TcpAddress") return address.path
+  const host = address.hostname === "0.0.0.0" || address.hostname === "::" ? "127.0.0.1" : address.hostname
+  return `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`
+}
+
+const Greeting = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const config = yield* GatewayConfig
+    const base = urlOf((yield* HttpServer.HttpServer).address)
+    yield* Effect.logInfo("gateway listening").pipe(
+      Effect.annotateLogs({ baseUrl: `${base}/v1`, keys: config.apiKeys.length, maxInFlight: config.maxInFlight })
+    )
+    yield* Effect.sync(() => process.stderr.write(greeting(base, config)))
+    if (config.apiKeys.some((key) => Redacted.value(key).length < 16)) {
+      yield* Effect.logWarning("API_KEYS holds a key of less than 16 characters")
+    }
+  })
+)
+
+/** Secrets are read once; what is started later finds none in the environment. */
+const Forget = Layer.effectDiscard(
+  Effect.zipRight(
+    GatewayConfig,
+    Effect.sync(() => {
+      for (const { name, secret } of settings) if (secret) delete process.env[name]
+    })
+  )
+)
+
+/** Serves until interrupted; fails when the settings are wrong or the port is taken. */
+export const serve = Layer.launch(
+  // What is refused at the start is not greeted first.
+  Layer.mergeAll(Layer.provideMerge(Greeting, Gateway.layer), Forget, V8Memory.layer).pipe(
+    Layer.provide(NodeServer.layerFromConfig),
+    Layer.provide(Telemetry.layerFromConfig),
+    Layer.provide(Logging.layer),
+    Layer.provide(GatewayConfig.layerFromEnv)
+  )
+)

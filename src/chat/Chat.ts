@@ -1,0 +1,272 @@
+/**
+ * One chat request, start to finish. Every HTTP dialect goes through here.
+ */
+import { Cause, Context, Effect, ExecutionStrategy, Exit, Layer, Option, Scope, type Stream, type Tracer } from "effect"
+import { GatewayConfig } from "../config/Config.ts"
+import type { ChatEvent, ChatRequest } from "../domain/Chat.ts"
+import type { ChatError, TurnError } from "../domain/ChatError.ts"
+import * as Model from "../domain/Model.ts"
+import * as Offer from "../domain/Offer.ts"
+import * as RetryBudget from "../domain/RetryBudget.ts"
+import * as Turn from "../domain/Turn.ts"
+import * as Verdict from "../domain/Verdict.ts"
+import * as ChatSpan from "../observe/ChatSpan.ts"
+import { type Answered, type ChatOutcome, Metrics } from "../observe/Metrics.ts"
+import * as Span from "../observe/Span.ts"
+import * as Interrupts from "../runtime/Interrupts.ts"
+import * as Scoped from "../runtime/Scoped.ts"
+import * as TokenMeter from "../tokens/TokenMeter.ts"
+import * as Attempt from "./Attempt.ts"
+import { Guard } from "./Guard.ts"
+import { OverloadProtection } from "./OverloadProtection.ts"
+import { type Lease, Pool } from "./Pool.ts"
+
+/** A chat whose answer has begun. */
+export interface ChatRun {
+  /** The instance that answers. */
+  readonly servedBy: string
+  readonly emulated: boolean
+  /** The key of the model that answers. */
+  readonly model: string
+  /** Tokens so far: the upstream's figures where it gives them, else estimates. */
+  readonly tokens: () => TokenMeter.Tokens
+  /** Milliseconds from `open` to the first event. */
+  readonly firstTokenMillis: number
+  /** For readers that take events by callback; read it or `events`, once. */
+  readonly turn: Turn.Turn
+  readonly events: Stream.Stream<ChatEvent, TurnError>
+}
+
+/** Deadlines, names of models and what an answer is made into. */
+export interface ChatOptions extends Attempt.AttemptOptions {
+  /** Puts prompts and answers into spans. */
+  readonly captureContent?: boolean
+}
+
+/** For administrators, beside the instance's own last error. */
+const told = (error: ChatError): string => ("detail" in error ? `${error._tag}: ${error.detail}` : error._tag)
+
+const settle = (lease: Lease, error: ChatError) => {
+  const outcome = Verdict.blame(error)
+  if (outcome !== undefined) lease.settle(outcome, told(error), error._tag === "QuotaExhausted" ? error : undefined)
+}
+
+type Closing = Exit.Exit<unknown, unknown>
+const isFailed = (exit: Closing) => Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause)
+const isBroken = (exit: Closing) => Exit.isFailure(exit) && Cause.isDie(exit.cause)
+
+/** A field may be a word of the client's. */
+const longestField = 500
+
+const logFailure = (error: ChatError, how: string) =>
+  Effect.suspend(() => {
+    const { _tag, ...fields } = error
+    const reason = Object.fromEntries(
+      Object.entries(fields).flatMap(([name, value]) =>
+        typeof value === "object" ? [] : [[name, typeof value === "string" ? value.slice(0, longestField) : value]]
+      )
+    )
+    return Effect.annotateLogs(Effect.logWarning(how), { error: _tag, ...reason })
+  })
+
+/** Chats over `Pool`, bounded by `Guard`, counted by `Metrics`. Fails with a `ChatError`. */
+export class Chat extends Context.Tag("lingma-gateway/Chat")<
+  Chat,
+  {
+    /** Resolves at the first event; slot, lease and turn live as long as the scope. */
+    readonly open: (request: ChatRequest) => Effect.Effect<ChatRun, ChatError, Scope.Scope>
+    /** Tokens of the prompt that would be sent; asks nobody. */
+    readonly count: (request: ChatRequest) => Effect.Effect<number>
+    /** What the ready instances offer together. */
+    readonly models: Effect.Effect<ReadonlyArray<Model.Model>, ChatError>
+  }
+>() {
+  static readonly make = Effect.fnUntraced(function* (options: ChatOptions) {
+    const guard = yield* Guard
+    const load = yield* OverloadProtection
+    const pool = yield* Pool
+    const metrics = yield* Metrics
+    const attempt = yield* Attempt.make(options)
+    const clock = yield* Effect.clock
+    const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+    const budget = RetryBudget.make()
+
+    /** One try on one instance, and how it went. A defect and an interrupt from inside are failures of the instance. */
+    const tried = Effect.fnUntraced(function* (prepared: Attempt.Prepared, lease: Lease, deadline: number) {
+      const progress = { started: false }
+      const upstream = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
+      const begun = Interrupts.fromWithinAsDefect(
+        Scoped.extend(attempt.begin(prepared, lease.backend, deadline, progress), upstream)
+      )
+      return yield* Effect.matchCauseEffect(begun, {
+        onFailure: (cause) => {
+          if (Cause.isInterruptedOnly(cause)) return Effect.failCause(cause)
+          const failure = Cause.failureOption(cause)
+          if (Option.isNone(failure)) {
+            lease.settle("failed", `the gateway failed: ${String(Cause.squash(cause))}`)
+            return Effect.failCause(cause)
+          }
+          settle(lease, failure.value)
+          return Effect.succeed({ lease, error: failure.value, isAsked: progress.started })
+        },
+        onSuccess: (begun) => {
+          lease.answering(begun.model)
+          return Effect.succeed({ lease, begun: { ...begun, upstream }, error: undefined })
+        }
+      })
+    })
+    const first = (prepared: Attempt.Prepared, deadline: number) =>
+      Effect.flatMap(Span.within("lease")(pool.lease(prepared.request.affinity, prepared.offers)), (lease) =>
+        tried(prepared, lease, deadline)
+      )
+
+    const modeOf = (request: ChatRequest) =>
+      Model.modeOf(request.model, options, request.effort) ?? options.defaultAskMode
+
+    /**
+     * The answer of the first instance; when nothing was sent yet and the budget allows it, that of one other. An
+     * instance that turned out not to be there, or not to offer the model, was none: each is looked at once at most, all
+     * by one deadline; the second try has its own. What a try that failed held is given back before the next one begins.
+     */
+    const begin = Effect.fnUntraced(function* (request: ChatRequest) {
+      const scope = yield* Effect.scope
+      const prepared = attempt.prepare(request)
+      const { offers } = prepared
+      const seen = new Set<string>()
+      let retried = false
+      let inner = yield* Scope.fork(scope, ExecutionStrategy.sequential)
+      let deadline = attempt.deadline()
+      let result = yield* Scoped.extend(first(prepared, deadline), inner)
+      while (result.error !== undefined) {
+        const { error } = result
+        seen.add(result.lease.backend.id)
+        yield* Scoped.close(inner)
+        const isAbsent = error._tag === "BackendUnavailable" || (!result.isAsked && Offer.isRefusal(error))
+        // Of models and quotas is told what holds for all instances.
+        const ofAll = isAbsent || error._tag === "QuotaExhausted" ? pool.unserved(offers) : Effect.succeed(undefined)
+        if (!isAbsent && (retried || !Verdict.mayRetry(error, modeOf(request)))) return yield* (yield* ofAll) ?? error
+        inner = yield* Scope.fork(scope, ExecutionStrategy.sequential)
+        const another = yield* Scoped.extend(pool.another(request.affinity, seen, offers), inner)
+        if (Option.isNone(another) || !(isAbsent || budget.take(now()))) return yield* (yield* ofAll) ?? error
+        if (!isAbsent) {
+          retried = true
+          deadline = attempt.deadline()
+        }
+        yield* logFailure(error, "chat tried again on another instance")
+        result = yield* Scoped.extend(tried(prepared, another.value, deadline), inner)
+      }
+      return { ...result.begun, lease: result.lease }
+    })
+
+    const open = (request: ChatRequest) =>
+      Effect.flatMap(Span.scoped("chat", { kind: "internal", attributes: ChatSpan.asked(request) }), (span) =>
+        Span.inside(span)(opened(request, span))
+      )
+
+    const opened = Effect.fnUntraced(function* (request: ChatRequest, span: Tracer.Span | undefined) {
+      const arrived = now()
+      let outcome: ChatOutcome = "cancelled"
+      let answer: (() => Answered) | undefined
+      let queueMillis: number | undefined
+      yield* Scoped.later(() => {
+        const record = { ...request.origin, outcome, answer: answer?.(), queueMillis, millis: now() - arrived }
+        metrics.chatEnded(record)
+        if (span !== undefined) ChatSpan.ended(span, record)
+      })
+      budget.request(arrived)
+      const slot = yield* Effect.tapErrorCause(Span.within("queue")(Effect.zipRight(load.admit, guard.slot)), (cause) =>
+        Effect.sync(() => {
+          if (Cause.isFailure(cause)) outcome = "rejected"
+          else if (Cause.isDie(cause)) outcome = "failed"
+        })
+      )
+      queueMillis = now() - arrived
+      const end = (how: "completed" | "failed") => {
+        outcome = how
+        slot.settle(how)
+      }
+      // Cancelled is what a caller does who is interrupted, or who closes the scope while the turn runs, and nothing
+      // else: a scope that closes with a failure is a chat that failed.
+      yield* Scoped.later((exit) => {
+        if (outcome === "cancelled" && isFailed(exit)) end("failed")
+      })
+      const { backend, firstEventAt, lease, mode, model, promptTokens, reply, upstream } = yield* Effect.tapErrorCause(
+        Interrupts.fromWithinAsDefect(begin(request)),
+        (cause) => {
+          if (Cause.isInterruptedOnly(cause)) return Effect.void
+          end("failed")
+          const failure = Cause.failureOption(cause)
+          return Option.isSome(failure) ? logFailure(failure.value, "chat failed") : Effect.void
+        }
+      )
+      const { turn } = reply
+      const firstTokenMillis = Number(firstEventAt) / 1e6 - arrived
+      if (span !== undefined) ChatSpan.begun(span, firstEventAt)
+      const tokens = () => TokenMeter.tokens(reply.totals(), promptTokens)
+      answer = () => {
+        const { completion, prompt } = tokens()
+        const used = { promptTokens: prompt, completionTokens: completion }
+        return { instance: backend.id, model, mode, firstTokenMillis, pieces: turn.count(), ...used }
+      }
+      // A turn that still runs when its scope closes was cancelled, which slot and lease assume by themselves. Only
+      // when the upstream has given back what it holds is it known whether that went well.
+      yield* Scoped.onExit((exit) => {
+        const failure = turn.failure()
+        const isFinished = turn.state() === "finished"
+        return Effect.flatMap(Effect.exit(Scoped.close(upstream, exit)), (closed) => {
+          if (failure !== undefined) {
+            end("failed")
+            settle(lease, failure)
+            return Effect.zipRight(logFailure(failure, "chat failed"), closed)
+          }
+          if (Exit.isFailure(closed) || isBroken(exit)) {
+            end("failed")
+            lease.settle("failed")
+          } else if (isFinished && !isFailed(exit)) {
+            end("completed")
+            lease.settle("completed")
+          }
+          return closed
+        })
+      })
+      const seen =
+        span !== undefined && options.captureContent === true ? ChatSpan.withContent(span, request, turn) : turn
+      const { emulated, id: servedBy } = backend
+      return { servedBy, emulated, model, tokens, firstTokenMillis, turn: seen, events: Turn.toStream(seen) }
+    })
+
+    const models = Effect.scoped(
+      Effect.gen(function* () {
+        yield* metrics.modelsListed
+        const instances = yield* pool.snapshot
+        const ready = instances.filter((instance) => instance.ready).map((instance) => instance.backend)
+        // None ready: ask the one whose turn it is, which wakes it.
+        const asked = ready.length > 0 ? ready : [(yield* pool.lease(Option.none())).backend]
+        // One that goes away meanwhile takes nothing from what the others offer.
+        const [failures, lists] = yield* Effect.partition(asked, (backend) =>
+          Effect.zipRight(backend.ensureReady, backend.models)
+        )
+        return failures[0] !== undefined && lists.length === 0 ? yield* failures[0] : Model.listed(lists.flat())
+      })
+    ).pipe(Span.within("models"))
+
+    return Chat.of({ open, models, count: (request) => Effect.sync(() => attempt.count(request)) })
+  })
+
+  /** With options of a program's own. */
+  static readonly layer = (options: ChatOptions): Layer.Layer<Chat, never, Guard | Metrics | Pool> =>
+    Layer.scoped(Chat, Chat.make(options))
+
+  /** With the options that the settings hold. */
+  static readonly layerFromConfig: Layer.Layer<Chat, never, GatewayConfig | Guard | Metrics | Pool> =
+    Layer.unwrapEffect(
+      Effect.map(GatewayConfig, (config) =>
+        Chat.layer({
+          ...config,
+          captureContent: config.otelContent,
+          aliases: config.modelAliases,
+          fallback: config.modelFallback
+        })
+      )
+    )
+}

@@ -1,0 +1,62 @@
+/**
+ * Watches the process itself: a loop that is late or memory that runs out refuses new chats, before the queue.
+ */
+import { totalmem } from "node:os"
+import { getHeapStatistics } from "node:v8"
+import { Context, Effect, Layer, Random } from "effect"
+import { GatewayConfig } from "../config/Config.ts"
+import { Shed } from "../domain/ChatError.ts"
+import * as OverloadPolicy from "../domain/OverloadPolicy.ts"
+import * as Metrics from "../observe/Metrics.ts"
+
+export interface LoadOptions {
+  readonly limits: OverloadPolicy.Limits
+  readonly memoryShare?: () => number
+}
+
+const PERIOD = 250
+
+/** Of the heap's limit, or of what the container grants, whichever is nearer. */
+const memoryUsed = (): number => {
+  const { heap_size_limit: most, used_heap_size: used } = getHeapStatistics()
+  const granted = process.constrainedMemory()
+  const isBound = granted > 0 && granted < totalmem()
+  return Math.max(used / most, isBound ? process.memoryUsage.rss() / granted : 0)
+}
+
+/** Never sheds, unless the wiring provides one that watches. */
+export class OverloadProtection extends Context.Reference<OverloadProtection>()(
+  "lingma-gateway/chat/OverloadProtection",
+  {
+    defaultValue: (): { readonly admit: Effect.Effect<void, Shed> } => ({ admit: Effect.void })
+  }
+) {
+  static readonly make = Effect.fnUntraced(function* ({ limits, memoryShare = memoryUsed }: LoadOptions) {
+    const clock = yield* Effect.clock
+    const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+    let state = OverloadPolicy.calm
+    let due = now() + PERIOD
+    const look = Effect.suspend(() => {
+      const at = now()
+      const before = state.shedding
+      state = OverloadPolicy.next(state, { lagMillis: at - due, memoryShare: memoryShare() }, limits)
+      due = at + PERIOD
+      if (state.shedding === before) return Effect.void
+      Metrics.mark(Metrics.shedding, state.shedding ? 1 : 0)
+      return Effect.logWarning(state.shedding ? "too much work: new chats are refused" : "new chats are taken again")
+    })
+    yield* Effect.sleep(PERIOD).pipe(Effect.zipRight(look), Effect.forever, Effect.interruptible, Effect.forkScoped)
+    const refuse = Effect.flatMap(Random.nextIntBetween(2, 6), (retryAfter) => {
+      Metrics.mark(Metrics.shed, 1)
+      return Effect.fail(new Shed({ retryAfter }))
+    })
+    return { admit: Effect.suspend(() => (state.shedding ? refuse : Effect.void)) }
+  })
+
+  static readonly layerFromConfig: Layer.Layer<never, never, GatewayConfig> = Layer.scoped(
+    OverloadProtection,
+    Effect.flatMap(GatewayConfig, ({ shedLag, shedMemoryPercent }) =>
+      OverloadProtection.make({ limits: { lagMillis: shedLag, memoryShare: shedMemoryPercent / 100 } })
+    )
+  )
+}

@@ -1,0 +1,257 @@
+/**
+ * The running instances: how many chats each one carries, whether its turns go well, and what of its quota is used up.
+ */
+import { Array as Arr, Context, Effect, Either, Layer, Option, type Scope } from "effect"
+import * as Choice from "../domain/Choice.ts"
+import * as Health from "../domain/Health.ts"
+import * as Routing from "../domain/Routing.ts"
+import * as Spent from "../domain/Spent.ts"
+import * as Scoped from "../runtime/Scoped.ts"
+import type { Backend, BackendStatus } from "./Backend.ts"
+
+/** An instance as it is at the moment. */
+export interface Instance extends BackendStatus, Routing.Candidate {
+  readonly backend: Backend
+  /** Why it is not ready, in fixed words that anybody may read. */
+  readonly reason: string | undefined
+  readonly health: Health.Health
+  readonly ejected: boolean
+  /** Its chats keep failing, and no other can stand in: not ready, but the first to be tried when none is. */
+  readonly failing: boolean
+  /** Times it was left out since the start. */
+  readonly ejections: number
+  /** What of its account's quota is used up: models, and without a model the account. */
+  readonly spent: ReturnType<typeof Spent.listed>
+}
+
+/** A chat's hold on an instance, until the scope closes. */
+export interface Lease {
+  readonly backend: Backend
+  /** The model's answer has begun: on probation the instance may be sent the next chat. */
+  readonly answering: (model?: string) => void
+  /**
+   * How the chat ended, and for administrators why; the first word counts, and none at all means that the client left.
+   * `absent`: the instance did not get ready for it, which is held against one only that said it was. `exhausted`: its
+   * quota is used up, which is held against the model or the account, not against the instance.
+   */
+  readonly settle: (
+    outcome: Exclude<Health.Outcome, "cancelled"> | "absent" | "exhausted",
+    detail?: string,
+    quota?: Spent.Quota
+  ) => void
+}
+
+/** Bounds for each instance. */
+export interface PoolOptions {
+  /** Most chats at once on one instance; 0 means no limit of its own. */
+  readonly maxInFlightPerInstance: number
+}
+
+type Some = Arr.NonEmptyReadonlyArray<Instance>
+
+/** The instances that chats are given to. With none ready it gives one that may wake. */
+export class Pool extends Context.Tag("lingma-gateway/Pool")<
+  Pool,
+  {
+    /**
+     * Chooses an instance and counts the chat against it until the scope closes. With `offers` one that offers what is
+     * asked for and has quota for it; fails when none does, and none is on its way that may.
+     */
+    readonly lease: (
+      key: Option.Option<string>,
+      offers?: Choice.Offers
+    ) => Effect.Effect<Lease, Choice.Unserved, Scope.Scope>
+    /** Another instance than the ones tried: a ready one, else a failing one, else one on its way back, else none. */
+    readonly another: (
+      key: Option.Option<string>,
+      tried: ReadonlySet<string>,
+      offers?: Choice.Offers
+    ) => Effect.Effect<Option.Option<Lease>, never, Scope.Scope>
+    /** What `lease` would fail with now. */
+    readonly unserved: (offers: Choice.Offers) => Effect.Effect<Choice.Unserved | undefined>
+    readonly snapshot: Effect.Effect<Some>
+  }
+>() {
+  static readonly make = Effect.fnUntraced(function* (
+    backends: Arr.NonEmptyReadonlyArray<Backend>,
+    options: PoolOptions = { maxInFlightPerInstance: 0 }
+  ) {
+    const clock = yield* Effect.clock
+    const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+    const load = new Map<string, number>()
+    const health = new Map<string, Health.Health>()
+    const ejections = new Map<string, number>()
+    /** When the chats began that were sent to an instance on probation and have no answer yet. */
+    const trying = new Map<string, Set<{ readonly begunAt: number }>>()
+    const lastFailure = new Map<string, string>()
+    /** With the account that it is said of: another one signed in there starts anew. */
+    const spent = new Map<string, { readonly account: string | undefined; readonly spent: Spent.Spent }>()
+    const epoch = () => clock.unsafeCurrentTimeMillis()
+    let turn = 0
+
+    const spentOf = ({ account, id }: Pick<Instance, "account" | "id">) => {
+      const known = spent.get(id)
+      const isOther = known?.account !== undefined && account !== undefined && known.account !== account
+      return known === undefined || isOther ? Spent.nothing : known.spent
+    }
+    const wantedBy = (offers: Choice.Offers | undefined): Choice.Wanted<Instance> => ({
+      offers,
+      returns: (instance, model) => Spent.returns(spentOf(instance), model, epoch()),
+      mayProbe: (instance) => Spent.mayProbe(spentOf(instance), epoch())
+    })
+
+    const healthOf = (id: string) => health.get(id) ?? Health.well
+    const statuses = Effect.forEach(backends, (backend) =>
+      Effect.map(backend.status, (status) => ({ backend, status }))
+    ) as Effect.Effect<Arr.NonEmptyReadonlyArray<{ readonly backend: Backend; readonly status: BackendStatus }>>
+    const begins = (id: string) => Array.from(trying.get(id) ?? [], ({ begunAt }) => begunAt)
+    const reasonOf = (id: string, { loggedIn, state }: BackendStatus, at: number) => {
+      if (state !== "ready") return `its state is ${state}`
+      if (loggedIn === false) return "no account is signed in"
+      const mine = healthOf(id)
+      switch (Health.why(mine, at, begins(id))) {
+        case "ejected":
+          return `left out for ${Math.ceil((mine.until - at) / 1000)} s more, as its chats failed`
+        case "failing":
+          return mine.failures === 1 ? "its last chat failed" : `its last ${mine.failures} chats failed`
+        case "probing":
+          return "one chat tries it, after it was left out"
+        case undefined:
+          return undefined
+      }
+    }
+    const inspect = (seen: Effect.Effect.Success<typeof statuses>) =>
+      Arr.map(seen, ({ backend, status }): Instance => {
+        const { id } = backend
+        const mine = healthOf(id)
+        const at = now()
+        const reason = reasonOf(id, status, at)
+        return {
+          ...status,
+          id,
+          ready: reason === undefined,
+          reason,
+          lastError: status.lastError ?? lastFailure.get(id),
+          inFlight: load.get(id) ?? 0,
+          limit: options.maxInFlightPerInstance,
+          health: mine,
+          ejected: Health.isEjected(mine, at),
+          failing: Health.isFailing(mine, at),
+          ejections: ejections.get(id) ?? 0,
+          spent: Spent.listed(spentOf({ account: status.account, id }), epoch()),
+          backend
+        }
+      })
+
+    /** At most all but one are out at a time. */
+    const isSpare = (id: string, at: number) =>
+      backends.some((other) => other.id !== id && !Health.isEjected(healthOf(other.id), at))
+
+    const add = (id: string, n: number) => load.set(id, (load.get(id) ?? 0) + n)
+
+    const giveLease = (instance: Instance, offers: Choice.Offers | undefined) => {
+      const { backend, state } = instance
+      const { id } = backend
+      const begunAt = now()
+      const begunAtEpoch = epoch()
+      const offered = offers?.(instance.models)
+      let model = offered !== undefined && Either.isRight(offered) ? offered.right.key : undefined
+      const probe = Health.isOnProbation(healthOf(id), begunAt) ? { begunAt } : undefined
+      const probes = trying.get(id) ?? new Set()
+      let outcome: Health.Outcome | undefined
+      add(id, 1)
+      if (probe !== undefined) trying.set(id, probes.add(probe))
+      const tried = () => {
+        if (probe !== undefined) probes.delete(probe)
+      }
+      const used = (next: (spent: Spent.Spent) => Spent.Spent) => {
+        const before = spentOf(instance)
+        const after = next(before)
+        if (after === before) return
+        spent.set(id, { account: instance.account ?? spent.get(id)?.account, spent: after })
+      }
+      const isProbe = model !== undefined && Spent.returns(spentOf(instance), model, begunAtEpoch) !== undefined
+      if (isProbe) used((before) => Spent.probed(before, begunAtEpoch))
+      /** What is probed was said before, be it in the same millisecond. */
+      const provesAt = isProbe ? begunAtEpoch + 1 : begunAtEpoch
+      const lease: Lease = {
+        backend,
+        answering: (answers) => {
+          model = answers ?? model
+          tried()
+        },
+        settle: (how, detail, quota = {}) => {
+          if (outcome !== undefined) return
+          if (how === "exhausted") {
+            outcome = "cancelled"
+            used((before) => Spent.failed(before, quota, epoch()))
+          } else outcome = how === "absent" ? (state === "ready" ? "lost" : "cancelled") : how
+          if (outcome === "completed") {
+            lastFailure.delete(id)
+            used((before) => (model === undefined ? before : Spent.succeeded(before, model, provesAt)))
+          } else if ((outcome !== "cancelled" || how === "exhausted") && detail !== undefined) {
+            lastFailure.set(id, detail)
+          }
+        }
+      }
+      const giveBack = () => {
+        const at = now()
+        add(id, -1)
+        tried()
+        const before = healthOf(id)
+        const after = Health.ended(before, { outcome: outcome ?? "cancelled", begunAt, spare: isSpare(id, at) }, at)
+        health.set(id, after)
+        if (after.ejections > before.ejections) ejections.set(id, (ejections.get(id) ?? 0) + 1)
+      }
+      return { lease, giveBack }
+    }
+
+    /** Chosen and counted in one step, so that the next pick sees it. */
+    const take = (offers: Choice.Offers | undefined, pick: (instances: Some) => Instance | undefined) =>
+      Effect.flatMap(statuses, (seen) =>
+        Scoped.own(
+          () => {
+            const picked = pick(inspect(seen))
+            return picked === undefined ? undefined : giveLease(picked, offers)
+          },
+          ({ giveBack }) => giveBack()
+        )
+      )
+
+    return Pool.of({
+      snapshot: Effect.map(statuses, inspect),
+      unserved: (offers) =>
+        Effect.map(statuses, (seen) =>
+          Option.getOrUndefined(
+            Either.getLeft(Choice.choose(inspect(seen), { ...wantedBy(offers), mayProbe: () => false }))
+          )
+        ),
+      lease: (key, offers) =>
+        Effect.suspend(() => {
+          let why: Choice.Unserved | undefined
+          const taken = take(offers, (instances) => {
+            const chosen = Choice.choose(instances, wantedBy(offers))
+            if (Either.isRight(chosen)) return Routing.pick(chosen.right, { key, turn: turn++ })
+            why = chosen.left
+            return undefined
+          })
+          return Effect.flatMap(taken, (given): Effect.Effect<Lease, Choice.Unserved> => {
+            if (given !== undefined) return Effect.succeed(given.lease)
+            return why ?? Effect.dieMessage("a pick among some is none")
+          })
+        }),
+      another: (key, tried, offers) =>
+        Effect.map(
+          take(offers, (instances) => {
+            const untried = instances.filter(({ id }) => !tried.has(id))
+            const others = Choice.chooseOther(untried, wantedBy(offers))
+            return others === undefined ? undefined : Routing.pick(others, { key, turn: turn++ })
+          }),
+          (taken) => Option.map(Option.fromNullable(taken), ({ lease }) => lease)
+        )
+    })
+  })
+
+  static readonly layer = (backends: Arr.NonEmptyReadonlyArray<Backend>, options?: PoolOptions): Layer.Layer<Pool> =>
+    Layer.effect(Pool, Pool.make(backends, options))
+}

@@ -1,0 +1,159 @@
+/**
+ * How the text of a setting is read: a value, or the rule that was broken.
+ */
+import { Duration, Either, Option, Redacted } from "effect"
+import * as Account from "../domain/Account.ts"
+
+export type Parse<A> = (text: string) => Either.Either<A, string>
+
+export const text: Parse<string> = Either.right
+export const optional: Parse<Option.Option<string>> = (raw) =>
+  Either.right(raw === "" ? Option.none() : Option.some(raw))
+export const secret: Parse<Option.Option<Redacted.Redacted>> = (raw) =>
+  Either.right(raw === "" ? Option.none() : Option.some(Redacted.make(raw)))
+
+export const number =
+  (min: number, max: number, kind: "an integer" | "a number"): Parse<number> =>
+  (raw) => {
+    const value = /^-?\d+(\.\d+)?$/.test(raw) ? Number(raw) : Number.NaN
+    const good = value >= min && value <= max && (kind === "a number" || Number.isInteger(value))
+    return good ? Either.right(value) : Either.left(`must be ${kind} from ${min} to ${max}`)
+  }
+export const integer = (min: number, max: number) => number(min, max, "an integer")
+export const seconds =
+  (min: number, max: number): Parse<Duration.Duration> =>
+  (raw) =>
+    Either.mapBoth(number(min, max, "a number")(raw), {
+      onLeft: (rule) => `${rule} (seconds)`,
+      onRight: Duration.seconds
+    })
+
+export const flag: Parse<boolean> = (raw) =>
+  /^(true|1|yes|on)$/i.test(raw)
+    ? Either.right(true)
+    : /^(false|0|no|off)$/i.test(raw)
+      ? Either.right(false)
+      : Either.left("must be true or false")
+
+export const oneOf =
+  <const A extends string>(...words: ReadonlyArray<A>): Parse<A> =>
+  (raw) => {
+    const word = words.find((candidate) => candidate === raw.toLowerCase())
+    return word === undefined
+      ? Either.left(`must be one of ${words.filter((known) => known !== "").join(", ")}`)
+      : Either.right(word)
+  }
+
+export const list: Parse<ReadonlyArray<string>> = (raw) => {
+  if (raw === "") return Either.right([])
+  const items = raw.split(",").map((item) => item.trim())
+  return items.includes("") ? Either.left("must be a comma separated list without empty items") : Either.right(items)
+}
+export const keys: Parse<ReadonlyArray<Redacted.Redacted>> = (raw) =>
+  Either.flatMap(list(raw), (items) =>
+    new Set(items).size < items.length
+      ? Either.left("must not hold a key twice")
+      : Either.right(items.map((item) => Redacted.make(item)))
+  )
+
+export const accounts: Parse<ReadonlyArray<Account.Account>> = (raw) =>
+  raw === "" ? Either.right([]) : Account.parse(raw)
+
+export type Attach = "no" | "auto" | ReadonlyArray<string>
+export const attach: Parse<Attach> = (raw) => {
+  if (raw === "") return Either.right("no")
+  if (raw.toLowerCase() === "auto") return Either.right("auto")
+  return Either.filterOrLeft(
+    list(raw),
+    (urls) => urls.every((url) => URL.canParse(url) && /^wss?:$/.test(new URL(url).protocol)),
+    () => "must be auto, or a comma separated list of addresses such as ws://127.0.0.1:36510/"
+  )
+}
+
+export const count: Parse<Option.Option<number>> = (raw) =>
+  raw === "" ? Either.right(Option.none()) : Either.map(integer(1, 64)(raw), Option.some)
+
+export const environmentNames: Parse<ReadonlyArray<string>> = (raw) =>
+  Either.filterOrLeft(
+    list(raw),
+    (names) => names.every((name) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)),
+    () => "must be a comma separated list of variable names"
+  )
+
+/** Those of extensions and web views have no origin by the rules of URLs, but are sent as one: `chrome-extension://ID`. */
+const isOrigin = (text: string): boolean => {
+  if (!URL.canParse(text)) return false
+  const { origin, protocol } = new URL(text)
+  return /^https?:$/.test(protocol) ? origin === text : /^[a-z][a-z0-9+.-]*:\/\/[\w.-]+$/.test(text)
+}
+
+export const origins: Parse<ReadonlyArray<string>> = (raw) =>
+  Either.filterOrLeft(
+    list(raw),
+    (items) => items.every(isOrigin),
+    () => "must be a comma separated list of origins such as https://app.example.com or chrome-extension://ID"
+  )
+
+export const maybe =
+  <A>(parse: Parse<A>): Parse<Option.Option<A>> =>
+  (raw) =>
+    raw === "" ? Either.right(Option.none()) : Either.map(parse(raw), Option.some)
+
+export const hostList: Parse<ReadonlyArray<string>> = (raw) =>
+  Either.filterOrLeft(
+    list(raw),
+    (hosts) => hosts.every((host) => /^(\[[\da-f:]+\]|[\w.-]+)(:\d{1,5})?$/i.test(host)),
+    () => "must be a comma separated list of host or host:port, without a scheme or a path"
+  )
+
+export const endpoint: Parse<Option.Option<string>> = (raw) =>
+  Either.filterOrLeft(
+    optional(raw),
+    (url) => Option.isNone(url) || (URL.canParse(url.value) && /^https?:$/.test(new URL(url.value).protocol)),
+    () => "must be an address such as https://example.com"
+  )
+
+/** Where Alibaba asks for a password. */
+export const LOGIN_HOSTS = [
+  "account.aliyun.com",
+  "passport.aliyun.com",
+  "signin.aliyun.com",
+  "login.aliyun.com",
+  "devops.aliyun.com",
+  "lingma.aliyun.com",
+  "account.alibabacloud.com",
+  "account-cn.alibabacloud.com",
+  "passport.alibabacloud.com",
+  "signin.alibabacloud.com",
+  "lingma.alibabacloud.com"
+].join(",")
+
+export const millis =
+  (min: number, max: number): Parse<Duration.Duration> =>
+  (raw) =>
+    Either.mapBoth(integer(min, max)(raw), {
+      onLeft: (rule) => `${rule} (milliseconds)`,
+      onRight: Duration.millis
+    })
+
+/** As in the standard variables: `name=value`, percent-encoded, comma separated. */
+export const pairs: Parse<ReadonlyArray<readonly [string, string]>> = (raw) =>
+  Either.flatMap(list(raw), (items) =>
+    Either.all(
+      items.map((item): Either.Either<readonly [string, string], string> => {
+        const at = item.indexOf("=")
+        const name = item.slice(0, at).trim()
+        try {
+          if (at > 0 && /^[\w.!#$%&'*+^`|~-]+$/.test(name)) {
+            return Either.right([name, decodeURIComponent(item.slice(at + 1).trim())])
+          }
+        } catch {
+          // not percent-encoded as it should be
+        }
+        return Either.left("must be a comma separated list of name=value, percent-encoded")
+      })
+    )
+  )
+
+export const secretPairs: Parse<ReadonlyArray<readonly [string, Redacted.Redacted]>> = (raw) =>
+  Either.map(pairs(raw), (all) => all.map(([name, value]) => [name, Redacted.make(value)] as const))

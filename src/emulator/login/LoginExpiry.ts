@@ -1,0 +1,25 @@
+/**
+ * A login that expires: it is gone from the work dir, and what was running finishes with 401, as under `logout_mid`.
+ */
+
+import * as World from "../World.ts"
+import { voice } from "../wire/SessionMethods.ts"
+import * as Login from "./Login.ts"
+
+/** A turn does not say which call began it, but in the dialect `ask` there is only one. */
+const isAsk = (world: World.World, turn: World.Turn): boolean =>
+  world.options.dialect === "ask" ||
+  (world.lastPrompt?.requestId === turn.requestId && world.lastPrompt.method === "chat/ask")
+
+const finish = (world: World.World, turn: World.Turn): void => {
+  const { link, requestId, sessionId } = turn
+  if (isAsk(world, turn)) {
+    link.request("chat/finish", { requestId, sessionId, reason: "error", statusCode: 401, fullAnswer: "" })
+  } else voice(link, requestId, sessionId, "").finish("error", 401, "")
+}
+
+export const expire = (world: World.World): void => {
+  Login.logout(world)
+  for (const turn of world.turns) finish(world, turn)
+  World.stopTurns(world, "dropped", () => true)
+}

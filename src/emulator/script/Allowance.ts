@@ -1,0 +1,61 @@
+/**
+ * What an account may use: its models, and which of them are used up. By `LINGMA_EMULATOR_ACCOUNTS` or `POST /__control/account`.
+ *
+ * `{"alice": {"models": ["auto", {"key": "kmodel", "max_input_tokens": 32000}], "spent": ["kmodel"]}, "*": {"spent": ["*"]}}`: `*` as a name is
+ * any other account, `*` as a spent model the whole account. Without `models` it has all of them. A model may change fields of the list, or be new.
+ */
+import { Schema } from "effect"
+import * as Models from "../Models.ts"
+import type { World } from "../World.ts"
+
+const Offered = Schema.Struct({
+  key: Schema.NonEmptyString,
+  displayName: Schema.optionalWith(Schema.String, { exact: true }),
+  isReasoning: Schema.optionalWith(Schema.Boolean, { exact: true }),
+  isVl: Schema.optionalWith(Schema.Boolean, { exact: true }),
+  max_input_tokens: Schema.optionalWith(Schema.NonNegativeInt, { exact: true })
+})
+
+export const Allowance = Schema.Struct({
+  models: Schema.optional(Schema.Array(Schema.Union(Schema.NonEmptyString, Offered))),
+  spent: Schema.optional(Schema.Array(Schema.String))
+})
+
+export type Allowance = typeof Allowance.Type
+
+export const Allowances = Schema.Record({ key: Schema.String, value: Allowance })
+
+const of = (world: World): Allowance =>
+  world.allowances.get(world.account?.name ?? "") ?? world.allowances.get("*") ?? {}
+
+/** The models of the account that is signed in, scene by scene. */
+export const scenes = (world: World): Readonly<Record<string, ReadonlyArray<Models.Model>>> => {
+  const { models } = of(world)
+  if (models === undefined) return Models.scenes
+  const offered = models.map((given) => (typeof given === "string" ? { key: given } : given))
+  return Object.fromEntries(
+    Object.entries(Models.scenes).map(([scene, listed]) => [
+      scene,
+      offered.flatMap((given) => {
+        const found = listed.find((model) => model.key === given.key)
+        if (found !== undefined) return [{ ...found, ...given }]
+        return scene === "chat" && Models.find(given.key) === undefined
+          ? [{ ...Models.item(given.key, given.key), ...given }]
+          : []
+      })
+    ])
+  )
+}
+
+/** One of the account's models; the empty key is the default model, or the first where the account lacks that. */
+export const find = (world: World, key: string): Models.Model | undefined => {
+  if (of(world).models === undefined) return Models.find(key)
+  const listed = Object.values(scenes(world)).flat()
+  return key === "" ? (listed.find((model) => model.isDefault) ?? listed[0]) : listed.find((model) => model.key === key)
+}
+
+/** The statusCode that a turn of this model ends with before it has said anything. */
+export const refusalOf = (world: World, model: Models.Model): number | undefined => {
+  const spent = of(world).spent ?? []
+  return spent.includes("*") ? 110 : spent.includes(model.key) ? 112 : undefined
+}

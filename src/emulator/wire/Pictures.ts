@@ -1,0 +1,56 @@
+/**
+ * Pictures that have come, by what is told of them: their bytes are not kept.
+ */
+import { createHash } from "node:crypto"
+import type { World } from "../World.ts"
+
+export interface Picture {
+  readonly via: "prompt" | "upload"
+  readonly mimeType: string
+  readonly bytes: number
+  readonly sha256: string
+}
+
+const kept = 100
+
+/** Undefined for what is no base64. */
+export const read = (via: Picture["via"], mimeType: string, data: string): Picture | undefined => {
+  const bytes = Buffer.from(data, "base64")
+  if (bytes.toString("base64") !== data) return undefined
+  return { via, mimeType, bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") }
+}
+
+/** Of a data URI. */
+export const fromUri = (uri: string): Picture | undefined => {
+  const head = /^data:(image\/[a-z0-9.+-]+);base64,/.exec(uri.slice(0, 200))
+  return head === null || uri.length === head[0].length
+    ? undefined
+    : read("upload", head[1]!, uri.slice(head[0].length))
+}
+
+export const words = ({ bytes, mimeType }: Picture): string => `${mimeType} ${bytes} bytes`
+
+export const remember = (world: World, picture: Picture): void => {
+  world.totals.images++
+  world.recentImages.push(picture)
+  if (world.recentImages.length > kept) world.recentImages.shift()
+}
+
+/** Takes an upload in and gives the address it has from now on. */
+export const store = (world: World, picture: Picture, url: string): void => {
+  remember(world, picture)
+  world.uploads.set(url, picture)
+  const oldest = world.uploads.keys().next()
+  if (world.uploads.size > kept && oldest.done !== true) world.uploads.delete(oldest.value)
+}
+
+/** The uploads whose addresses occur anywhere in a chat context: under which name is not known. */
+export const inContext = (world: World, context: unknown): ReadonlyArray<Picture> => {
+  if (typeof context === "string") {
+    const found = world.uploads.get(context)
+    return found === undefined ? [] : [found]
+  }
+  return typeof context === "object" && context !== null
+    ? Object.values(context).flatMap((value) => inContext(world, value))
+    : []
+}

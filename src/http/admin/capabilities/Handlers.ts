@@ -1,0 +1,48 @@
+/**
+ * The dialects' tables under one roof.
+ */
+import * as HttpApi from "@effect/platform/HttpApi"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import { Effect, Layer } from "effect"
+import { GatewayConfig } from "../../../config/Config.ts"
+import { version } from "../../../Version.ts"
+import type { Dialect } from "../../chat/FieldSupport.ts"
+import { OpenAiKey } from "../../dialects/openai/OpenAiKey.ts"
+import type { Capabilities } from "./Api.ts"
+import { CapabilitiesApi } from "./Api.ts"
+
+const emulated = { support: "emulated" } as const
+
+const handlers = (dialects: ReadonlyArray<Dialect>) =>
+  HttpApiBuilder.group(
+    HttpApi.make("lingma-gateway").add(CapabilitiesApi),
+    "capabilities",
+    Effect.fnUntraced(function* (handlers) {
+      const { bodyLimitMb, maxInFlight, queueMax, reasoningField } = yield* GatewayConfig
+      const answer: typeof Capabilities.Type = {
+        object: "capabilities",
+        version,
+        features: {
+          streaming: true,
+          tools: {
+            ...emulated,
+            kinds: ["function", "custom"],
+            choice: ["none", "auto", "required", "named", "allowed_tools"],
+            parallel: true
+          },
+          structured_output: { ...emulated, formats: ["json_object", "json_schema"] },
+          stop: emulated,
+          max_tokens: emulated,
+          vision: { formats: ["png", "jpeg", "webp", "gif"] },
+          reasoning: { field: reasoningField }
+        },
+        limits: { body_mb: bodyLimitMb, in_flight: maxInFlight, queue: queueMax },
+        dialects: Object.fromEntries(dialects.map(({ fields, limits, path }) => [path, { fields, limits }]))
+      }
+      return handlers.handle("capabilities", () => Effect.succeed(answer))
+    })
+  )
+
+/** The dialects are given by the wiring. */
+export const CapabilitiesHandlers = (dialects: ReadonlyArray<Dialect>) =>
+  Layer.provide(handlers(dialects), OpenAiKey.layer)

@@ -1,0 +1,133 @@
+/**
+ * Signing instances in by hand: which one, how far it is, and the address a browser elsewhere ended at.
+ */
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Array as Arr, Effect, Either, Option, Schema } from "effect"
+import type { BackendLogin } from "../../../chat/Backend.ts"
+import type { Instance } from "../../../chat/Pool.ts"
+import type { BackendUnavailable, LoginFailed } from "../../../domain/ChatError.ts"
+import { redact } from "../../../domain/Redact.ts"
+import * as Decode from "../../chat/Decode.ts"
+import * as SchemaIssue from "../../chat/SchemaIssue.ts"
+import * as Errors from "../../dialects/openai/OpenAiErrors.ts"
+import type { LoginView } from "./Api.ts"
+
+interface Signable {
+  readonly instance: Instance
+  readonly login: BackendLogin
+}
+
+const signable = (instances: ReadonlyArray<Instance>): ReadonlyArray<Signable> =>
+  instances.flatMap((instance) => {
+    const { login } = instance.backend
+    return login === undefined ? [] : [{ instance, login }]
+  })
+
+const view = ({ login: { automatic, state } }: Signable): Effect.Effect<typeof LoginView.Type> =>
+  Effect.map(state, (now) => ({
+    enabled: automatic,
+    state: now._tag.toLowerCase() as Lowercase<typeof now._tag>,
+    reason: now._tag === "Failed" ? now.reason : null,
+    detail: now._tag === "Failed" ? redact(now.detail) : null
+  }))
+
+/** The one that is asked for, else the first that needs it. */
+const target = (instances: ReadonlyArray<Instance>, name: string | undefined) => {
+  const all = signable(instances)
+  const found =
+    name === undefined
+      ? Option.orElse(
+          Arr.findFirst(all, ({ instance }) => instance.loggedIn !== true && instance.login !== "running"),
+          () => Arr.head(all)
+        )
+      : Arr.findFirst(all, ({ instance }) => instance.id === name)
+  return Option.match(found, {
+    onNone: () => Errors.instanceNotFound(name ?? ""),
+    onSome: (one) => Effect.succeed(one)
+  })
+}
+
+/** Why there was no address is for the log; why a pasted one was not taken is for whoever pasted it. */
+const noAddress = (error: LoginFailed | BackendUnavailable) =>
+  error._tag === "LoginFailed"
+    ? Effect.zipRight(
+        Effect.annotateLogs(Effect.logWarning("no login address"), { detail: redact(error.detail) }),
+        Effect.fail(Errors.loginNotBegun)
+      )
+    : Effect.fail(Errors.fromChatError(error))
+
+const notTaken = (error: LoginFailed | BackendUnavailable) =>
+  error._tag === "LoginFailed" ? Errors.loginNotTaken(redact(error.detail)) : Errors.fromChatError(error)
+
+const Query = Schema.Struct({
+  instance: Schema.optional(Schema.String),
+  browser: Schema.optional(Schema.Literal("true", "false"))
+})
+const decodeQuery = Decode.reader(Query)
+
+export const start = (instances: ReadonlyArray<Instance>, query: unknown) =>
+  Effect.gen(function* () {
+    const { browser, instance } = yield* Either.mapLeft(decodeQuery(query), ({ issue }) =>
+      Errors.fromIssue(SchemaIssue.explain(issue))
+    )
+    const one = yield* target(instances, instance)
+    const { login } = one
+    const identity = yield* Effect.mapError(login.identity, Errors.fromChatError)
+    if (identity !== undefined) {
+      return { ok: true as const, state: "already_logged_in" as const, instance: one.instance.id, auth: identity }
+    }
+    // Without a browser, or an account for it, the way is an address for a person.
+    const state = browser === "false" ? undefined : yield* Effect.option(login.start)
+    if (state !== undefined && Option.isSome(state)) {
+      return { ok: true as const, state: state.value, instance: one.instance.id, auto_login: yield* view(one) }
+    }
+    const { url } = yield* Effect.catchAll(login.person, noAddress)
+    return {
+      ok: true as const,
+      state: "running" as const,
+      instance: one.instance.id,
+      auto_login: yield* view(one),
+      login_url: url
+    }
+  })
+
+export const status = (instances: ReadonlyArray<Instance>) =>
+  Effect.map(
+    Effect.forEach(
+      signable(instances),
+      (one) =>
+        Effect.gen(function* () {
+          const auto_login = yield* view(one)
+          const auth = yield* Effect.match(one.login.identity, {
+            onFailure: () => ({ error: "Lingma is not ready" }),
+            onSuccess: (identity) => ({ logged_in: identity !== undefined, ...identity })
+          }).pipe(
+            Effect.timeoutTo({
+              duration: "5 seconds",
+              onSuccess: (auth) => auth,
+              onTimeout: () => ({ error: "no answer" })
+            })
+          )
+          return { instance: one.instance.id, auto_login, auth, state: one.instance.login }
+        }),
+      { concurrency: "unbounded" }
+    ),
+    (all) => ({ ok: true as const, instances: all })
+  )
+
+export const callback = (
+  instances: ReadonlyArray<Instance>,
+  { instance, url }: { readonly instance?: string | undefined; readonly url: string }
+) =>
+  Effect.gen(function* () {
+    const waiting = instances.filter(({ login }) => login === "waiting_for_person")
+    const one = yield* target(waiting.length > 0 && instance === undefined ? waiting : instances, instance)
+    yield* Effect.mapError(one.login.callback(url), notTaken)
+    return { ok: true as const, state: "logged_in" as const, instance: one.instance.id }
+  })
+
+export const answered = <A, R>(effect: Effect.Effect<A, Errors.Failure, R>) =>
+  effect.pipe(
+    Effect.map((body) => HttpServerResponse.unsafeJson(body)),
+    Effect.catchAll((failure) => Effect.succeed(Errors.respond(failure)))
+  )

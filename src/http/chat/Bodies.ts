@@ -1,0 +1,108 @@
+/**
+ * The JSON bodies of requests, with a bound on the memory that large ones take together: in all, and for each API key.
+ *
+ * Bytes count once they have arrived, so that nobody holds memory by announcing a body; and they count until the request
+ * is over, since its conversation lives as long, also while it waits for a slot.
+ */
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import { Context, Effect, Layer, Random, type Redacted, type Scope } from "effect"
+import { GatewayConfig } from "../../config/Config.ts"
+import { Overloaded } from "../../domain/ChatError.ts"
+import * as Metrics from "../../observe/Metrics.ts"
+import { ChurnMap } from "../../runtime/ChurnMap.ts"
+import * as Scoped from "../../runtime/Scoped.ts"
+import * as Auth from "../edge/Auth.ts"
+import type { BodyRefused } from "../edge/EdgeError.ts"
+import * as BodyBuffer from "../server/BodyBuffer.ts"
+import * as Body from "./Body.ts"
+
+type Request = HttpServerRequest.HttpServerRequest
+
+export interface BodiesOptions {
+  /** Largest body. */
+  readonly bodyLimitMb: number
+  /** Most for all bodies together; each is counted from `BodyBuffer.FREE` on. */
+  readonly bodiesLimitMb: number
+  /** Most for the bodies of one API key. */
+  readonly bodiesPerKeyMb: number
+  /** None: any key is taken, so all callers count as one. */
+  readonly apiKeys: ReadonlyArray<Redacted.Redacted>
+}
+
+const MEBIBYTE = 1024 * 1024
+
+const refuse = Effect.flatMap(Random.nextIntBetween(1, 6), (retryAfter) => {
+  Metrics.mark(Metrics.bodiesRefused, 1)
+  return Effect.fail(new Overloaded({ reason: "bodies", retryAfter }))
+})
+
+export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
+  Bodies,
+  {
+    /** Reads and parses a body. What it takes counts until the scope closes. */
+    readonly json: (request: Request) => Effect.Effect<unknown, BodyRefused | Overloaded, Scope.Scope>
+    /** Bytes counted now. */
+    readonly held: () => number
+  }
+>() {
+  static readonly make = (options: BodiesOptions): typeof Bodies.Service => {
+    const all = options.bodiesLimitMb * MEBIBYTE
+    const each = options.bodiesPerKeyMb * MEBIBYTE
+    const limit = Math.floor(Math.min(options.bodyLimitMb * MEBIBYTE, each, all))
+    const isOpen = options.apiKeys.length === 0
+    const byOwner = new ChurnMap<string, number>()
+    let held = 0
+
+    const fits = (owner: string, bytes: number) => held + bytes <= all && (byOwner.get(owner) ?? 0) + bytes <= each
+    const count = (owner: string, bytes: number) => {
+      const own = (byOwner.get(owner) ?? 0) + bytes
+      if (own > 0) byOwner.set(owner, own)
+      else byOwner.delete(owner)
+      held += bytes
+      Metrics.mark(Metrics.bodyBytes, held)
+    }
+
+    /** The part of one request. */
+    const reservation = (owner: string) => {
+      let mine = 0
+      let isOver = false
+      const release = () => {
+        isOver = true
+        if (mine > 0) count(owner, -mine)
+        mine = 0
+      }
+      const reserve = (bytes: number) => {
+        if (isOver || !fits(owner, bytes)) return false
+        mine += bytes
+        count(owner, bytes)
+        return true
+      }
+      return { reserve, release, fits: (bytes: number) => fits(owner, bytes), refuse }
+    }
+
+    const large = (request: Request, owner: string) =>
+      Effect.suspend(() => {
+        const memory = reservation(owner)
+        const read = Body.json(request, limit, memory)
+        // Refused, nothing is held while the answer is sent and the rest of the body is dropped.
+        return Effect.zipRight(
+          Scoped.later(memory.release),
+          Effect.tapError(read, () => Effect.sync(memory.release))
+        )
+      })
+
+    return Bodies.of({
+      json: (request) =>
+        Number(request.headers["content-length"] ?? Number.POSITIVE_INFINITY) <= BodyBuffer.FREE &&
+        request.headers["content-encoding"] === undefined
+          ? Body.json(request, limit)
+          : large(request, isOpen ? "" : (Auth.keyOf(request) ?? "")),
+      held: () => held
+    })
+  }
+
+  static readonly layerFromConfig: Layer.Layer<Bodies, never, GatewayConfig> = Layer.effect(
+    Bodies,
+    Effect.map(GatewayConfig, Bodies.make)
+  )
+}

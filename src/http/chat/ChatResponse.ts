@@ -1,0 +1,235 @@
+/**
+ * From a running chat to an answer, for any dialect: whole, or as a stream that says so while it waits.
+ *
+ * Events go by callback from the turn to the text; no fiber takes a step per token.
+ */
+import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Cause, Clock, Duration, Effect, Either, ExecutionStrategy, Exit, Fiber, Option, Scope } from "effect"
+import type { ChatRun } from "../../chat/Chat.ts"
+import type { ChatEvent } from "../../domain/Chat.ts"
+import { type ChatError, ShuttingDown } from "../../domain/ChatError.ts"
+import * as Scoped from "../../runtime/Scoped.ts"
+import { Broken } from "../edge/EdgeError.ts"
+import * as RequestLog from "../edge/RequestLog.ts"
+import type { Drain } from "../server/Drain.ts"
+import * as Sse from "../server/Sse.ts"
+
+type Open = Effect.Effect<ChatRun, ChatError, Scope.Scope>
+
+export interface AnswerOptions {
+  readonly drain: Pick<typeof Drain.Service, "onForced">
+  /** Silence after which a comment is sent; counted from the request. */
+  readonly keepAlive: Duration.Duration
+}
+
+export interface StreamOptions {
+  readonly open: Open
+  readonly headers: (run: ChatRun) => Readonly<Record<string, string>>
+  /** Called once per answer; then each event as the text it becomes. */
+  readonly encode: (run: ChatRun) => (event: ChatEvent) => string
+  /** The last words of a stream that breaks. */
+  readonly failure: (error: ChatError | Broken) => string
+  /** Sent in silence in place of a comment: for clients that wait for events. */
+  readonly keepAlive?: () => string
+}
+
+export interface Fold {
+  readonly add: (event: ChatEvent) => void
+}
+
+/** Which instance answers. */
+export const headersOf = (run: ChatRun): Readonly<Record<string, string>> => ({
+  "x-lingma-instance": run.servedBy,
+  ...(run.emulated ? { "x-lingma-emulated": "true" } : {})
+})
+
+const COMMENT = ": keep-alive\n\n"
+/** Looks at a silence until a comment is due, at the fifth; a timer wound up by each token costs more. */
+const LOOKS = 5
+
+/** What broke may have been the one who words it. */
+const lastWords = ({ failure }: StreamOptions): string | undefined => {
+  try {
+    return failure(new Broken())
+  } catch {
+    return undefined
+  }
+}
+
+interface Opening {
+  readonly fiber: Fiber.RuntimeFiber<ChatRun, ChatError>
+  /** Of what the chat holds. */
+  readonly scope: Scope.CloseableScope
+  /** How a stream broke, if it did: with the response begun, the request itself ends well. */
+  broken: Exit.Exit<never, unknown> | undefined
+}
+
+const stop = ({ fiber }: Opening) =>
+  Effect.suspend(() => (fiber.unsafePoll() === null ? Fiber.interrupt(fiber) : Effect.void))
+
+/** Gives back all that the chat holds, told how it ended. */
+const giveBack = (opening: Opening, exit: Exit.Exit<unknown, unknown>) =>
+  Effect.zipRight(stop(opening), Scoped.close(opening.scope, exit))
+
+/** The same, where the answer is decided already: what fails now is for the log. */
+const giveBackQuietly = (opening: Opening, exit: Exit.Exit<unknown, unknown>) =>
+  Effect.catchAllCause(giveBack(opening, exit), (cause) => Effect.logError("request broken", cause))
+
+/** Runs beside the request, in a scope of its own within the request's; interrupted before that scope closes. */
+const fork = Effect.fnUntraced(function* (open: Open): Effect.fn.Return<Opening, never, Scope.Scope> {
+  const outer = yield* Effect.scope
+  const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
+  const fiber = yield* Effect.forkDaemon(
+    Effect.interruptible(Scoped.extendFiber(Effect.tap(open, RequestLog.answeredBy), scope))
+  )
+  const opening: Opening = { fiber, scope, broken: undefined }
+  yield* Scope.addFinalizerExit(outer, (exit) => giveBackQuietly(opening, opening.broken ?? exit))
+  return opening
+}, Effect.uninterruptible)
+
+export const make = ({ drain, keepAlive }: AnswerOptions) => {
+  const millis = Duration.toMillis(keepAlive)
+
+  const source =
+    (opened: Opening, options: StreamOptions): Sse.Source =>
+    (sink) => {
+      const { fiber: opening } = opened
+      let over = false
+      const close = () => {
+        over = true
+        clearInterval(timer)
+        release()
+        opening.removeObserver(onExit)
+      }
+      let silent = 0
+      const timer = setInterval(() => {
+        if (++silent < LOOKS) return
+        silent = 0
+        sink.write(options.keepAlive?.() ?? COMMENT)
+      }, millis / LOOKS)
+      const fail = (error: ChatError) => {
+        if (over) return
+        close()
+        sink.write(options.failure(error))
+        sink.end()
+      }
+      const crash = (defect: unknown) => {
+        if (over) return
+        close()
+        opened.broken = Exit.die(defect)
+        sink.crash(defect, lastWords(options))
+      }
+      const release = drain.onForced(() => {
+        const error = new ShuttingDown()
+        if (!over) opened.broken = Exit.fail(error)
+        fail(error)
+      })
+      const attach = (run: ChatRun) => {
+        const encode = options.encode(run)
+        run.turn.read({
+          onEvent: (event) => {
+            if (over) return
+            // A throw would land in the backend's own callback.
+            try {
+              const text = encode(event)
+              if (text !== "") {
+                silent = 0
+                sink.write(text)
+              }
+            } catch (defect) {
+              return crash(defect)
+            }
+            if (event._tag === "Finish") {
+              close()
+              sink.end()
+            }
+          },
+          onFailure: fail
+        })
+      }
+      const onExit = (exit: Exit.Exit<ChatRun, ChatError>) => {
+        if (Exit.isSuccess(exit)) attach(exit.value)
+        else
+          Either.match(Cause.failureOrCause(exit.cause), {
+            onLeft: fail,
+            onRight: (cause) => crash(Cause.squash(cause))
+          })
+      }
+      if (opening.unsafePoll() === null) sink.write(options.keepAlive?.() ?? COMMENT)
+      opening.addObserver(onExit)
+      return () => {
+        if (!over) close()
+      }
+    }
+
+  /** What became of `open`, or nothing when `patience` ends first. */
+  const outcome = ({ fiber: opening }: Opening, patience?: number) =>
+    Effect.async<Option.Option<ChatRun>, ChatError>((resume) => {
+      const done = (result: Effect.Effect<Option.Option<ChatRun>, ChatError>) => {
+        stop()
+        resume(result)
+      }
+      const onExit = (exit: Exit.Exit<ChatRun, ChatError>) => done(Exit.map(exit, Option.some))
+      const timer = patience === undefined ? undefined : setTimeout(() => done(Effect.succeedNone), patience)
+      const release = drain.onForced(() => done(new ShuttingDown()))
+      const stop = () => {
+        clearTimeout(timer)
+        release()
+        opening.removeObserver(onExit)
+      }
+      opening.addObserver(onExit)
+      return Effect.sync(stop)
+    })
+
+  /**
+   * Status and headers wait for the first event or the first keep-alive, so an early failure is a real status. What
+   * `open` holds is held by the request's scope, until the last byte was handed over.
+   */
+  const stream = Effect.fnUntraced(function* (
+    options: StreamOptions
+  ): Effect.fn.Return<HttpServerResponse.HttpServerResponse, ChatError, Scope.Scope> {
+    const opening = yield* fork(options.open)
+    const run = yield* Effect.onError(outcome(opening, millis), (cause) =>
+      giveBackQuietly(opening, Exit.failCause(cause))
+    )
+    const headers = Option.match(run, { onNone: () => ({}), onSome: options.headers })
+    return Sse.response(source(opening, options), headers)
+  })
+
+  const finished = (run: ChatRun, add: (event: ChatEvent) => void) =>
+    Effect.async<void, ChatError>((resume) => {
+      const done = (result: Effect.Effect<void, ChatError>) => {
+        release()
+        resume(result)
+      }
+      const release = drain.onForced(() => done(new ShuttingDown()))
+      run.turn.read({
+        onEvent: (event) => {
+          try {
+            add(event)
+          } catch (defect) {
+            return done(Effect.die(defect))
+          }
+          if (event._tag === "Finish") done(Effect.void)
+        },
+        onFailure: done
+      })
+      return Effect.sync(release)
+    })
+
+  /** Folds the events as they come. All that was held is given back before the answer is written. */
+  const whole = <F extends Fold>(open: Open, make: (run: ChatRun) => F) =>
+    Effect.flatMap(Effect.zip(Clock.currentTimeNanos, fork(open)), ([began, opening]) =>
+      outcome(opening).pipe(
+        Effect.flatMap(Option.match({ onNone: () => Effect.dieMessage("no outcome"), onSome: Effect.succeed })),
+        Effect.flatMap((run) => {
+          const fold = make(run)
+          return Effect.as(finished(run, fold.add), { run, fold })
+        }),
+        Effect.onExit((exit) => (Exit.isSuccess(exit) ? giveBack(opening, exit) : giveBackQuietly(opening, exit))),
+        Effect.zipWith(Clock.currentTimeNanos, (answer, now) => ({ ...answer, millis: Number(now - began) / 1e6 }))
+      )
+    )
+
+  return { stream, whole }
+}

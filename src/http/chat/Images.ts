@@ -1,0 +1,153 @@
+/**
+ * The pictures of a request, checked, for every dialect.
+ *
+ * A dialect's codec lists where they are (`Link`, with the param path a complaint names) and the handler loads them;
+ * the codec then finds each by its param:
+ *
+ *     const pictures = yield* images.load(Codec.links(payload)).pipe(
+ *       Effect.catchTag("ImageRefused", (refused) => Errors.fromImage(refused)))   // Overloaded is a ChatError
+ *     const request = yield* Codec.toRequest(payload, pictures)                    // pictures.get(param)
+ */
+import { Context, Effect, Layer, Schema } from "effect"
+import { Guard } from "../../chat/Guard.ts"
+import { GatewayConfig } from "../../config/Config.ts"
+import type { Image } from "../../domain/Chat.ts"
+import type { Overloaded } from "../../domain/ChatError.ts"
+import * as ImageBytes from "./ImageBytes.ts"
+import * as ImageFetch from "./ImageFetch.ts"
+
+/** A picture as it was sent: an address (`data:` or http), or base64 beside a type. */
+export type Link = { readonly param: string } & ({ readonly url: string } | { readonly data: string })
+
+/** By param. */
+export type Loaded = ReadonlyMap<string, Image>
+
+const words = {
+  too_many: "There are too many images in this request.",
+  too_large: "The image is too large.",
+  not_base64: "The image is not whole base64.",
+  not_an_image: "Images are taken as PNG, JPEG, WebP or GIF; this is none of these.",
+  not_a_data_url: "Images are taken as base64 data: URLs of type png, jpeg, webp or gif; addresses are not fetched.",
+  bad_address: "Images are taken as base64 data: URLs, or from http and https addresses on the usual ports.",
+  // One text for all that can happen there: an answer tells nothing about what is at an address.
+  not_fetched: "No image could be fetched from this address."
+}
+type Reason = keyof typeof words
+
+/** A picture that is not taken. The message holds nothing of what was sent. */
+export class ImageRefused extends Schema.TaggedError<ImageRefused>()("ImageRefused", {
+  param: Schema.String,
+  reason: Schema.Literal(...(Object.keys(words) as [Reason, ...ReadonlyArray<Reason>]))
+}) {
+  override get message() {
+    return words[this.reason]
+  }
+}
+
+export interface ImagesOptions {
+  /** Largest picture, and most for all that a request lets us fetch, in megabytes. */
+  readonly imageLimitMb: number
+  readonly bodyLimitMb: number
+  /** Whether http(s) addresses are fetched. */
+  readonly imageUrls: boolean
+  /** Other ways out, for tests. */
+  readonly fetch?: Omit<ImageFetch.ImageFetchOptions, "limit">
+}
+
+/** Most pictures in one request: what a long conversation of an agent holds. Their size is bounded by the body's. */
+export const most = 100
+const fetchesAtOnce = 8
+const fetchesOfOne = 4
+/** For all pictures of one request together. */
+const within = "30 seconds"
+const none: Effect.Effect<Loaded> = Effect.succeed(new Map())
+
+const toImage = (type: ImageBytes.ImageType, data: string): Image => ({ mediaType: `image/${type}`, data })
+
+/** What stands before the data is short, whatever follows. */
+const longestHead = 256
+
+/** The base64 of a `data:` URL. The type it names is not read: the bytes tell. */
+const dataOf = (url: string): string | undefined => {
+  const head = /^data:[^,]*,/i.exec(url.slice(0, longestHead))?.[0]
+  return head !== undefined && /;base64,$/i.test(head) ? url.slice(head.length) : undefined
+}
+
+export class Images extends Context.Tag("lingma-gateway/http/Images")<
+  Images,
+  {
+    /** Checks and, where that is allowed, fetches; the first that is refused fails all. */
+    readonly load: (links: ReadonlyArray<Link>) => Effect.Effect<Loaded, ImageRefused | Overloaded>
+  }
+>() {
+  static readonly make = Effect.fnUntraced(function* (options: ImagesOptions) {
+    const limit = Math.floor(options.imageLimitMb * 1024 * 1024)
+    const together = Math.floor(options.bodyLimitMb * 1024 * 1024)
+    const fetch = ImageFetch.make({ ...options.fetch, limit })
+    const guard = yield* Guard.make({ maxInFlight: fetchesAtOnce, queueMax: 256, queueTimeout: "10 seconds" })
+
+    const check = (param: string, data: string): Effect.Effect<Image, ImageRefused> => {
+      const refuse = (reason: Reason) => Effect.fail(new ImageRefused({ param, reason }))
+      const decoded = ImageBytes.fromBase64(data)
+      if (decoded === undefined) return refuse("not_base64")
+      if (decoded.bytes.length > limit) return refuse("too_large")
+      // A type that was declared wrongly is put right.
+      const type = ImageBytes.typeOf(decoded.bytes)
+      return type === undefined ? refuse("not_an_image") : Effect.succeed(toImage(type, decoded.data))
+    }
+
+    const get = (param: string, url: string) =>
+      Effect.scoped(Effect.zipRight(guard.slot, fetch(url))).pipe(
+        Effect.catchTag("NotFetched", ({ reason }) =>
+          Effect.logDebug("image not fetched").pipe(
+            Effect.annotateLogs({ reason }),
+            Effect.zipRight(new ImageRefused({ param, reason: "not_fetched" }))
+          )
+        )
+      )
+
+    const loadSome = (links: ReadonlyArray<Link>): Effect.Effect<Loaded, ImageRefused | Overloaded> => {
+      let left = together
+      const waiting = new Set(links.map(({ param }) => param))
+      const one = (link: Link): Effect.Effect<readonly [string, Image], ImageRefused | Overloaded> => {
+        const { param } = link
+        const refuse = (reason: Reason) => Effect.fail(new ImageRefused({ param, reason }))
+        const named = (image: Image) => {
+          waiting.delete(param)
+          return [param, image] as const
+        }
+        if ("data" in link) return Effect.map(check(param, link.data), named)
+        const { url } = link
+        const data = dataOf(url)
+        if (data !== undefined) return Effect.map(check(param, data), named)
+        if (/^data:/i.test(url)) return refuse("not_base64")
+        if (!options.imageUrls) return refuse("not_a_data_url")
+        if (!ImageFetch.isAcceptable(url, options.fetch?.mayUsePort)) return refuse("bad_address")
+        return Effect.flatMap(get(param, url), ({ bytes, type }) => {
+          left -= bytes.length
+          return left < 0 ? refuse("too_large") : Effect.succeed(named(toImage(type, bytes.toString("base64"))))
+        })
+      }
+      return Effect.forEach(links, one, { concurrency: fetchesOfOne }).pipe(
+        Effect.map((all): Loaded => new Map(all)),
+        Effect.timeoutFail({
+          duration: within,
+          onTimeout: () => new ImageRefused({ param: [...waiting][0] ?? "", reason: "not_fetched" })
+        })
+      )
+    }
+
+    const load = (links: ReadonlyArray<Link>) => {
+      const beyond = links[most]
+      if (beyond !== undefined) return new ImageRefused({ param: beyond.param, reason: "too_many" })
+      return links.length === 0 ? none : Effect.suspend(() => loadSome(links))
+    }
+    return Images.of({ load })
+  })
+
+  static readonly layer = (options: ImagesOptions): Layer.Layer<Images> => Layer.effect(Images, Images.make(options))
+
+  static readonly layerFromConfig: Layer.Layer<Images, never, GatewayConfig> = Layer.unwrapEffect(
+    Effect.map(GatewayConfig, Images.layer)
+  )
+}

@@ -1,0 +1,101 @@
+/**
+ * Tools, their choice and the form of an answer, from OpenAI's several ways of saying them.
+ */
+import { Either } from "effect"
+import { noTools, type OutputFormat, type Tool, type ToolChoice, type Toolset } from "../../../domain/Chat.ts"
+import * as EitherFn from "../../../runtime/EitherFn.ts"
+import * as Errors from "../openai/OpenAiErrors.ts"
+import * as OpenAiTools from "../openai/OpenAiTools.ts"
+import type { ChatCompletionRequest, NamedTool, Tool as PayloadTool } from "./Payload.ts"
+
+type Checked<A> = Either.Either<A, Errors.Failure>
+
+/** How the calls of an answer are written. */
+export interface CallShape {
+  /** `function_call` in place of `tool_calls`. */
+  readonly legacy: boolean
+  /** Names of tools that take free text. */
+  readonly custom: ReadonlySet<string>
+}
+
+export const shapeOf = ({ functions, tools }: ChatCompletionRequest): CallShape => ({
+  legacy: (functions ?? []).length > 0,
+  custom: new Set((tools ?? []).flatMap((tool) => (tool.type === "custom" ? [tool.custom.name] : [])))
+})
+
+const ofTool = (tool: PayloadTool): Tool => {
+  if (tool.type === "function") return OpenAiTools.ofFunction(tool.function)
+  const { format } = tool.custom
+  return OpenAiTools.ofCustom(tool.custom, format?.type === "grammar" ? format.grammar : undefined)
+}
+
+const nameOf = (named: NamedTool): string => (named.type === "function" ? named.function.name : named.custom.name)
+
+const list = ({ functions, tools }: ChatCompletionRequest): ReadonlyArray<OpenAiTools.Listed> => [
+  ...(tools ?? []).map((tool, i) => ({ tool: ofTool(tool), at: `tools[${i}].${tool.type}` })),
+  ...(functions ?? []).map((tool, i) => ({ tool: OpenAiTools.ofFunction(tool), at: `functions[${i}]` }))
+]
+
+const isThere = (tools: ReadonlyArray<Tool>, named: NamedTool): boolean =>
+  tools.some(({ kind, name }) => kind === named.type && name === nameOf(named))
+
+type Chosen = Pick<Toolset, "tools" | "choice">
+
+const choose = (tools: ReadonlyArray<Tool>, choice: ChatCompletionRequest["tool_choice"]): Checked<Chosen> => {
+  const absent = (param: string) =>
+    Either.left(Errors.invalid(param, `Invalid value for '${param}': no such tool in 'tools'.`))
+  if (choice === null || choice === undefined || choice === "auto" || choice === "none") {
+    return Either.right({ tools, choice: choice ?? "auto" })
+  }
+  if (tools.length === 0) return Either.left(Errors.choiceWithoutTools("tool_choice", "tools"))
+  if (choice === "required") return Either.right({ tools, choice })
+  if (choice.type !== "allowed_tools") {
+    return isThere(tools, choice)
+      ? Either.right({ tools, choice: { name: nameOf(choice) } })
+      : absent(`tool_choice.${choice.type}.name`)
+  }
+  const { mode, tools: allowed } = choice.allowed_tools
+  const wrong = allowed.findIndex((named) => !isThere(tools, named))
+  if (wrong >= 0) return absent(`tool_choice.allowed_tools.tools[${wrong}]`)
+  const names = new Set(allowed.map(nameOf))
+  return Either.right({ tools: tools.filter(({ name }) => names.has(name)), choice: mode })
+}
+
+/** The deprecated way: one call at most. */
+const chooseFunction = (
+  tools: ReadonlyArray<Tool>,
+  choice: ChatCompletionRequest["function_call"]
+): Checked<ToolChoice> => {
+  if (choice === null || choice === undefined || typeof choice === "string") return Either.right(choice ?? "auto")
+  if (tools.length === 0) return Either.left(Errors.choiceWithoutTools("function_call", "functions"))
+  return tools.some(({ name }) => name === choice.name)
+    ? Either.right({ name: choice.name })
+    : Either.left(
+        Errors.invalid("function_call.name", "Invalid value for 'function_call.name': no such function in 'functions'.")
+      )
+}
+
+const formatSchema = ({ response_format: format }: ChatCompletionRequest) =>
+  format?.type === "json_schema" ? format.json_schema.schema : undefined
+
+export const toToolset = EitherFn.fn(function* (
+  payload: ChatCompletionRequest
+): EitherFn.Return<Toolset, Errors.Failure> {
+  const isNew = (payload.tools ?? []).length > 0 || (payload.tool_choice ?? undefined) !== undefined
+  for (const old of ["functions", "function_call"] as const) {
+    if (isNew && (payload[old] ?? undefined) !== undefined) {
+      yield* Either.left(Errors.invalid(old, `'${old}' is not allowed beside 'tools' and 'tool_choice'.`))
+    }
+  }
+  const tools = yield* OpenAiTools.checked(list(payload), formatSchema(payload))
+  const chosen = isNew
+    ? yield* choose(tools, payload.tool_choice)
+    : { tools, choice: yield* chooseFunction(tools, payload.function_call) }
+  if (chosen.tools.length === 0 || chosen.choice === "none") return noTools
+  return { ...chosen, parallel: isNew && (payload.parallel_tool_calls ?? true) }
+})
+
+export const toFormat = ({ response_format: format }: ChatCompletionRequest): Checked<OutputFormat> => {
+  if (format?.type !== "json_schema") return Either.right({ type: format?.type ?? "text" })
+  return OpenAiTools.ofSchema(format.json_schema, "response_format.json_schema.schema")
+}

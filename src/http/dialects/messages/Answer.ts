@@ -1,0 +1,57 @@
+/**
+ * What the two answers, whole and streamed, share.
+ */
+import type { ChatEvent, ToolCall } from "../../../domain/Chat.ts"
+import * as TokenMeter from "../../../tokens/TokenMeter.ts"
+
+export interface AnswerOptions {
+  readonly id: string
+  readonly model: string
+  /** Whether thoughts are shown. */
+  readonly thoughts: boolean
+  readonly tokens: () => TokenMeter.Tokens
+}
+
+/** Clients keep blocks without a signature out of the history, or turn them into text. */
+export const SIGNATURE = "bGluZ21hLWdhdGV3YXk"
+
+/** The parts of a message that only the hosted service fills. */
+export const unused = { container: null, stop_details: null, diagnostics: null } as const
+
+export const usage = ({ completion, prompt }: TokenMeter.Tokens) => ({
+  input_tokens: prompt,
+  cache_creation_input_tokens: 0,
+  cache_read_input_tokens: 0,
+  output_tokens: completion
+})
+
+/** What stands beside `usage`: whether the figures are Lingma's own. */
+export const source = (tokens: TokenMeter.Tokens) => ({ usage_source: TokenMeter.source(tokens) })
+
+/** A call's id as this dialect writes it. */
+export const toolId = (id: string): string => `toolu_${id.replace(/^call_/, "").replace(/[^A-Za-z0-9_-]/g, "_")}`
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** The arguments as the object they must be; what is none goes in under a name. */
+export const input = ({ arguments: text }: ToolCall): Readonly<Record<string, unknown>> => {
+  if (text.trim() === "") return {}
+  try {
+    const value: unknown = JSON.parse(text)
+    return isObject(value) ? value : { input: value }
+  } catch {
+    return { input: text }
+  }
+}
+
+type Finish = Extract<ChatEvent, { readonly _tag: "Finish" }>
+
+export const stop = ({ reason, stopSequence }: Finish) => {
+  if (reason === "tool_calls") return { stop_reason: "tool_use", stop_sequence: null } as const
+  if (reason === "content_filter") return { stop_reason: "refusal", stop_sequence: null } as const
+  if (reason === "length") return { stop_reason: "max_tokens", stop_sequence: null } as const
+  return stopSequence === undefined
+    ? ({ stop_reason: "end_turn", stop_sequence: null } as const)
+    : ({ stop_reason: "stop_sequence", stop_sequence: stopSequence } as const)
+}

@@ -1,0 +1,163 @@
+/**
+ * The Anthropic dialect as seen from outside. No handlers here, so clients can import it.
+ */
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
+import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
+import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
+import * as OpenApi from "@effect/platform/OpenApi"
+import { Schema } from "effect"
+import { streamed } from "../../chat/Streamed.ts"
+import * as Errors from "./Errors.ts"
+import { CountTokensRequest, MessagesRequest } from "./Payload.ts"
+
+export const ContentBlock = Schema.Union(
+  Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }),
+  Schema.Struct({ type: Schema.Literal("thinking"), thinking: Schema.String, signature: Schema.String }),
+  Schema.Struct({
+    type: Schema.Literal("tool_use"),
+    id: Schema.String,
+    name: Schema.String,
+    input: Schema.Record({ key: Schema.String, value: Schema.Unknown })
+  })
+)
+
+const StopReason = Schema.Literal("end_turn", "max_tokens", "stop_sequence", "refusal", "tool_use")
+
+const Usage = Schema.Struct({
+  input_tokens: Schema.Int,
+  cache_creation_input_tokens: Schema.Int,
+  cache_read_input_tokens: Schema.Int,
+  output_tokens: Schema.Int
+})
+
+const UsageSource = Schema.Literal("reported", "estimated").annotations({
+  description: "Whether the figures are Lingma's own"
+})
+
+export const Message = Schema.Struct({
+  id: Schema.String,
+  type: Schema.Literal("message"),
+  role: Schema.Literal("assistant"),
+  model: Schema.String,
+  content: Schema.Array(ContentBlock),
+  stop_reason: StopReason,
+  stop_sequence: Schema.NullOr(Schema.String),
+  container: Schema.Null,
+  stop_details: Schema.Null,
+  diagnostics: Schema.Null,
+  usage: Usage,
+  usage_source: Schema.optional(UsageSource)
+}).annotations({ identifier: "AnthropicMessage" })
+
+const event = <T extends string, F extends Schema.Struct.Fields>(type: T, fields: F) =>
+  Schema.Struct({ type: Schema.Literal(type), ...fields })
+const Index = { index: Schema.Int }
+
+/** What each `data:` line of a stream holds; its `event:` line has the type too. */
+export const MessageStreamEvent = Schema.Union(
+  event("message_start", {
+    message: Schema.Struct({ ...Message.fields, content: Schema.Array(ContentBlock), stop_reason: Schema.Null })
+  }),
+  event("ping", {}),
+  event("content_block_start", { ...Index, content_block: ContentBlock }),
+  event("content_block_delta", {
+    ...Index,
+    delta: Schema.Union(
+      event("text_delta", { text: Schema.String }),
+      event("thinking_delta", { thinking: Schema.String }),
+      event("signature_delta", { signature: Schema.String }),
+      event("input_json_delta", { partial_json: Schema.String })
+    )
+  }),
+  event("content_block_stop", Index),
+  event("message_delta", {
+    delta: Schema.Struct({
+      stop_reason: StopReason,
+      stop_sequence: Schema.NullOr(Schema.String),
+      container: Schema.Null,
+      stop_details: Schema.Null
+    }),
+    usage: Usage,
+    usage_source: Schema.optional(UsageSource)
+  }),
+  event("message_stop", {}),
+  Errors.ErrorBody
+).annotations({ identifier: "MessageStreamEvent" })
+
+export const TokenCount = Schema.Struct({ input_tokens: Schema.Int }).annotations({ identifier: "TokenCount" })
+
+/** `max_input_tokens` is absent where it is not known. */
+export const ModelInfo = Schema.Struct({
+  type: Schema.Literal("model"),
+  id: Schema.String,
+  display_name: Schema.String,
+  created_at: Schema.String,
+  max_input_tokens: Schema.optional(Schema.Int)
+}).annotations({ identifier: "AnthropicModel" })
+
+export const ModelList = Schema.Struct({
+  data: Schema.Array(ModelInfo),
+  has_more: Schema.Literal(false),
+  first_id: Schema.NullOr(Schema.String),
+  last_id: Schema.NullOr(Schema.String)
+}).annotations({ identifier: "AnthropicModelList" })
+
+/** An API key, by `x-api-key` or `Authorization: Bearer`. */
+export class AnthropicKey extends HttpApiMiddleware.Tag<AnthropicKey>()("lingma-gateway/http/anthropic/AnthropicKey", {
+  failure: Errors.withStatus(401),
+  security: {
+    apiKey: HttpApiSecurity.apiKey({ key: "x-api-key", in: "header" }),
+    bearer: HttpApiSecurity.bearer
+  }
+}) {}
+
+const id = HttpApiSchema.param("id", Schema.String)
+
+/** Where requests for `/v1/models` go that carry `anthropic-version`. */
+export const MODELS = "/anthropic/v1/models"
+
+export class AnthropicApi extends HttpApiGroup.make("anthropic")
+  .add(
+    HttpApiEndpoint.post("messages", "/v1/messages")
+      .setPayload(MessagesRequest)
+      .addSuccess(Message)
+      .addError(Errors.withStatus(400))
+      .addError(Errors.withStatus(404))
+      .addError(Errors.withStatus(413))
+      .addError(Errors.withStatus(415))
+      .addError(Errors.withStatus(429))
+      .addError(Errors.withStatus(502))
+      .addError(Errors.withStatus(503))
+      .addError(Errors.withStatus(504))
+      .addError(Errors.withStatus(529))
+      .annotate(OpenApi.Summary, "Answers a conversation in Anthropic's dialect, whole or as a stream")
+      .annotate(OpenApi.Transform, streamed("MessageStreamEvent"))
+  )
+  .add(
+    HttpApiEndpoint.post("countTokens", "/v1/messages/count_tokens")
+      .setPayload(CountTokensRequest)
+      .addSuccess(TokenCount)
+      .addError(Errors.withStatus(400))
+      .addError(Errors.withStatus(413))
+      .addError(Errors.withStatus(415))
+      .annotate(OpenApi.Summary, "How many tokens a conversation has, as it is sent on")
+  )
+  .add(
+    HttpApiEndpoint.get("models", MODELS)
+      .addSuccess(ModelList)
+      .addError(Errors.withStatus(503))
+      .annotate(
+        OpenApi.Summary,
+        "The models in Anthropic's shape; also at /v1/models with the header anthropic-version"
+      )
+  )
+  .add(
+    HttpApiEndpoint.get("model")`/anthropic/v1/models/${id}`
+      .addSuccess(ModelInfo)
+      .addError(Errors.withStatus(404))
+      .addError(Errors.withStatus(503))
+      .annotate(OpenApi.Summary, "One model in Anthropic's shape")
+  )
+  .middleware(AnthropicKey) {}

@@ -1,0 +1,110 @@
+/**
+ * Pure translation of events into Anthropic's stream: one block after the other, each begun, filled and ended.
+ */
+import type { ChatEvent, ToolCall } from "../../../domain/Chat.ts"
+import * as WellFormed from "../../chat/WellFormed.ts"
+import { type AnswerOptions, input, SIGNATURE, source, stop, toolId, unused, usage } from "./Answer.ts"
+
+export const PING = 'event: ping\ndata: {"type":"ping"}\n\n'
+
+const frame = (type: string, fields: object): string =>
+  `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`
+
+type Kind = "text" | "thinking"
+
+const empty = { text: { type: "text", text: "" }, thinking: { type: "thinking", thinking: "", signature: "" } } as const
+
+/** Each event as the frames it becomes, often none. The first brings `message_start`, the last `message_stop`. */
+export const frames = (options: AnswerOptions): ((event: ChatEvent) => string) => {
+  const join = WellFormed.joiner<Kind>()
+  let began = false
+  let open: Kind | "tool_use" | undefined
+  // Of the block that is open, or of the next one.
+  let index = 0
+  let head = ""
+
+  const start = () => {
+    if (began) return ""
+    began = true
+    const { id, model } = options
+    const message = {
+      id,
+      type: "message",
+      role: "assistant",
+      model,
+      content: [],
+      stop_reason: null,
+      stop_sequence: null
+    }
+    // Nothing was said yet: what passed before is the upstream's matter.
+    const figures = { ...usage(options.tokens()), output_tokens: 0 }
+    return frame("message_start", { message: { ...message, ...unused, usage: figures } }) + PING
+  }
+  const delta = (text: string) => (text === "" ? "" : `${head}${JSON.stringify(text)}}}\n\n`)
+  const close = () => {
+    if (open === undefined) return ""
+    const owed = join.rest()
+    const signature =
+      open === "thinking"
+        ? frame("content_block_delta", { index, delta: { type: "signature_delta", signature: SIGNATURE } })
+        : ""
+    open = undefined
+    return delta(owed?.text ?? "") + signature + frame("content_block_stop", { index: index++ })
+  }
+  const beginCall = ({ id, name }: Pick<ToolCall, "id" | "name">) => {
+    const before = close()
+    open = "tool_use"
+    head = `event: content_block_delta\ndata: {"type":"content_block_delta","index":${index},"delta":{"type":"input_json_delta","partial_json":`
+    const block = { type: "tool_use", id: toolId(id), name, input: {} }
+    return before + frame("content_block_start", { index, content_block: block })
+  }
+  const begin = (kind: Kind) => {
+    if (open === kind) return ""
+    const before = close()
+    open = kind
+    // Written once per block: a token costs one JSON string.
+    head = `event: content_block_delta\ndata: {"type":"content_block_delta","index":${index},"delta":{"type":"${kind}_delta","${kind}":`
+    return before + frame("content_block_start", { index, content_block: empty[kind] })
+  }
+  const say = (kind: Kind, text: string) => (text === "" ? "" : begin(kind) + delta(join.add(kind, text).text))
+  const call = (made: ToolCall) => {
+    const block = { type: "tool_use", id: toolId(made.id), name: made.name, input: {} }
+    const filled = { type: "input_json_delta", partial_json: JSON.stringify(input(made)) }
+    return (
+      close() +
+      frame("content_block_start", { index, content_block: block }) +
+      frame("content_block_delta", { index, delta: filled }) +
+      frame("content_block_stop", { index: index++ })
+    )
+  }
+
+  return (event) => {
+    switch (event._tag) {
+      case "TextDelta":
+        return start() + say("text", event.text)
+      case "ThoughtDelta":
+        return start() + (options.thoughts ? say("thinking", event.text) : "")
+      case "ToolCall":
+        return start() + call(event.call)
+      case "ToolCallBegin":
+        return start() + beginCall(event.call)
+      case "ToolCallDelta":
+        return delta(WellFormed.repair(event.text))
+      case "ToolCallEnd":
+        return close()
+      case "Usage":
+        return ""
+      case "Finish":
+        return (
+          start() +
+          close() +
+          frame("message_delta", {
+            delta: { ...stop(event), container: null, stop_details: null },
+            usage: usage(options.tokens()),
+            ...source(options.tokens())
+          }) +
+          frame("message_stop", {})
+        )
+    }
+  }
+}

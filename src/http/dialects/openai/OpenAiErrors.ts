@@ -1,0 +1,240 @@
+/**
+ * How OpenAI clients hear about failures, and everybody else where no dialect is known.
+ */
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Match } from "effect"
+import type { ChatError } from "../../../domain/ChatError.ts"
+import type { ParamRefused } from "../../chat/FieldSupport.ts"
+import type { ImageRefused } from "../../chat/Images.ts"
+import { isRefusal, type Refusal } from "../../edge/EdgeError.ts"
+import * as Decompression from "../../server/Decompression.ts"
+import { badRequest, Failure, failure, NO_MESSAGES, NOT_JSON, unsupported } from "./OpenAiFailure.ts"
+
+export { ErrorBody, Failure, unsupported, withStatus } from "./OpenAiFailure.ts"
+export { fromIssue } from "./OpenAiIssues.ts"
+
+export const fromImage = ({ message, param }: ImageRefused): Failure => unsupported(param, message)
+
+export const fromParam = ({ known, param }: ParamRefused): Failure =>
+  known
+    ? badRequest(`'${param}' has no effect here, and fields without one are refused.`, param, "unsupported_parameter")
+    : badRequest(`Unknown parameter: '${param}'.`, param, "unknown_parameter")
+
+/** Fields that are right each alone, but not together. */
+export const invalid = (param: string, message: string, code = "invalid_value"): Failure =>
+  badRequest(message, param, code)
+
+export const choiceWithoutTools = (choice: string, tools: string): Failure =>
+  invalid(choice, `'${choice}' is only allowed when '${tools}' are specified.`)
+
+export const notParameters = (param: string, why = 'its type must be "object"'): Failure =>
+  invalid(param, `Invalid schema for '${param}': ${why}.`, "invalid_function_parameters")
+
+export const notSchema = (param: string, why: string): Failure =>
+  invalid(param, `Invalid schema for '${param}': ${why}.`, "invalid_json_schema")
+
+export const emptyMessages = badRequest(NO_MESSAGES, "messages", "invalid_value")
+
+export const streamOptionsAlone = badRequest(
+  "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+  "stream_options",
+  "invalid_value"
+)
+
+const retryAfter = (seconds: number): Failure["headers"] => ({
+  "retry-after": String(seconds),
+  "retry-after-ms": String(seconds * 1000)
+})
+const noRetry = { "x-should-retry": "false" }
+
+/** The same request would be refused again. */
+const final = (failure: Failure): Failure => new Failure({ ...failure, headers: { ...failure.headers, ...noRetry } })
+
+/** Seconds to the earliest return; a minute where none is known. */
+export const secondsUntil = (until: number | undefined): number =>
+  until === undefined ? 60 : Math.max(1, Math.ceil((until - Date.now()) / 1000))
+
+const unavailable = (message: string, code: string, headers: Failure["headers"]) =>
+  failure(503, message, { type: "service_unavailable", code }, headers)
+
+// A name that looks like one helps whoever mistyped it; anything else is not sent back.
+const PLAIN = /^[\w .:/@+-]{1,128}$/
+
+const notFound = (model: string, near: ReadonlyArray<string>) => {
+  const name = PLAIN.test(model) ? `model '${model}'` : "model"
+  const hint = near.length === 0 ? "" : ` Did you mean ${near.map((other) => `'${other}'`).join(" or ")}?`
+  return failure(404, `The ${name} does not exist.${hint}`, { param: "model", code: "model_not_found" })
+}
+
+/** Exhaustive on purpose: a new `ChatError` does not compile until it has a wording here. */
+export const fromChatError = Match.type<ChatError>().pipe(
+  Match.tagsExhaustive({
+    Overloaded: (error) =>
+      failure(
+        429,
+        error.reason === "bodies"
+          ? "Request bodies take too much memory at the moment, please retry later"
+          : "Too many in-flight requests, please retry later",
+        { type: "rate_limit_error", code: "backpressure" },
+        retryAfter(error.retryAfter)
+      ),
+    QuotaExhausted: ({ until }) =>
+      failure(
+        429,
+        "The quota of this Lingma account is used up",
+        { type: "insufficient_quota", code: "insufficient_quota" },
+        { ...retryAfter(secondsUntil(until)), ...noRetry }
+      ),
+    Throttled: ({ retryAfter: seconds }) =>
+      failure(
+        429,
+        `Lingma takes no more requests of this account for the moment. Please try again in ${seconds}s.`,
+        { type: "rate_limit_error", code: "rate_limit_exceeded" },
+        retryAfter(seconds)
+      ),
+    ContentFiltered: () =>
+      final(badRequest("The content filter of Lingma refused this request.", "messages", "content_filter")),
+    TooManyImages: () =>
+      final(badRequest("There are more images in this request than Lingma takes.", "messages", "too_many_images")),
+    ShuttingDown: () =>
+      unavailable("The gateway is shutting down", "shutting_down", { ...retryAfter(1), connection: "close" }),
+    NotLoggedIn: (error) =>
+      unavailable("Lingma not logged in", "not_logged_in", {
+        ...retryAfter(error.retriable ? 5 : 60),
+        ...(error.retriable ? {} : noRetry)
+      }),
+    LoginInProgress: () => unavailable("Lingma is being signed in", "login_in_progress", retryAfter(5)),
+    LoginFailed: () => unavailable("Lingma auto login failed", "login_failed", retryAfter(30)),
+    Shed: ({ retryAfter: seconds }) =>
+      unavailable("The gateway is overloaded, please retry later", "overloaded", retryAfter(seconds)),
+    BackendUnavailable: () => unavailable("Lingma is not ready", "upstream_not_ready", retryAfter(2)),
+    BackendFailure: ({ code, isFinal }) =>
+      failure(
+        502,
+        "upstream lingma error",
+        { type: "upstream_error", code: code === undefined ? "upstream_error" : `lingma_${code}` },
+        isFinal === true ? noRetry : {}
+      ),
+    UpstreamTimeout: () =>
+      failure(504, "Lingma gave no answer in time", { type: "timeout_error", code: "upstream_timeout" }),
+    ModelNotFound: (error) => notFound(error.model, error.near),
+    ToolCallBroken: () =>
+      failure(502, "The model broke off in a tool call", { type: "upstream_error", code: "tool_call_broken" }),
+    ToolCallNotProduced: () =>
+      failure(502, "The model called no tool, although it had to", {
+        type: "upstream_error",
+        code: "tool_call_not_produced"
+      }),
+    EmptyAnswer: () => failure(502, "The model gave an empty answer", { type: "upstream_error", code: "empty_answer" }),
+    InvalidJsonOutput: () =>
+      failure(502, "The model's answer does not fit the response format", {
+        type: "upstream_error",
+        code: "invalid_json_output"
+      }),
+    ImagesNotSupported: ({ model }) =>
+      unsupported("model", `The model '${model}' does not take images. Choose one that does, or leave the images out.`),
+    ContextLengthExceeded: ({ limit, promptTokens }) =>
+      final(
+        badRequest(
+          `This model's maximum context length is ${limit} tokens. However, your messages resulted in ${promptTokens} tokens. Please reduce the length of the messages.`,
+          "messages",
+          "context_length_exceeded"
+        )
+      )
+  })
+)
+
+export const instanceNotFound = (name: string): Failure =>
+  failure(404, PLAIN.test(name) ? `instance not found: ${name}` : "instance not found", {
+    param: "instance",
+    code: "instance_not_found"
+  })
+
+export const loginNotBegun: Failure = failure(502, "generate login url failed", {
+  type: "upstream_error",
+  code: "login_failed"
+})
+
+export const loginNotTaken = (detail: string): Failure =>
+  failure(502, `Lingma login failed: ${detail}`, { type: "upstream_error", code: "login_failed" })
+
+export const modelNotFound = (model: string): Failure => notFound(model, [])
+
+const NO_KEY =
+  "You didn't provide an API key. Send it in the Authorization header, as in 'Authorization: Bearer YOUR_KEY'."
+
+const bodyRefused = {
+  too_large: failure(413, "The request body is too large", { code: "request_too_large" }, { connection: "close" }),
+  media_type: failure(415, "The request body must be application/json", { code: "unsupported_media_type" }),
+  encoding: failure(
+    415,
+    `The content-encoding of the request body is none of ${Decompression.encodings.join(", ")}`,
+    { code: "unsupported_media_type" },
+    { "accept-encoding": Decompression.encodings.join(", ") }
+  ),
+  malformed: badRequest(NOT_JSON, null, null),
+  too_many_values: badRequest("The JSON body holds too many values", null, "request_too_complex"),
+  too_many_pieces: badRequest("The request body came in too many small pieces", null, "request_too_fragmented")
+}
+
+const unparsed = {
+  malformed: badRequest("The request could not be read as HTTP", null, null),
+  timeout: failure(408, "The request did not arrive in time", { type: "timeout_error", code: "request_timeout" }),
+  headers_too_large: failure(431, "The request headers are too large", { code: "request_headers_too_large" }),
+  url_too_long: failure(414, "The request URL is too long", { code: "request_url_too_long" }),
+  expectation: failure(417, "Nothing but 100-continue can be expected", { code: "expectation_not_supported" }),
+  upgrade: badRequest("Upgrades are not supported", null, "upgrade_not_supported"),
+  // Codex tries a WebSocket first, and goes on without one at this status alone.
+  no_websocket: failure(
+    426,
+    "Responses are served over HTTP only: POST /v1/responses",
+    { code: "websocket_not_supported" },
+    { upgrade: "HTTP/1.1" }
+  )
+}
+
+/** The setting that lets it in is named: whoever runs the gateway reads this too. */
+export const callerRefused = {
+  host: "This host may not call this server: name it in GATEWAY_ALLOWED_HOSTS, or set API_KEYS",
+  origin: "This origin may not call this server: name it in GATEWAY_CORS_ORIGINS"
+}
+
+const hint = (meant: string | undefined) =>
+  meant === undefined ? "" : `. It is at ${meant.slice(0, 200)}: check the base URL.`
+
+export const fromRefusal = Match.type<Refusal>().pipe(
+  Match.tagsExhaustive({
+    RouteRefused: ({ allow, meant, method, path }) =>
+      allow.length === 0
+        ? failure(404, `Unknown request URL: ${method} ${path.slice(0, 200)}${hint(meant)}`, { code: "unknown_url" })
+        : failure(
+            405,
+            `Not allowed to ${method} on ${path}.`,
+            { code: "method_not_supported" },
+            { allow: allow.join(", ") }
+          ),
+    KeyRefused: ({ reason }) =>
+      reason === "missing"
+        ? failure(401, NO_KEY, {})
+        : failure(401, "Incorrect API key provided.", { code: "invalid_api_key" }),
+    CallerRefused: ({ reason }) =>
+      failure(403, callerRefused[reason], {
+        type: "permission_error",
+        code: `${reason}_not_allowed`
+      }),
+    BodyRefused: ({ reason }) => bodyRefused[reason],
+    Broken: () => failure(500, "Internal error", { type: "server_error", code: "internal_error" }),
+    Unparsed: ({ reason }) => unparsed[reason]
+  })
+)
+
+export const fromProblem = (problem: Refusal | ChatError): Failure =>
+  isRefusal(problem) ? fromRefusal(problem) : fromChatError(problem)
+
+export const respond = (error: Failure | ChatError): HttpServerResponse.HttpServerResponse => {
+  const { body, headers, status } = error._tag === "OpenAiFailure" ? error : fromChatError(error)
+  return HttpServerResponse.unsafeJson(body, { status, headers })
+}
+
+/** The last event of a stream that breaks after its first byte; no `[DONE]` follows. */
+export const frame = ({ body }: Failure): string => `data: ${JSON.stringify(body)}\n\n`

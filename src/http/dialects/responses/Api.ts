@@ -1,0 +1,145 @@
+/**
+ * The Responses dialect as seen from outside. No handlers here, so clients can import it.
+ */
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
+import * as OpenApi from "@effect/platform/OpenApi"
+import { Schema } from "effect"
+import { streamed } from "../../chat/Streamed.ts"
+import { OpenAiKey } from "../openai/OpenAiKey.ts"
+import * as Errors from "./Errors.ts"
+import { ResponsesRequest } from "./Payload.ts"
+import { OutputItem, OutputText, ResponseObject } from "./Resource.ts"
+
+const numbered = <T extends string>(...types: ReadonlyArray<T>) => ({
+  type: Schema.Literal(...types),
+  sequence_number: Schema.Int
+})
+const placed = { item_id: Schema.String, output_index: Schema.Int }
+const inMessage = { ...placed, content_index: Schema.Int }
+const inSummary = { ...placed, summary_index: Schema.Int }
+const SummaryText = Schema.Struct({ type: Schema.Literal("summary_text"), text: Schema.String })
+const logprobs = Schema.Array(Schema.Unknown)
+
+/** What each `data:` line of a stream holds; its `event:` line repeats `type`. */
+export const ResponseStreamEvent = Schema.Union(
+  Schema.Struct({
+    ...numbered(
+      "response.created",
+      "response.in_progress",
+      "response.completed",
+      "response.incomplete",
+      "response.failed"
+    ),
+    response: ResponseObject
+  }),
+  Schema.Struct(numbered("keepalive")),
+  Schema.Struct({
+    ...numbered("response.output_item.added", "response.output_item.done"),
+    output_index: Schema.Int,
+    item: OutputItem
+  }),
+  Schema.Struct({
+    ...numbered("response.content_part.added", "response.content_part.done"),
+    ...inMessage,
+    part: OutputText
+  }),
+  Schema.Struct({ ...numbered("response.output_text.delta"), ...inMessage, delta: Schema.String, logprobs }),
+  Schema.Struct({ ...numbered("response.output_text.done"), ...inMessage, text: Schema.String, logprobs }),
+  Schema.Struct({
+    ...numbered("response.reasoning_summary_part.added", "response.reasoning_summary_part.done"),
+    ...inSummary,
+    part: SummaryText
+  }),
+  Schema.Struct({ ...numbered("response.reasoning_summary_text.delta"), ...inSummary, delta: Schema.String }),
+  Schema.Struct({ ...numbered("response.reasoning_summary_text.done"), ...inSummary, text: Schema.String }),
+  Schema.Struct({
+    ...numbered("response.function_call_arguments.delta", "response.custom_tool_call_input.delta"),
+    ...placed,
+    delta: Schema.String
+  }),
+  Schema.Struct({
+    ...numbered("response.function_call_arguments.done"),
+    ...placed,
+    name: Schema.String,
+    arguments: Schema.String
+  }),
+  Schema.Struct({ ...numbered("response.custom_tool_call_input.done"), ...placed, input: Schema.String })
+).annotations({ identifier: "ResponseStreamEvent" })
+export type ResponseStreamEvent = typeof ResponseStreamEvent.Type
+
+export const InputTokens = Schema.Struct({
+  object: Schema.Literal("response.input_tokens"),
+  input_tokens: Schema.Int
+}).annotations({ identifier: "ResponseInputTokens" })
+
+export const Compacted = Schema.Struct({
+  id: Schema.String,
+  object: Schema.Literal("response.compaction"),
+  created_at: Schema.Int,
+  output: Schema.Array(Schema.Union(OutputItem, Schema.Record({ key: Schema.String, value: Schema.Unknown }))),
+  usage: ResponseObject.fields.usage
+}).annotations({ identifier: "ResponseCompaction" })
+
+export const Deleted = Schema.Struct({
+  id: Schema.String,
+  object: Schema.Literal("response"),
+  deleted: Schema.Literal(true)
+}).annotations({ identifier: "ResponseDeleted" })
+
+const id = HttpApiSchema.param("id", Schema.String)
+
+export class ResponsesApi extends HttpApiGroup.make("responses")
+  .add(
+    HttpApiEndpoint.post("createResponse", "/v1/responses")
+      .setPayload(ResponsesRequest)
+      .addSuccess(ResponseObject)
+      .addError(Errors.withStatus(400))
+      .addError(Errors.withStatus(404))
+      .addError(Errors.withStatus(413))
+      .addError(Errors.withStatus(415))
+      .addError(Errors.withStatus(429))
+      .addError(Errors.withStatus(502))
+      .addError(Errors.withStatus(503))
+      .addError(Errors.withStatus(504))
+      .annotate(OpenApi.Summary, "Answers an input, whole or as a stream of events")
+      .annotate(OpenApi.Transform, streamed("ResponseStreamEvent"))
+  )
+  .add(
+    HttpApiEndpoint.post("inputTokens", "/v1/responses/input_tokens")
+      .setPayload(ResponsesRequest)
+      .addSuccess(InputTokens)
+      .addError(Errors.withStatus(400))
+      .addError(Errors.withStatus(404))
+      .addError(Errors.withStatus(413))
+      .addError(Errors.withStatus(415))
+      .annotate(OpenApi.Summary, "How many tokens an input has, as it is sent on")
+  )
+  .add(
+    HttpApiEndpoint.post("compact", "/v1/responses/compact")
+      .setPayload(ResponsesRequest)
+      .addSuccess(Compacted)
+      .addError(Errors.withStatus(400))
+      .addError(Errors.withStatus(404))
+      .addError(Errors.withStatus(413))
+      .addError(Errors.withStatus(415))
+      .addError(Errors.withStatus(429))
+      .addError(Errors.withStatus(502))
+      .addError(Errors.withStatus(503))
+      .addError(Errors.withStatus(504))
+      .annotate(OpenApi.Summary, "A conversation made short: what users said, and a summary that the model writes")
+  )
+  .add(
+    HttpApiEndpoint.get("response")`/v1/responses/${id}`
+      .addSuccess(ResponseObject)
+      .addError(Errors.withStatus(404))
+      .annotate(OpenApi.Summary, "A response that is still held in memory")
+  )
+  .add(
+    HttpApiEndpoint.del("deleteResponse")`/v1/responses/${id}`
+      .addSuccess(Deleted)
+      .addError(Errors.withStatus(404))
+      .annotate(OpenApi.Summary, "Forgets a response")
+  )
+  .middleware(OpenAiKey) {}

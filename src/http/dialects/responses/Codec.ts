@@ -1,0 +1,108 @@
+/**
+ * Pure translation of a `/v1/responses` request into the neutral chat request.
+ */
+import { Array as Arr, Either } from "effect"
+import * as Affinity from "../../../domain/Affinity.ts"
+import { type ChatRequest, type Message, noTools, plain } from "../../../domain/Chat.ts"
+import * as EitherFn from "../../../runtime/EitherFn.ts"
+import * as Prompt from "../../../textonly/Prompt.ts"
+import type { Loaded } from "../../chat/Images.ts"
+import * as Compaction from "./Compaction.ts"
+import * as Errors from "./Errors.ts"
+import * as Items from "./Items.ts"
+import type { Checked } from "./Kinds.ts"
+import type { Loose, ResponsesRequest } from "./Payload.ts"
+import * as Tools from "./Tools.ts"
+
+export interface Past {
+  /** Of the caller, and of nobody else: the conversation that `previous_response_id` names; undefined when it is not held. */
+  readonly items: (responseId: string) => ReadonlyArray<Loose> | undefined
+  /** One item of those that are held. */
+  readonly item: (id: string) => Loose | undefined
+}
+
+export interface Read {
+  readonly request: ChatRequest
+  readonly tools: Tools.Tools
+  /** Kinds of items, parts and tools that are not known; each once, a few at most. */
+  readonly skipped: ReadonlySet<string>
+  /** A summary is wanted in place of an answer. */
+  readonly compacts: boolean
+}
+
+const MOST_SKIPPED = 16
+
+/** What would silently give a wrong answer if it were ignored. */
+const refused = (payload: ResponsesRequest): Errors.Failure | undefined => {
+  const { background, conversation, prompt, stream, stream_options, top_logprobs } = payload
+  if (stream_options && stream !== true) return Errors.streamOptionsAlone
+  if (background === true) return Errors.unsupported("background", "Background responses are not supported.")
+  if (conversation) return Errors.unsupported("conversation", "Conversations are not held here: send the input whole.")
+  if (prompt) return Errors.unsupported("prompt", "Prompt templates are not held here.")
+  return (top_logprobs ?? 0) > 0
+    ? Errors.unsupported("top_logprobs", "Log probabilities are not supported.")
+    : undefined
+}
+
+const toItems = (input: ResponsesRequest["input"]): ReadonlyArray<Loose> =>
+  typeof input === "string" ? [{ type: "message", role: "user", content: input }] : (input ?? [])
+
+/** What a request goes on from, and what it adds. */
+export const toTurn = (payload: ResponsesRequest, past: Past): Checked<Items.Turn> => {
+  const id = payload.previous_response_id ?? undefined
+  const before = id === undefined ? [] : past.items(id)
+  if (before === undefined) return Either.left(Errors.previousNotFound)
+  return before.length === 0 && (payload.input ?? undefined) === undefined
+    ? Either.left(Errors.noInput)
+    : Either.right({ before, now: toItems(payload.input) })
+}
+
+const instructed = ({ instructions }: ResponsesRequest): ReadonlyArray<Message> =>
+  instructions ? [{ role: "system", text: instructions, images: [], toolCalls: [], toolCallId: undefined }] : []
+
+export interface RequestOptions {
+  readonly payload: ResponsesRequest
+  readonly turn: Items.Turn
+  readonly pictures: Loaded
+  readonly past: Past
+  readonly caller?: string | undefined
+  /** Of the headers. */
+  readonly sessionId: string | undefined
+  /** A summary is wanted, whether or not an item says so. */
+  readonly compacts?: boolean
+}
+
+export const toRequest = EitherFn.fn(function* (options: RequestOptions): EitherFn.Return<Read, Errors.Failure> {
+  const { caller, past, payload, pictures, sessionId, turn } = options
+  const complaint = refused(payload)
+  if (complaint !== undefined) yield* Either.left(complaint)
+  const skipped = new Set<string>()
+  const skip = (what: string) => {
+    if (skipped.size < MOST_SKIPPED) skipped.add(what)
+  }
+  const tools = yield* Tools.read(payload, skip, Items.tools(turn))
+  const said = yield* Items.toMessages(turn, { pictures, held: past.item, named: tools.named, skip })
+  const compacts = options.compacts ?? Items.wantsCompaction(turn)
+  const messages = [...instructed(payload), ...said, ...(compacts ? [Compaction.ask] : [])]
+  if (!Arr.isNonEmptyReadonlyArray(messages) || Prompt.isEmpty(said)) return yield* Either.left(Errors.emptyInput)
+  const format = yield* Tools.toFormat(payload)
+  const request: ChatRequest = {
+    model: payload.model,
+    messages,
+    toolset: compacts ? noTools : tools.toolset,
+    format: compacts ? plain.format : format,
+    stop: [],
+    maxTokens: payload.max_output_tokens ?? undefined,
+    hidesThoughts: compacts,
+    effort: payload.reasoning?.effort ?? undefined,
+    affinity: Affinity.key({
+      caller,
+      sessionId,
+      promptCacheKey: payload.prompt_cache_key ?? undefined,
+      user: payload.user ?? payload.safety_identifier ?? undefined,
+      messages
+    }),
+    origin: { dialect: "responses", stream: payload.stream === true }
+  }
+  return { request, tools, skipped, compacts }
+})

@@ -1,0 +1,65 @@
+/**
+ * How clients of `/v1/responses` hear about failures: as every OpenAI client before the answer began, and in the
+ * response itself afterwards.
+ */
+import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import type { ChatError } from "../../../domain/ChatError.ts"
+import type { Refusal } from "../../edge/EdgeError.ts"
+import * as OpenAi from "../openai/OpenAiErrors.ts"
+
+export type Failure = OpenAi.Failure
+export {
+  fromImage,
+  fromIssue,
+  streamOptionsAlone,
+  unsupported,
+  withStatus
+} from "../openai/OpenAiErrors.ts"
+
+export const noInput = OpenAi.invalid("input", "Missing required parameter: 'input'.", "missing_required_parameter")
+
+export const emptyInput = OpenAi.invalid("input", "input is empty")
+
+/** The same whether there never was one, it is gone, or it is another caller's. */
+const notFound = (param: string, code: string, message: string): Failure =>
+  new OpenAi.Failure({
+    status: 404,
+    body: { error: { message, type: "invalid_request_error", param, code } },
+    headers: {}
+  })
+
+export const previousNotFound = notFound(
+  "previous_response_id",
+  "previous_response_not_found",
+  "The previous response is not held here: send its input and output again."
+)
+
+export const notHeld = notFound("response_id", "response_not_found", "No such response is held here.")
+
+export const itemNotHeld = (param: string): Failure =>
+  notFound(param, "item_not_found", "No such item is held here: send it whole, as with 'store': false.")
+
+export const foreignCompaction = (param: string): Failure =>
+  OpenAi.invalid(param, "This summary was not made here, and cannot be read: send the conversation itself.")
+
+const fromProblem = (error: ChatError | Refusal): Failure => {
+  const failure = OpenAi.fromProblem(error)
+  if (error._tag !== "ContextLengthExceeded") return failure
+  return new OpenAi.Failure({ ...failure, body: { error: { ...failure.body.error, param: "input" } } })
+}
+
+export const respond = (error: Failure | ChatError): HttpServerResponse.HttpServerResponse =>
+  OpenAi.respond(error._tag === "OpenAiFailure" ? error : fromProblem(error))
+
+export interface ResponseError {
+  readonly code: string
+  readonly message: string
+}
+
+/** Agents read the codes `rate_limit_exceeded`, with its "try again in", `insufficient_quota` and `context_length_exceeded`. */
+export const inResponse = (error: ChatError | Refusal): ResponseError => {
+  const { code, message, type } = fromProblem(error).body.error
+  return error._tag === "Overloaded"
+    ? { code: "rate_limit_exceeded", message: `${message}. Please try again in ${error.retryAfter}s.` }
+    : { code: code ?? type, message }
+}

@@ -1,0 +1,53 @@
+/**
+ * What becomes of each field of a `/v1/responses` request.
+ */
+import type { Dialect, Fields } from "../../chat/FieldSupport.ts"
+import { limits, type ResponsesRequest } from "./Payload.ts"
+
+const honoured = { class: "honoured" } as const
+const emulated = { class: "emulated" } as const
+const ignored = { class: "ignored" } as const
+const refused = { class: "refused" } as const
+
+const fields: Fields<ResponsesRequest> = {
+  model: honoured,
+  input: {
+    ...honoured,
+    refused: "parts of type input_file and input_audio, references to items that are not held",
+    note: "reasoning items are not sent upstream; items and parts of unknown kinds are skipped"
+  },
+  instructions: honoured,
+  stream: honoured,
+  stream_options: { ...honoured, refused: "without stream", note: "include_obfuscation is ignored" },
+  tools: {
+    ...emulated,
+    note: "function, custom and namespace; others are dropped. The grammar of a custom tool is told to the model, not enforced"
+  },
+  tool_choice: { ...emulated, refused: "tools that are not among tools" },
+  parallel_tool_calls: emulated,
+  max_output_tokens: emulated,
+  max_tool_calls: ignored,
+  temperature: ignored,
+  top_p: ignored,
+  top_logprobs: { ...honoured, refused: "more than 0" },
+  text: { ...emulated, note: "verbosity is ignored" },
+  reasoning: { ...emulated, note: "effort chooses a model where MODEL_ALIASES says so; thoughts are always told" },
+  include: ignored,
+  metadata: { ...honoured, note: "repeated in the response" },
+  store: { ...honoured, note: "kept in memory when RESPONSES_STORE is more than 0, else false" },
+  previous_response_id: { ...honoured, refused: "what is not held" },
+  conversation: refused,
+  prompt: refused,
+  background: { ...honoured, refused: "true" },
+  truncation: ignored,
+  service_tier: ignored,
+  user: { ...honoured, note: "ties requests to one instance" },
+  safety_identifier: { ...honoured, note: "as user, where there is none" },
+  prompt_cache_key: { ...honoured, note: "ties requests to one instance" },
+  prompt_cache_options: ignored,
+  prompt_cache_retention: ignored,
+  moderation: ignored,
+  context_management: ignored
+}
+
+export const dialect: Dialect = { path: "/v1/responses", fields, limits }

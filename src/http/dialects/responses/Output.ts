@@ -1,0 +1,212 @@
+/**
+ * Folds events into output items, and tells whoever listens what begins, grows and ends.
+ *
+ * Thoughts become a reasoning item, text a message, a call an item of its own; they never overlap.
+ */
+import type { ChatEvent, ToolCall } from "../../../domain/Chat.ts"
+import * as WellFormed from "../../chat/WellFormed.ts"
+import * as Compaction from "./Compaction.ts"
+import * as Resource from "./Resource.ts"
+import type { Named } from "./Tools.ts"
+
+export type Kind = "text" | "thought"
+
+/** Where an item stands in the answer. */
+export interface Place {
+  readonly id: string
+  readonly index: number
+}
+
+export interface Listener {
+  readonly began: (item: Resource.OutputItem, place: Place) => void
+  /** Of the item that began last. */
+  readonly grew: (text: string) => void
+  readonly ended: (item: Resource.OutputItem, place: Place) => void
+}
+
+export interface OutputOptions {
+  /** A new id with this prefix. */
+  readonly newId: (prefix: "msg" | "rs" | "fc" | "ctc" | "tsc" | "cmp") => string
+  readonly named: ReadonlyArray<Named>
+  readonly listener?: Listener
+  /** All that is said is a summary, and becomes one item. */
+  readonly compacts?: boolean
+}
+
+/** A call that is being written; its item with so much of its arguments. */
+interface Call {
+  readonly place: Place
+  readonly item: (status: ItemStatus, written: string) => Resource.OutputItem
+  /** Its arguments are told while they are written. */
+  readonly grows: boolean
+}
+
+type ItemStatus = "in_progress" | "completed" | "incomplete"
+
+export const textItem = (kind: Kind, id: string, status: ItemStatus, text: string): Resource.OutputItem =>
+  kind === "text"
+    ? {
+        id,
+        type: "message",
+        status,
+        role: "assistant",
+        content: status === "in_progress" ? [] : [{ type: "output_text", text, annotations: [], logprobs: [] }]
+      }
+    : {
+        id,
+        type: "reasoning",
+        summary: status === "in_progress" ? [] : [{ type: "summary_text", text }],
+        encrypted_content: null
+      }
+
+/** Arguments of a call as the object they are; none where they are no object. */
+const recordOf = (text: string): Readonly<Record<string, unknown>> => {
+  try {
+    const value: unknown = JSON.parse(WellFormed.repair(text))
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {}
+  } catch {
+    return {}
+  }
+}
+
+export interface Output {
+  readonly add: (event: ChatEvent) => void
+  /** What there is so far; an item that was not ended is `incomplete`. */
+  readonly items: () => ReadonlyArray<Resource.OutputItem>
+}
+
+/** The whole answer as one item at its end; nothing where it was cut, since half a summary is none. */
+const makeCompaction = ({ listener, newId }: OutputOptions): Output => {
+  let summary = ""
+  const items: Array<Resource.OutputItem> = []
+  return {
+    add: (event) => {
+      if (event._tag === "TextDelta") summary += event.text
+      if (event._tag !== "Finish" || Resource.cutBy(event.reason) !== undefined) return
+      const place: Place = { id: newId("cmp"), index: 0 }
+      const item = (content: string): Resource.OutputItem => ({
+        id: place.id,
+        type: "compaction",
+        encrypted_content: content
+      })
+      const done = item(Compaction.encode(WellFormed.repair(summary)))
+      items.push(done)
+      listener?.began(item(""), place)
+      listener?.ended(done, place)
+    },
+    items: () => items
+  }
+}
+
+export const make = (options: OutputOptions): Output =>
+  options.compacts ? makeCompaction(options) : makeUsual(options)
+
+const makeUsual = ({ listener, named, newId }: OutputOptions): Output => {
+  const join = WellFormed.joiner<Kind>()
+  const byFlat = new Map(named.map((one) => [one.flat, one]))
+  const items: Array<Resource.OutputItem> = []
+  let open: (Place & { readonly kind: Kind }) | undefined
+  let openCall: Call | undefined
+  let text = ""
+
+  const begin = (kind: Kind) => {
+    open = { kind, id: newId(kind === "text" ? "msg" : "rs"), index: items.length }
+    text = ""
+    listener?.began(textItem(kind, open.id, "in_progress", ""), open)
+  }
+  const end = (status: "completed" | "incomplete") => {
+    if (open === undefined) return
+    const item = textItem(open.kind, open.id, status, text)
+    items.push(item)
+    listener?.ended(item, open)
+    open = undefined
+  }
+  const grow = (kind: Kind, piece: string) => {
+    if (piece === "") return
+    if (open?.kind !== kind) {
+      end("completed")
+      begin(kind)
+    }
+    text += piece
+    listener?.grew(piece)
+  }
+  const release = () => {
+    const held = join.rest()
+    if (held !== undefined) grow(held.kind, held.text)
+  }
+  const say = (kind: Kind, piece: string) => {
+    const { before, text: now } = join.add(kind, piece)
+    if (before !== undefined) grow(before.kind, before.text)
+    grow(kind, now)
+  }
+  const startCall = (call: Call) => {
+    openCall = call
+    text = ""
+    listener?.began(call.item("in_progress", ""), call.place)
+  }
+  const beginCall = ({ id, name: flat }: Pick<ToolCall, "id" | "name">) => {
+    release()
+    end("completed")
+    const one = byFlat.get(flat)
+    if (one?.isSearch === true) {
+      const place: Place = { id: newId("tsc"), index: items.length }
+      const search = { id: place.id, type: "tool_search_call", execution: "client", call_id: id } as const
+      const item = (status: ItemStatus, whole: string) => ({ ...search, status, arguments: recordOf(whole) })
+      return startCall({ place, item, grows: false })
+    }
+    const custom = one?.kind === "custom"
+    const { name, namespace } = one ?? { name: flat, namespace: undefined }
+    const called = { call_id: id, name, ...(namespace === undefined ? {} : { namespace }) }
+    const item = (status: ItemStatus, whole: string): Resource.OutputItem =>
+      custom
+        ? { id: place.id, type: "custom_tool_call", status, ...called, input: whole }
+        : { id: place.id, type: "function_call", status, ...called, arguments: whole }
+    const place: Place = { id: newId(custom ? "ctc" : "fc"), index: items.length }
+    startCall({ place, item, grows: true })
+  }
+  const growCall = (piece: string) => {
+    const written = WellFormed.repair(piece)
+    text += written
+    if (written !== "" && openCall?.grows === true) listener?.grew(written)
+  }
+  const endCall = () => {
+    if (openCall === undefined) return
+    const { item, place } = openCall
+    openCall = undefined
+    const done = item("completed", text)
+    items.push(done)
+    listener?.ended(done, place)
+  }
+  /** What has no end is told of in the response only: agents act on the end of an item. */
+  const unfinished = () => {
+    if (open !== undefined) return [textItem(open.kind, open.id, "incomplete", text)]
+    return openCall === undefined ? [] : [openCall.item("incomplete", text)]
+  }
+
+  return {
+    add: (event) => {
+      switch (event._tag) {
+        case "TextDelta":
+          return say("text", event.text)
+        case "ThoughtDelta":
+          return say("thought", event.text)
+        case "ToolCall":
+          beginCall(event.call)
+          growCall(event.call.arguments)
+          return endCall()
+        case "ToolCallBegin":
+          return beginCall(event.call)
+        case "ToolCallDelta":
+          return growCall(event.text)
+        case "ToolCallEnd":
+          return endCall()
+        case "Usage":
+          return
+        case "Finish":
+          release()
+          return end(Resource.cutBy(event.reason) === undefined ? "completed" : "incomplete")
+      }
+    },
+    items: () => [...items, ...unfinished()]
+  }
+}

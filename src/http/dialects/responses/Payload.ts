@@ -1,0 +1,248 @@
+/**
+ * The body of a `/v1/responses` request: every field with its type and limits.
+ *
+ * Liberal on purpose: optional fields may be `null`, unknown ones are ignored, and so are kinds of items, parts and
+ * tools that are not known. Those are read one by one, by the tables below.
+ */
+import { JSONSchema, Schema } from "effect"
+import { efforts } from "../../../domain/Chat.ts"
+import { atMost, counts, Description, Id, Label, listOf, Name, Word } from "../../chat/TextLimits.ts"
+
+const opt = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
+const between = (min: number, max: number) => Schema.Number.pipe(Schema.between(min, max))
+const integer = (min: number, max: number) => Schema.Int.pipe(Schema.between(min, max))
+const Loose = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+export type Loose = typeof Loose.Type
+
+/** Most of something in one request. A long agent session has thousands of items. */
+export const limits = { input: 16_384, tools: 256, metadata: 16 } as const
+
+/** Read loosely, described exactly. */
+const described = <A, I>(schema: Schema.Schema<A, I>) => {
+  const { $defs: _, $schema: __, ...jsonSchema } = JSONSchema.make(schema)
+  return Loose.annotations({ jsonSchema: { ...jsonSchema, type: "object" } })
+}
+
+const Text = { text: Schema.String }
+const parts = {
+  input_text: Schema.Struct({ type: Schema.Literal("input_text"), ...Text }),
+  output_text: Schema.Struct({ type: Schema.Literal("output_text"), ...Text }),
+  text: Schema.Struct({ type: Schema.Literal("text"), ...Text }),
+  refusal: Schema.Struct({ type: Schema.Literal("refusal"), refusal: Schema.String }),
+  input_image: Schema.Struct({
+    type: Schema.Literal("input_image"),
+    image_url: opt(Schema.String),
+    file_id: opt(Id),
+    detail: opt(Schema.Literal("auto", "low", "high", "original"))
+  }),
+  input_file: Schema.Struct({ type: Schema.Literal("input_file") }),
+  input_audio: Schema.Struct({ type: Schema.Literal("input_audio") })
+} as const
+export type Part = (typeof parts)[keyof typeof parts]["Type"]
+
+const Part = described(
+  Schema.Union(parts.input_text, parts.output_text, parts.text, parts.refusal, parts.input_image, parts.input_file)
+)
+const Content = Schema.Union(Schema.String, listOf(Part, counts.parts))
+export type Content = typeof Content.Type
+
+// MCP servers use dots and more than the 64 characters of the original rule.
+const ToolName = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_.-]{1,128}$/))
+
+const FunctionTool = Schema.Struct({
+  type: Schema.Literal("function"),
+  name: ToolName,
+  description: opt(Description),
+  parameters: opt(Loose),
+  strict: opt(Schema.Boolean)
+})
+const CustomTool = Schema.Struct({
+  type: Schema.Literal("custom"),
+  name: ToolName,
+  description: opt(Description),
+  format: opt(
+    Schema.Union(
+      Schema.Struct({ type: Schema.Literal("text") }),
+      Schema.Struct({
+        type: Schema.Literal("grammar"),
+        definition: Description,
+        syntax: Schema.Literal("lark", "regex")
+      })
+    )
+  )
+})
+const NamespaceTool = Schema.Struct({
+  type: Schema.Literal("namespace"),
+  name: ToolName,
+  description: opt(Description),
+  tools: Schema.Array(described(Schema.Union(FunctionTool, CustomTool))).pipe(Schema.maxItems(limits.tools))
+})
+
+/** Searches the tools that a client holds back; what it found comes as `tool_search_output`. */
+const ToolSearch = Schema.Struct({
+  type: Schema.Literal("tool_search"),
+  execution: opt(Word),
+  description: opt(Description),
+  parameters: opt(Loose)
+})
+
+/** What one tool of a request may be. */
+const tools = {
+  function: FunctionTool,
+  custom: CustomTool,
+  namespace: NamespaceTool,
+  tool_search: ToolSearch
+} as const
+const Tool = described(Schema.Union(FunctionTool, CustomTool, NamespaceTool, ToolSearch))
+const Tools = Schema.Array(Tool).pipe(Schema.maxItems(limits.tools))
+export type FunctionTool = typeof FunctionTool.Type
+export type CustomTool = typeof CustomTool.Type
+export type ToolSearch = typeof ToolSearch.Type
+export type Tool = (typeof tools)[keyof typeof tools]["Type"]
+
+const items = {
+  message: Schema.Struct({
+    type: opt(Schema.Literal("message")),
+    role: Schema.Literal("user", "assistant", "system", "developer"),
+    content: Schema.NullOr(Content)
+  }),
+  function_call: Schema.Struct({
+    type: Schema.Literal("function_call"),
+    call_id: Id,
+    name: Name,
+    arguments: Schema.String,
+    namespace: opt(Name)
+  }),
+  custom_tool_call: Schema.Struct({
+    type: Schema.Literal("custom_tool_call"),
+    call_id: Id,
+    name: Name,
+    input: Schema.String,
+    namespace: opt(Name)
+  }),
+  function_call_output: Schema.Struct({
+    type: Schema.Literal("function_call_output"),
+    call_id: Id,
+    output: Content
+  }),
+  custom_tool_call_output: Schema.Struct({
+    type: Schema.Literal("custom_tool_call_output"),
+    call_id: Id,
+    output: Content
+  }),
+  compaction_trigger: Schema.Struct({ type: Schema.Literal("compaction_trigger") }),
+  compaction: Schema.Struct({ type: Schema.Literal("compaction"), encrypted_content: Schema.String }),
+  compaction_summary: Schema.Struct({ type: Schema.Literal("compaction_summary"), encrypted_content: Schema.String }),
+  additional_tools: Schema.Struct({ type: Schema.Literal("additional_tools"), tools: Tools }),
+  tool_search_call: Schema.Struct({
+    type: Schema.Literal("tool_search_call"),
+    call_id: opt(Id),
+    arguments: Schema.Union(Loose, Schema.String)
+  }),
+  tool_search_output: Schema.Struct({
+    type: Schema.Literal("tool_search_output"),
+    call_id: opt(Id),
+    tools: Tools
+  }),
+  reasoning: Schema.Struct({ type: Schema.Literal("reasoning"), summary: opt(listOf(Loose, counts.parts)) }),
+  item_reference: Schema.Struct({ type: opt(Schema.Literal("item_reference")), id: Id })
+} as const
+export type Item = (typeof items)[keyof typeof items]["Type"]
+
+const Item = described(
+  Schema.Union(
+    items.message,
+    items.function_call,
+    items.custom_tool_call,
+    items.function_call_output,
+    items.custom_tool_call_output,
+    items.compaction_trigger,
+    items.compaction,
+    items.additional_tools,
+    items.tool_search_call,
+    items.tool_search_output,
+    items.reasoning
+  )
+)
+
+/** How each kind of a thing is read; a kind that is not in its table is skipped. */
+export const kinds = { parts, items, tools }
+
+const NamedTool = Schema.Struct({
+  type: Schema.Literal("function", "custom"),
+  name: Name,
+  namespace: opt(Name)
+})
+export type NamedTool = typeof NamedTool.Type
+
+const ToolChoice = Schema.Union(
+  Schema.Literal("none", "auto", "required"),
+  NamedTool,
+  Schema.Struct({
+    type: Schema.Literal("allowed_tools"),
+    mode: Schema.Literal("auto", "required"),
+    tools: Schema.Array(Loose).pipe(Schema.minItems(1), Schema.maxItems(limits.tools))
+  })
+)
+
+const Format = Schema.Union(
+  Schema.Struct({ type: Schema.Literal("text") }),
+  Schema.Struct({ type: Schema.Literal("json_object") }),
+  Schema.Struct({
+    type: Schema.Literal("json_schema"),
+    name: Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_-]{1,64}$/)),
+    description: opt(Description),
+    schema: Loose,
+    strict: opt(Schema.Boolean)
+  })
+)
+
+const Metadata = Schema.Record({ key: Schema.String, value: atMost(512) }).pipe(
+  Schema.filter((pairs) => Object.keys(pairs).length <= limits.metadata, {
+    jsonSchema: { maxProperties: limits.metadata }
+  }),
+  Schema.filter((pairs) => Object.keys(pairs).every((name) => name.length <= 64), {
+    jsonSchema: { propertyNames: { maxLength: 64 } }
+  })
+)
+
+export const ResponsesRequest = Schema.Struct({
+  model: atMost(256).pipe(Schema.minLength(1)),
+  input: opt(Schema.Union(Schema.String, Schema.Array(Item).pipe(Schema.maxItems(limits.input)))),
+  instructions: opt(Schema.String),
+  stream: opt(Schema.Boolean),
+  stream_options: opt(Schema.Struct({ include_obfuscation: opt(Schema.Boolean) })),
+  tools: opt(Tools),
+  tool_choice: opt(ToolChoice),
+  parallel_tool_calls: opt(Schema.Boolean),
+  max_output_tokens: opt(integer(1, Number.MAX_SAFE_INTEGER)),
+  max_tool_calls: opt(integer(1, Number.MAX_SAFE_INTEGER)),
+  temperature: opt(between(0, 2)),
+  top_p: opt(between(0, 1)),
+  top_logprobs: opt(integer(0, 20)),
+  text: opt(Schema.Struct({ format: opt(Format), verbosity: opt(Schema.Literal("low", "medium", "high")) })),
+  reasoning: opt(
+    Schema.Struct({
+      effort: opt(Schema.Literal(...efforts)),
+      summary: opt(Schema.Literal("auto", "concise", "detailed", "none")),
+      generate_summary: opt(Word)
+    })
+  ),
+  include: opt(listOf(Word, counts.words)),
+  metadata: opt(Metadata),
+  store: opt(Schema.Boolean),
+  previous_response_id: opt(Id),
+  conversation: opt(Schema.Union(Id, Loose)),
+  prompt: opt(Loose),
+  background: opt(Schema.Boolean),
+  truncation: opt(Schema.Literal("auto", "disabled")),
+  service_tier: opt(Schema.Literal("auto", "default", "flex", "scale", "priority", "fast")),
+  user: opt(Label),
+  safety_identifier: opt(atMost(64)),
+  prompt_cache_key: opt(Label),
+  prompt_cache_options: opt(Loose),
+  prompt_cache_retention: opt(Word),
+  moderation: opt(Loose),
+  context_management: opt(Schema.Unknown)
+}).annotations({ identifier: "ResponsesRequest" })
+export type ResponsesRequest = typeof ResponsesRequest.Type

@@ -1,0 +1,224 @@
+/**
+ * The response object: every field that the types of this API list, absent ones as `null`.
+ */
+import { Schema } from "effect"
+import type { FinishReason } from "../../../domain/Chat.ts"
+import * as TokenMeter from "../../../tokens/TokenMeter.ts"
+import type { ResponseError } from "./Errors.ts"
+import type { ResponsesRequest } from "./Payload.ts"
+import type { Tools } from "./Tools.ts"
+
+const Status = Schema.Literal("in_progress", "completed", "incomplete")
+
+export const OutputText = Schema.Struct({
+  type: Schema.Literal("output_text"),
+  text: Schema.String,
+  annotations: Schema.Array(Schema.Unknown),
+  logprobs: Schema.Array(Schema.Unknown)
+})
+const Message = Schema.Struct({
+  id: Schema.String,
+  type: Schema.Literal("message"),
+  status: Status,
+  role: Schema.Literal("assistant"),
+  content: Schema.Array(OutputText)
+})
+const Reasoning = Schema.Struct({
+  id: Schema.String,
+  type: Schema.Literal("reasoning"),
+  summary: Schema.Array(Schema.Struct({ type: Schema.Literal("summary_text"), text: Schema.String })),
+  encrypted_content: Schema.Null
+})
+const FunctionCall = Schema.Struct({
+  id: Schema.String,
+  type: Schema.Literal("function_call"),
+  status: Status,
+  call_id: Schema.String,
+  name: Schema.String,
+  namespace: Schema.optional(Schema.String),
+  arguments: Schema.String
+})
+const CustomToolCall = Schema.Struct({
+  id: Schema.String,
+  type: Schema.Literal("custom_tool_call"),
+  status: Status,
+  call_id: Schema.String,
+  name: Schema.String,
+  namespace: Schema.optional(Schema.String),
+  input: Schema.String
+})
+
+/** A search of the tools that the client holds back, which the client makes. */
+const ToolSearchCall = Schema.Struct({
+  id: Schema.String,
+  type: Schema.Literal("tool_search_call"),
+  status: Status,
+  execution: Schema.Literal("client"),
+  call_id: Schema.String,
+  arguments: Schema.Record({ key: Schema.String, value: Schema.Unknown })
+})
+
+/** A summary of the conversation, for later requests. */
+export const CompactionItem = Schema.Struct({
+  id: Schema.String,
+  type: Schema.Literal("compaction"),
+  encrypted_content: Schema.String
+})
+
+export const OutputItem = Schema.Union(Message, Reasoning, FunctionCall, CustomToolCall, ToolSearchCall, CompactionItem)
+export type OutputItem = typeof OutputItem.Type
+
+const Usage = Schema.Struct({
+  input_tokens: Schema.Int,
+  input_tokens_details: Schema.Struct({ cached_tokens: Schema.Int, cache_write_tokens: Schema.Int }),
+  output_tokens: Schema.Int,
+  output_tokens_details: Schema.Struct({ reasoning_tokens: Schema.Int }),
+  total_tokens: Schema.Int
+})
+
+const Loose = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.NullOr(schema)
+
+/** What is the same in every event of an answer. */
+const fixed = {
+  id: Schema.String,
+  object: Schema.Literal("response"),
+  created_at: Schema.Int,
+  background: Schema.Boolean,
+  conversation: Schema.Null,
+  frequency_penalty: Schema.Number,
+  instructions: maybe(Schema.String),
+  max_output_tokens: maybe(Schema.Int),
+  max_tool_calls: maybe(Schema.Int),
+  metadata: maybe(Schema.Record({ key: Schema.String, value: Schema.String })),
+  model: Schema.String,
+  parallel_tool_calls: Schema.Boolean,
+  presence_penalty: Schema.Number,
+  previous_response_id: maybe(Schema.String),
+  prompt: Schema.Null,
+  prompt_cache_key: maybe(Schema.String),
+  reasoning: maybe(Schema.Struct({ effort: maybe(Schema.String), summary: maybe(Schema.String) })),
+  safety_identifier: maybe(Schema.String),
+  service_tier: Schema.String,
+  store: Schema.Boolean,
+  temperature: Schema.Number,
+  text: Schema.Struct({ format: Loose, verbosity: Schema.optional(Schema.String) }),
+  tool_choice: Schema.Union(Schema.String, Loose),
+  tools: Schema.Array(Loose),
+  top_logprobs: Schema.Int,
+  top_p: Schema.Number,
+  truncation: Schema.String,
+  user: maybe(Schema.String)
+}
+
+/** What becomes of it. */
+const changing = {
+  status: Schema.Literal("in_progress", "completed", "incomplete", "failed"),
+  completed_at: maybe(Schema.Int),
+  error: maybe(Schema.Struct({ code: Schema.String, message: Schema.String })),
+  incomplete_details: maybe(Schema.Struct({ reason: Schema.Literal("max_output_tokens", "content_filter") })),
+  output: Schema.Array(OutputItem),
+  usage: maybe(Usage),
+  /** Whether the figures are Lingma's own. */
+  usage_source: maybe(Schema.Literal("reported", "estimated"))
+}
+
+export const ResponseObject = Schema.Struct({ ...fixed, ...changing }).annotations({ identifier: "Response" })
+export type ResponseObject = typeof ResponseObject.Type
+
+export type Fixed = Pick<ResponseObject, keyof typeof fixed>
+export type Changing = Pick<ResponseObject, keyof typeof changing>
+
+export interface FixedOptions {
+  readonly id: string
+  /** Seconds since 1970. */
+  readonly created: number
+  readonly payload: ResponsesRequest
+  readonly tools: Tools
+  /** Whether it can be asked for later. */
+  readonly kept: boolean
+}
+
+/** All but the model, which is known when one answers. */
+export const toFixed = ({ created, id, kept, payload, tools }: FixedOptions): Omit<Fixed, "model"> => {
+  const { reasoning, text } = payload
+  return {
+    id,
+    object: "response",
+    created_at: created,
+    background: false,
+    conversation: null,
+    frequency_penalty: 0,
+    instructions: payload.instructions ?? null,
+    max_output_tokens: payload.max_output_tokens ?? null,
+    max_tool_calls: payload.max_tool_calls ?? null,
+    metadata: payload.metadata ?? null,
+    parallel_tool_calls: payload.parallel_tool_calls ?? true,
+    presence_penalty: 0,
+    previous_response_id: payload.previous_response_id ?? null,
+    prompt: null,
+    prompt_cache_key: payload.prompt_cache_key ?? null,
+    reasoning: reasoning ? { effort: reasoning.effort ?? null, summary: reasoning.summary ?? null } : null,
+    safety_identifier: payload.safety_identifier ?? null,
+    service_tier: "default",
+    store: kept,
+    temperature: payload.temperature ?? 1,
+    text: { format: text?.format ?? { type: "text" }, ...(text?.verbosity ? { verbosity: text.verbosity } : {}) },
+    tool_choice: payload.tool_choice ?? "auto",
+    tools: tools.echoed,
+    top_logprobs: 0,
+    top_p: payload.top_p ?? 1,
+    truncation: "disabled",
+    user: payload.user ?? null
+  }
+}
+
+export const begun: Changing = {
+  status: "in_progress",
+  completed_at: null,
+  error: null,
+  incomplete_details: null,
+  output: [],
+  usage: null,
+  usage_source: null
+}
+
+export const toUsage = ({ completion, prompt, reasoning }: TokenMeter.Tokens): NonNullable<Changing["usage"]> => ({
+  input_tokens: prompt,
+  input_tokens_details: { cached_tokens: 0, cache_write_tokens: 0 },
+  output_tokens: completion,
+  output_tokens_details: { reasoning_tokens: reasoning },
+  total_tokens: prompt + completion
+})
+
+export type Cut = NonNullable<Changing["incomplete_details"]>["reason"]
+
+/** What an end says of the answer's being whole. */
+export const cutBy = (reason: FinishReason): Cut | undefined =>
+  reason === "length" ? "max_output_tokens" : reason === "content_filter" ? "content_filter" : undefined
+
+export interface EndOptions {
+  readonly output: ReadonlyArray<OutputItem>
+  readonly tokens: TokenMeter.Tokens
+  /** Why it is not whole, if it is not. */
+  readonly cut: Cut | undefined
+  /** Seconds since 1970. */
+  readonly now: number
+}
+
+export const ended = ({ cut, now, output, tokens }: EndOptions): Changing => ({
+  status: cut === undefined ? "completed" : "incomplete",
+  completed_at: cut === undefined ? now : null,
+  error: null,
+  incomplete_details: cut === undefined ? null : { reason: cut },
+  output,
+  usage: toUsage(tokens),
+  usage_source: TokenMeter.source(tokens)
+})
+
+export const failed = (output: ReadonlyArray<OutputItem>, error: ResponseError): Changing => ({
+  ...begun,
+  status: "failed",
+  output,
+  error
+})

@@ -1,0 +1,146 @@
+/**
+ * Around every route: who may knock, what is answered when nothing else did, and the headers all answers share.
+ */
+import * as HttpApp from "@effect/platform/HttpApp"
+import * as HttpServerError from "@effect/platform/HttpServerError"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Cause, Context, Effect, type Scope } from "effect"
+import { type ChatError, ShuttingDown } from "../../domain/ChatError.ts"
+import * as ClientGone from "../server/ClientGone.ts"
+import type { Drain } from "../server/Drain.ts"
+import * as NodeRequest from "../server/NodeRequest.ts"
+import * as Send from "../server/Send.ts"
+import * as AccessLog from "./AccessLog.ts"
+import type { Auth } from "./Auth.ts"
+import * as Dialect from "./Dialect.ts"
+import type { DirectRoutes } from "./DirectRoutes.ts"
+import { Broken, CallerRefused, type Refusal, RouteRefused, Unparsed } from "./EdgeError.ts"
+import * as HeadValidation from "./HeadValidation.ts"
+import * as HostPolicy from "./HostPolicy.ts"
+import * as RequestId from "./RequestId.ts"
+
+type Request = HttpServerRequest.HttpServerRequest
+type Response = HttpServerResponse.HttpServerResponse
+type App<E> = Effect.Effect<Response, E, Request | Scope.Scope>
+
+export interface EdgeOptions extends HostPolicy.GateOptions {
+  readonly drain: Pick<typeof Drain.Service, "isDraining">
+  readonly auth: Pick<typeof Auth.Service, "api">
+  readonly shortcuts: typeof DirectRoutes.Service
+  readonly methodsOf: (url: string) => ReadonlyArray<string>
+  readonly dialects: Dialect.Dialects
+}
+
+/** Probes are answered to the end. */
+const probes = new Set(["/health", "/healthz", "/readyz"])
+
+/** A failure's body says what it was. */
+const isTold = ({ body, headers }: Response): boolean =>
+  body._tag === "Uint8Array" && body.body.length > 0 && (headers["content-type"] ?? "").startsWith("application/json")
+
+const closing = HttpServerResponse.setHeader("connection", "close")
+
+/** What is wrong with a request before anything is asked of it. */
+const headOf = (request: Request): Unparsed["reason"] | undefined => {
+  const { expect, upgrade } = request.headers
+  if (upgrade?.toLowerCase() === "websocket") {
+    return AccessLog.pathOf(request.url) === "/v1/responses" ? "no_websocket" : "upgrade"
+  }
+  if (expect !== undefined && expect.toLowerCase() !== "100-continue") return "expectation"
+  const node = NodeRequest.fromRequest(request)
+  return node === undefined ? undefined : HeadValidation.refusal(node.incoming)
+}
+
+export const make = (options: EdgeOptions) => {
+  const dialectOf = ({ headers, url }: Request) => Dialect.of(options.dialects, AccessLog.pathOf(url), headers)
+
+  const refuse = (request: Request, problem: Refusal | ChatError) =>
+    Effect.map(RequestId.current, (id) => dialectOf(request).respond(problem, id))
+
+  const isRouted = (path: string) => options.methodsOf(path).length > 0
+
+  const noRoute = (request: Request): Effect.Effect<Response> => {
+    const { method, url } = request
+    const path = AccessLog.pathOf(url)
+    const tidy = path.replace(/\/{2,}/g, "/").replace(/(?<=.)\/$/, "")
+    const meant = [`/v1${path}`, path.replace(/^\/v1(?=\/v1\/)/, ""), tidy, `/v1${tidy}`].find(isRouted)
+    const allow = options.methodsOf(dialectOf(request).route(url))
+    return method === "OPTIONS" && allow.length > 0
+      ? Effect.succeed(HttpServerResponse.empty({ status: 204, headers: { allow: allow.join(", ") } }))
+      : refuse(request, new RouteRefused({ method, path, allow, ...(meant === undefined ? {} : { meant }) }))
+  }
+
+  const broken = <E>(request: Request, cause: Cause.Cause<E>): Effect.Effect<Response> =>
+    Effect.zipRight(Effect.logError("request broken", cause), refuse(request, new Broken()))
+
+  /** An interrupt is the client's leaving only when the client has left. */
+  const answerCause = <E>(request: Request, cause: Cause.Cause<E>): App<E> =>
+    Effect.withFiberRuntime((fiber) => {
+      if (Cause.isInterruptedOnly(cause)) {
+        if (ClientGone.isGone(fiber)) return Effect.failCause(cause)
+      } else if (Cause.squash(cause) instanceof HttpServerError.RouteNotFound) return noRoute(request)
+      return broken(request, cause)
+    })
+
+  /** Handlers say what is wrong in a body; one that does not, or gives no response at all, is broken. */
+  const checked = (request: Request, response: unknown): Effect.Effect<Response> => {
+    const isResponse = HttpServerResponse.isServerResponse(response)
+    if (isResponse && (response.status < 400 || isTold(response))) return Effect.succeed(response)
+    const what = isResponse ? `${response.status} without a body that tells why` : "no response"
+    return broken(request, Cause.die(new Error(`the handler gave ${what}`)))
+  }
+
+  const short = <E>(request: Request, app: App<E>): App<E> => {
+    const chat = options.shortcuts.find(request)
+    if (chat === undefined) return app
+    return Effect.matchEffect(options.auth.api(request), {
+      onFailure: (refusal) => refuse(request, refusal),
+      onSuccess: () => chat
+    })
+  }
+
+  const gate = <E>(request: Request, app: App<E>): App<E> => {
+    const wrong = headOf(request)
+    if (wrong !== undefined) return Effect.map(refuse(request, new Unparsed({ reason: wrong })), closing)
+    if (!HostPolicy.isHostAllowed(options, request)) return refuse(request, new CallerRefused({ reason: "host" }))
+    if (HostPolicy.isPreflight(request) && HostPolicy.listedOrigin(options, request) !== undefined) {
+      return Effect.succeed(HostPolicy.preflight(request))
+    }
+    if (options.drain.isDraining() && !probes.has(AccessLog.pathOf(request.url))) {
+      return refuse(request, new ShuttingDown())
+    }
+    const url = dialectOf(request).route(request.url)
+    return url === request.url
+      ? short(request, app)
+      : Effect.provideService(app, HttpServerRequest.HttpServerRequest, request.modify({ url }))
+  }
+
+  const shared = (request: Request, { headers, status }: Response, id: string): Record<string, string> => ({
+    "x-request-id": id,
+    "x-content-type-options": "nosniff",
+    ...(headers["cache-control"] === undefined ? { "cache-control": "no-store" } : {}),
+    ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
+    ...(options.drain.isDraining() ? { connection: "close" } : {}),
+    ...HostPolicy.corsHeaders(options, request),
+    ...dialectOf(request).headers?.(id)
+  })
+
+  return <E>(app: App<E>): App<E> =>
+    Effect.withFiberRuntime((fiber) => {
+      const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
+      const id = RequestId.of(fiber)
+      const headed = (response: Response) => HttpServerResponse.setHeaders(response, shared(request, response, id))
+      const sender = Send.handler((cause) => Effect.map(broken(request, cause), headed))
+      const finish = (response: Response) =>
+        // Registered here, when all others are: it sends.
+        Effect.as(HttpApp.appendPreResponseHandler(sender), headed(response))
+      return Effect.matchCauseEffect(
+        Effect.suspend(() => gate(request, app)),
+        {
+          onFailure: (cause) => Effect.flatMap(answerCause(request, cause), finish),
+          onSuccess: (response) => Effect.flatMap(checked(request, response), finish)
+        }
+      )
+    })
+}

@@ -1,0 +1,80 @@
+/**
+ * Who may knock at all: names this server answers to, and web origins that may read its answers.
+ */
+import * as HttpServer from "@effect/platform/HttpServer"
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Effect, Option } from "effect"
+import { isLoopback } from "../../config/Config.ts"
+
+type Request = HttpServerRequest.HttpServerRequest
+
+export interface GateOptions {
+  /** The address it listens on. */
+  readonly host: string
+  /** Some: who has none gets no answer anyway, whatever name a page gives this machine. */
+  readonly apiKeys: ReadonlyArray<unknown>
+  readonly allowedHosts: ReadonlyArray<string>
+  readonly corsOrigins: ReadonlyArray<string>
+}
+
+/** Where the server listens, if it tells; else where the settings say. An app's own server listens where it likes. */
+export const listensAt = (host: string): Effect.Effect<string> =>
+  Effect.map(Effect.serviceOption(HttpServer.HttpServer), (server) =>
+    Option.match(server, {
+      onNone: () => host,
+      onSome: ({ address }) => (address._tag === "TcpAddress" ? address.hostname : "localhost")
+    })
+  )
+
+const nameOf = (host: string): string => host.replace(/:\d*$/, "").toLowerCase()
+
+/** This machine, as containers on it name it. No page can have such a name: `.internal` is in no public DNS. */
+const fromContainers = new Set(["host.docker.internal", "host.containers.internal"])
+
+/** On loopback and without keys, a page that rebinds its own name to 127.0.0.1 must not get an answer. */
+export const isHostAllowed = ({ allowedHosts, apiKeys, host }: GateOptions, { headers }: Request): boolean => {
+  const asked = headers["host"]
+  if (!isLoopback(host) || apiKeys.length > 0 || asked === undefined) return true
+  const name = nameOf(asked)
+  return (
+    isLoopback(name) ||
+    fromContainers.has(name) ||
+    allowedHosts.some((other) => other.toLowerCase() === name || other.toLowerCase() === asked)
+  )
+}
+
+/** The caller's origin if it is a listed one. */
+export const listedOrigin = ({ corsOrigins }: GateOptions, { headers }: Request): string | undefined => {
+  const origin = headers["origin"]
+  return origin !== undefined && corsOrigins.includes(origin) ? origin : undefined
+}
+
+export const isPreflight = ({ headers, method }: Request): boolean =>
+  method === "OPTIONS" && headers["origin"] !== undefined && headers["access-control-request-method"] !== undefined
+
+/** On every answer once CORS is on, failures too: else the browser hides the reason. */
+export const corsHeaders = (options: GateOptions, request: Request): Record<string, string> => {
+  if (options.corsOrigins.length === 0) return {}
+  const origin = listedOrigin(options, request)
+  return {
+    vary: "Origin",
+    ...(origin === undefined
+      ? {}
+      : {
+          "access-control-allow-origin": origin,
+          "access-control-expose-headers":
+            "x-request-id, request-id, openai-processing-ms, retry-after, retry-after-ms, x-lingma-instance, x-lingma-emulated, x-lingma-ignored-params"
+        })
+  }
+}
+
+export const preflight = ({ headers }: Request): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.empty({
+    status: 204,
+    headers: {
+      "access-control-allow-methods": "GET, POST, OPTIONS",
+      "access-control-allow-headers": headers["access-control-request-headers"] ?? "authorization, content-type",
+      "access-control-max-age": "600"
+    }
+  })

@@ -1,0 +1,44 @@
+/**
+ * The API's description and the page that shows it, made when somebody first asks: nobody's start waits for them, and
+ * the page's script is larger than the gateway.
+ */
+import type * as HttpApi from "@effect/platform/HttpApi"
+import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as OpenApi from "@effect/platform/OpenApi"
+import { Duration, Effect, Layer, Scope } from "effect"
+import * as SharedWork from "../../runtime/SharedWork.ts"
+
+interface DocsOptions {
+  readonly api: HttpApi.HttpApi.Any
+  readonly spec: `/${string}`
+  readonly page: `/${string}`
+}
+
+const forGood = { keep: Duration.infinity }
+
+export const layer = ({ api, page, spec }: DocsOptions): Layer.Layer<never, never, HttpLayerRouter.HttpRouter> =>
+  Layer.scopedDiscard(
+    Effect.gen(function* () {
+      const router = yield* HttpLayerRouter.HttpRouter
+      const scope = yield* Effect.scope
+      const description = yield* SharedWork.make(
+        Effect.sync(() => HttpServerResponse.unsafeJson(OpenApi.fromApi(api as HttpApi.HttpApi.AnyWithProps))),
+        forGood
+      )
+      yield* router.add("GET", spec, Effect.orDie(description.result))
+      const shown = yield* SharedWork.make(
+        Effect.promise(() => import("@effect/platform/HttpApiSwagger")).pipe(
+          Effect.flatMap(({ layerHttpLayerRouter }) =>
+            HttpLayerRouter.toHttpEffect(layerHttpLayerRouter({ api, path: page }))
+          ),
+          // Else its router would be the one that it is called from.
+          Effect.provideServiceEffect(Layer.CurrentMemoMap, Layer.makeMemoMap),
+          Effect.provideService(Scope.Scope, scope)
+        ),
+        forGood
+      )
+      // It has one route, the one that led here.
+      yield* router.add("GET", page, Effect.orDie(Effect.flatten(shown.result)))
+    })
+  )

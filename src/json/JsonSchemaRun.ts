@@ -1,0 +1,117 @@
+/**
+ * One validation under way: its work, its complaints, and what the keywords of JSON Schema ask of each other.
+ */
+import type { JsonSchema } from "../domain/Chat.ts"
+import type { Draft } from "./JsonSchemaCopy.ts"
+import type { Resolve } from "./JsonSchemaRefs.ts"
+import type * as Pattern from "./pattern/Pattern.ts"
+
+/** What is wrong, in the words that models know from other validators. */
+export interface Complaint {
+  /** A JSON pointer. */
+  readonly instancePath: string
+  readonly keyword: string
+  readonly message: string
+  readonly params: Readonly<Record<string, unknown>>
+  /** What stands at the keyword. */
+  readonly schema: unknown
+}
+
+export interface Work {
+  /** Steps that may still be taken; below zero the validation ends with a `RangeError`. */
+  left: number
+  readonly patterns: Pattern.Work
+}
+
+/** The way to a value, from its end. */
+export interface Path {
+  readonly up: Path | undefined
+  readonly key: string | number
+}
+
+/** What some keyword has looked at, for `unevaluated…`. */
+export interface Seen {
+  readonly keys: Set<string>
+  readonly items: Set<number>
+}
+
+export interface Run {
+  readonly work: Work
+  readonly complaints: Array<Complaint>
+  depth: number
+}
+
+export interface At {
+  readonly value: unknown
+  readonly path: Path | undefined
+  /** Undefined where nothing asks for it. */
+  readonly seen: Seen | undefined
+}
+
+export type Keyword = (at: At, run: Run) => boolean
+/** Of what stands at the keyword and the schema it stands in; undefined: it says nothing. */
+export type Maker = (argument: unknown, schema: JsonSchema) => Keyword | undefined
+export type Makers = Readonly<Record<string, Maker>>
+export type Values = Readonly<Record<string, unknown>>
+export type Validate = (schema: unknown, at: At, run: Run) => boolean
+
+/** What keywords are made with. */
+export interface Engine {
+  readonly draft: Draft
+  readonly resolve: Resolve
+  readonly pattern: (source: string) => Pattern.Pattern
+  /** Whether something asks what was looked at. */
+  readonly tracks: boolean
+  readonly validate: Validate
+  /** The same, and what is wrong is not told. */
+  readonly probe: Validate
+}
+
+/** A complaint and its path are kept; a step is but a step. */
+const COST_OF_COMPLAINT = 20
+
+export const isText = (value: unknown): value is string => typeof value === "string"
+export const several = (value: unknown): ReadonlyArray<unknown> => (Array.isArray(value) ? value : [])
+
+export const spend = (run: Run, steps: number): void => {
+  run.work.left -= steps
+  if (run.work.left < 0) throw new RangeError("too much work")
+}
+
+export const newSeen = (engine: Pick<Engine, "tracks">): Seen | undefined =>
+  engine.tracks ? { keys: new Set(), items: new Set() } : undefined
+
+const pointer = (path: Path | undefined): string => {
+  const parts: Array<string> = []
+  for (let at = path; at !== undefined; at = at.up) {
+    parts.push(String(at.key).replaceAll("~", "~0").replaceAll("/", "~1"))
+  }
+  return parts.length === 0 ? "" : `/${parts.reverse().join("/")}`
+}
+
+/** False, as what was complained about is. */
+export const complain = (
+  run: Run,
+  at: At,
+  keyword: string,
+  message: string,
+  schema: unknown,
+  params: Values = {}
+): false => {
+  const instancePath = pointer(at.path)
+  spend(run, COST_OF_COMPLAINT + instancePath.length / 8)
+  run.complaints.push({ instancePath, keyword, message, params, schema })
+  return false
+}
+
+/** What a branch has looked at counts when the branch holds. */
+export const branch = (how: Validate, schema: unknown, at: At, run: Run): boolean => {
+  const { seen } = at
+  if (seen === undefined) return how(schema, at, run)
+  const own: Seen = { keys: new Set(), items: new Set() }
+  if (!how(schema, { ...at, seen: own }, run)) return false
+  spend(run, own.keys.size + own.items.size)
+  for (const key of own.keys) seen.keys.add(key)
+  for (const item of own.items) seen.items.add(item)
+  return true
+}

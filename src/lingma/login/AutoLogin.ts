@@ -1,0 +1,295 @@
+/**
+ * Signs the accounts of instances in: one login at a time per account, few submissions, then a rest with its reason.
+ */
+import { Cause, Context, Duration, Effect, Exit, Layer, Option, Schedule, type Scope } from "effect"
+import { GatewayConfig } from "../../config/Config.ts"
+import type { Account } from "../../domain/Account.ts"
+import { type BackendUnavailable, LoginFailed, LoginInProgress } from "../../domain/ChatError.ts"
+import { idle, type LoginReason, type LoginState, word } from "../../domain/Login.ts"
+import * as Metrics from "../../observe/Metrics.ts"
+import * as Span from "../../observe/Span.ts"
+import * as SharedWork from "../../runtime/SharedWork.ts"
+import type { LingmaRpc } from "../rpc/LingmaRpc.ts"
+import { Browser, SignInStopped } from "./Browser.ts"
+import * as LoginCalls from "./LoginCalls.ts"
+import * as LoginHosts from "./LoginHosts.ts"
+
+/** When, where and how often a password is typed. */
+export interface AutoLoginOptions {
+  /** Whether logins begin by themselves. */
+  readonly enabled: boolean
+  readonly timeout: Duration.Duration
+  /** Most submissions of a password before the rest. */
+  readonly maxSubmissions: number
+  readonly hosts: ReadonlyArray<string>
+  readonly organization: string | undefined
+  /** An enterprise endpoint to switch to first. */
+  readonly endpoint: string | undefined
+  readonly screenshots: boolean
+  /** How long a caller waits for a login that runs. */
+  readonly patience: Duration.Duration
+}
+
+/** The instance whose account is signed in. */
+export interface Client {
+  readonly id: string
+  readonly account: Option.Option<Account>
+  readonly workDir: string
+  readonly rpc: Effect.Effect<LingmaRpc["Type"], BackendUnavailable>
+  /** Looks anew whether an account is signed in. */
+  readonly check: Effect.Effect<boolean>
+  /** Told that a login came to nothing. */
+  readonly onFailure?: () => void
+}
+
+export interface PersonLogin {
+  /** To be opened in a browser, on this machine or on another one. */
+  readonly url: string
+}
+
+/** The login of one instance. */
+export interface Login {
+  readonly state: Effect.Effect<LoginState>
+  /** Whether a login would begin by itself. */
+  readonly automatic: boolean
+  /** Whether one would begin now: none runs, and the account does not rest. */
+  readonly mayBegin: () => boolean
+  /** The account is signed in, however it came about. */
+  readonly succeeded: () => void
+  /** Begins a login unless one runs or the account rests; never waits. */
+  readonly begin: Effect.Effect<void>
+  /** Begins or joins one, and waits. */
+  readonly signedIn: Effect.Effect<void, LoginFailed | LoginInProgress>
+  /** As asked for by an administrator: also with auto-login off, and during a rest. */
+  readonly start: Effect.Effect<"running" | "already_running", LoginFailed>
+  /** An address for a person; the login ends when the account is signed in. */
+  readonly person: Effect.Effect<PersonLogin, LoginFailed | BackendUnavailable>
+  /** Takes the address a browser elsewhere was sent to at the end. */
+  readonly callback: (url: string) => Effect.Effect<void, LoginFailed | BackendUnavailable>
+}
+
+interface Beginning {
+  readonly by: "browser" | "person"
+  readonly login: Effect.Effect<void, SignInStopped>
+}
+
+/** How long an account rests after a login that failed; shorter when Lingma was not even there to be asked. */
+const restAfter = (reason: LoginReason) => (reason === "no_login_url" ? Duration.seconds(30) : Duration.minutes(15))
+/** How long a person may take. */
+const personPatience = Duration.minutes(15)
+/** How long after the page has ended Lingma may take to know it. */
+const sessionPatience = Duration.seconds(20)
+const broken = new SignInStopped({ reason: "timed_out", detail: "the login broke off", again: false })
+/** Between two tries of a page that could not be worked with. */
+const loginRetry = Schedule.exponential("2 seconds").pipe(Schedule.jittered)
+
+/** Signs in by a `Browser`, or has a person do it. Fails with `LoginFailed` or `LoginInProgress`. */
+export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
+  AutoLogin,
+  {
+    /** The login of one instance; what runs ends with the scope. */
+    readonly of: (client: Client) => Effect.Effect<Login, never, Scope.Scope>
+  }
+>() {
+  static readonly make = Effect.fnUntraced(function* (options: AutoLoginOptions) {
+    const browser = yield* Browser
+    const clock = yield* Effect.clock
+    const whole = Duration.sum(options.timeout, sessionPatience)
+    const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+
+    const of = Effect.fnUntraced(function* (client: Client) {
+      const { id } = client
+      const automatic = options.enabled && Option.isSome(client.account)
+      let state: LoginState = idle
+      let next: Beginning | undefined
+      let asked: string | undefined
+
+      const failed = (reason: SignInStopped["reason"], detail: string) =>
+        new LoginFailed({ instance: id, reason, detail })
+      const told = (message: string, fields: Record<string, unknown>) =>
+        Effect.annotateLogs(Effect.logInfo(message), { instance: id, ...fields })
+
+      const noSession = new SignInStopped({ reason: "timed_out", detail: "no session appeared", again: false })
+      /** Whatever signs the account in, the page, a person, another IDE, this notices. */
+      const appears = (within: Duration.Duration) =>
+        client.check.pipe(
+          Effect.repeat({ until: (yes) => yes, schedule: Schedule.spaced("500 millis") }),
+          Effect.timeoutFail({
+            duration: within,
+            onTimeout: () => noSession
+          }),
+          Effect.asVoid
+        )
+
+      const address = Effect.gen(function* () {
+        const rpc = yield* client.rpc
+        yield* LoginCalls.switchEndpoint(rpc, options.endpoint)
+        return yield* LoginCalls.loginUrl(rpc)
+      }).pipe(
+        Effect.mapError((error) =>
+          error._tag === "BackendUnavailable"
+            ? new SignInStopped({ reason: "no_login_url", detail: error.detail, again: true })
+            : error
+        )
+      )
+
+      const throughBrowser = (account: Account) => {
+        let submissions = 0
+        const once = Effect.gen(function* () {
+          const url = yield* address
+          const trust = LoginHosts.make(url, options.hosts, LoginHosts.expected(url).port)
+          if (!trust.mayType(url)) {
+            const host = URL.canParse(url) ? new URL(url).host : "an address that is none"
+            return yield* new SignInStopped({
+              reason: "refused_host",
+              detail: `Lingma names ${host}, which is not in AUTO_LOGIN_HOSTS`,
+              again: false
+            })
+          }
+          const page = browser.signIn({
+            url,
+            username: account.username,
+            password: account.password,
+            hosts: options.hosts,
+            organization: options.organization,
+            submissions: options.maxSubmissions - submissions,
+            onSubmit: () => {
+              submissions++
+            },
+            timeout: options.timeout,
+            workDir: client.workDir,
+            screenshots: options.screenshots ? `${client.workDir}/login-screenshots` : undefined
+          })
+          // What counts is that Lingma knows the account; the page may be slow to say so.
+          yield* Effect.raceFirst(appears(whole), Effect.zipRight(page, Effect.delay(noSession, sessionPatience)))
+        })
+        return once.pipe(
+          Effect.retry({
+            schedule: loginRetry,
+            while: ({ again }) => again && submissions < options.maxSubmissions,
+            times: 3
+          }),
+          Effect.timeoutFail({
+            duration: whole,
+            onTimeout: () => new SignInStopped({ reason: "timed_out", detail: "the login did not end", again: false })
+          })
+        )
+      }
+
+      const run = Effect.fnUntraced(function* ({ by, login }: Beginning) {
+        state = { _tag: "Running", by }
+        yield* told("login begun", { by })
+        const exit = yield* Effect.exit(login)
+        asked = undefined
+        if (Exit.isSuccess(exit)) {
+          state = idle
+          Metrics.mark(Metrics.logins, 1, { name: id, outcome: "succeeded" })
+          return yield* told("login done", { by })
+        }
+        const error = Option.getOrElse(Cause.failureOption(exit.cause), () => broken)
+        // A person who took too long is no reason for a rest.
+        const until = now() + (by === "person" ? 0 : Duration.toMillis(restAfter(error.reason)))
+        state = by === "person" ? idle : { _tag: "Failed", reason: error.reason, detail: error.detail, until }
+        Metrics.mark(Metrics.logins, 1, { name: id, outcome: error.reason })
+        client.onFailure?.()
+        yield* Effect.annotateLogs(Effect.logWarning("login failed"), {
+          instance: id,
+          by,
+          state: word(state),
+          reason: error.detail
+        })
+        return yield* failed(error.reason, error.detail)
+      })
+      const flight = yield* SharedWork.make(
+        Effect.suspend(() => (next === undefined ? Effect.void : run(next))),
+        { keep: 0 }
+      )
+      const joined = Effect.sync(() =>
+        Effect.catchTag(flight.join(), "WorkBroken", () => failed(broken.reason, broken.detail))
+      )
+      /** One login at a time: looked up and begun in one step. The inner effect waits for its end. */
+      const fly = (beginning: Beginning) =>
+        Effect.suspend(() => {
+          if (!flight.isRunning()) next = beginning
+          return joined
+        })
+
+      const resting = () => (state._tag === "Failed" && now() < state.until ? state : undefined)
+      const byBrowser = Effect.suspend(() =>
+        Option.match(client.account, {
+          onNone: () => failed("human_needed", "no account is set for this instance"),
+          onSome: (account) => fly({ by: "browser", login: throughBrowser(account) })
+        })
+      )
+
+      const mayBegin = () => automatic && !flight.isRunning() && resting() === undefined
+      const begin = Effect.suspend(() => (mayBegin() ? Effect.ignore(byBrowser) : Effect.void))
+
+      const signedIn = Effect.suspend((): Effect.Effect<void, LoginFailed | LoginInProgress> => {
+        const tired = resting()
+        if (tired !== undefined && !flight.isRunning()) return failed(tired.reason, tired.detail)
+        return Effect.flatten(flight.isRunning() ? joined : byBrowser).pipe(
+          Effect.timeoutFail({ duration: options.patience, onTimeout: () => new LoginInProgress({ instance: id }) })
+        )
+      }).pipe(Span.within("login", { attributes: { "lingma.instance": id } }))
+
+      const person = Effect.gen(function* () {
+        const url = yield* Effect.mapError(address, (error) => failed(error.reason, error.detail))
+        asked = url
+        yield* Effect.asVoid(fly({ by: "person", login: appears(personPatience) }))
+        return { url }
+      })
+
+      const callback = (pasted: string) =>
+        Effect.gen(function* () {
+          const { port, state } =
+            asked === undefined ? { port: undefined, state: undefined } : LoginHosts.expected(asked)
+          const query = LoginHosts.callbackQuery(pasted, state)
+          if (query === undefined || port === undefined) {
+            return yield* failed("no_login_url", "not the callback address of a login that was begun here")
+          }
+          yield* Effect.mapError(LoginCalls.deliver(yield* client.rpc, port, query), (error) =>
+            failed(error.reason, error.detail)
+          )
+          yield* Effect.mapError(appears(Duration.seconds(20)), (error) => failed(error.reason, error.detail))
+        })
+
+      return {
+        automatic,
+        mayBegin,
+        state: Effect.sync(() => state),
+        succeeded: () => {
+          if (!flight.isRunning()) state = idle
+        },
+        begin,
+        signedIn,
+        start: Effect.suspend(() =>
+          flight.isRunning() ? Effect.succeed("already_running" as const) : Effect.as(byBrowser, "running" as const)
+        ),
+        person,
+        callback
+      } satisfies Login
+    })
+    return AutoLogin.of({ of })
+  })
+
+  /** With options of a program's own. */
+  static readonly layer = (options: AutoLoginOptions): Layer.Layer<AutoLogin, never, Browser> =>
+    Layer.effect(AutoLogin, AutoLogin.make(options))
+
+  /** With the options that the settings hold. */
+  static readonly layerFromConfig: Layer.Layer<AutoLogin, never, Browser | GatewayConfig> = Layer.unwrapEffect(
+    Effect.map(GatewayConfig, (settings) =>
+      AutoLogin.layer({
+        enabled: Option.getOrElse(settings.autoLoginEnabled, () => true),
+        timeout: settings.autoLoginTimeout,
+        maxSubmissions: settings.autoLoginMaxRetry,
+        hosts: settings.autoLoginHosts,
+        organization: Option.getOrUndefined(settings.autoLoginOrganization),
+        endpoint: Option.getOrUndefined(settings.dedicatedDomainUrl),
+        screenshots: settings.autoLoginScreenshots,
+        patience: settings.firstTokenTimeout
+      })
+    )
+  )
+}

@@ -1,0 +1,203 @@
+/**
+ * One life of a Lingma process: spawned in a group of its own, drained, and gone with the scope.
+ *
+ * It also goes when the gateway is killed: a watcher in its group waits for the end of a pipe that only we hold.
+ */
+import { type ChildProcess, spawn } from "node:child_process"
+import { accessSync, chmodSync, constants, lstatSync, mkdirSync, statSync } from "node:fs"
+import { delimiter, isAbsolute, join, resolve } from "node:path"
+import type { Readable } from "node:stream"
+import { Deferred, Effect, Fiber, FiberId, Runtime, Schema, type Scope } from "effect"
+import { redact } from "../../domain/Redact.ts"
+
+/** The process did not start, or ended. `detail` is for the log and names the cure where there is one. */
+export class ProcessExited extends Schema.TaggedError<ProcessExited>()("ProcessExited", { detail: Schema.String }) {}
+
+export interface LingmaProcess {
+  readonly pid: number
+  /** Fails when the process ends. */
+  readonly exited: Effect.Effect<never, ProcessExited>
+}
+
+export interface LaunchOptions {
+  /** The binary, and arguments that come before Lingma's own. */
+  readonly command: string
+  readonly prefix: ReadonlyArray<string>
+  readonly workDir: string
+  readonly socketPort: number
+  readonly httpPort: number
+  /** Names of variables the child may see beside the usual ones. */
+  readonly childEnv: ReadonlyArray<string>
+}
+
+const passed = [
+  "PATH",
+  "HOME",
+  "LANG",
+  "LC_ALL",
+  "TMPDIR",
+  "TZ",
+  "SystemRoot",
+  "USERPROFILE",
+  "APPDATA",
+  "LOCALAPPDATA"
+]
+const proxies = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"]
+
+/** What a child may see; never our own settings. */
+export const environment = (names: ReadonlyArray<string>, env: NodeJS.ProcessEnv): Record<string, string> => {
+  const allowed = [...passed, ...proxies, ...proxies.map((name) => name.toLowerCase()), ...names]
+  return Object.fromEntries(allowed.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])))
+}
+
+// `exec` keeps the pid; the watcher stays in the group and ends it when our end of the pipe closes.
+const shell = `
+umask 077
+exec 3<&0
+(while read -r _ <&3; do :; done; kill -KILL -$$) </dev/null >/dev/null 2>&1 &
+exec "$@" </dev/null 3<&-
+`
+
+const arguments_ = (options: LaunchOptions) => [
+  ...options.prefix,
+  "start",
+  `--workDir=${resolve(options.workDir)}`,
+  `--socketPort=${options.socketPort}`,
+  `--httpPort=${options.httpPort}`
+]
+
+/** Why the binary cannot be run, if it cannot. */
+const unusable = (command: string): string | undefined => {
+  const places = isAbsolute(command) || command.includes("/") ? [command] : (process.env["PATH"] ?? "").split(delimiter)
+  const found = places.map((place) => (place === command ? command : join(place, command))).filter(isFile)
+  if (found.length === 0) return "LINGMA_BIN: no such file"
+  return found.some(isExecutable) ? undefined : "LINGMA_BIN: the file is not executable"
+}
+const attempt = (check: () => boolean): boolean => {
+  try {
+    return check()
+  } catch {
+    return false
+  }
+}
+const isFile = (path: string) => attempt(() => statSync(path).isFile())
+const isExecutable = (path: string) =>
+  attempt(() => {
+    accessSync(path, constants.X_OK)
+    return true
+  })
+
+/** Signals the group; true while somebody was there to hear it. */
+const signal = (pid: number, name: NodeJS.Signals): boolean =>
+  attempt(() => process.kill(process.platform === "win32" ? pid : -pid, name))
+
+const lineLimit = 2000
+const linesPerSecond = 200
+const tailLines = 5
+const longestLine = 2_000
+
+/** Reads to the end whatever comes, holds no more than a line, and passes on no more than a stream of lines. */
+const drain = (output: Readable | null, onLine: (line: string) => void) => {
+  let line = ""
+  let second = 0
+  let passedOn = 0
+  output?.setEncoding("utf8").on("data", (text: string) => {
+    const now = Math.floor(performance.now() / 1000)
+    if (now !== second) {
+      second = now
+      passedOn = 0
+    }
+    const lines = (line + text.slice(0, lineLimit * linesPerSecond)).split(/\r?\n/)
+    line = (lines.pop() ?? "").slice(0, lineLimit)
+    for (const whole of lines) {
+      if (passedOn++ < linesPerSecond) onLine(whole.slice(0, lineLimit))
+    }
+  })
+}
+
+/** The work directory holds a session: it must be a directory of ours, and is for nobody else to read. */
+const prepare = (workDir: string): string | undefined => {
+  mkdirSync(workDir, { recursive: true, mode: 0o700 })
+  const stats = lstatSync(workDir)
+  if (stats.isSymbolicLink()) return "LINGMA_WORK_DIR: must not be a symbolic link"
+  if (process.getuid !== undefined && stats.uid !== process.getuid()) return "LINGMA_WORK_DIR: belongs to another user"
+  if ((stats.mode & 0o077) !== 0) chmodSync(workDir, 0o700)
+  return undefined
+}
+
+const start = (options: LaunchOptions): ChildProcess => {
+  const posix = process.platform !== "win32"
+  return spawn(
+    posix ? "/bin/sh" : options.command,
+    posix ? ["-c", shell, "lingma", options.command, ...arguments_(options)] : arguments_(options),
+    {
+      cwd: options.workDir,
+      env: environment(options.childEnv, process.env),
+      stdio: ["pipe", "pipe", "pipe"],
+      detached: posix
+    }
+  )
+}
+
+export const make = (options: LaunchOptions): Effect.Effect<LingmaProcess, ProcessExited, Scope.Scope> =>
+  Effect.gen(function* () {
+    const problem =
+      unusable(options.command) ??
+      (yield* Effect.try({
+        try: () => prepare(options.workDir),
+        catch: (cause) => new ProcessExited({ detail: `LINGMA_WORK_DIR: ${String(cause)}` })
+      }))
+    if (problem !== undefined) return yield* new ProcessExited({ detail: problem })
+    const runFork = Runtime.runFork(yield* Effect.runtime())
+    const ended = Deferred.unsafeMake<never, ProcessExited>(FiberId.none)
+    const end = (detail: string) => Deferred.unsafeDone(ended, new ProcessExited({ detail }))
+    const tail: Array<string> = []
+
+    const child = yield* Effect.acquireRelease(
+      Effect.try({
+        try: () => start(options),
+        catch: (cause) => new ProcessExited({ detail: `cannot start: ${String(cause)}` })
+      }),
+      stop
+    )
+    child.on("error", (cause) => end(`cannot start: ${cause.message}`))
+    child.on("exit", (code, signalName) => {
+      if (child.pid !== undefined) signal(child.pid, "SIGKILL") // what it left behind in its group
+      end([`ended with ${signalName ?? `code ${code}`}`, ...tail].join("; "))
+    })
+    child.stdin?.on("error", () => {}) // it may close before us
+    for (const output of [child.stdout, child.stderr]) {
+      drain(output, (said) => {
+        const line = redact(said, longestLine)
+        tail.push(line)
+        if (tail.length > tailLines) tail.shift()
+        runFork(Effect.logDebug("output of Lingma").pipe(Effect.annotateLogs({ line })))
+      })
+    }
+    const exited = Deferred.await(ended)
+    if (child.pid === undefined) return yield* exited
+    const { httpPort, socketPort, workDir } = options
+    yield* Effect.annotateLogs(Effect.logInfo("Lingma started"), { pid: child.pid, socketPort, httpPort, workDir })
+    return { pid: child.pid, exited }
+  })
+
+/** SIGINT to Lingma, as its own clients do; SIGKILL to the group when it has not gone in time. */
+const stop = (child: ChildProcess): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return Effect.void
+    const pid = child.pid
+    const gone = (name: NodeJS.Signals) =>
+      Effect.async<void>((resume) => {
+        child.once("exit", () => resume(Effect.void))
+        if (name === "SIGINT") child.kill(name)
+        else signal(pid, name)
+      })
+    return Effect.timeoutFail(gone("SIGINT"), { duration: "4 seconds", onTimeout: () => "still there" }).pipe(
+      Effect.catchAll(() => Effect.timeoutOption(gone("SIGKILL"), "1 second")),
+      // On a fiber of its own: a timeout works by interruption, which a finalizer is closed to.
+      Effect.interruptible,
+      Effect.forkDaemon,
+      Effect.flatMap(Fiber.await),
+      Effect.asVoid
+    )
+  })

@@ -1,0 +1,71 @@
+/**
+ * A turn by `chat/ask`, the older dialect: one question, answered by pushes; its session is known only from them.
+ */
+import { Effect, Either, type Scope } from "effect"
+import type { Ask } from "../../domain/Chat.ts"
+import type { Turn } from "../../domain/Turn.ts"
+import * as Scoped from "../../runtime/Scoped.ts"
+import * as Protocol from "../rpc/Protocol.ts"
+import { type RpcError, RpcRejected } from "../rpc/RpcError.ts"
+import type { Sink } from "../rpc/Subscribers.ts"
+import * as ImageUpload from "./ImageUpload.ts"
+import { type DialectOptions, remove } from "./SessionDialect.ts"
+import * as TurnSink from "./TurnSink.ts"
+
+const stopWithin = "10 seconds"
+/** How long pushes of a stopped turn are still heard, to learn which session is to be removed. */
+const linger = "5 seconds"
+
+/** Begins the turn; its events go to `turn`. */
+export const begin = Effect.fnUntraced(function* (
+  { ended, instance, lifetime, refused, rpc }: DialectOptions & { readonly lifetime: Scope.Scope },
+  ask: Ask,
+  turn: Turn
+): Effect.fn.Return<void, RpcError, Scope.Scope> {
+  const imageUrls = yield* ImageUpload.all(rpc, ask.images)
+  let sessionId: string | undefined
+  let removed = false
+  const clear = () => {
+    if (removed || sessionId === undefined) return
+    removed = true
+    remove(rpc, sessionId)
+  }
+  const events = TurnSink.make(turn, {
+    instance,
+    ended,
+    onSession: (named) => {
+      sessionId ??= named === "" ? undefined : named
+    }
+  })
+
+  // Runs after the subscription below has gone with the same scope.
+  yield* Scoped.onClose(
+    Effect.suspend(() => {
+      if (turn.state() === "finished") return Effect.sync(clear)
+      const told = rpc.send(Protocol.chatStop, { requestId: ask.requestId }, { timeout: stopWithin, onReply: clear })
+      if (!told) clear()
+      if (sessionId !== undefined) return Effect.void
+      const late: Sink = {
+        onPush: (_, params) => {
+          if (typeof params["sessionId"] === "string" && params["sessionId"] !== "") sessionId = params["sessionId"]
+          clear()
+        },
+        onLost: () => {}
+      }
+      const listen = Effect.scoped(
+        Effect.zipRight(rpc.subscribe({ requestId: ask.requestId }, late), Effect.sleep(linger))
+      )
+      return Effect.forkIn(Effect.interruptible(Effect.ignore(listen)), lifetime)
+    })
+  )
+  yield* rpc.subscribe({ requestId: ask.requestId }, events)
+  const params = Protocol.chatAskParams({ ...ask, text: ask.prompt, imageUrls })
+  yield* rpc.post(Protocol.chatAsk, params, (reply) => {
+    if (Either.isLeft(reply)) turn.fail(refused(reply.left, events.heard()))
+    else if (reply.right?.success === false || reply.right?.isSuccess === false) {
+      const { errorMessage, errorMsg, message } = reply.right
+      const detail = (errorMessage ?? errorMsg ?? message ?? "success is false").slice(0, 500)
+      turn.fail(refused(new RpcRejected({ method: Protocol.chatAsk.name, code: 0, detail }), events.heard()))
+    } else if (reply.right?.sessionId) sessionId ??= reply.right.sessionId
+  })
+})

@@ -1,0 +1,77 @@
+/**
+ * Hands pictures to a Lingma of the older dialect, which takes them by address: it is given the bytes, and says later,
+ * by a push, where it has put them.
+ */
+import { randomUUID } from "node:crypto"
+import { Deferred, Effect, type Scope } from "effect"
+import type { Image } from "../../domain/Chat.ts"
+import { isRecord } from "../../json/Json.ts"
+import type { LingmaRpc } from "../rpc/LingmaRpc.ts"
+import * as Protocol from "../rpc/Protocol.ts"
+import type { Json } from "../rpc/Pushes.ts"
+import { type RpcError, RpcRejected, RpcTimeout } from "../rpc/RpcError.ts"
+
+const within = "30 seconds"
+const atOnce = 4
+
+const { name } = Protocol.imageUpload
+const refused = (detail: string) => new RpcRejected({ method: name, code: 0, detail: detail.slice(0, 500) })
+
+const firstText = (json: Json, names: ReadonlyArray<string>): string | undefined =>
+  names.map((name) => json[name]).find((value): value is string => typeof value === "string" && value !== "")
+
+/** The address, a refusal, or neither yet. The fields are second hand, so each is looked for at both depths. */
+export const read = (json: Json): { readonly url: string } | { readonly refusal: string } | undefined => {
+  const inner = [json["result"], json["data"], json].filter(isRecord)
+  const find = (names: ReadonlyArray<string>) =>
+    inner.map((level) => firstText(level, names)).find((found) => found !== undefined)
+  if (inner.some((level) => level["success"] === false)) {
+    return { refusal: find(["errorMessage", "errorMsg", "message", "errorCode"]) ?? "success is false" }
+  }
+  const url = find(["imageUrl", "imageURL", "image_url", "url"])
+  if (url !== undefined) return { url }
+  const refusal = find(["errorMessage", "errorMsg", "errorCode"])
+  return refusal === undefined ? undefined : { refusal }
+}
+
+const upload = Effect.fnUntraced(function* (
+  rpc: LingmaRpc["Type"],
+  { data, mediaType }: Image
+): Effect.fn.Return<string, RpcError, Scope.Scope> {
+  const requestId = randomUUID()
+  const told = yield* Deferred.make<string, RpcError>()
+  const tell = (json: Json): boolean => {
+    const found = read(json)
+    if (found === undefined) return false
+    Deferred.unsafeDone(told, "url" in found ? Effect.succeed(found.url) : Effect.fail(refused(found.refusal)))
+    return true
+  }
+  yield* rpc.subscribe(
+    { requestId },
+    {
+      onPush: (method, params) => {
+        if (method === Protocol.imageUploaded && !tell(params)) {
+          Deferred.unsafeDone(told, Effect.fail(refused("no address was given")))
+        }
+      },
+      onLost: (error) => Deferred.unsafeDone(told, Effect.fail(error))
+    }
+  )
+  const imageUri = `data:${mediaType};base64,${data}`
+  const reply = yield* rpc.call(Protocol.imageUpload, { imageUri, requestId }, { timeout: within })
+  // Some version may answer with the address at once; usually it comes by the push.
+  if (reply !== null) tell(reply)
+  return yield* Deferred.await(told)
+}, Effect.scoped)
+
+/** The addresses of the pictures, in order. */
+export const all = (
+  rpc: LingmaRpc["Type"],
+  images: ReadonlyArray<Image>
+): Effect.Effect<ReadonlyArray<string>, RpcError> =>
+  images.length === 0
+    ? Effect.succeed([])
+    : Effect.timeoutFail(
+        Effect.forEach(images, (image) => upload(rpc, image), { concurrency: atOnce }),
+        { duration: within, onTimeout: () => new RpcTimeout({ method: name }) }
+      )

@@ -1,0 +1,102 @@
+/**
+ * Pushes of one turn, as events of that turn. Both dialects end here.
+ */
+import { finish, textDelta, thoughtDelta } from "../../domain/Chat.ts"
+import { BackendFailure, type TurnError } from "../../domain/ChatError.ts"
+import type { Turn } from "../../domain/Turn.ts"
+import * as Pushes from "../rpc/Pushes.ts"
+import * as SentPrefix from "../rpc/SentPrefix.ts"
+import type { Sink } from "../rpc/Subscribers.ts"
+import type * as Endings from "./Endings.ts"
+import * as Resume from "./Resume.ts"
+
+export interface TurnSinkOptions {
+  readonly instance: string
+  /** What a failed end means for its turn. */
+  readonly ended: (failure: Endings.Failure) => TurnError
+  /** Hears the session a push names. */
+  readonly onSession?: (sessionId: string) => void
+}
+
+const succeeded = new Set(["", "success", "stop", "end_turn", "finish", "finished", "done", "completed"])
+
+/** The status decides; where there is none, the reason does. */
+const isSuccess = ({ reason, statusCode }: Extract<Pushes.Push, { _tag: "End" }>): boolean =>
+  statusCode === undefined ? succeeded.has(reason.toLowerCase()) : statusCode === 200
+
+export interface TurnSink extends Sink {
+  /** Whether Lingma has said anything of the turn: if so it has begun, and may have done something. */
+  readonly heard: () => boolean
+  /** Whether it has ended upstream, well or not: nothing is left to cancel. */
+  readonly isOver: () => boolean
+  /** It has, as another than a push told. */
+  readonly end: () => void
+}
+
+export const make = (turn: Turn, { ended, instance, onSession }: TurnSinkOptions): TurnSink => {
+  let heard = false
+  let isOver = false
+  const resume = Resume.make()
+  /** What was shown before a filter cut it stays shown. */
+  const fail = (error: TurnError) => {
+    if (error._tag === "ContentFiltered" && turn.count() > 0) turn.emit(finish("content_filter"))
+    else turn.fail(error)
+  }
+  const broken = (detail: string) => turn.fail(new BackendFailure({ instance, started: true, detail }))
+  /** For a push that replaces the text: what was sent cannot be taken back. */
+  const sent = SentPrefix.make()
+
+  const say = (text: string) => {
+    if (text === "" || !turn.emit(textDelta(text))) return
+    sent.add(text)
+  }
+
+  const think = (text: string) => {
+    if (text !== "") turn.emit(thoughtDelta(text))
+  }
+
+  const onPush: Sink["onPush"] = (method, params) => {
+    if (onSession !== undefined && typeof params["sessionId"] === "string") onSession(params["sessionId"])
+    heard ||= !Pushes.isOfSession(method, params)
+    resume.onPush(method, params)
+    const push = Pushes.read(method, params)
+    if (push === undefined) {
+      if (Pushes.isWork(method, params)) turn.work()
+      return
+    }
+    switch (push._tag) {
+      case "Event":
+        if (push.event._tag === "TextDelta") say(push.event.text)
+        else if (push.event._tag === "ThoughtDelta") think(push.event.text)
+        else turn.emit(push.event)
+        return
+      case "Overwrite": {
+        const rest = sent.rest(push.text)
+        if (rest === undefined) broken("the answer was replaced after it had been sent")
+        else say(rest)
+        return
+      }
+      case "End":
+        isOver = true
+        if (isSuccess(push)) turn.emit(finish("stop"))
+        else fail(ended({ code: push.statusCode, text: push.reason }))
+        return
+      case "Broken":
+        fail(ended({ code: undefined, text: push.detail }))
+    }
+  }
+  return {
+    onPush,
+    onText: (tag, text) => (tag === "TextDelta" ? say(text) : think(text)),
+    heard: () => heard,
+    isOver: () => isOver,
+    end: () => {
+      isOver = true
+    },
+    answer: resume.answer,
+    onLost: ({ reason }) => {
+      isOver = true
+      turn.fail(new BackendFailure({ instance, started: true, lost: true, detail: reason }))
+    }
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * What the span of a chat tells, in the words of the GenAI semantic conventions.
+ */
+import type { Tracer } from "effect"
+import type { ChatEvent, ChatRequest } from "../domain/Chat.ts"
+import type { Turn } from "../domain/Turn.ts"
+import type { ChatRecord } from "./Metrics.ts"
+
+/** Longest text of a prompt or an answer in a span. */
+const mostContent = 64 * 1024
+const longestName = 128
+
+const plain = (text: string) => text.slice(0, longestName).replace(/[^\w .:/@+-]/g, "_")
+
+export const asked = ({ model, origin }: ChatRequest): Record<string, unknown> => ({
+  "gen_ai.operation.name": "chat",
+  "gen_ai.provider.name": "lingma",
+  "gen_ai.request.model": plain(model),
+  "lingma.dialect": origin.dialect,
+  "lingma.stream": origin.stream
+})
+
+export const begun = (span: Tracer.Span, time: bigint): void => span.event("gen_ai.first_token", time)
+
+export const ended = (span: Tracer.Span, { answer, outcome }: ChatRecord): void => {
+  span.attribute("lingma.outcome", outcome)
+  if (outcome === "failed" || outcome === "rejected") span.attribute("error.type", outcome)
+  if (answer === undefined) return
+  span.attribute("gen_ai.response.model", answer.model)
+  span.attribute("gen_ai.usage.input_tokens", answer.promptTokens)
+  span.attribute("gen_ai.usage.output_tokens", answer.completionTokens)
+  span.attribute("lingma.instance", answer.instance)
+  span.attribute("lingma.ask_mode", answer.mode)
+}
+
+/** The same turn, whose texts go into the span as well. */
+export const withContent = (span: Tracer.Span, request: ChatRequest, turn: Turn): Turn => {
+  const input = request.messages.map(({ role, text }) => ({ role, parts: [{ type: "text", content: text }] }))
+  span.attribute("gen_ai.input.messages", JSON.stringify(input).slice(0, mostContent))
+  let said = ""
+  const note = (event: ChatEvent) => {
+    if (event._tag === "TextDelta" && said.length < mostContent) said += event.text
+    if (event._tag !== "Finish") return
+    const output = [{ role: "assistant", parts: [{ type: "text", content: said }], finish_reason: event.reason }]
+    span.attribute("gen_ai.output.messages", JSON.stringify(output).slice(0, mostContent))
+  }
+  return {
+    ...turn,
+    read: (reader) =>
+      turn.read({
+        onFailure: reader.onFailure,
+        onEvent: (event) => {
+          note(event)
+          reader.onEvent(event)
+        }
+      })
+  }
+}

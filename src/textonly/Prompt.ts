@@ -1,0 +1,160 @@
+/**
+ * A conversation as the one text that Lingma takes.
+ */
+import { type ChatRequest, type Message, message, type PlacedImage, type Toolset } from "../domain/Chat.ts"
+import * as TokenEstimate from "../tokens/TokenEstimate.ts"
+import * as JsonOutput from "./JsonOutput.ts"
+import * as Nonce from "./Nonce.ts"
+import * as Marks from "./PromptMarks.ts"
+import * as ToolPrompt from "./tools/ToolPrompt.ts"
+
+type Messages = ReadonlyArray<Message>
+type Asked = Pick<ChatRequest, "messages" | "toolset" | "format" | "affinity">
+type Grammar = ToolPrompt.Grammar
+
+export interface PromptOptions {
+  /** How calls are written. */
+  readonly grammar?: Grammar
+  readonly nonces?: Nonce.Nonces
+  /** The model does not see: where a picture was, that is said. */
+  readonly withoutImages?: boolean
+}
+
+interface Context {
+  readonly toolset: Toolset
+  readonly grammar: Grammar
+  readonly nonce: string
+  readonly nameOf: ReadonlyMap<string, string>
+  /** The mark of the next picture. */
+  readonly nextImage: () => string
+}
+
+/** The text with a mark on a line of its own where each picture stood. */
+const withImages = ({ images, text }: Message, { nextImage }: Context): string => {
+  let shown = ""
+  let from = 0
+  for (const { at = text.length } of images) {
+    shown += text.slice(from, at)
+    from = Math.max(from, at)
+    shown += `${shown === "" || shown.endsWith("\n") ? "" : "\n"}${nextImage()}${from < text.length ? "\n" : ""}`
+  }
+  return shown + text.slice(from)
+}
+
+const isBare = ({ images, role, text, toolCallId, toolCalls }: Message): boolean =>
+  text.trim() === "" && images.length === 0 && toolCalls.length === 0 && (role !== "tool" || toolCallId === undefined)
+
+/** True when there is nothing to ask: no text, no picture, no call and no result. */
+export const isEmpty = (messages: Messages): boolean => messages.every(isBare)
+
+/** The first picture of what is asked now: after the assistant's last message, or before it where it is to be continued. */
+export const pictureNow = (messages: Messages): PlacedImage | undefined => {
+  const asked = messages.findLastIndex(({ role }) => role !== "assistant")
+  const answered = messages.findLastIndex(({ role }, i) => role === "assistant" && i < asked)
+  return messages.slice(answered + 1).flatMap(({ images }) => images)[0]
+}
+
+/** What the model must be told beside the conversation: the tools it may call, the format of its answer. */
+const instructions = ({ format, toolset }: Asked, grammar: Grammar): string =>
+  [ToolPrompt.instructions(toolset, grammar), JsonOutput.instructions(format)]
+    .filter((text) => text !== "")
+    .join("\n\n")
+
+/** A message under its mark. An assistant's text that looks like calls stands apart from the calls it made. */
+const turn = (message: Message, context: Context): ReadonlyArray<string> => {
+  const { role, toolCallId, toolCalls } = message
+  const { grammar, nameOf, nonce, toolset } = context
+  const text = withImages(message, context)
+  if (role === "tool" && toolCallId !== undefined) {
+    const call = { id: toolCallId, name: nameOf.get(toolCallId) }
+    return [`${Marks.turn(role, nonce)} ${Marks.result(call, text, nonce)}`]
+  }
+  const calls = toolCalls.map((call) =>
+    ToolPrompt.call(
+      call,
+      toolset.tools.find(({ name }) => name === call.name),
+      grammar
+    )
+  )
+  if (role === "assistant" && Marks.holdsCalls(text)) {
+    const quoted = `${Marks.turn(role, nonce, "text")} ${text}`
+    return calls.length === 0 ? [quoted] : [quoted, `${Marks.turn(role, nonce)} ${calls.join("\n")}`]
+  }
+  return [`${Marks.turn(role, nonce)} ${[...(text.trim() === "" ? [] : [text]), ...calls].join("\n")}`]
+}
+
+/** Whether content could be taken for what it is not: then the model is told how to tell. */
+const isDoubtful = (said: Messages): boolean =>
+  said.some(({ role, text }) => Marks.holdsMarks(text) || (role !== "system" && Marks.holdsCalls(text)))
+
+const occurrences = (text: string, word: string): number => {
+  let count = 0
+  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + word.length)) count++
+  return count
+}
+
+interface Parts {
+  readonly asked: Asked
+  readonly said: Messages
+  readonly told: string
+  readonly options: PromptOptions
+}
+
+/** The prompt with this nonce; undefined when the content holds it. */
+const renderWith = ({ asked, options, said, told }: Parts, nonce: string): string | undefined => {
+  const nameOf = new Map(said.flatMap(({ toolCalls }) => toolCalls.map(({ id, name }) => [id, name] as const)))
+  const { grammar = "xml", withoutImages = false } = options
+  let images = 0
+  const nextImage = () => (withoutImages ? Marks.imageLeftOut : Marks.image)(++images, nonce)
+  const context: Context = { toolset: asked.toolset, grammar, nonce, nameOf, nextImage }
+  const lines = said.flatMap((message) => turn(message, context))
+  // Every nonce in the lines stands in a mark: two in the frame of a result.
+  const marks =
+    lines.length + images + 2 * said.filter((one) => one.role === "tool" && one.toolCallId !== undefined).length
+  if (lines.reduce((sum, line) => sum + occurrences(line, nonce), occurrences(told, nonce)) !== marks) return undefined
+  const opening = said.findIndex(({ role }) => role !== "system")
+  const system = [...(isDoubtful(said) ? [Marks.explained(nonce)] : []), ...(told === "" ? [] : [told])].join("\n\n")
+  if (system !== "") {
+    lines.splice(opening < 0 ? lines.length : opening, 0, `${Marks.turn("system", nonce)} ${system}`)
+  }
+  const reminder = ToolPrompt.reminder(asked.toolset)
+  return [...lines, ...(reminder === "" ? [] : [reminder])].join("\n")
+}
+
+const anyNonces = Nonce.make()
+
+/**
+ * One user message alone goes as it is; else each one that says something stands under a mark of its role. Content is
+ * byte for byte what was sent; the marks carry a nonce that no content holds. What the model must be told comes after
+ * the client's own system texts.
+ */
+export const render = (asked: Asked, options: PromptOptions = {}): string => {
+  const { grammar = "xml", nonces = anyNonces(asked.affinity) } = options
+  const said = asked.messages.filter((message) => !isBare(message))
+  const told = instructions(asked, grammar)
+  const [first] = said
+  // Of one picture alone it is clear where it belongs.
+  const isPlain = told === "" && said.length === 1 && first?.role === "user" && first.toolCalls.length === 0
+  if (isPlain && first.images.length <= (options.withoutImages === true ? 0 : 1)) return first.text
+  for (let attempt = 0; ; attempt++) {
+    const prompt = renderWith({ asked, said, told, options }, nonces(attempt))
+    if (prompt !== undefined) return prompt
+  }
+}
+
+/** The same conversation once more, with an answer that was not good and what is wrong about it. */
+export const followUp = <A extends Asked>(asked: A, said: string, hint: string): A => ({
+  ...asked,
+  messages: [...asked.messages, message("assistant", said), message("user", hint)]
+})
+
+/** Tokens of a prompt, with the framing of its messages and a flat rate for each picture that goes with it. */
+export const tokens = (
+  prompt: string,
+  messages: Messages,
+  count: (text: string) => number,
+  { withoutImages = false }: Pick<PromptOptions, "withoutImages"> = {}
+): number =>
+  count(prompt) +
+  TokenEstimate.perMessage * messages.length +
+  (withoutImages ? 0 : TokenEstimate.perImage * messages.reduce((sum, { images }) => sum + images.length, 0))

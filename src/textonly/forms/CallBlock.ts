@@ -1,0 +1,292 @@
+/**
+ * Reads one `<tool_call>…</tool_call>`, or a bare function, as it comes, and cuts it into its calls.
+ */
+import type { Tool } from "../../domain/Chat.ts"
+import * as JsonSpan from "../../json/JsonSpan.ts"
+import * as ArgCall from "./ArgCall.ts"
+import type { Form } from "./Forms.ts"
+import * as LineEnds from "./LineEnds.ts"
+import {
+  begun,
+  CALL,
+  CALL_END,
+  FUNCTION,
+  FUNCTION_END,
+  FUNCTION_NAMED,
+  INVOKE,
+  INVOKE_END,
+  isBlank,
+  LESS,
+  LF
+} from "./Markup.ts"
+import * as XmlCall from "./XmlCall.ts"
+
+/** One call, or what should have been one, as the model wrote it. */
+export type Piece =
+  /** `name`: stood outside of the JSON, which is the arguments then. */
+  | { readonly _tag: "Json"; readonly text: string; readonly name?: string }
+  | {
+      readonly _tag: "Xml"
+      readonly text: string
+      readonly name: string
+      readonly parameters: ReadonlyArray<readonly [key: string, value: string]>
+      /** The text ended within the last value, and nothing tells whether it is whole. */
+      readonly cut: boolean
+    }
+  | { readonly _tag: "Broken"; readonly text: string; readonly detail: string }
+
+export interface CallBlock {
+  /** Takes what belongs to the block, from `from` on; gives the place of the rest. */
+  readonly read: (text: string, from: number) => number
+  /** "not": it was no call after all, and may hold one; "text": it holds none that is looked for. */
+  readonly status: () => "open" | "done" | "not" | "over" | "text"
+  /** All that was read. */
+  readonly raw: () => string
+  /** Of `raw`, where the block ended; what follows was read to see that. */
+  readonly used: () => number
+  readonly pieces: () => ReadonlyArray<Piece>
+  /** At the end of the text; false: it is unclosed. */
+  readonly close: () => boolean
+  /** Nothing but a name that is still being written. */
+  readonly isVague: () => boolean
+  /** The block's first function, while nothing else stands in it. */
+  readonly first: () => XmlCall.XmlCall | undefined
+}
+
+export interface Options {
+  readonly form: Form
+  /** The marker stood where a line began. */
+  readonly atLine: boolean
+  readonly maxLength: number
+  /** The declared tool of exactly this name, else of this name in another case, if it is the only one. */
+  readonly find: (name: string) => Tool | undefined
+  /** Some declared name begins like this. */
+  readonly mayBecome: (name: string) => boolean
+}
+
+const OPENERS = new Set([123, 91]) // { [
+const TICK = 96
+const JUNK = new Set([44, 125, 93, TICK]) // , } ] `
+const MAX_INFO = 32
+/** Around a bare function there may be the rest of Qwen's frame. */
+const BLOCK_MARKS = { closer: CALL_END, opener: CALL }
+const FUNCTIONS = [FUNCTION, FUNCTION_NAMED, INVOKE]
+
+type Mark = { readonly from: number; readonly to: number } & (
+  | { readonly _tag: "Json" }
+  | { readonly _tag: "Xml"; readonly call: XmlCall.XmlCall }
+  | { readonly _tag: "Broken"; readonly detail: string }
+)
+
+export const make = ({ atLine, find, form, maxLength, mayBecome }: Options): CallBlock => {
+  const { closer, opener, own } = form
+  const bare = form.kind === "bare"
+  const bodies = [...FUNCTIONS, closer, opener]
+  const isKey = (key: string): boolean => {
+    const tool = find(xml.name())
+    if (tool === undefined || tool.kind === "custom") return false
+    const properties = tool.parameters["properties"]
+    return typeof properties === "object" && properties !== null && Object.hasOwn(properties, key)
+  }
+  const newXml = (end: string) => XmlCall.make({ ...(bare ? BLOCK_MARKS : { closer, opener }), end, isKey })
+  const parts = [opener]
+  let length = opener.length
+  let state: "lead" | "info" | "json" | "xml" | "next" | "lost" = bare ? "xml" : "lead"
+  let status: ReturnType<CallBlock["status"]> = "open"
+  let used = 0
+  let from = 0
+  let tag = ""
+  let newline = false
+  let json = JsonSpan.make()
+  let xml = newXml(FUNCTION_END)
+  const marks: Array<Mark> = []
+  let whole: string | undefined
+
+  const done = (end: number) => {
+    status = "done"
+    used = end
+  }
+  const lost = () => {
+    if (!own) {
+      status = "text"
+      return
+    }
+    state = "lost"
+    tag = ""
+  }
+  const beginXml = (marker: string, at: number) => {
+    state = "xml"
+    from = at + 1 - marker.length
+    xml = newXml(marker === INVOKE ? INVOKE_END : FUNCTION_END)
+  }
+  /** What stands in it is neither a function nor JSON. */
+  const stray = () => {
+    if (own && atLine && newline) lost()
+    else status = "not"
+  }
+  const endOf = (next: number) => marks.at(-1)?.to ?? next
+
+  /** Between the opener and a body, and between bodies. */
+  const outside = (code: number, at: number) => {
+    if (tag === "" && isBlank(code)) {
+      if (code === LF) newline = true
+      return
+    }
+    const next = tag + String.fromCharCode(code)
+    const marker = begun(next, bodies)
+    if (marker !== undefined) {
+      tag = marker === next ? "" : next
+      if (tag !== "") return
+      if (marker === closer) done(at + 1)
+      else if (marker !== opener) beginXml(marker, at)
+      else if (state === "next") done(endOf(at))
+      return
+    }
+    if (tag === "" && OPENERS.has(code)) {
+      state = "json"
+      from = at
+      json = JsonSpan.make()
+      json.step(code)
+    } else if (state === "next") {
+      if (tag !== "" || !JUNK.has(code)) done(endOf(at))
+    } else if (tag === "" && code === TICK) {
+      state = "info"
+      from = at
+    } else if (own && tag === "" && mayBecome(String.fromCharCode(code))) {
+      state = "xml"
+      from = at
+      xml = ArgCall.make()
+      inXml(code, at)
+    } else stray()
+  }
+
+  const inJson = (code: number, at: number) => {
+    if (tag !== "" || (code === LESS && !json.inString())) {
+      const next = tag + String.fromCharCode(code)
+      const marker = begun(next, [closer, opener])
+      tag = marker === undefined || marker === next ? "" : next
+      if (marker === undefined) json.step(code)
+      else if (marker === next) {
+        const to = at + 1 - marker.length
+        marks.push({ _tag: "Json", from, to })
+        done(marker === closer ? at + 1 : to)
+      }
+      return
+    }
+    const what = json.step(code)
+    if (what === "deep") lost()
+    else if (what === "end") {
+      marks.push({ _tag: "Json", from, to: at + 1 })
+      state = "next"
+    }
+  }
+
+  const inXml = (code: number, at: number) => {
+    const named = xml.isNamed()
+    const what = xml.step(code, at)
+    const isOther = !named && (xml.isNamed() ? find(xml.name()) === undefined : !mayBecome(xml.name()))
+    if ((bare || !own) && isOther) {
+      if (marks.length > 0) done(endOf(0))
+      else status = "not"
+    } else if (xml.isLoose && isOther) stray()
+    else if (what === "broken") {
+      if (xml.isLoose && xml.spans().length === 0) stray()
+      else if (xml.json() !== undefined) {
+        if (bare) status = "text"
+        else lost()
+      } else if (bare || !own) status = "not"
+      else lost()
+    } else if (what === "all") {
+      marks.push({ _tag: "Xml", from, to: at + 1 - closer.length, call: xml })
+      done(at + 1)
+    } else if (what === "end" || what === "next") {
+      const to = what === "end" ? at + 1 : at + 1 - opener.length
+      marks.push({ _tag: "Xml", from, to, call: xml })
+      if (bare || what === "next") done(to)
+      else state = "next"
+    }
+  }
+
+  const inLost = (code: number, at: number) => {
+    const next = tag + String.fromCharCode(code)
+    const marker = begun(next, [closer])
+    tag = marker !== undefined ? next : code === LESS ? "<" : ""
+    if (marker !== next) return
+    marks.push({ _tag: "Broken", from: endOf(0), to: at + 1, detail: "it is neither JSON nor a function" })
+    done(at + 1)
+  }
+
+  const step = (code: number, at: number) => {
+    if (state === "xml") inXml(code, at)
+    else if (state === "json") inJson(code, at)
+    else if (state === "lost") inLost(code, at)
+    else if (state !== "info") outside(code, at)
+    else if (code === LF) state = "lead"
+    else if (OPENERS.has(code)) {
+      state = "lead"
+      outside(code, at)
+    } else if (at - from > MAX_INFO) lost()
+  }
+
+  const raw = () => {
+    whole ??= parts.join("")
+    return whole
+  }
+
+  return {
+    read: (text, start) => {
+      let at = start
+      const room = maxLength - length
+      while (at < text.length && status === "open") {
+        if (at - start >= room) {
+          status = "over"
+          break
+        }
+        step(text.charCodeAt(at), length + at - start)
+        at++
+      }
+      parts.push(text.slice(start, at))
+      length += at - start
+      return at
+    },
+    status: () => status,
+    raw,
+    used: () => used,
+    pieces: () => {
+      const text = raw().slice(0, used)
+      const crlf = text.includes("\r\n") && !LineEnds.hasBare(text)
+      const plain = (value: string) => (crlf ? value.replaceAll("\r\n", "\n") : value)
+      return marks.map((mark): Piece => {
+        const part = text.slice(mark.from, mark.to)
+        if (mark._tag === "Json") return { _tag: "Json", text: part }
+        if (mark._tag === "Broken") return { _tag: "Broken", text: part, detail: mark.detail }
+        const json = mark.call.json()
+        if (json !== undefined) return { _tag: "Json", text: text.slice(json.from, json.to), name: mark.call.name() }
+        return {
+          _tag: "Xml",
+          text: part,
+          name: mark.call.name(),
+          parameters: mark.call.spans().map((one) => [one.key, LineEnds.unwrap(plain(text.slice(one.from, one.to)))]),
+          cut: mark.call.isCut()
+        }
+      })
+    },
+    close: () => {
+      if (state === "xml" && xml.close(raw())) {
+        const to = xml.endAt()
+        marks.push({ _tag: "Xml", from, to: to ?? length, call: xml })
+        done(to ?? length)
+        return true
+      }
+      if (state !== "next") return false
+      done(length)
+      return true
+    },
+    first: () => {
+      if (marks.length === 0) return state === "xml" ? xml : undefined
+      const mark = marks.length === 1 ? marks[0] : undefined
+      return mark?._tag === "Xml" ? mark.call : undefined
+    },
+    isVague: () => !(own && !bare) && marks.length === 0 && state !== "json" && !xml.isNamed()
+  }
+}

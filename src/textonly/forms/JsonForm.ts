@@ -1,0 +1,122 @@
+/**
+ * Reads calls that are names and JSON between a form's marks, as it comes; without a name the JSON has it.
+ */
+
+import * as JsonSpan from "../../json/JsonSpan.ts"
+import * as BlockReader from "./BlockReader.ts"
+import type { CallBlock, Options, Piece } from "./CallBlock.ts"
+import { begun, isBlank, MAX_NAME } from "./Markup.ts"
+import * as PythonForm from "./PythonForm.ts"
+
+/** Kimi numbers its calls. */
+const NUMBER = /:\d*$/
+const isOpener = (code: number) => code === 123 || code === 91
+
+export const make = (options: Options): CallBlock =>
+  options.form.python ? PythonForm.make(options, makeJson) : makeJson(options)
+
+const makeJson = ({ find, form, maxLength, mayBecome }: Options): CallBlock => {
+  const { closer, marks, opener } = form
+  let status: ReturnType<CallBlock["status"]> = "open"
+  let used = 0
+  let name = ""
+  /** What may become a mark. */
+  let tag = ""
+  let json: JsonSpan.JsonSpan | undefined
+  let from = 0
+  /** Behind the last mark or JSON. */
+  let settled = opener.length
+  const found: Array<{ readonly name: string; readonly from: number; readonly to: number }> = []
+  const nameOf = () => name.replace(NUMBER, "")
+
+  const stop = () => {
+    status = found.length > 0 ? "done" : "not"
+    used = settled
+  }
+
+  /** Neither blank nor of a mark. */
+  const plain = (char: string, at: number) => {
+    const code = char.charCodeAt(0)
+    if (isOpener(code)) {
+      if (name !== "" && find(nameOf()) === undefined) return stop()
+      json = JsonSpan.make()
+      json.step(code)
+      from = at
+      return
+    }
+    name += char
+    if (name.length > MAX_NAME || !mayBecome(nameOf())) stop()
+  }
+
+  const between = (char: string, at: number) => {
+    const next = tag + char
+    const mark = begun(next, marks)
+    if (mark !== undefined) {
+      tag = next
+      // A longer one may begin like it.
+      if (!marks.includes(next) || marks.some((one) => one !== next && one.startsWith(next))) return
+      tag = ""
+      // Else a row of openers would be read again from each.
+      if (next === closer || (next === opener && found.length === 0)) stop()
+      settled = at + 1
+      used = settled
+      return
+    }
+    const text = tag
+    tag = ""
+    if (marks.includes(text)) {
+      settled = at
+      return between(char, at)
+    }
+    for (let i = 0; i < text.length && status === "open" && json === undefined; i++)
+      plain(text[i]!, at - text.length + i)
+    if (status !== "open") return
+    if (json !== undefined) {
+      // The first character of the mark that was none began it.
+      for (const one of text.slice(1)) step(one, at)
+      step(char, at)
+    } else if (text !== "") between(char, at)
+    else if (!isBlank(char.charCodeAt(0))) plain(char, at)
+  }
+
+  const step = (char: string, at: number) => {
+    if (status !== "open") return
+    if (json === undefined) return between(char, at)
+    const what = json.step(char.charCodeAt(0))
+    if (what === "deep") status = "text"
+    if (what !== "end") return
+    found.push({ name: nameOf(), from, to: at + 1 })
+    json = undefined
+    name = ""
+    settled = at + 1
+  }
+
+  const block = BlockReader.make({
+    opener,
+    maxLength,
+    isOpen: () => status === "open",
+    step,
+    over: () => {
+      status = "over"
+    }
+  })
+
+  return {
+    read: block.read,
+    status: () => status,
+    raw: block.raw,
+    used: () => used,
+    pieces: () =>
+      found.map(({ from, name, to }): Piece => {
+        const text = block.raw().slice(from, to)
+        return name === "" ? { _tag: "Json", text } : { _tag: "Json", text, name }
+      }),
+    close: () => {
+      if (json !== undefined || found.length === 0) return false
+      stop()
+      return true
+    },
+    first: () => undefined,
+    isVague: () => json === undefined && found.length === 0
+  }
+}

@@ -1,0 +1,299 @@
+/**
+ * Finds calls in an answer that comes by pieces, and lets everything else through as it comes.
+ *
+ * Held back is only what may become a marker, line ends (a call may follow, and take them away), and what is in a
+ * call. Where the pieces were cut does not matter.
+ */
+import type { Toolset } from "../../domain/Chat.ts"
+import type * as CallBlock from "../forms/CallBlock.ts"
+import * as Forms from "../forms/Forms.ts"
+import {
+  begun,
+  CALL_END,
+  CR,
+  isBlank,
+  isPlain,
+  LESS,
+  LF,
+  RESPONSE,
+  SQUARE,
+  THINK,
+  THINK_END,
+  TICK,
+  TILDE
+} from "../forms/Markup.ts"
+import * as ToolCalls from "../tools/ToolCalls.ts"
+import * as ToolCatalog from "../tools/ToolCatalog.ts"
+import * as CallOutput from "./CallOutput.ts"
+import * as CodeSpan from "./CodeSpan.ts"
+import * as Ending from "./Ending.ts"
+import * as FenceHold from "./FenceHold.ts"
+import * as OpenCall from "./OpenCall.ts"
+import * as PendingText from "./PendingText.ts"
+
+export interface Options {
+  readonly toolset: Toolset
+  readonly newId?: () => string
+  readonly maxCalls?: number
+  /** Longest call, in characters without its frame; a longer one is text. */
+  readonly maxBody?: number
+}
+
+export interface Out extends CallOutput.Receiver {
+  readonly text: (text: string) => void
+}
+
+export interface ToolScanner {
+  readonly push: (text: string) => void
+  /** `cut`: the text was ended by a limit, so that an open call is none. */
+  readonly end: (cut: boolean) => void
+}
+
+/** Names and markers around a body. */
+const FRAME = 4096
+/** Fences with something like a call in them that turned out to be examples; after them every fence is text. */
+const MAX_HOLDS = 8
+
+export const make = (options: Options, out: Out): ToolScanner => {
+  const { maxBody = 1 << 20, maxCalls = 32, newId = ToolCalls.newId, toolset } = options
+  const catalog = ToolCatalog.make(toolset)
+  const maxLength = maxBody + FRAME
+  const code = CodeSpan.make()
+  const pending = PendingText.make(out.text)
+  const limit = toolset.parallel ? maxCalls : 1
+  const output = CallOutput.make({ catalog, limit, maxLength, pending, out, reset: code.reset })
+  const { isHeld, say } = output
+
+  let mode: "text" | "through" | "call" | "fence" | "done" | "off" = catalog.isActive ? "text" : "off"
+  let tag = ""
+  let markers: ReadonlyArray<string> = Forms.IN_LINE
+  /** The marker stands where a line begins, or right after a call. */
+  let isFirst = false
+  let call: OpenCall.OpenCall | undefined
+  let ending = Ending.make(THINK_END)
+  let fence: FenceHold.FenceHold | undefined
+  let failedHolds = 0
+  /** What may be read again behind calls whose end was seen at the end only; all after it is text. */
+  let spare = 4 * maxLength
+  let mayHold = true
+
+  const begin = (form: Forms.Form, atLine: boolean) =>
+    OpenCall.newBlock({ form, atLine, maxLength: output.room() }, catalog)
+  const resolve = (one: CallBlock.CallBlock) => ToolCalls.resolve(one, { catalog, newId })
+  const found = (outcomes: ReadonlyArray<ToolCalls.Outcome>, raw: string, isCertain: boolean) => {
+    output.found(outcomes, raw, isCertain)
+    mode = output.state()
+  }
+
+  /** Scans what was read in vain: its first character as text, the rest anew. */
+  const again = (raw: string) => {
+    mode = "text"
+    say(raw[0]!)
+    feed(raw.slice(1))
+  }
+
+  const endBlock = (open: OpenCall.OpenCall) => {
+    const { block: one, form, isCertain } = open
+    const status = one.status()
+    if (open.isBegun()) {
+      mode = open.end(status === "over" ? "long" : undefined)
+      feed(one.raw().slice(one.used()))
+    } else if (status === "not") again(one.raw())
+    else if (status === "over") {
+      say(one.raw())
+      mode = "through"
+      ending = Ending.make(form.closer)
+    } else {
+      const outcomes = status === "text" ? undefined : resolve(one)
+      const used = outcomes === undefined ? one.raw().length : one.used()
+      if (outcomes === undefined || (!form.own && outcomes.every(ToolCalls.isUnknown))) {
+        mode = "text"
+        say(one.raw().slice(0, used))
+      } else found(outcomes, one.raw().slice(0, used), isCertain)
+      feed(one.raw().slice(used))
+    }
+  }
+
+  const endFence = () => {
+    const one = fence!
+    fence = undefined
+    if (one.isCostly()) failedHolds++
+    mode = "text"
+    mayHold = false
+    feed(one.raw())
+  }
+
+  const enter = (marker: string) => {
+    tag = ""
+    if (marker === CALL_END) return isHeld() ? output.behind(marker) : undefined
+    if (marker === RESPONSE) {
+      // The model makes up what came of its call.
+      output.settle()
+      mode = output.state()
+      if (mode === "done") return
+      if (mode === "off" || output.calls() === 0) return say(marker)
+      mode = "done"
+      return out.full()
+    }
+    if (marker === THINK) {
+      say(THINK)
+      mode = "through"
+      ending = Ending.make(THINK_END)
+      return
+    }
+    const form = Forms.of(marker)!
+    const isCertain = form === Forms.BLOCK ? isFirst && !pending.endsWithColon() : form.kind !== "bare"
+    const block = begin(form, markers !== Forms.IN_LINE)
+    call = OpenCall.make({ block, form, isCertain, catalog, newId, output, live: out.live })
+    mode = "call"
+  }
+
+  /** One character of a marker, or the end of the hope that it is one; false: look at it again. */
+  const tagged = (char: string): boolean => {
+    const next = tag + char
+    const marker = begun(next, markers)
+    if (marker === undefined) {
+      const text = tag
+      tag = ""
+      say(text)
+      return false
+    }
+    tag = next
+    if (marker === next) enter(marker)
+    return true
+  }
+
+  const beginsFence = (unit: number) =>
+    mayHold && (unit === TICK || unit === TILDE) && failedHolds < MAX_HOLDS && code.lineBegins() && !code.inside()
+
+  const text = (piece: string, from: number): number => {
+    let at = from
+    let start = from
+    while (at < piece.length) {
+      if (tag !== "") {
+        if (tagged(piece[at]!)) at++
+        start = at
+        if (mode !== "text") return at
+        continue
+      }
+      const unit = piece.charCodeAt(at)
+      if (isPlain(unit) && pending.isIdle() && code.isIdle() && !isHeld()) {
+        do at++
+        while (at < piece.length && isPlain(piece.charCodeAt(at)))
+        continue
+      }
+      if (beginsFence(unit)) {
+        say(piece.slice(start, at))
+        fence = FenceHold.make({
+          mark: unit,
+          block: (isBare) => begin(isBare ? Forms.BARE : Forms.BLOCK, true),
+          resolve,
+          maxLength: output.room()
+        })
+        mode = "fence"
+        return at
+      }
+      mayHold = true
+      const zero = code.columnZero()
+      const isLineEnd = unit === LF || unit === CR
+      if (isHeld() ? isBlank(unit) : isLineEnd || (pending.followsCall() && isBlank(unit))) {
+        say(piece.slice(start, at))
+        if (unit === LF || isHeld()) code.step(unit)
+        if (isHeld()) output.behind(piece[at]!)
+        else pending.sayBlank(piece[at]!)
+        start = ++at
+        continue
+      }
+      code.step(unit)
+      if ((unit === LESS || unit === SQUARE) && !code.inside()) {
+        say(piece.slice(start, at))
+        start = at
+        const isNext = isHeld() || pending.followsCall()
+        markers = isNext ? Forms.AFTER_CALL : zero ? Forms.AT_LINE : Forms.IN_LINE
+        isFirst = zero || (isNext && !isHeld())
+        if (unit === LESS || markers !== Forms.IN_LINE) {
+          tag = piece[at]!
+          start = ++at
+          continue
+        }
+      }
+      at++
+      if (!pending.isIdle() || isHeld()) {
+        say(piece.slice(start, at))
+        start = at
+      }
+    }
+    say(piece.slice(start))
+    return at
+  }
+
+  /** Lets text through up to the marker that ends a state, and with it. */
+  const through = (piece: string, from: number): number => {
+    const end = ending.find(piece, from)
+    say(piece.slice(from, end))
+    if (end === undefined) return piece.length
+    mode = "text"
+    code.reset()
+    return end
+  }
+
+  const feed = (piece: string): void => {
+    let at = 0
+    while (at < piece.length && mode !== "done") {
+      if (mode === "text") at = text(piece, at)
+      else if (mode === "through") at = through(piece, at)
+      else if (mode === "call") {
+        const one = call!
+        at = one.read(piece, at)
+        if (one.block.status() !== "open") endBlock(one)
+      } else if (mode === "fence") {
+        at = fence!.read(piece, at)
+        if (!fence!.isOpen()) endFence()
+      } else {
+        say(piece.slice(at))
+        at = piece.length
+      }
+    }
+  }
+
+  const endCall = (open: OpenCall.OpenCall, cut: boolean) => {
+    const { block: one, isCertain } = open
+    if (!open.isBegun() && (cut || one.isVague())) {
+      mode = "text"
+      return say(one.raw())
+    }
+    const isWhole = !cut && one.close()
+    if (open.isBegun()) mode = open.end(cut ? "cut" : isWhole ? undefined : "unclosed")
+    else if (isWhole) found(resolve(one), one.raw().slice(0, one.used()), isCertain)
+    else found([ToolCalls.unclosed(one)], one.raw(), true)
+    const rest = isWhole ? one.raw().slice(one.used()) : ""
+    spare -= rest.length
+    if (spare < 0 && mode === "text") mode = "off"
+    feed(rest)
+  }
+
+  return {
+    push: (piece) => {
+      feed(piece)
+      pending.flush()
+    },
+    end: (cut) => {
+      while (mode === "fence" || mode === "call") {
+        if (mode === "call") endCall(call!, cut)
+        else {
+          const outcomes = cut ? undefined : fence!.close()
+          if (outcomes === undefined) endFence()
+          else found(outcomes, fence!.raw(), true)
+        }
+      }
+      if (mode === "done") return
+      const isEnd = tag !== "" && isHeld() && CALL_END.startsWith(tag)
+      if (mode === "text" && (cut || !isEnd)) say(tag)
+      if (cut) output.release()
+      else output.settle()
+      if (output.state() === "done") return
+      mode = "done"
+      pending.end()
+    }
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * The arguments of a call as its tool wants them: parsed, repaired once, typed and validated by the tool's schema.
+ */
+import { Either } from "effect"
+import type { Tool } from "../../domain/Chat.ts"
+import * as JsonRepair from "../../json/JsonRepair.ts"
+import * as JsonSchemas from "../../json/JsonSchemas.ts"
+import * as JsonSource from "../../json/JsonSource.ts"
+import * as ParameterType from "./ParameterType.ts"
+
+/** Why arguments are none. */
+export interface Fault {
+  readonly reason: "unparsable" | "invalid_arguments"
+  /** For the model: which rule is broken where, without values. */
+  readonly detail: string
+  /** The arguments all the same, as JSON text of an object, when they are at least that. */
+  readonly arguments: string | undefined
+}
+
+type Values = Readonly<Record<string, unknown>>
+
+const isObject = (value: unknown): value is Values =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const unparsable = (detail: string): Fault => ({ reason: "unparsable", detail, arguments: undefined })
+
+const acceptAll: JsonSchemas.Validate = () => []
+
+/** A schema that is none accepts every object: the edge refuses those, so only an embedder's can come here. */
+const validatorOf = ({ parameters }: Tool): JsonSchemas.Validate =>
+  Either.getOrElse(JsonSchemas.validator(parameters, { coerce: true, prune: true }), () => acceptAll)
+
+const written = (value: unknown): Either.Either<string, Fault> =>
+  Either.try({ try: () => JSON.stringify(value), catch: () => unparsable("it is nested too deeply") })
+
+/** `source`: the value as it was written, if that is JSON. */
+const validated = (value: Values, tool: Tool, source?: string): Either.Either<string, Fault> => {
+  const errors = validatorOf(tool)(value)
+  return Either.flatMap(
+    Either.map(written(value), (text) => JsonSource.prefer(source, text)),
+    (text) =>
+      errors.length === 0
+        ? Either.right(text)
+        : Either.left({ reason: "invalid_arguments", detail: errors.join("; "), arguments: text })
+  )
+}
+
+const free = (input: unknown): Either.Either<string, Fault> =>
+  typeof input === "string"
+    ? Either.right(input)
+    : Either.left({ reason: "invalid_arguments", detail: 'it needs one text, "input"', arguments: undefined })
+
+/**
+ * `value`: what stood at `arguments`: an object, a text that holds one, or nothing for a tool that needs nothing.
+ * `source`: how it stood there.
+ */
+export const fromJson = (value: unknown, tool: Tool, source?: string): Either.Either<string, Fault> => {
+  if (tool.kind === "custom") {
+    if (typeof value !== "string") return free(isObject(value) ? value["input"] : undefined)
+    const inner = Either.getOrUndefined(Either.try(() => JSON.parse(value) as unknown))
+    return free(isObject(inner) && typeof inner["input"] === "string" ? inner["input"] : value)
+  }
+  if (value === undefined || value === null || value === "") return validated({}, tool)
+  const parsed = typeof value === "string" ? JsonRepair.parse(value) : Either.right(value)
+  if (Either.isLeft(parsed)) return Either.left(unparsable(`the arguments: ${parsed.left}`))
+  return isObject(parsed.right)
+    ? validated(parsed.right, tool, typeof value === "string" ? value : source)
+    : Either.left({ reason: "invalid_arguments", detail: "the arguments must be an object", arguments: undefined })
+}
+
+/** Nothing but long numbers needs to be as it was written. */
+const sourceOf = (value: unknown, raw: string): string =>
+  typeof value !== "string" && JsonSource.isDelicate(raw) ? raw.trim() : JSON.stringify(value)
+
+const kindsOf = (key: string, { parameters: root }: Tool) =>
+  ParameterType.kinds(ParameterType.schemaOf(key, root), root)
+
+/** Raw texts by key, typed by what the schema says about each. */
+export const fromXml = (
+  parameters: ReadonlyArray<readonly [key: string, value: string]>,
+  tool: Tool
+): Either.Either<string, Fault> => {
+  if (tool.kind === "custom") return free(parameters.find(([key]) => key === "input")?.[1])
+  const typed = parameters.map(([key, value]) => [key, ParameterType.read(value, kindsOf(key, tool))] as const)
+  const source = parameters.some(([, value]) => JsonSource.isDelicate(value))
+    ? typed.map(([key, value], index) => `${JSON.stringify(key)}:${sourceOf(value, parameters[index]![1])}`)
+    : []
+  // Defines each key as the object's own, `__proto__` too.
+  return validated(Object.fromEntries(typed), tool, `{${source.join()}}`)
+}
+
+/** True when the schema wants something else than text for this key, so that half of it would not pass. */
+export const isTyped = (key: string, tool: Tool): boolean => {
+  if (tool.kind === "custom") return false
+  const allowed = kindsOf(key, tool)
+  return allowed.size > 0 && !allowed.has("string")
+}
+
+/** Keywords by which what one argument may be depends on another. */
+const JOINT = ["$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "if", "dependentSchemas", "dependencies"]
+
+/** Whether this argument means the same whatever the others are, so that it may be sent before them. */
+export const isAlone = (key: string, { parameters }: Tool): boolean => {
+  const properties = parameters["properties"]
+  const isDeclared = typeof properties === "object" && properties !== null && Object.hasOwn(properties, key)
+  // Keys that look like an index come first in what JavaScript writes.
+  return isDeclared && !/^\d+$/.test(key) && !JOINT.some((one) => Object.hasOwn(parameters, one))
+}
+
+/** How far a text is the value itself: "always", "unlessNull", or only when it is whole. */
+export const isText = (key: string, tool: Tool): "always" | "unlessNull" | "never" => {
+  if (tool.kind === "custom") return "always"
+  const allowed = kindsOf(key, tool)
+  if (!allowed.has("string") || allowed.size > 2) return "never"
+  return allowed.size === 1 ? "always" : allowed.has("null") ? "unlessNull" : "never"
+}
+
+/** One argument as `fromXml` would write it; undefined where it needs to see the others. */
+export const one = (key: string, raw: string, tool: Tool): string | undefined => {
+  const value = ParameterType.read(raw, kindsOf(key, tool))
+  if (typeof value !== "string" && JsonSource.isDelicate(raw)) return undefined
+  const values = Object.fromEntries([[key, value]])
+  validatorOf(tool)(values)
+  if (!Object.hasOwn(values, key)) return undefined
+  return Either.getOrUndefined(Either.map(written(values), (text) => text.slice(JSON.stringify(key).length + 2, -1)))
+}
+
+/** All arguments as they were written: nothing is left out, mended or judged. */
+export const asWritten = (parameters: ReadonlyArray<readonly [key: string, value: string]>, tool: Tool): string =>
+  `{${parameters.map(([key, value]) => `${JSON.stringify(key)}:${one(key, value, tool) ?? value.trim()}`).join()}}`

@@ -1,0 +1,73 @@
+/**
+ * Whether what a client sends as the parameters of its tools are schemas of objects at all.
+ */
+import { Either } from "effect"
+import type { JsonSchema } from "../../domain/Chat.ts"
+import { patternLimits } from "../../json/JsonSchemaCopy.ts"
+import * as JsonSchemas from "../../json/JsonSchemas.ts"
+
+const allowsObject = (type: unknown): boolean =>
+  type === undefined || type === "object" || (Array.isArray(type) && type.includes("object"))
+
+/** Left: why it is none, fit for a client. */
+export const check = (schema: JsonSchema): Either.Either<void, string> =>
+  Either.flatMap(JsonSchemas.check(schema), () =>
+    allowsObject(schema["type"]) ? Either.void : Either.left('its type must be "object"')
+  )
+
+export interface Wrong {
+  /** Which of the schemas. */
+  readonly at: number
+  readonly why: string
+}
+
+/** Values of all schemas of one request: looking through more would hold up everybody else. */
+const MAX_VALUES = 20_000
+/** Characters of their names and texts: more than a prompt takes. */
+const MAX_TEXT = 2 << 20
+
+/** What the schemas of one request have taken of what they may take together. */
+const ledger = () => {
+  const patterns = new Set<string>()
+  let values = 0
+  let text = 0
+  let patternText = 0
+  const pattern = (source: string) => {
+    if (patterns.has(source)) return
+    patterns.add(source)
+    patternText += source.length
+  }
+  const isOver = () => values > MAX_VALUES || text > MAX_TEXT
+  const isOverPatterns = () => patterns.size > patternLimits.count || patternText > patternLimits.text
+
+  /** Left: what is too much. */
+  return (schema: JsonSchema): Either.Either<void, string> => {
+    const open: Array<unknown> = [schema]
+    while (open.length > 0 && !isOver() && !isOverPatterns()) {
+      const one = open.pop()
+      values++
+      if (typeof one === "string") text += one.length
+      if (typeof one !== "object" || one === null) continue
+      for (const [key, inner] of Object.entries(one)) {
+        text += key.length
+        if (key === "pattern" && typeof inner === "string") pattern(inner)
+        if (key === "patternProperties" && typeof inner === "object" && inner !== null)
+          for (const source of Object.keys(inner)) pattern(source)
+        open.push(inner)
+      }
+    }
+    if (isOverPatterns()) return Either.left("the patterns of all schemas together are too many or too long")
+    return isOver() ? Either.left("the schemas of all tools together are too large") : Either.void
+  }
+}
+
+/** The first of a request's schemas that is none, or that is one too much beside `format`, the one of its answer. */
+export const checkAll = (schemas: ReadonlyArray<JsonSchema>, format?: JsonSchema): Either.Either<void, Wrong> => {
+  const take = ledger()
+  const beside = format === undefined ? Either.void : take(format)
+  for (const [at, schema] of schemas.entries()) {
+    const result = Either.flatMap(beside, () => Either.flatMap(take(schema), () => check(schema)))
+    if (Either.isLeft(result)) return Either.left({ at, why: result.left })
+  }
+  return Either.void
+}

@@ -1,0 +1,72 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { ResponsesRequest } from "../../../../src/http/dialects/responses/Payload.ts"
+import * as Resource from "../../../../src/http/dialects/responses/Resource.ts"
+import * as Store from "../../../../src/http/dialects/responses/Store.ts"
+
+const payload = Schema.decodeUnknownSync(ResponsesRequest)({ model: "auto", input: "hi" })
+const tools = { toolset: { tools: [], choice: "none", parallel: true }, named: [], echoed: [] } as const
+const response = (id: string): Resource.ResponseObject => ({
+  ...Resource.toFixed({ id, created: 1, payload, tools, kept: true }),
+  ...Resource.begun,
+  model: "auto",
+  output: [{ id: `msg_${id}`, type: "message", status: "completed", role: "assistant", content: [] }]
+})
+
+const big = (id: string, length: number) => [response(id), [{ text: "x".repeat(length) }]] as const
+const held = (store: Store.Store, caller: string, ids: string) =>
+  [...ids].filter((id) => store.of(caller).get(id) !== undefined).join("")
+
+describe("the store of responses", () => {
+  it("keeps the last ones", () => {
+    const store = Store.make({ capacity: 2 })
+    for (const id of ["a", "b", "c"]) store.of("A").put(response(id), [])
+    assert.strictEqual(held(store, "A", "abc"), "bc")
+    assert.strictEqual(store.of("A").item("msg_c")?.["type"], "message")
+    assert.isUndefined(store.of("A").item("msg_a"))
+  })
+
+  it("shows a caller its own and nothing of another's", () => {
+    const store = Store.make({ capacity: 4 })
+    store.of("A").put(response("a"), [])
+    for (const caller of ["B", ""]) {
+      assert.isUndefined(store.of(caller).get("a"))
+      assert.isUndefined(store.of(caller).item("msg_a"))
+      assert.isFalse(store.of(caller).remove("a"))
+    }
+    assert.isTrue(store.of("A").remove("a"))
+    assert.isFalse(store.of("A").remove("a"))
+    assert.isUndefined(store.of("A").item("msg_a"))
+  })
+
+  it("lets no caller push out what those have who hold less, by number", () => {
+    const store = Store.make({ capacity: 4 })
+    for (const id of ["a", "b"]) store.of("A").put(response(id), [])
+    for (const id of "cdefghij") store.of("B").put(response(id), [])
+    assert.strictEqual(held(store, "A", "ab"), "ab")
+    assert.strictEqual(held(store, "B", "cdefghij"), "ij")
+  })
+
+  it("lets no caller push out what those have who hold less, by size", () => {
+    const store = Store.make({ capacity: 100, size: 100_000 })
+    store.of("A").put(...big("a", 10_000))
+    for (const id of "cdefghij") store.of("B").put(...big(id, 20_000))
+    assert.strictEqual(held(store, "A", "a"), "a")
+    assert.strictEqual(held(store, "B", "cdefghij"), "j")
+  })
+
+  it("keeps no more than it may, and nothing that is too large by itself", () => {
+    const store = Store.make({ capacity: 100, size: 100_000 })
+    for (const id of "abc") store.of("A").put(...big(id, 20_000))
+    assert.strictEqual(held(store, "A", "abc"), "bc")
+    store.of("A").put(...big("d", 60_000))
+    assert.strictEqual(held(store, "A", "bcd"), "bc")
+  })
+
+  it("keeps nothing when it is off", () => {
+    const store = Store.make({ capacity: 0 })
+    store.of("A").put(response("a"), [])
+    assert.isFalse(store.isOn)
+    assert.isUndefined(store.of("A").get("a"))
+  })
+})

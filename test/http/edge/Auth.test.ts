@@ -1,0 +1,76 @@
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
+import { Auth, keyOf } from "../../../src/http/edge/Auth.ts"
+
+const request = (headers: Record<string, string>) =>
+  HttpServerRequest.fromWeb(new Request("http://localhost/internal/stats", { headers }))
+
+const apiKeys = [Redacted.make("api-one"), Redacted.make("api-two")]
+const adminKeys = [Redacted.make("admin")]
+const origins = ["https://app.example.com"]
+
+const outcome = (check: typeof Auth.Service.admin, headers: Record<string, string>) =>
+  Effect.map(Effect.either(check(request(headers))), (result) =>
+    result._tag === "Left" ? result.left.reason : "let in"
+  )
+
+describe("Auth", () => {
+  it("takes a key from either header", () => {
+    assert.strictEqual(keyOf(request({ authorization: "BEARER  k " })), "k")
+    assert.strictEqual(keyOf(request({ "x-api-key": "k" })), "k")
+    assert.isUndefined(keyOf(request({ authorization: "Basic k" })))
+  })
+
+  it("tells callers apart by their API keys, and not at all where none is asked for", () => {
+    const { caller } = Auth.make({ apiKeys, adminKeys, origins })
+    const one = caller(request({ authorization: "Bearer api-one" }))
+    assert.strictEqual(caller(request({ "x-api-key": "api-one" })), one)
+    assert.notStrictEqual(caller(request({ "x-api-key": "api-two" })), one)
+    assert.match(one, /^[\w-]{22}$/)
+    const open = Auth.make({ apiKeys: [], adminKeys, origins })
+    assert.strictEqual(open.caller(request({ "x-api-key": "any" })), open.caller(request({})))
+  })
+
+  it.effect("lets everybody in when there are no keys", () =>
+    Effect.gen(function* () {
+      const { admin, api } = Auth.make({ apiKeys: [], adminKeys: [], origins })
+      assert.strictEqual(yield* outcome(api, {}), "let in")
+      assert.strictEqual(yield* outcome(admin, {}), "let in")
+    })
+  )
+
+  it.effect("keeps the administration to its own keys, else to the API keys", () =>
+    Effect.gen(function* () {
+      const own = Auth.make({ apiKeys, adminKeys, origins })
+      assert.strictEqual(yield* outcome(own.admin, { authorization: "Bearer admin" }), "let in")
+      assert.strictEqual(yield* outcome(own.admin, { authorization: "Bearer api-one" }), "wrong")
+      assert.strictEqual(yield* outcome(own.api, { authorization: "Bearer admin" }), "wrong")
+      const shared = Auth.make({ apiKeys, adminKeys: [], origins })
+      assert.strictEqual(yield* outcome(shared.admin, { "x-api-key": "api-two" }), "let in")
+      assert.strictEqual(yield* outcome(shared.admin, {}), "missing")
+    })
+  )
+
+  it.effect("opens to each of several keys, and to nothing that is only like one", () =>
+    Effect.gen(function* () {
+      const { api } = Auth.make({ apiKeys, adminKeys, origins })
+      for (const key of ["api-one", "api-two"]) assert.strictEqual(yield* outcome(api, { "x-api-key": key }), "let in")
+      for (const key of ["api-on", "api-one1", "API-ONE", "api-three", "api-one,api-two", "api-one, api-two"]) {
+        assert.strictEqual(yield* outcome(api, { "x-api-key": key }), "wrong", key)
+      }
+      const { api: sole } = Auth.make({ apiKeys: apiKeys.slice(0, 1), adminKeys, origins })
+      assert.strictEqual(yield* outcome(sole, { "x-api-key": "api-two" }), "wrong")
+    })
+  )
+
+  it.effect("keeps foreign web pages out of the administration", () =>
+    Effect.gen(function* () {
+      const { admin } = Auth.make({ apiKeys, adminKeys, origins })
+      const key = { authorization: "Bearer admin" }
+      assert.strictEqual(yield* outcome(admin, { ...key, origin: "https://evil.example" }), "origin")
+      assert.strictEqual(yield* outcome(admin, { ...key, origin: "null" }), "origin")
+      assert.strictEqual(yield* outcome(admin, { ...key, origin: "https://app.example.com" }), "let in")
+    })
+  )
+})
