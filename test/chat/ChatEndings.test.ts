@@ -41,7 +41,10 @@ describe("A chat that ends", () => {
     const a = scripted("a", (turn) =>
       Effect.zipRight(
         Effect.addFinalizer(() => Effect.die("broken")),
-        Effect.sync(() => turn.emit(finish("stop")))
+        Effect.sync(() => {
+          turn.emit(textDelta("hi"))
+          turn.emit(finish("stop"))
+        })
       )
     )
     return Effect.gen(function* () {
