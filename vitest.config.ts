@@ -19,6 +19,9 @@ const alone = [
 
 export default defineConfig({
   test: {
+    // Two also on a machine with two cores, where there would be one.
+    minWorkers: 1,
+    maxWorkers: 2,
     reporters: ["default", ["json", { outputFile: "node_modules/.cache/vitest.json" }]],
     projects: [
       {
@@ -38,7 +41,6 @@ export default defineConfig({
           exclude: alone,
           globalSetup: ["test/e2e/setup.ts"],
           pool: "forks",
-          poolOptions: { forks: { minForks: 1, maxForks: 2 } },
           sequence: { groupOrder: 1 },
           ...timeouts
         }

@@ -1,11 +1,8 @@
 /**
  * Text that is well-formed Unicode however it was cut: a character is never sent in halves.
  */
-const SURROGATE = /[\uD800-\uDFFF]/
-const ORPHAN = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g
-
 /** Puts U+FFFD where half a character stands alone. */
-export const repair = (text: string): string => (SURROGATE.test(text) ? text.replace(ORPHAN, "\uFFFD") : text)
+export const repair = (text: string): string => text.toWellFormed()
 
 interface Piece<K> {
   readonly kind: K
