@@ -22,7 +22,7 @@ describe("Client", () => {
       const { data } = yield* client.openai.models()
       assert.deepStrictEqual(
         data.map(({ id }) => id),
-        ["auto", "org/qwen3 coder"]
+        ["auto", "org/qwen3 coder", "agent"]
       )
       assert.isTrue((yield* client.ops.health()).ok)
       const answer = yield* client.openai.chatCompletions({ payload: hello })
