@@ -13,6 +13,7 @@ export { type Instance, type Lease, Pool, type PoolOptions } from "./chat/Pool.t
 export { GatewayConfig, type Settings } from "./config/Config.ts"
 export * as ChatModel from "./domain/Chat.ts"
 export * as ChatError from "./domain/ChatError.ts"
+export type { AccountState } from "./domain/Login.ts"
 export * as Model from "./domain/Model.ts"
 export * as Routing from "./domain/Routing.ts"
 export * as Turn from "./domain/Turn.ts"

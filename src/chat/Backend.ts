@@ -4,7 +4,7 @@
 import { Effect, type Scope, type Stream } from "effect"
 import type { Ask, ChatEvent } from "../domain/Chat.ts"
 import type { BackendUnavailable, LoginFailed, LoginInProgress, NotLoggedIn, TurnError } from "../domain/ChatError.ts"
-import type { LoginState } from "../domain/Login.ts"
+import * as Login from "../domain/Login.ts"
 import type { Model } from "../domain/Model.ts"
 import * as Turn from "../domain/Turn.ts"
 
@@ -16,8 +16,8 @@ export interface BackendStatus {
   readonly state: BackendState
   /** Undefined until the instance has told. */
   readonly loggedIn: boolean | undefined
-  /** One word on the account: `signed_in`, `idle`, `running`, `waiting_for_person`, `login_failed:<reason>`. */
-  readonly login: string
+  /** Whether its account is signed in, and if not, what becomes of signing it in. */
+  readonly login: Login.AccountState
   readonly restarts: number
   /** The models offered, as far as is known; empty when nothing is. The same list as long as it has not changed. */
   readonly models: ReadonlyArray<Model>
@@ -37,7 +37,7 @@ export interface BackendIdentity {
 export interface BackendLogin {
   /** Whether logins begin by themselves. */
   readonly automatic: boolean
-  readonly state: Effect.Effect<LoginState>
+  readonly state: Effect.Effect<Login.LoginState>
   /** Who is signed in, asked of the instance; none when nobody is. */
   readonly identity: Effect.Effect<BackendIdentity | undefined, BackendUnavailable>
   /** Begins a login by a browser, also with automatic login off and while the account rests. Does not wait. */
@@ -80,7 +80,7 @@ const toModel = (model: Model | string, i: number): Model =>
 /** One that is always ready and has no accounts: for providers of one's own, and for tests. */
 const fromStream = ({ chat, id, models: given }: StreamBackend): Backend => {
   const models = given.map(toModel)
-  const account = { loggedIn: true, login: "signed_in" }
+  const account = { loggedIn: true, login: Login.signedIn }
   return {
     id,
     emulated: false,

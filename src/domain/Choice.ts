@@ -3,6 +3,7 @@
  */
 import { Array as Arr, Either } from "effect"
 import { QuotaExhausted } from "./ChatError.ts"
+import * as Login from "./Login.ts"
 import type { Model } from "./Model.ts"
 import * as Offer from "./Offer.ts"
 
@@ -13,7 +14,7 @@ export interface Candidate {
   readonly ready: boolean
   readonly failing: boolean
   readonly loggedIn: boolean | undefined
-  readonly login: string
+  readonly login: Login.AccountState
   /** Empty when they are not known. */
   readonly models: ReadonlyArray<Model>
 }
@@ -42,7 +43,7 @@ const isReady = ({ ready }: Candidate) => ready
 const isConnected = ({ loggedIn, state }: Candidate) => state === "ready" && loggedIn !== false
 const isFailing = (instance: Candidate) => instance.failing && isConnected(instance)
 const isSigningIn = ({ loggedIn, login, state }: Candidate) =>
-  state === "ready" && loggedIn === false && login === "running"
+  state === "ready" && loggedIn === false && Login.endsByItself(login)
 const isComing = (instance: Candidate) => coming.has(instance.state) || isSigningIn(instance)
 
 /** The first of these kinds that there are any of. */

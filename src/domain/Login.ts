@@ -29,9 +29,22 @@ export type LoginState =
 
 export const idle: LoginState = { _tag: "Idle" }
 
-/** One word for logs, labels and answers. */
-export const word = (state: LoginState): string => {
+/** How the account of an instance fares: signed in, or what becomes of signing it in. */
+export type AccountState = { readonly _tag: "SignedIn" } | LoginState
+
+export const signedIn: AccountState = { _tag: "SignedIn" }
+
+/** Whether a browser of ours is at it: it ends without anybody's doing. */
+export const endsByItself = (state: AccountState): boolean => state._tag === "Running" && state.by === "browser"
+
+/** Whether a person was given an address to sign in at. */
+export const awaitsPerson = (state: AccountState): boolean => state._tag === "Running" && state.by === "person"
+
+/** One word for logs, labels and answers: `signed_in`, `idle`, `running`, `waiting_for_person`, `login_failed:<reason>`. */
+export const word = (state: AccountState): string => {
   switch (state._tag) {
+    case "SignedIn":
+      return "signed_in"
     case "Idle":
       return "idle"
     case "Running":

@@ -156,7 +156,7 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
       emulated: options.emulated,
       status: Effect.zipWith(instance.status, login.state, (status, state) => ({
         ...status,
-        login: status.loggedIn === true ? "signed_in" : Login.word(state)
+        login: status.loggedIn === true ? Login.signedIn : state
       })),
       ensureReady: login.automatic
         ? Effect.catchTag(instance.loggedIn, "NotLoggedIn", () => Effect.zipRight(login.signedIn, instance.loggedIn))

@@ -15,6 +15,7 @@ import {
   type TurnError,
   UpstreamTimeout
 } from "../../src/domain/ChatError.ts"
+import * as Login from "../../src/domain/Login.ts"
 import * as QuickClock from "../support/QuickClock.ts"
 import * as TestBackend from "../support/TestBackend.ts"
 import { crash, gateway, healthOf, idle, mustCall, open, request, scripted, whole } from "../support/TestChat.ts"
@@ -125,7 +126,7 @@ describe("Chat", () => {
         state: "failed",
         loggedIn: undefined,
         restarts: 3,
-        login: "idle",
+        login: Login.idle,
         models: [],
         lastError: "gone"
       }),

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import type { Backend } from "../../src/chat/Backend.ts"
 import { BackendUnavailable } from "../../src/domain/ChatError.ts"
+import * as Login from "../../src/domain/Login.ts"
 import * as QuickClock from "../support/QuickClock.ts"
 import * as TestBackend from "../support/TestBackend.ts"
 import { asAgent, gateway, healthOf, idle, whole } from "../support/TestChat.ts"
@@ -121,7 +122,7 @@ describe("A chat within its time limits", () => {
         state: "ready",
         loggedIn: false,
         restarts: 0,
-        login: "running",
+        login: { _tag: "Running", by: "browser" },
         models: [],
         lastError: undefined
       })
@@ -140,7 +141,7 @@ describe("A chat within its time limits", () => {
         state: "starting",
         loggedIn: false,
         restarts: 0,
-        login: "idle",
+        login: Login.idle,
         models: [],
         lastError: ""
       })

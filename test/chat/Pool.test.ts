@@ -3,6 +3,7 @@ import { Effect, Exit, FastCheck, Option, Scope } from "effect"
 import type { BackendState, BackendStatus } from "../../src/chat/Backend.ts"
 import { type Lease, Pool } from "../../src/chat/Pool.ts"
 import type * as Choice from "../../src/domain/Choice.ts"
+import * as Login from "../../src/domain/Login.ts"
 import type { Model } from "../../src/domain/Model.ts"
 import * as Offer from "../../src/domain/Offer.ts"
 import type * as Spent from "../../src/domain/Spent.ts"
@@ -20,7 +21,7 @@ const backend = (
       state: state(),
       loggedIn: loggedIn(),
       restarts: 0,
-      login: "signed_in",
+      login: Login.signedIn,
       models: [],
       lastError: undefined
     }))
@@ -394,11 +395,11 @@ describe("Pool", () => {
       const ways: ReadonlyArray<readonly [Partial<BackendStatus>, string]> = [
         [{ state: "starting", loggedIn: undefined }, "b"],
         [{ state: "reconnecting" }, "b"],
-        [{ loggedIn: false, login: "running" }, "b"],
-        [{ loggedIn: false, login: "running", models: [model("guest")] }, "b"],
+        [{ loggedIn: false, login: { _tag: "Running", by: "browser" } }, "b"],
+        [{ loggedIn: false, login: { _tag: "Running", by: "browser" }, models: [model("guest")] }, "b"],
         [{ loggedIn: undefined }, "b"],
         [{ state: "reconnecting", models: [model("y")] }, "ModelNotFound"],
-        [{ loggedIn: false, login: "idle" }, "ModelNotFound"],
+        [{ loggedIn: false, login: Login.idle }, "ModelNotFound"],
         [{ state: "failed" }, "ModelNotFound"],
         [{ state: "failed", models: [model("z")] }, "b"]
       ]

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { type Array as Arr, Either } from "effect"
 import { ContextLengthExceeded, ModelNotFound } from "../../src/domain/ChatError.ts"
 import * as Choice from "../../src/domain/Choice.ts"
+import * as Login from "../../src/domain/Login.ts"
 import type { Model } from "../../src/domain/Model.ts"
 
 const model = (key: string): Model => ({ key, name: key, scene: "chat", isDefault: false })
@@ -13,7 +14,7 @@ const candidate = (id: string, more: Partial<Choice.Candidate> = {}): Choice.Can
   ready: true,
   failing: false,
   loggedIn: true,
-  login: "signed_in",
+  login: Login.signedIn,
   models: [x],
   ...more
 })
@@ -21,7 +22,7 @@ const unfit = { ready: false }
 const starting = { ...unfit, state: "starting" }
 const failed = { ...unfit, state: "failed" }
 const failing = { ...unfit, failing: true }
-const signingIn = { ...unfit, loggedIn: false, login: "running" }
+const signingIn = { ...unfit, loggedIn: false, login: { _tag: "Running", by: "browser" } } as const
 const unknown = { models: [] }
 
 /** Of an instance: when its model returns, when its account does. */
@@ -57,7 +58,7 @@ describe("Choice", () => {
     assert.strictEqual(chosen([connected, candidate("f", failing), candidate("s", starting)]), "f")
     assert.strictEqual(chosen([connected, candidate("u", { ...unfit, loggedIn: undefined })]), "cu")
     assert.strictEqual(chosen([candidate("s", starting), connected, candidate("f", failed)]), "c")
-    for (const more of [failed, { ...unfit, loggedIn: false, login: "idle" }]) {
+    for (const more of [failed, { ...unfit, loggedIn: false, login: Login.idle }]) {
       assert.strictEqual(chosen([candidate("a", { ...more, failing: true }), connected]), "c", "not connected")
       assert.strictEqual(chosen([candidate("a", more), candidate("s", starting)]), "as", "all of them, in turn")
     }
@@ -73,14 +74,15 @@ describe("Choice", () => {
       { ...signingIn, models: [y] }
     ])
       assert.strictEqual(chosen([without, candidate("f", { ...failed, ...unknown }), candidate("a", way)]), "a")
-    for (const still of [failed, { ...signingIn, login: "idle" }, { ...signingIn, state: "failed" }])
+    const byPerson = { ...signingIn, login: { _tag: "Running", by: "person" } } as const
+    for (const still of [failed, { ...signingIn, login: Login.idle }, byPerson, { ...signingIn, state: "failed" }])
       assert.strictEqual(chosen([without, candidate("a", { ...unknown, ...still })]), "ModelNotFound")
     assert.strictEqual(chosen([without, candidate("a", { ...starting, models: [y] })]), "ModelNotFound")
     assert.strictEqual(chosen([without, candidate("a", failed)]), "a", "what is down is woken where it offers it")
   })
 
   it("says of an instance without an account nothing from what it offers", () => {
-    const signedOut = candidate("a", { ...unfit, loggedIn: false, login: "idle", models: [y] })
+    const signedOut = candidate("a", { ...unfit, loggedIn: false, login: Login.idle, models: [y] })
     assert.strictEqual(chosen([signedOut]), "a")
     assert.strictEqual(chosen([signedOut, candidate("b", { models: [y] })]), "ModelNotFound")
   })
@@ -125,7 +127,7 @@ describe("Choice", () => {
     assert.strictEqual(other([without, coming, bad]), "f")
     assert.strictEqual(other([without, coming, candidate("i", signingIn)]), "si")
     assert.strictEqual(other([without, candidate("c", unfit), candidate("d", failed)]), "")
-    const again = candidate("a", { ...unfit, login: "running" })
+    const again = candidate("a", { ...unfit, login: { _tag: "Running", by: "browser" } })
     assert.strictEqual(other([without, again]), "", "signed in, whatever login runs")
     assert.strictEqual(other([]), "")
     assert.strictEqual(other([candidate("a")], wantsX({ a: { model: 9 } })), "")

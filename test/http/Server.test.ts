@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option, Redacted } from "effect"
 import { BackendUnavailable } from "../../src/domain/ChatError.ts"
+import * as Login from "../../src/domain/Login.ts"
 import * as RawHttp from "../support/RawHttp.ts"
 import * as TestBackend from "../support/TestBackend.ts"
 import * as TestGateway from "../support/TestGateway.ts"
@@ -147,7 +148,7 @@ describe("health", () => {
           state: "failed",
           loggedIn: undefined,
           restarts: 3,
-          login: "idle",
+          login: Login.idle,
           models: [],
           lastError: "secret"
         })

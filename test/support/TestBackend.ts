@@ -6,6 +6,7 @@ import type { Backend, BackendStatus } from "../../src/chat/Backend.ts"
 import type { Ask, ChatEvent } from "../../src/domain/Chat.ts"
 import { finish, textDelta } from "../../src/domain/Chat.ts"
 import type { TurnError } from "../../src/domain/ChatError.ts"
+import * as Login from "../../src/domain/Login.ts"
 import type { Model } from "../../src/domain/Model.ts"
 import * as Turn from "../../src/domain/Turn.ts"
 
@@ -48,7 +49,7 @@ export const ready: BackendStatus = {
   state: "ready",
   loggedIn: true,
   restarts: 0,
-  login: "signed_in",
+  login: Login.signedIn,
   models: [],
   lastError: undefined
 }

@@ -7,6 +7,7 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Effect, Either, Layer } from "effect"
 import { Guard, type GuardStats } from "../../../chat/Guard.ts"
 import { type Instance, Pool } from "../../../chat/Pool.ts"
+import { word } from "../../../domain/Login.ts"
 import { redact } from "../../../domain/Redact.ts"
 import { type Counters, Metrics } from "../../../observe/Metrics.ts"
 import * as Body from "../../chat/Body.ts"
@@ -52,7 +53,7 @@ const toInstance = (instance: Instance) => ({
   reason: instance.reason ?? null,
   in_flight: instance.inFlight,
   logged_in: instance.loggedIn ?? null,
-  login: instance.login,
+  login: word(instance.login),
   restarts: instance.restarts,
   ejected: instance.ejected,
   ejections_total: instance.ejections,

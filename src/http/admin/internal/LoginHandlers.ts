@@ -6,6 +6,7 @@ import { Array as Arr, Effect, Either, Option, Schema } from "effect"
 import type { BackendLogin } from "../../../chat/Backend.ts"
 import type { Instance } from "../../../chat/Pool.ts"
 import type { BackendUnavailable, LoginFailed } from "../../../domain/ChatError.ts"
+import * as Login from "../../../domain/Login.ts"
 import { redact } from "../../../domain/Redact.ts"
 import * as Decode from "../../chat/Decode.ts"
 import * as SchemaIssue from "../../chat/SchemaIssue.ts"
@@ -37,7 +38,7 @@ const target = (instances: ReadonlyArray<Instance>, name: string | undefined) =>
   const found =
     name === undefined
       ? Option.orElse(
-          Arr.findFirst(all, ({ instance }) => instance.loggedIn !== true && instance.login !== "running"),
+          Arr.findFirst(all, ({ instance }) => instance.loggedIn !== true && !Login.endsByItself(instance.login)),
           () => Arr.head(all)
         )
       : Arr.findFirst(all, ({ instance }) => instance.id === name)
@@ -108,7 +109,7 @@ export const status = (instances: ReadonlyArray<Instance>) =>
               onTimeout: () => ({ error: "no answer" })
             })
           )
-          return { instance: one.instance.id, auto_login, auth, state: one.instance.login }
+          return { instance: one.instance.id, auto_login, auth, state: Login.word(one.instance.login) }
         }),
       { concurrency: "unbounded" }
     ),
@@ -120,7 +121,7 @@ export const callback = (
   { instance, url }: { readonly instance?: string | undefined; readonly url: string }
 ) =>
   Effect.gen(function* () {
-    const waiting = instances.filter(({ login }) => login === "waiting_for_person")
+    const waiting = instances.filter(({ login }) => Login.awaitsPerson(login))
     const one = yield* target(waiting.length > 0 && instance === undefined ? waiting : instances, instance)
     yield* Effect.mapError(one.login.callback(url), notTaken)
     return { ok: true as const, state: "logged_in" as const, instance: one.instance.id }
