@@ -111,10 +111,7 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
               inTurns(() => mkdtemp(join(turns, Leftovers.TURN.prefix)))
             ),
             (path) => Effect.ignore(inTurns(() => rm(path, { recursive: true, force: true })))
-          ).pipe(
-            Scoped.inOrder,
-            Effect.tap((path) => Effect.forEach(ask.images, write(path), { discard: true }))
-          )
+          ).pipe(Effect.tap((path) => Effect.forEach(ask.images, write(path), { discard: true })))
 
     const chat = Effect.fnUntraced(function* (ask: Ask) {
       const rpc = yield* instance.rpc

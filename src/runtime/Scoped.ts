@@ -1,6 +1,8 @@
 /**
  * What goes with a scope, for paths that run once per chat: `Effect.addFinalizer` and `Effect.acquireRelease` capture,
  * compare and patch every fiber reference around each release, at several times the cost of the release itself.
+ *
+ * Whichever of these ways things are added to a scope, they are released in the reverse order.
  */
 import { Context, Effect, Exit, FiberRef, Scope } from "effect"
 
@@ -11,68 +13,94 @@ type Closing = Exit.Exit<unknown, unknown>
 const withScope = <A, E>(use: (scope: Scope.Scope) => Effect.Effect<A, E>): Effect.Effect<A, E, Scope.Scope> =>
   Effect.withFiberRuntime((fiber) => use(Context.unsafeGet(fiber.currentContext, Scope.Scope)))
 
-/** Plain releases of one scope in a row, with one finalizer for them all. */
-interface Row {
-  readonly releases: Array<(exit: Closing) => void>
-  isClosed: boolean
-}
+type Release = (exit: Closing) => void
 
-/** The row that the next plain release of a scope may join: nothing else was added since. */
-const rows = new WeakMap<Scope.Scope, Row>()
+/** Plain releases in a row, which are one finalizer of their scope. */
+const rows = new WeakMap<Scope.Scope.Finalizer, Array<Release>>()
 
 /** Last in, first out; one that throws does not keep the others from running. */
-const closed = (row: Row, exit: Closing) =>
-  Effect.suspend(() => {
-    row.isClosed = true
-    const defects: Array<unknown> = []
-    for (let release = row.releases.pop(); release !== undefined; release = row.releases.pop()) {
-      try {
-        release(exit)
-      } catch (defect) {
-        defects.push(defect)
+const rowOf = (first: Release): Scope.Scope.Finalizer => {
+  const releases = [first]
+  const finalizer = (exit: Closing) =>
+    Effect.suspend(() => {
+      const defects: Array<unknown> = []
+      for (let release = releases.pop(); release !== undefined; release = releases.pop()) {
+        try {
+          release(exit)
+        } catch (defect) {
+          defects.push(defect)
+        }
       }
-    }
-    return defects.length === 0 ? Effect.void : Effect.die(defects[0])
-  })
+      return defects.length === 0 ? Effect.void : Effect.die(defects[0])
+    })
+  rows.set(finalizer, releases)
+  return finalizer
+}
 
-const withRow = <A>(use: (row: Row) => A): Effect.Effect<A, never, Scope.Scope> =>
-  withScope((scope) => {
-    const known = rows.get(scope)
-    if (known !== undefined) return Effect.succeed(use(known))
-    const row: Row = { releases: [], isClosed: false }
-    return Effect.map(
-      Scope.addFinalizerExit(scope, (exit) => closed(row, exit)),
-      () => {
-        if (!row.isClosed) rows.set(scope, row)
-        return use(row)
-      }
-    )
-  })
+/** What Effect's own scopes hold: finalizers in the order in which they were added, or how they were closed. */
+type State =
+  | { readonly _tag: "Open"; readonly finalizers: Map<object, Scope.Scope.Finalizer> }
+  | { readonly _tag: "Closed"; readonly exit: Closing }
 
-/** What is added to the scope by other means keeps its place among the releases of this module. */
-export const inOrder = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Scope.Scope> =>
-  Effect.tap(effect, () => withScope((scope) => Effect.sync(() => rows.delete(scope))))
+const isKnown = (state: Partial<State> | undefined): state is State =>
+  state?._tag === "Closed" || (state?._tag === "Open" && state.finalizers instanceof Map)
+
+/** Beyond this many finalizers nobody looks for the last of them. */
+const mostLookedAt = 32
+
+/** A release joins a row that is the last thing in the scope, and else begins another one. */
+const add = (state: State, release: Release): void => {
+  if (state._tag === "Closed") {
+    release(state.exit)
+    return
+  }
+  const { finalizers } = state
+  let last: Scope.Scope.Finalizer | undefined
+  if (finalizers.size <= mostLookedAt) for (const one of finalizers.values()) last = one
+  const row = last === undefined ? undefined : rows.get(last)
+  if (row === undefined) finalizers.set({}, rowOf(release))
+  else row.push(release)
+}
+
+interface Taken<A> {
+  readonly taken: A
+  readonly release: Release | undefined
+}
+
+/** For a scope that is not Effect's own: each release is a finalizer. */
+const addElsewhere = <A>(scope: Scope.Scope, take: () => Taken<A>): Effect.Effect<A> =>
+  Effect.uninterruptible(
+    Effect.suspend(() => {
+      const { release, taken } = take()
+      if (release === undefined) return Effect.succeed(taken)
+      return Effect.as(
+        Scope.addFinalizerExit(scope, (exit) => Effect.sync(() => release(exit))),
+        taken
+      )
+    })
+  )
+
+/** Takes and adds in one step. */
+const withRelease = <A>(take: () => Taken<A>): Effect.Effect<A, never, Scope.Scope> =>
+  withScope((scope: Scope.Scope & { readonly state?: Partial<State> }) => {
+    const { state } = scope
+    if (!isKnown(state)) return addElsewhere(scope, take)
+    const { release, taken } = take()
+    if (release !== undefined) add(state, release)
+    return Effect.succeed(taken)
+  })
 
 /** Runs when the scope closes. */
 export const onClose = (release: Effect.Effect<unknown>): Effect.Effect<void, never, Scope.Scope> =>
-  withScope((scope) => {
-    rows.delete(scope)
-    return Scope.addFinalizer(scope, release)
-  })
+  withScope((scope) => Scope.addFinalizer(scope, release))
 
 /** The same, told how the scope closes. */
 export const onExit = (release: (exit: Closing) => Effect.Effect<unknown>): Effect.Effect<void, never, Scope.Scope> =>
-  withScope((scope) => {
-    rows.delete(scope)
-    return Scope.addFinalizerExit(scope, release)
-  })
+  withScope((scope) => Scope.addFinalizerExit(scope, release))
 
 /** Runs when the scope closes, at once if it has. */
-export const later = (release: (exit: Closing) => void): Effect.Effect<void, never, Scope.Scope> =>
-  withRow((row) => {
-    if (row.isClosed) release(Exit.void)
-    else row.releases.push(release)
-  })
+export const later = (release: Release): Effect.Effect<void, never, Scope.Scope> =>
+  withRelease(() => ({ taken: undefined, release }))
 
 /** Nothing comes between taking and owning; `take` must not wait. */
 export const acquire = <A, E, R>(
@@ -86,12 +114,9 @@ export const own = <A>(
   take: () => A | undefined,
   release: (taken: A) => void
 ): Effect.Effect<A | undefined, never, Scope.Scope> =>
-  withRow((row) => {
+  withRelease(() => {
     const taken = take()
-    if (taken === undefined) return taken
-    if (row.isClosed) release(taken)
-    else row.releases.push(() => release(taken))
-    return taken
+    return { taken, release: taken === undefined ? undefined : () => release(taken) }
   })
 
 /** Closes it whole: interrupted in its middle, `Scope.close` would lose the finalizers that it has not run yet. */
