@@ -1,5 +1,5 @@
 /**
- * A client for a running gateway, derived from the same API description; streams included.
+ * Typed client for a running gateway, derived from its `Api`, with streaming chats.
  */
 import * as HttpApiClient from "@effect/platform/HttpApiClient"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -9,14 +9,15 @@ import { Api } from "./http/Api.ts"
 import { ChatCompletionChunk } from "./http/dialects/chat-completions/Api.ts"
 import type { ChatCompletionRequest } from "./http/dialects/chat-completions/Payload.ts"
 
-/** Which gateway, and by which key. */
+/** Address and API key of the gateway. */
 export interface ClientOptions {
-  /** As in `http://127.0.0.1:8370`, without `/v1`; none where the `HttpClient` has its own. */
+  /** Without `/v1`, e.g. `http://127.0.0.1:8370`. Default: none, for an `HttpClient` that adds its own base URL. */
   readonly baseUrl?: string
+  /** Sent as a bearer token. Default: none. */
   readonly apiKey?: Redacted.Redacted
 }
 
-/** A stream that was refused, broke, or was told that it failed. `status` is 200 when that came after its beginning. */
+/** A stream was rejected, broke, or ended with an error event. `status` is 200 if it failed after it had started. */
 export class ChatStreamFailed extends Data.TaggedError("ChatStreamFailed")<{
   readonly status: number
   readonly code: string | null
@@ -38,7 +39,16 @@ const failed = (status: number, text: string) =>
 
 const broken = (message: string) => new ChatStreamFailed({ status: 200, code: null, message })
 
-/** Every route of the API by group and name, and `chatStream`; over any `HttpClient`. */
+/**
+ * Every route of the API by group and name, plus `chatStream`; over any `HttpClient`.
+ *
+ * @example
+ * const program = Effect.gen(function* () {
+ *   const client = yield* Client.make({ baseUrl: "http://127.0.0.1:8370" })
+ *   const chunks = client.chatStream({ model: "auto", messages: [{ role: "user", content: "Hello" }] })
+ *   yield* Stream.runForEach(chunks, (chunk) => Console.log(chunk.choices[0]?.delta.content))
+ * }).pipe(Effect.provide(FetchHttpClient.layer))
+ */
 export const make = (options: ClientOptions = {}) =>
   Effect.gen(function* () {
     const key = options.apiKey
@@ -65,7 +75,7 @@ export const make = (options: ClientOptions = {}) =>
         )
       )
 
-    /** The chunks of an answer, as they come. Ends with the answer; a stream without its `[DONE]` is a failure. */
+    /** Streams the chunks of an answer. Fails if the stream closes before `[DONE]`. */
     const chatStream = (
       payload: Omit<ChatCompletionRequest, "stream">
     ): Stream.Stream<typeof ChatCompletionChunk.Type, ChatStreamFailed> =>
@@ -73,7 +83,7 @@ export const make = (options: ClientOptions = {}) =>
         Effect.map(open(payload), (response) => {
           let isDone = false
           return response.stream.pipe(
-            Stream.mapError(() => broken("the connection broke")),
+            Stream.mapError(() => broken("connection lost")),
             Stream.decodeText(),
             Stream.splitLines,
             Stream.filter((line) => line.startsWith("data: ")),
@@ -86,11 +96,11 @@ export const make = (options: ClientOptions = {}) =>
             Stream.mapEffect((data) =>
               data.startsWith('{"error":')
                 ? failed(200, data)
-                : Either.mapLeft(decodeChunk(data), () => broken("a chunk was not readable"))
+                : Either.mapLeft(decodeChunk(data), () => broken("invalid chunk"))
             ),
             Stream.concat(
               Stream.unwrap(
-                Effect.sync(() => (isDone ? Stream.empty : Stream.fail(broken("the answer ended without its end"))))
+                Effect.sync(() => (isDone ? Stream.empty : Stream.fail(broken("stream closed before [DONE]"))))
               )
             )
           )

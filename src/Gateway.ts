@@ -1,5 +1,5 @@
 /**
- * The composition root: the only file that knows every layer.
+ * Composition root: the only file that wires all layers together.
  */
 import type * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import { type Array as Arr, type ConfigError, Effect, Layer, Option } from "effect"
@@ -40,13 +40,16 @@ const pooled = Layer.unwrapScoped(
   )
 )
 
-/** The Lingmas that the settings ask for: started, watched, signed in, and ended with the layer. Fails where another gateway uses the work directory. */
+/**
+ * The configured Lingma instances: started, supervised, signed in, and stopped with the layer. Fails if another gateway
+ * uses the work directory.
+ */
 export const lingmas: Layer.Layer<Pool, WorkDirInUse, GatewayConfig> = pooled.pipe(
   Layer.provide(AutoLogin.layerFromConfig),
   Layer.provide(Browsers)
 )
 
-/** Chats without HTTP, over whatever `Pool` is given. */
+/** Chats without HTTP, over any `Pool`. */
 export const chat: Layer.Layer<Chat | Guard | Metrics, ConfigError.ConfigError, GatewayConfig | Pool> =
   Chat.layerFromConfig.pipe(
     Layer.provide([TokenCounter.layerFromConfig, OverloadProtection.layerFromConfig]),
@@ -56,22 +59,39 @@ export const chat: Layer.Layer<Chat | Guard | Metrics, ConfigError.ConfigError, 
 const onChat = <A, E, R>(http: Layer.Layer<A, E, R>) =>
   http.pipe(Layer.merge(Gauges.keepFresh), Layer.provide(Gauges.layer), Layer.provide(chat))
 
-/** The API over whatever `Pool` is given, to be served by an `HttpServer`. */
+/** The HTTP API over any `Pool`, to be served by an `HttpServer`. */
 export const layerWithoutPool = onChat(Server.layer)
 
-/** The whole gateway, to be served by an `HttpServer`: `NodeServer.layerFromConfig`, or any other. */
+/**
+ * The whole gateway, to be served by an `HttpServer`: `NodeServer.layerFromConfig` or any other.
+ *
+ * @example
+ * const main = Gateway.layer.pipe(
+ *   Layer.provide(NodeServer.layerFromConfig),
+ *   Layer.provide(GatewayConfig.layerFromEnv)
+ * )
+ * NodeRuntime.runMain(Layer.launch(main))
+ */
 export const layer = Layer.provide(layerWithoutPool, lingmas)
 
 /**
- * The API over whatever `Pool` is given, on the router of an app. Without a prefix its routes are where they are by
- * themselves, but for `/`; with one, everything under it is the gateway's.
+ * The HTTP API over any `Pool`, on the router of an app. Without a prefix the routes keep their paths, except that `/`
+ * is left to the app; with a prefix, the gateway handles every path under it.
  */
 export const routesWithoutPool = (prefix?: HttpLayerRouter.PathInput) => onChat(Server.mounted(prefix))
 
-/** The whole gateway on the router of an app, beside the app's own routes. */
+/**
+ * The whole gateway on the router of an app, next to the app's own routes.
+ *
+ * @example
+ * const main = HttpLayerRouter.serve(Layer.mergeAll(appRoutes, Gateway.routes("/llm"))).pipe(
+ *   Layer.provide(NodeServer.layerFromConfig),
+ *   Layer.provide(GatewayConfig.layerFromEnv)
+ * )
+ */
 export const routes = (prefix?: HttpLayerRouter.PathInput) => Layer.provide(routesWithoutPool(prefix), lingmas)
 
-/** The gateway over given backends and settings, the environment left aside: for tests, which may look at its parts. */
+/** The gateway over given backends and settings, for tests; ignores the environment and exposes its parts. */
 export const layerTest = (backends: Arr.NonEmptyReadonlyArray<Backend>, settings?: Partial<Settings>) =>
   Server.layer.pipe(
     Layer.provide(Gauges.layer),

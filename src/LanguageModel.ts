@@ -104,7 +104,17 @@ export const make = Effect.fnUntraced(function* (options: RequestOptions = {}) {
   })
 })
 
-/** The `LanguageModel` of `@effect/ai` over this process' own `Chat`, as `Gateway.chat` provides it. */
+/**
+ * The `LanguageModel` of `@effect/ai` over the `Chat` of this process, as provided by `Gateway.chat`.
+ *
+ * @example
+ * const Lingma = LingmaLanguageModel.layer({ model: "auto" }).pipe(
+ *   Layer.provide(Gateway.chat),
+ *   Layer.provide(Gateway.lingmas),
+ *   Layer.provide(GatewayConfig.layerFromEnv)
+ * )
+ * const text = LanguageModel.generateText({ prompt: "Hello" }).pipe(Effect.provide(Lingma))
+ */
 export const layer = (options?: RequestOptions): Layer.Layer<LanguageModel.LanguageModel, never, Chat> =>
   Layer.effect(LanguageModel.LanguageModel, make(options))
 

@@ -1,7 +1,7 @@
 /**
  * Every setting, its default and its environment variable, in one table.
  *
- * A wrong value is reported by variable and rule, never by value.
+ * An error names the variable and the rule, never the value, which may be a secret.
  */
 import { Config, ConfigError, ConfigProvider, Context, Effect, Either, Layer } from "effect"
 import * as Model from "../domain/Model.ts"
@@ -13,168 +13,173 @@ import { telemetrySettings } from "./TelemetrySettings.ts"
 const key = { secret: true, emptyIs: "wrong" } as const
 
 const table = {
-  host: setting("GATEWAY_HOST", "127.0.0.1", "address to listen on; another than loopback needs API_KEYS", Rule.text),
-  port: setting("GATEWAY_PORT", "8370", "port to listen on; 0 takes a free one", Rule.integer(0, 65535)),
-  allowOpen: setting("GATEWAY_ALLOW_OPEN", "false", "serve other hosts without API_KEYS", Rule.flag),
-  apiKeys: setting("API_KEYS", "", "comma separated; none = open on loopback only", Rule.keys, key),
-  adminKeys: setting("ADMIN_KEYS", "", "for /internal/*; none = API_KEYS open it", Rule.keys, key),
-  metricsToken: setting("METRICS_TOKEN", "", "for /metrics; none = an admin or API key", Rule.secret, key),
-  maxInFlight: setting("GATEWAY_MAX_IN_FLIGHT", "64", "chats running at once", Rule.integer(1, 100_000)),
-  queueTimeout: setting("GATEWAY_QUEUE_TIMEOUT_SEC", "30", "longest wait for a slot", Rule.seconds(0, 3600)),
-  queueMax: setting("GATEWAY_QUEUE_MAX", "256", "chats waiting at once; more are refused", Rule.integer(0, 1_000_000)),
+  host: setting("GATEWAY_HOST", "127.0.0.1", "listen address; a non-loopback address requires API_KEYS", Rule.text),
+  port: setting("GATEWAY_PORT", "8370", "listen port; 0 picks a free one", Rule.integer(0, 65535)),
+  allowOpen: setting("GATEWAY_ALLOW_OPEN", "false", "allow a non-loopback address without API_KEYS", Rule.flag),
+  apiKeys: setting("API_KEYS", "", "comma-separated keys; empty = no authentication, loopback only", Rule.keys, key),
+  adminKeys: setting("ADMIN_KEYS", "", "keys for /internal/*, comma-separated; empty = API_KEYS apply", Rule.keys, key),
+  metricsToken: setting("METRICS_TOKEN", "", "token for /metrics; empty = admin or API keys apply", Rule.secret, key),
+  maxInFlight: setting("GATEWAY_MAX_IN_FLIGHT", "64", "max concurrent chats", Rule.integer(1, 100_000)),
+  queueTimeout: setting("GATEWAY_QUEUE_TIMEOUT_SEC", "30", "max wait for a slot, in seconds", Rule.seconds(0, 3600)),
+  queueMax: setting("GATEWAY_QUEUE_MAX", "256", "max queued chats; more are rejected", Rule.integer(0, 1_000_000)),
   maxConnections: setting(
     "GATEWAY_MAX_CONNECTIONS",
     "4096",
-    "connections at once; over it one is closed that serves nothing",
+    "max open connections; above it an idle one is closed",
     Rule.integer(1, 1_000_000)
   ),
   headersTimeout: setting(
     "GATEWAY_HEADERS_TIMEOUT_SEC",
     "15",
-    "time for a request's headers to arrive",
+    "time limit for receiving a request's headers, in seconds",
     Rule.seconds(0.1, 3600)
   ),
   requestTimeout: setting(
     "GATEWAY_REQUEST_TIMEOUT_SEC",
     "30",
-    "time for a whole request to arrive, its body included",
+    "time limit for receiving a whole request with its body, in seconds",
     Rule.seconds(0.1, 3600)
   ),
   shedLag: setting(
     "GATEWAY_SHED_LAG_MS",
     "1000",
-    "new chats are refused while the event loop is this late; 0 = never",
+    "reject new chats while the event loop lags by this many milliseconds; 0 = never",
     Rule.integer(0, 600_000)
   ),
   shedMemoryPercent: setting(
     "GATEWAY_SHED_MEMORY_PERCENT",
     "92",
-    "new chats are refused while so much of the heap, or of the container's memory, is in use; 0 = never",
+    "reject new chats while this percentage of the heap, or of the container's memory, is in use; 0 = never",
     Rule.integer(0, 100)
   ),
-  bodyLimitMb: setting("GATEWAY_BODY_LIMIT_MB", "32", "largest request body", Rule.number(0.001, 1024, "a number")),
+  bodyLimitMb: setting("GATEWAY_BODY_LIMIT_MB", "32", "max request body, in MiB", Rule.number(0.001, 1024, "a number")),
   bodiesLimitMb: setting(
     "GATEWAY_BODIES_LIMIT_MB",
     "256",
-    "memory that the bodies of all requests may take together; more are refused",
+    "max memory for all request bodies together, in MiB; further requests are rejected",
     Rule.number(0.001, 65_536, "a number")
   ),
   bodiesPerKeyMb: setting(
     "GATEWAY_BODIES_PER_KEY_MB",
     "128",
-    "of that, what one API key may take; without API_KEYS all callers count as one",
+    "max part of GATEWAY_BODIES_LIMIT_MB for one API key, in MiB; without API_KEYS all clients count as one",
     Rule.number(0.001, 65_536, "a number")
   ),
-  imageLimitMb: setting("GATEWAY_IMAGE_LIMIT_MB", "10", "largest image", Rule.number(0.001, 1024, "a number")),
-  imageUrls: setting("GATEWAY_IMAGE_URLS", "false", "fetch images from public http(s) addresses", Rule.flag),
+  imageLimitMb: setting("GATEWAY_IMAGE_LIMIT_MB", "10", "max image size, in MiB", Rule.number(0.001, 1024, "a number")),
+  imageUrls: setting("GATEWAY_IMAGE_URLS", "false", "fetch images from public http(s) URLs", Rule.flag),
   firstTokenTimeout: setting(
     "GATEWAY_FIRST_TOKEN_TIMEOUT_SEC",
     "120",
-    "longest wait for a first event, that for the instance included",
+    "max wait for the first event, including the wait for an instance, in seconds",
     Rule.seconds(0.01, 86_400)
   ),
   idleTimeout: setting(
     "GATEWAY_IDLE_TIMEOUT_SEC",
     "60",
-    "longest silence inside an answer",
+    "max gap between two events of an answer, in seconds",
     Rule.seconds(0.01, 86_400)
   ),
-  totalTimeout: setting("GATEWAY_TOTAL_TIMEOUT_SEC", "1800", "longest answer", Rule.seconds(0.01, 604_800)),
+  totalTimeout: setting("GATEWAY_TOTAL_TIMEOUT_SEC", "1800", "longest answer, in seconds", Rule.seconds(0.01, 604_800)),
   keepAlive: setting(
     "GATEWAY_KEEPALIVE_SEC",
     "15",
-    "a comment in a silent stream this often",
+    "interval of keep-alive comments in a silent stream, in seconds",
     Rule.seconds(0.01, 3600)
   ),
   messagesKeepAlive: setting(
     "MESSAGES_KEEPALIVE",
     "comment",
-    "what /v1/messages sends in a silent stream: comment or ping",
+    "what /v1/messages sends as keep-alive: comment or ping",
     Rule.oneOf("comment", "ping")
   ),
-  drainTimeout: setting("GATEWAY_DRAIN_TIMEOUT_SEC", "30", "time for running chats at shutdown", Rule.seconds(0, 3600)),
-  allowedHosts: setting("GATEWAY_ALLOWED_HOSTS", "", "further Host names taken on loopback", Rule.list),
-  corsOrigins: setting("GATEWAY_CORS_ORIGINS", "", "web origins that may call; none = no CORS", Rule.origins),
-  lingmaBin: setting("LINGMA_BIN", "", "path of the Lingma binary; none = the built-in emulator", Rule.optional),
-  lingmaWorkDir: setting("LINGMA_WORK_DIR", "data/lingma", "where Lingma keeps its session", Rule.text),
-  lingmaSocketPort: setting("LINGMA_SOCKET_PORT", "37010", "port of Lingma's WebSocket", Rule.integer(1, 65535)),
+  drainTimeout: setting(
+    "GATEWAY_DRAIN_TIMEOUT_SEC",
+    "30",
+    "max time for running chats to finish at shutdown, in seconds",
+    Rule.seconds(0, 3600)
+  ),
+  allowedHosts: setting("GATEWAY_ALLOWED_HOSTS", "", "comma-separated Host names to accept on loopback", Rule.list),
+  corsOrigins: setting("GATEWAY_CORS_ORIGINS", "", "comma-separated web origins; empty = no CORS", Rule.origins),
+  lingmaBin: setting("LINGMA_BIN", "", "path of the Lingma binary; empty = the built-in emulator", Rule.optional),
+  lingmaWorkDir: setting("LINGMA_WORK_DIR", "data/lingma", "directory of Lingma's login and state", Rule.text),
+  lingmaSocketPort: setting(
+    "LINGMA_SOCKET_PORT",
+    "37010",
+    "WebSocket port of a single instance; several instances use free ports",
+    Rule.integer(1, 65535)
+  ),
   attach: setting(
     "LINGMA_ATTACH",
     "",
-    "auto, or ws://… addresses: use Lingmas that already run, never start or stop them",
+    "auto, or comma-separated ws://… URLs: use Lingmas that already run; they are never started or stopped",
     Rule.attach
   ),
-  accounts: setting("LINGMA_ACCOUNTS", "", "u1:p1,u2:p2 or JSON: one instance for each", Rule.accounts, key),
-  username: setting("LINGMA_USERNAME", "", "the account, when there is one", Rule.optional, key),
-  password: setting("LINGMA_PASSWORD", "", "its password", Rule.secret, key),
-  instanceCount: setting(
-    "LINGMA_INSTANCE_COUNT",
-    "",
-    "how many Lingmas; none = one for each account, else 1",
-    Rule.count
-  ),
+  accounts: setting("LINGMA_ACCOUNTS", "", "u1:p1,u2:p2 or JSON; one instance per account", Rule.accounts, key),
+  username: setting("LINGMA_USERNAME", "", "user name of a single account, with LINGMA_PASSWORD", Rule.optional, key),
+  password: setting("LINGMA_PASSWORD", "", "password of LINGMA_USERNAME", Rule.secret, key),
+  instanceCount: setting("LINGMA_INSTANCE_COUNT", "", "instances; empty = one per account, else 1", Rule.count),
   maxInFlightPerInstance: setting(
     "LINGMA_MAX_IN_FLIGHT_PER_INSTANCE",
     "0",
-    "chats at once on one instance; 0 = no limit of its own",
+    "max concurrent chats per instance; 0 = no separate limit",
     Rule.integer(0, 100_000)
   ),
   agentPermissions: setting(
     "LINGMA_AGENT_PERMISSIONS",
     "refuse",
-    "what Lingma may do here in agent mode",
+    "reply to Lingma's permission requests in agent mode; only refuse is supported",
     Rule.oneOf("refuse")
   ),
   startupTimeout: setting(
     "LINGMA_STARTUP_TIMEOUT",
     "30",
-    "time for Lingma to come up, and to be back when it is lost",
+    "max time for Lingma to start, or to reconnect after a loss, in seconds",
     Rule.seconds(0.1, 600)
   ),
-  rpcTimeout: setting("LINGMA_RPC_TIMEOUT", "30", "time for one call to Lingma", Rule.seconds(0.1, 600)),
-  childEnv: setting("LINGMA_CHILD_ENV", "", "names of further variables Lingma may see", Rule.environmentNames),
-  defaultModel: setting("DEFAULT_MODEL", "auto", "what auto, lingma and agent mean", Rule.text),
-  defaultAskMode: setting("DEFAULT_ASK_MODE", "chat", "chat or agent", Rule.oneOf("chat", "agent")),
+  rpcTimeout: setting("LINGMA_RPC_TIMEOUT", "30", "timeout of one call to Lingma, in seconds", Rule.seconds(0.1, 600)),
+  childEnv: setting(
+    "LINGMA_CHILD_ENV",
+    "",
+    "comma-separated names of additional environment variables passed to Lingma",
+    Rule.environmentNames
+  ),
+  defaultModel: setting("DEFAULT_MODEL", "auto", "model used for the names auto, lingma and agent", Rule.text),
+  defaultAskMode: setting("DEFAULT_ASK_MODE", "chat", "default mode: chat or agent", Rule.oneOf("chat", "agent")),
   modelAliases: setting(
     "MODEL_ALIASES",
     "claude-*=lingma",
-    "patterns, first match wins: claude-*=qwen3-coder; auto@high|xhigh=qwen3-thinking for these efforts only; lingma = DEFAULT_MODEL",
+    "pattern=model, first match wins: claude-*=qwen3-coder; auto@high|xhigh=qwen3-thinking for these efforts only; lingma = DEFAULT_MODEL",
     Model.parseAliases
   ),
   modelFallback: setting(
     "MODEL_FALLBACK",
     "none",
-    "default = an unknown model means DEFAULT_MODEL",
+    "for unknown models: none = an error, default = use DEFAULT_MODEL",
     Rule.oneOf("none", "default")
   ),
   strictParams: setting(
     "GATEWAY_STRICT_PARAMS",
     "false",
-    "refuse request fields that would be ignored, instead of naming them in a header",
+    "reject request fields that would be ignored, instead of listing them in a response header",
     Rule.flag
   ),
   reasoningField: setting(
     "REASONING_FIELD",
     "reasoning_content",
-    "where chat completions put thoughts: reasoning_content, reasoning, both, none, or think-tags inside content",
+    "where chat completions put reasoning: reasoning_content, reasoning, both, none, or think-tags inside content",
     Rule.oneOf("reasoning_content", "reasoning", "both", "think-tags", "none")
   ),
   responsesStore: setting(
     "RESPONSES_STORE",
     "0",
-    "how many responses of /v1/responses are kept in memory, for previous_response_id; 0 = none",
+    "max responses of /v1/responses kept in memory for previous_response_id; 0 = none",
     Rule.integer(0, 10_000)
   ),
-  toolFormat: setting(
-    "TOOL_FORMAT",
-    "xml",
-    "how models are taught to call tools: xml or hermes",
-    Rule.oneOf("xml", "hermes")
-  ),
+  toolFormat: setting("TOOL_FORMAT", "xml", "tool-call syntax in prompts: xml or hermes", Rule.oneOf("xml", "hermes")),
   toolRetries: setting(
     "TOOL_RETRIES",
     "1",
-    "times a model is asked again that broke a rule of tools or format, or said nothing, before anything was sent",
+    "max retries per chat after an invalid tool call, invalid JSON output or an empty answer, while nothing has been sent",
     Rule.integer(0, 3)
   ),
   tokenCounter: setting(
@@ -183,78 +188,71 @@ const table = {
     "estimate, o200k (needs gpt-tokenizer) or qwen (needs @huggingface/tokenizers and TOKEN_COUNTER_FILE)",
     Rule.oneOf("estimate", "o200k", "qwen")
   ),
-  tokenCounterFile: setting("TOKEN_COUNTER_FILE", "", "path of a tokenizer.json for qwen", Rule.optional),
+  tokenCounterFile: setting("TOKEN_COUNTER_FILE", "", "path of a tokenizer.json; required for qwen", Rule.optional),
   autoLoginEnabled: setting(
     "AUTO_LOGIN_ENABLED",
     "",
-    "sign accounts in by a browser; true when there are any",
+    "sign accounts in with a browser; empty = true if there are accounts",
     Rule.maybe(Rule.flag)
   ),
-  autoLoginHeadless: setting("AUTO_LOGIN_HEADLESS", "true", "false shows the browser", Rule.flag),
-  autoLoginTimeout: setting("AUTO_LOGIN_TIMEOUT", "120", "time for one login", Rule.seconds(1, 3600)),
+  autoLoginHeadless: setting("AUTO_LOGIN_HEADLESS", "true", "run the browser without a window", Rule.flag),
+  autoLoginTimeout: setting("AUTO_LOGIN_TIMEOUT", "120", "timeout of one login, in seconds", Rule.seconds(1, 3600)),
   autoLoginMaxRetry: setting(
     "AUTO_LOGIN_MAX_RETRY",
     "2",
-    "most times a password is handed in before the account rests for 15 minutes",
+    "max password submissions before automatic logins of the account pause for 15 minutes",
     Rule.integer(1, 10)
   ),
-  autoLoginBrowser: setting("AUTO_LOGIN_BROWSER", "", "path of a Chromium or Chrome; none = looked for", Rule.optional),
+  autoLoginBrowser: setting("AUTO_LOGIN_BROWSER", "", "path of Chromium or Chrome; empty = search", Rule.optional),
   autoLoginHosts: setting(
     "AUTO_LOGIN_HOSTS",
     Rule.LOGIN_HOSTS,
-    "host or host:port where a password may be typed",
+    "comma-separated hosts (host or host:port) where a password may be typed",
     Rule.hostList
   ),
-  autoLoginOrganization: setting(
-    "AUTO_LOGIN_ORGANIZATION",
-    "",
-    "which one to choose where the login asks",
-    Rule.optional
-  ),
+  autoLoginOrganization: setting("AUTO_LOGIN_ORGANIZATION", "", "which organization to pick at login", Rule.optional),
   autoLoginScreenshots: setting(
     "AUTO_LOGIN_SCREENSHOTS",
     "false",
-    "a picture of a failed login in its work dir, fields masked; at most 5",
+    "save a screenshot of a failed login in its work directory, with fields masked; at most 5 are kept",
     Rule.flag
   ),
-  dedicatedDomainUrl: setting("DEDICATED_DOMAIN_URL", "", "enterprise endpoint of Lingma", Rule.endpoint),
+  dedicatedDomainUrl: setting("DEDICATED_DOMAIN_URL", "", "enterprise endpoint of Lingma; empty = none", Rule.endpoint),
   ...telemetrySettings,
   logLevel: setting(
     "LOG_LEVEL",
     "info",
-    "trace, debug, info, warn, error or off",
+    "minimum level: trace, debug, info, warn, error or off",
     Rule.oneOf("trace", "debug", "info", "warn", "error", "off")
   ),
-  logFormat: setting(
-    "LOG_FORMAT",
-    "",
-    "json or pretty; pretty on a terminal, else json",
-    Rule.oneOf("json", "pretty", "")
-  )
+  logFormat: setting("LOG_FORMAT", "", "json or pretty; empty = pretty on a TTY", Rule.oneOf("json", "pretty", ""))
 }
 
-/** Read by `.env.example`'s test, by `lingma-gateway config` and by the docs. */
+/** All settings in the order of `.env.example`; `lingma-gateway config` prints them. */
 export const settings: ReadonlyArray<Setting> = Object.values(table)
 
 export const config = all(table)
 
-/** A setting as it was written, or its default. */
+/** The unparsed text of a setting, or its default. */
 export const raw = (one: Setting): Config.Config<string> => Config.withDefault(Config.string(one.name), one.default)
 
-/** Every setting, parsed: times are `Duration`s, secrets `Redacted`, what may be unset an `Option`. */
+/**
+ * All settings, parsed: times are `Duration`s, secrets `Redacted`, optional values `Option`s. The table above has the
+ * meaning, unit, default and variable of each field.
+ */
 export type Settings = Config.Config.Success<typeof config>
 
 export { isLoopback } from "./SettingConflicts.ts"
 
-/** The settings, checked against each other too. */
+/** The settings, with the rules between them checked as well. */
 export const checked = Config.mapOrFail(config, (all) => {
   const broken = SettingConflicts.find(all)
   return broken === undefined ? Either.right(all) : Either.left(ConfigError.InvalidData([], broken))
 })
 
-/** The settings in force. */
+/** The effective settings. */
 export class GatewayConfig extends Context.Tag("lingma-gateway/Config")<GatewayConfig, Settings>() {
-  /** From the `ConfigProvider`, which is the environment by default; wrong values are a `ConfigError`. */
+  /** Reads the `ConfigProvider`, by default the environment; fails with a `ConfigError` on an invalid value. */
   static readonly layerFromEnv: Layer.Layer<GatewayConfig, ConfigError.ConfigError> = Layer.effect(
     GatewayConfig,
     checked
@@ -267,12 +265,12 @@ export class GatewayConfig extends Context.Tag("lingma-gateway/Config")<GatewayC
       config.pipe(
         Effect.withConfigProvider(ConfigProvider.fromMap(new Map())),
         Effect.map((defaults) => ({ ...defaults, ...settings })),
-        Effect.orDie // the defaults parse: a test holds them to it
+        Effect.orDie // a test ensures that the defaults are valid
       )
     )
 }
 
-/** One line per wrong setting: the variable and its rule. */
+/** One line per invalid setting: its variable and the rule it breaks. */
 export const explain = (error: ConfigError.ConfigError): ReadonlyArray<string> =>
   ConfigError.isConfigError(error) && (error._op === "And" || error._op === "Or")
     ? [...explain(error.left), ...explain(error.right)]

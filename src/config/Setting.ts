@@ -1,12 +1,12 @@
 /**
- * One setting: its variable, its default, how its text is read, and what is said of it.
+ * Declares one setting: environment variable, default, description and parser.
  */
 import { Config, ConfigError, Either } from "effect"
 import type * as Rule from "./SettingRules.ts"
 
 export interface Setting {
   readonly name: string
-  /** As it would be written in `.env`; empty when there is none. */
+  /** Text as in `.env`; empty if there is no default. */
   readonly default: string
   readonly note: string
   readonly secret: boolean
@@ -39,6 +39,6 @@ export const setting = <A>(
 type Table = Readonly<Record<string, Declared<unknown>>>
 type Configs<T extends Table> = { readonly [K in keyof T]: T[K] extends Declared<infer A> ? Config.Config<A> : never }
 
-/** All of a table; every wrong one is told. */
+/** Reads a whole table and reports every invalid setting, not just the first. */
 export const all = <const T extends Table>(table: T) =>
   Config.all(Object.fromEntries(Object.entries(table).map(([key, { config }]) => [key, config])) as Configs<T>)

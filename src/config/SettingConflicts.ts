@@ -1,5 +1,5 @@
 /**
- * Rules that hold between settings, each of which is right by itself.
+ * Rules between settings that are each valid by themselves.
  */
 import { Option } from "effect"
 import type { Attach } from "./SettingRules.ts"
@@ -25,7 +25,7 @@ const loopback = new Set(["127.0.0.1", "localhost", "::1", "[::1]"])
 export const isLoopback = (host: string): boolean =>
   loopback.has(host.toLowerCase()) || /^127\.\d+\.\d+\.\d+$/.test(host)
 
-/** The first that is broken. */
+/** The message of the first violated rule, if any. */
 export const find = (all: Related): string | undefined => {
   const wanted = Option.getOrElse(all.instanceCount, () => 1)
   const given = all.accounts.length > 0 ? all.accounts.length : Option.isSome(all.username) ? 1 : 0

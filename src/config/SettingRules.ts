@@ -1,5 +1,5 @@
 /**
- * How the text of a setting is read: a value, or the rule that was broken.
+ * Parsers for the text of a setting: each gives a value, or the rule that was violated.
  */
 import { Duration, Either, Option, Redacted } from "effect"
 import * as Account from "../domain/Account.ts"
@@ -80,7 +80,7 @@ export const environmentNames: Parse<ReadonlyArray<string>> = (raw) =>
     () => "must be a comma separated list of variable names"
   )
 
-/** Those of extensions and web views have no origin by the rules of URLs, but are sent as one: `chrome-extension://ID`. */
+/** Includes origins of browser extensions, such as `chrome-extension://ID`, for which `URL.origin` is "null". */
 const isOrigin = (text: string): boolean => {
   if (!URL.canParse(text)) return false
   const { origin, protocol } = new URL(text)
@@ -113,7 +113,7 @@ export const endpoint: Parse<Option.Option<string>> = (raw) =>
     () => "must be an address such as https://example.com"
   )
 
-/** Where Alibaba asks for a password. */
+/** Hosts of Alibaba's login pages. */
 export const LOGIN_HOSTS = [
   "account.aliyun.com",
   "passport.aliyun.com",
@@ -136,7 +136,7 @@ export const millis =
       onRight: Duration.millis
     })
 
-/** As in the standard variables: `name=value`, percent-encoded, comma separated. */
+/** Comma-separated `name=value` pairs, percent-encoded as in OpenTelemetry's variables. */
 export const pairs: Parse<ReadonlyArray<readonly [string, string]>> = (raw) =>
   Either.flatMap(list(raw), (items) =>
     Either.all(
@@ -148,7 +148,7 @@ export const pairs: Parse<ReadonlyArray<readonly [string, string]>> = (raw) =>
             return Either.right([name, decodeURIComponent(item.slice(at + 1).trim())])
           }
         } catch {
-          // not percent-encoded as it should be
+          // invalid percent-encoding
         }
         return Either.left("must be a comma separated list of name=value, percent-encoded")
       })
