@@ -1,27 +1,27 @@
 /**
- * What a Lingma says of its account, and whether that is believed.
+ * Tracks an instance's login state as reported by Lingma, and overrides it when a call proves it wrong.
  */
 import type { BackendIdentity } from "../chat/Backend.ts"
 import * as Protocol from "./rpc/Protocol.ts"
 
 export interface AccountWord {
-  /** Takes what `auth/status` answers; gives whether an account is signed in. */
+  /** Records a result of `auth/status`; returns whether an account is signed in. */
   readonly hear: (status: Protocol.AuthStatus | null) => boolean
-  /** Undefined before Lingma has said anything. */
+  /** Undefined before the first report. */
   readonly loggedIn: () => boolean | undefined
   readonly identity: () => BackendIdentity | undefined
-  /** An answer said otherwise: nobody is signed in until Lingma is heard again. */
+  /** Marks the account as signed out until the next report, after a call failed for lack of a login. */
   readonly doubt: () => void
-  /** The login that Lingma tells of counts as none until another one takes its place, or `trust`. */
+  /** Ignores the reported login until a different one is reported, or `trust` is called. */
   readonly distrust: () => void
-  /** Whether there was anything to trust again. */
+  /** Reverts `distrust`; false if there was nothing to revert. */
   readonly trust: () => boolean
 }
 
 export const make = (): AccountWord => {
   let auth: boolean | undefined
   let identity: BackendIdentity | undefined
-  /** The login that Lingma tells of, and the one that it told of but did not honour. */
+  /** Hashes of the reported login, and of the one that is ignored. */
   let login: string | undefined
   let refused: string | undefined
   return {

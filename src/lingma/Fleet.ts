@@ -1,5 +1,5 @@
 /**
- * The instances the settings ask for, each in a scope, a work directory and on ports of its own.
+ * Creates the configured instances, each with its own scope, work directory and ports.
  */
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -16,9 +16,9 @@ import * as Leftovers from "./process/Leftovers.ts"
 import * as Port from "./process/Port.ts"
 import * as WorkDirLock from "./process/WorkDirLock.ts"
 
-/** Where Lingma's own HTTP server listens by default. */
+/** Default port of Lingma's HTTP server. */
 const defaultHttpPort = 37510
-/** Least time between two starts, so that a fleet does not come up all at once. */
+/** Min milliseconds between two starts, to spread the startup load. */
 const startsApart = 200
 
 const emulator = fileURLToPath(new URL("../../bin/lingma-emulator.js", import.meta.url))
@@ -33,7 +33,7 @@ interface Plan {
 const accountsOf = ({ accounts, password, username }: Settings): ReadonlyArray<Account> =>
   accounts.length > 0 ? accounts : Option.toArray(Option.all({ username, password }))
 
-/** One instance keeps the plain directory and port; several get a directory each and any free ports. */
+/** A single instance uses this directory and the configured port; several use subdirectories and free ports. */
 const baseOf = (settings: Settings) =>
   Option.isNone(settings.lingmaBin) ? `${settings.lingmaWorkDir}-emulator` : settings.lingmaWorkDir
 
@@ -60,7 +60,7 @@ const launches = (settings: Settings): ReadonlyArray<Plan> => {
 
 const attached = (settings: Settings, i: number) => join(settings.lingmaWorkDir, `attached-${i}`)
 
-/** What no two gateways may share. Beside a Lingma of one's own another gateway may use an IDE's. */
+/** The directory to lock. Attached instances use another one, so that a second gateway may attach to an IDE's Lingma. */
 const guarded = (settings: Settings) => (settings.attach === "no" ? baseOf(settings) : attached(settings, 0))
 
 const plans = (settings: Settings): ReadonlyArray<Plan> => {
@@ -74,7 +74,7 @@ const plans = (settings: Settings): ReadonlyArray<Plan> => {
   }))
 }
 
-/** Lets one start through at a time, and the next a little later. */
+/** Serializes starts, at least `startsApart` from each other. */
 const makeGate = Effect.map(Effect.clock, (clock) => {
   const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
   let next = 0
@@ -90,7 +90,7 @@ const makeGate = Effect.map(Effect.clock, (clock) => {
   return <A, E, R>(start: Effect.Effect<A, E, R>) => Effect.zipRight(enter, Effect.ensuring(start, left))
 })
 
-/** Starts them in the background; how each one fares is in its `status`. Fails where another gateway uses the directory. */
+/** Starts the instances in the background; see `status` of each. Fails if another gateway uses the work directory. */
 export const make = (
   settings: Settings
 ): Effect.Effect<Arr.NonEmptyReadonlyArray<Backend>, WorkDirLock.WorkDirInUse, AutoLogin | Scope.Scope> =>

@@ -1,5 +1,5 @@
 /**
- * One Lingma, kept alive: its process, its connection, and what is known of its account and models.
+ * Supervises one Lingma: starts and restarts the process, connects, and keeps its login state and models up to date.
  */
 import { type Duration, Effect, Either, Option, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
 import type { BackendIdentity, BackendState, BackendStatus } from "../chat/Backend.ts"
@@ -18,55 +18,55 @@ import { describe, type RpcError } from "./rpc/RpcError.ts"
 export interface InstanceOptions {
   readonly id: string
   readonly find: Endpoint.Find
-  /** Named in the handshake. */
+  /** Sent in the handshake as the workspace. */
   readonly workDir: string
-  /** Spreads the starts of a fleet. */
+  /** Wraps each start, to space out the starts of several instances. */
   readonly gate: <A, E, R>(start: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   readonly startupTimeout: Duration.Duration
   readonly rpcTimeout: Duration.Duration
   readonly version: string
-  /** Told whenever Lingma has said whether an account is signed in. */
+  /** Called after each report of the login state. */
   readonly onAuth: (loggedIn: boolean) => void
-  /** `LingmaRpc.make`, where nothing else is given. */
+  /** Default: `LingmaRpc.make`. */
   readonly connect?: (options: LingmaRpcOptions) => Effect.Effect<LingmaRpc["Type"], never, Scope.Scope>
 }
 
 export interface Instance {
   readonly status: Effect.Effect<Omit<BackendStatus, "login">>
   readonly state: SubscriptionRef.SubscriptionRef<BackendState>
-  /** Waits while the instance comes up; fails at once where waiting has proved useless. */
+  /** Waits while the instance starts; fails at once after repeated failures. */
   readonly rpc: Effect.Effect<LingmaRpc["Type"], BackendUnavailable>
   readonly loggedIn: Effect.Effect<void, NotLoggedIn | BackendUnavailable>
-  /** Looks anew, at most once a second, whether an account is signed in. */
+  /** Queries the login state, at most once a second. */
   readonly check: Effect.Effect<boolean>
-  /** Who is signed in, as far as is known. */
+  /** The account, if known. */
   readonly identity: () => BackendIdentity | undefined
   readonly models: Effect.Effect<ReadonlyArray<Model>, BackendUnavailable>
-  /** A turn came to its end: should this process die, the next one starts without the delay of earlier failures. */
+  /** Called when a turn has finished: resets the restart backoff for this process. */
   readonly proved: () => void
-  /** Asks for account and models again, soon, because an answer said that they changed. */
+  /** Refreshes account and models in the background, after a call indicated a change. */
   readonly refreshSoon: () => void
-  /** The same; and the login that Lingma still tells of counts as none until another one takes its place, or `trust`. */
+  /** Like `refreshSoon`, and ignores the reported login until a different one is reported, or `trust` is called. */
   readonly distrust: () => void
-  /** Lingma's word on the account counts again. */
+  /** Reverts `distrust`. */
   readonly trust: () => void
 }
 
-/** Doubles from half a second up to 30 s, jittered; starts over after a quiet minute, or a process that answered. */
+/** Restart backoff: 0.5 s doubling up to 30 s, with jitter; reset after a minute without failures or by `proved`. */
 export const restart = Schedule.exponential("500 millis").pipe(
   Schedule.union(Schedule.spaced("30 seconds")),
   Schedule.jittered,
   Schedule.resetAfter("1 minute")
 )
 
-/** How often account and models are asked for without a reason. */
+/** Refresh interval of account and models. */
 const staleAfter = "1 minute"
-/** How soon a request may start a failed instance again. */
+/** Min time between starts that requests trigger for a failed instance. */
 const wakeAfterMillis = 1000
 
-/** States in which no request waits for another. */
+/** States in which a request does not wait for a change. */
 const settling = new Set<BackendState>(["ready", "failed", "closed"])
-/** Answers that say no more than that there is no answer. */
+/** Errors of a single call: the connection itself works. */
 const failedOnly = new Set<string>(["RpcRejected", "RpcMalformed"])
 
 export const make = (options: InstanceOptions): Effect.Effect<Instance, never, Scope.Scope> =>
@@ -82,13 +82,13 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
     let models: ReadonlyArray<Model> = []
     let starts = 0
     let startedAt = 0
-    /** Whether waiting makes sense: it never was up and has not failed yet, or it was up and failed once at most. */
+    /** Whether requests should wait: no failed start yet, or at most one failure since it was last ready. */
     let hopeful = true
     let isReady = false
     let isSettled = false
-    /** Requests that wait for the end of a start. */
+    /** Requests that wait for a start to finish. */
     const waiting = new Set<(end: Effect.Effect<void>) => void>()
-    /** Starts in a row that did not get as far as ready; undefined before the first that did. */
+    /** Consecutive starts that did not reach `ready`; undefined before the first that did. */
     let failures: number | undefined
     let useful = false
     let lastError: string | undefined
@@ -103,7 +103,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
                 isReady = next === "ready"
                 isSettled = settling.has(next)
                 if (isSettled) for (const resume of waiting) resume(Effect.void)
-                // Interrupted in its middle it would keep the permit that the next change waits for.
+                // An interrupt during `set` would leak its permit and block the next change.
                 return Effect.uninterruptible(SubscriptionRef.set(state, next))
               }),
               Effect.logInfo("instance state").pipe(Effect.annotateLogs({ state: next }))
@@ -122,14 +122,14 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
         models = Models.fromScenes(scenes)
       })
 
-    /** A Lingma that answers with a failure is there all the same: what was known before stands. */
+    /** An error reply does not count as a lost instance: the last known values are kept. */
     const ask = (rpc: LingmaRpc["Type"]): Effect.Effect<void, RpcError> =>
       Effect.zipRight(
         Effect.catchIf(askAccount(rpc), (error) => failedOnly.has(error._tag), notRefreshed),
         Effect.catchIf(askModels(rpc), (error) => error._tag !== "RpcDisconnected", notRefreshed)
       )
 
-    /** Asks at most once a second, whoever wants to know. */
+    /** Shared by all callers; at most one query a second. */
     const asking = yield* SharedWork.make(
       Effect.suspend(() => (current === undefined ? Effect.void : Effect.catchAll(ask(current), notRefreshed))),
       { keep: "1 second" }
@@ -178,7 +178,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
         lastError = undefined
         return to("ready")
       })
-      /** One of ours is replaced by a new one; for somebody else's no caller waits any more. */
+      /** Restarts our own process; an attached one is marked as failed, so that requests stop waiting. */
       const silent = Effect.suspend((): Effect.Effect<void, LingmaProcess.ProcessExited> => {
         const detail = "no connection to it within LINGMA_STARTUP_TIMEOUT"
         if (endpoint.isReplaceable) return new LingmaProcess.ProcessExited({ detail })
@@ -202,7 +202,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
         hopeful = true
         lastError = undefined
         yield* to("ready")
-        // Not among those below: a failure there does not end a sibling that waits under a timeout.
+        // Kept apart from the race below, where a failure does not end a sibling that waits under a timeout.
         const kept = Effect.all([follow, keepFresh], { concurrency: 2, discard: true })
         return yield* Effect.raceFirst(notice, Effect.zipRight(kept, Effect.never))
       })
@@ -214,7 +214,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
         failures = current !== undefined ? 0 : failures === undefined ? undefined : failures + 1
         hopeful = failures !== undefined && failures < 2
         current = undefined
-        // The rest is what Lingma wrote at its end: for the log, not for whoever asks.
+        // The rest is Lingma's last output: for the log only, not for callers.
         lastError = error.detail.split("; ")[0]
         yield* to(hopeful ? "reconnecting" : "failed")
         yield* Effect.logError("Lingma ended").pipe(Effect.annotateLogs({ reason: error.detail }))
@@ -241,18 +241,18 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
       return Effect.sync(() => waiting.delete(resume))
     })
     const awaited: Instance["rpc"] = Effect.gen(function* () {
-      // Somebody wants it: no longer wait for the schedule, but start at most once a second.
+      // A request needs it: skip the backoff, but start at most once a second.
       if (now() - startedAt > wakeAfterMillis) yield* wake.open
       if (!hopeful) return yield* unavailable()
       yield* Effect.timeoutOption(settled, options.startupTimeout)
       return isReady && current !== undefined ? current : yield* unavailable()
     })
-    // Most of the time there is nothing to wait for.
+    // Fast path: the instance is usually ready.
     const rpc = Effect.suspend(() => (isReady && current !== undefined ? Effect.succeed(current) : awaited))
 
     const refreshSoon = () => {
       account.doubt()
-      // Who asks meanwhile must not be told by what was said before.
+      // Callers from now on must not get a result from before.
       asking.forget()
       refreshNow.unsafeOpen()
     }
@@ -282,7 +282,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, S
         account.loggedIn() === true
           ? Effect.void
           : Effect.flatMap(fresh, () =>
-              // Where Lingma does not say, its answer to a chat will.
+              // If the login state is unknown, the reply to the chat will tell.
               account.loggedIn() === false ? new NotLoggedIn({ instance: id, retriable: false }) : Effect.void
             )
       ),

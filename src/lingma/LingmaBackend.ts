@@ -1,5 +1,5 @@
 /**
- * A Lingma instance as a `Backend`: whichever dialect it speaks, one turn is one fresh session.
+ * Implements `Backend` for a Lingma instance, in either of its wire dialects; each turn gets a new session.
  */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
@@ -25,7 +25,7 @@ export interface LingmaBackendOptions extends Omit<Instance.InstanceOptions, "on
   readonly account: Option.Option<Account>
 }
 
-/** From one login that is made although Lingma says that it has one to the next. */
+/** Min milliseconds between logins that are forced although Lingma reports a login. */
 const betweenForced = Duration.toMillis(Duration.minutes(15))
 
 export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, never, AutoLogin | Scope.Scope> =>
@@ -47,7 +47,7 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
     const clock = yield* Effect.clock
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
     let forcedAt = Number.NEGATIVE_INFINITY
-    /** Lingma refuses for want of a login, also while it says that it has one: a new one is made then, but seldom. */
+    /** Lingma may reject a call for lack of a login while it reports one: then force a new login, rate-limited. */
     const refusedLogin = () => {
       if (!login.mayBegin() || now() - forcedAt < betweenForced) return instance.refreshSoon()
       forcedAt = now()
@@ -60,7 +60,7 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
       Effect.interruptible,
       Effect.forkScoped
     )
-    /** By connection: another process at the same place may speak another dialect. */
+    /** Keyed by connection, because a restarted process may speak another dialect. */
     const speaksAsk = new WeakSet<object>()
 
     const about = ({ contextLimit, model, promptTokens }: Ask, started: boolean): Endings.About => ({
@@ -89,7 +89,7 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
     const noDirectory = (cause: unknown) =>
       new BackendFailure({ instance: id, started: false, detail: `no directory for the turn: ${String(cause)}` })
     const inTurns = <A>(step: () => Promise<A>) => Effect.tryPromise({ try: step, catch: noDirectory })
-    /** Made anew now and then: whoever clears old files may clear it. */
+    /** Recreated now and then, because cleaners of temporary files may remove it. */
     const making = yield* SharedWork.make(
       inTurns(() => mkdir(idle, { recursive: true, mode: 0o700 }).then(() => idle)),
       { keep: "1 minute" }
@@ -101,7 +101,7 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
         writeFile(SessionDialect.imagePath(cwd, image, index), image.data, { encoding: "base64", mode: 0o600 })
       )
 
-    /** Chat writes nothing, so those turns share one empty directory; pictures of a turn lie in its own. */
+    /** Chat mode writes no files, so its turns share one empty directory; a turn with images gets its own. */
     const directory = (ask: Ask): Effect.Effect<string, BackendFailure, Scope.Scope> =>
       ask.mode === "chat" && ask.images.length === 0
         ? shared

@@ -1,5 +1,5 @@
 /**
- * What `config/queryModels` answered, as models.
+ * Converts the result of `config/queryModels` to models.
  */
 import { Option, Schema } from "effect"
 import type { Model } from "../domain/Model.ts"
@@ -27,7 +27,7 @@ const toModel = (scene: string, item: LingmaModel): Option.Option<Model> => {
   })
 }
 
-/** Scene by scene, chat and assistant first; what is no model is left out. */
+/** Scene by scene, chat and assistant first; invalid items are skipped. */
 export const fromScenes = (scenes: Readonly<Record<string, unknown>> | null): ReadonlyArray<Model> => {
   const rank = (scene: string) => ["chat", "assistant"].indexOf(scene) >>> 0
   return Object.entries(scenes ?? {})

@@ -1,5 +1,5 @@
 /**
- * Signs the accounts of instances in: one login at a time per account, few submissions, then a rest with its reason.
+ * Signs accounts in: one login at a time per account, limited password submissions, and a pause after a failure.
  */
 import { Cause, Context, Duration, Effect, Exit, Layer, Option, Schedule, type Scope } from "effect"
 import { GatewayConfig } from "../../config/Config.ts"
@@ -14,19 +14,19 @@ import { Browser, SignInStopped } from "./Browser.ts"
 import * as LoginCalls from "./LoginCalls.ts"
 import * as LoginHosts from "./LoginHosts.ts"
 
-/** When, where and how often a password is typed. */
+/** Limits on when, where and how often a password is submitted. */
 export interface AutoLoginOptions {
-  /** Whether logins begin by themselves. */
+  /** Whether logins start automatically. */
   readonly enabled: boolean
   readonly timeout: Duration.Duration
-  /** Most submissions of a password before the rest. */
+  /** Max password submissions before the pause. */
   readonly maxSubmissions: number
   readonly hosts: ReadonlyArray<string>
   readonly organization: string | undefined
-  /** An enterprise endpoint to switch to first. */
+  /** Enterprise endpoint to set before the login. */
   readonly endpoint: string | undefined
   readonly screenshots: boolean
-  /** How long a caller waits for a login that runs. */
+  /** Max time a caller waits for a running login. */
   readonly patience: Duration.Duration
 }
 
@@ -36,35 +36,35 @@ export interface Client {
   readonly account: Option.Option<Account>
   readonly workDir: string
   readonly rpc: Effect.Effect<LingmaRpc["Type"], BackendUnavailable>
-  /** Looks anew whether an account is signed in. */
+  /** Queries the login state. */
   readonly check: Effect.Effect<boolean>
-  /** Told that a login came to nothing. */
+  /** Called when a login has failed. */
   readonly onFailure?: () => void
 }
 
 export interface PersonLogin {
-  /** To be opened in a browser, on this machine or on another one. */
+  /** URL to open in a browser, on this or another machine. */
   readonly url: string
 }
 
 /** The login of one instance. */
 export interface Login {
   readonly state: Effect.Effect<LoginState>
-  /** Whether a login would begin by itself. */
+  /** Whether a login would start automatically. */
   readonly automatic: boolean
-  /** Whether one would begin now: none runs, and the account does not rest. */
+  /** Whether a login could start now: none is running, and the account is not paused. */
   readonly mayBegin: () => boolean
-  /** The account is signed in, however it came about. */
+  /** Called when the account is signed in, by whatever means. */
   readonly succeeded: () => void
-  /** Begins a login unless one runs or the account rests; never waits. */
+  /** Starts a login unless one is running or the account is paused; does not wait. */
   readonly begin: Effect.Effect<void>
-  /** Begins or joins one, and waits. */
+  /** Starts or joins a login, and waits for it. */
   readonly signedIn: Effect.Effect<void, LoginFailed | LoginInProgress>
-  /** As asked for by an administrator: also with auto-login off, and during a rest. */
+  /** For administrators: works with auto-login off, and during a pause. */
   readonly start: Effect.Effect<"running" | "already_running", LoginFailed>
-  /** An address for a person; the login ends when the account is signed in. */
+  /** Manual login: returns a URL, and ends when the account is signed in. */
   readonly person: Effect.Effect<PersonLogin, LoginFailed | BackendUnavailable>
-  /** Takes the address a browser elsewhere was sent to at the end. */
+  /** Completes a manual login with the callback URL from a browser on another machine. */
   readonly callback: (url: string) => Effect.Effect<void, LoginFailed | BackendUnavailable>
 }
 
@@ -73,21 +73,21 @@ interface Beginning {
   readonly login: Effect.Effect<void, SignInStopped>
 }
 
-/** How long an account rests after a login that failed; shorter when Lingma was not even there to be asked. */
+/** Pause of an account after a failed login; shorter if Lingma did not return a login URL. */
 const restAfter = (reason: LoginReason) => (reason === "no_login_url" ? Duration.seconds(30) : Duration.minutes(15))
-/** How long a person may take. */
+/** Time limit of a manual login. */
 const personPatience = Duration.minutes(15)
-/** How long after the page has ended Lingma may take to know it. */
+/** Max time from the end of the page until Lingma reports the login. */
 const sessionPatience = Duration.seconds(20)
 const broken = new SignInStopped({ reason: "timed_out", detail: "the login broke off", again: false })
-/** Between two tries of a page that could not be worked with. */
+/** Backoff between retries after an unexpected page. */
 const loginRetry = Schedule.exponential("2 seconds").pipe(Schedule.jittered)
 
-/** Signs in by a `Browser`, or has a person do it. Fails with `LoginFailed` or `LoginInProgress`. */
+/** Signs accounts in with a `Browser`, or manually. Fails with `LoginFailed` or `LoginInProgress`. */
 export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
   AutoLogin,
   {
-    /** The login of one instance; what runs ends with the scope. */
+    /** The login of one instance; a running login is stopped with the scope. */
     readonly of: (client: Client) => Effect.Effect<Login, never, Scope.Scope>
   }
 >() {
@@ -110,7 +110,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
         Effect.annotateLogs(Effect.logInfo(message), { instance: id, ...fields })
 
       const noSession = new SignInStopped({ reason: "timed_out", detail: "no session appeared", again: false })
-      /** Whatever signs the account in, the page, a person, another IDE, this notices. */
+      /** Completes when the account is signed in, whether by the page, a person or another IDE. */
       const appears = (within: Duration.Duration) =>
         client.check.pipe(
           Effect.repeat({ until: (yes) => yes, schedule: Schedule.spaced("500 millis") }),
@@ -160,7 +160,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
             workDir: client.workDir,
             screenshots: options.screenshots ? `${client.workDir}/login-screenshots` : undefined
           })
-          // What counts is that Lingma knows the account; the page may be slow to say so.
+          // Lingma's login state decides; the page may finish later.
           yield* Effect.raceFirst(appears(whole), Effect.zipRight(page, Effect.delay(noSession, sessionPatience)))
         })
         return once.pipe(
@@ -187,7 +187,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
           return yield* told("login done", { by })
         }
         const error = Option.getOrElse(Cause.failureOption(exit.cause), () => broken)
-        // A person who took too long is no reason for a rest.
+        // A manual login that timed out causes no pause.
         const until = now() + (by === "person" ? 0 : Duration.toMillis(restAfter(error.reason)))
         state = by === "person" ? idle : { _tag: "Failed", reason: error.reason, detail: error.detail, until }
         Metrics.mark(Metrics.logins, 1, { name: id, outcome: error.reason })
@@ -207,7 +207,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
       const joined = Effect.sync(() =>
         Effect.catchTag(flight.join(), "WorkBroken", () => failed(broken.reason, broken.detail))
       )
-      /** One login at a time: looked up and begun in one step. The inner effect waits for its end. */
+      /** Joins the running login or starts one, atomically. The inner effect waits for it to end. */
       const fly = (beginning: Beginning) =>
         Effect.suspend(() => {
           if (!flight.isRunning()) next = beginning
@@ -273,11 +273,11 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
     return AutoLogin.of({ of })
   })
 
-  /** With options of a program's own. */
+  /** With explicit options. */
   static readonly layer = (options: AutoLoginOptions): Layer.Layer<AutoLogin, never, Browser> =>
     Layer.effect(AutoLogin, AutoLogin.make(options))
 
-  /** With the options that the settings hold. */
+  /** With options from the settings. */
   static readonly layerFromConfig: Layer.Layer<AutoLogin, never, Browser | GatewayConfig> = Layer.unwrapEffect(
     Effect.map(GatewayConfig, (settings) =>
       AutoLogin.layer({

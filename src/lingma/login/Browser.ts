@@ -1,31 +1,31 @@
 /**
- * A browser that signs an account in, behind a tag: another one, or none, is one layer away.
+ * Interface of the browser that signs accounts in, so that another implementation, or none, can be provided.
  */
 import { Context, Data, type Duration, Effect, Layer, type Redacted } from "effect"
 import type { LoginReason } from "../../domain/Login.ts"
 
-/** What one login needs. */
+/** Parameters of one login. */
 export interface SignIn {
-  /** The address Lingma named. */
+  /** Login URL from Lingma. */
   readonly url: string
   readonly username: string
   readonly password: Redacted.Redacted
-  /** Where a password may be typed: `host` or `host:port`. */
+  /** Hosts where the password may be typed: `host` or `host:port`. */
   readonly hosts: ReadonlyArray<string>
-  /** Which one to choose when the page asks. */
+  /** Organization to choose if the page asks. */
   readonly organization: string | undefined
-  /** Most times the password may be handed in. */
+  /** Max password submissions. */
   readonly submissions: number
-  /** Told before each. */
+  /** Called before each submission. */
   readonly onSubmit: () => void
   readonly timeout: Duration.Duration
-  /** Where the browser keeps its files, in a directory of their own that goes with it. */
+  /** Parent of the browser's temporary profile, which is removed afterwards. */
   readonly workDir: string
-  /** Where a picture of a failure goes, inputs masked; undefined for none. */
+  /** Directory for screenshots of failures, with inputs masked; undefined = none. */
   readonly screenshots: string | undefined
 }
 
-/** Why it stopped; `again` tells that the same may work another time. */
+/** A login stopped; `again` = a retry may succeed. */
 export class SignInStopped extends Data.TaggedError("SignInStopped")<{
   readonly reason: LoginReason
   readonly detail: string
@@ -36,13 +36,13 @@ export class SignInStopped extends Data.TaggedError("SignInStopped")<{
 export class Browser extends Context.Tag("lingma-gateway/lingma/Browser")<
   Browser,
   {
-    /** Where the browser is, if there is one. */
+    /** Path of the browser, if found. */
     readonly path: Effect.Effect<string | undefined>
-    /** Ends when the page has gone to Lingma's callback. Nothing of it is left afterwards. */
+    /** Succeeds when the page has reached Lingma's callback. Browser and profile are removed afterwards. */
     readonly signIn: (ask: SignIn) => Effect.Effect<void, SignInStopped>
   }
 >() {
-  /** For machines that shall never open one. */
+  /** For machines without a browser: every login fails with `browser_missing`. */
   static readonly layerNoop: Layer.Layer<Browser> = Layer.succeed(Browser, {
     path: Effect.succeed(undefined),
     signIn: () => new SignInStopped({ reason: "browser_missing", detail: "no browser", again: false })

@@ -1,5 +1,5 @@
 /**
- * Where a Chromium is on this machine: the setting, Playwright's own, or the usual places.
+ * Finds a Chromium on this machine: from the setting, Playwright's download, or the usual paths.
  */
 import { accessSync, constants } from "node:fs"
 import { delimiter, join } from "node:path"
@@ -26,7 +26,7 @@ const isThere = (path: string): boolean => {
   }
 }
 
-/** `own` is where Playwright would have put its own. A setting that names nothing is not replaced by a guess. */
+/** `own`: path of Playwright's download. An invalid setting gives none; the other paths are not tried then. */
 export const find = (setting: string | undefined, own: string | undefined): string | undefined => {
   if (setting !== undefined) return isThere(setting) ? setting : undefined
   const inPath = (process.env["PATH"] ?? "").split(delimiter).flatMap((dir) => names.map((name) => join(dir, name)))

@@ -1,5 +1,5 @@
 /**
- * What a login says to Lingma: the endpoint, an address to sign in at, and the callback's answer.
+ * Lingma calls of a login: set the endpoint, get a login URL, deliver the OAuth callback.
  */
 import { Effect } from "effect"
 import type { LingmaRpc } from "../rpc/LingmaRpc.ts"
@@ -11,11 +11,11 @@ type Rpc = LingmaRpc["Type"]
 
 const callbackMillis = 10_000
 
-/** A failure is a warning: the login may work with the endpoint that is set. */
+/** A failure is only logged, because the login may work with the current endpoint. */
 export const switchEndpoint = (rpc: Rpc, endpoint: string | undefined): Effect.Effect<void> => {
   if (endpoint === undefined) return Effect.void
   const kept = (reason: string) =>
-    Effect.annotateLogs(Effect.logWarning("DEDICATED_DOMAIN_URL was not taken over"), { reason })
+    Effect.annotateLogs(Effect.logWarning("DEDICATED_DOMAIN_URL could not be applied"), { reason })
   return Effect.gen(function* () {
     const now = yield* rpc.call(Protocol.getEndpoint, {})
     if (now?.endpoint === endpoint) return
@@ -28,7 +28,7 @@ const named = (url: string | null | undefined) => (url === null || url === undef
 
 const none = (detail: string) => new SignInStopped({ reason: "no_login_url", detail, again: false })
 
-/** From `login/generateUrl`, else from `auth/login`. */
+/** Calls `login/generateUrl`, with `auth/login` as fallback. */
 export const loginUrl = (rpc: Rpc): Effect.Effect<string, SignInStopped> =>
   rpc.call(Protocol.generateUrl, { loginDedicatedType: "" }).pipe(
     Effect.map((result) => named(result?.loginUrl) ?? named(result?.url)),
@@ -42,7 +42,7 @@ export const loginUrl = (rpc: Rpc): Effect.Effect<string, SignInStopped> =>
     Effect.flatMap((url) => (url === undefined ? none("Lingma named no address") : Effect.succeed(url)))
   )
 
-/** Hands over what a browser elsewhere brought: at the door the page would have used, else by call. */
+/** Replays the OAuth callback to Lingma's local port; falls back to `login/auth_callback`. */
 export const deliver = (rpc: Rpc, port: number, query: string): Effect.Effect<void, SignInStopped> => {
   const given = new URLSearchParams(query)
   const byCall = rpc

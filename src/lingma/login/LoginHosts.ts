@@ -1,11 +1,11 @@
 /**
- * Where a password may be typed, and where a browser may go while it signs in.
+ * Rules on where a password may be typed, and what counts as Lingma's callback.
  */
 
 export interface Trust {
-  /** A page where a password may be typed. */
+  /** Whether a password may be typed on this page. */
   readonly mayType: (url: string) => boolean
-  /** Lingma's own callback, where nothing is typed. */
+  /** Whether this is Lingma's callback URL. */
   readonly isCallback: (url: string) => boolean
 }
 
@@ -15,7 +15,7 @@ const parse = (text: string): URL | undefined => (URL.canParse(text) ? new URL(t
 
 const isLoopback = (url: URL) => loopback.test(url.hostname)
 
-/** Without credentials in it, by https, or by http on this machine. */
+/** No credentials in the URL, and https, or http on loopback. */
 const isDecent = (url: URL) =>
   url.username === "" &&
   url.password === "" &&
@@ -24,8 +24,8 @@ const isDecent = (url: URL) =>
 const portOf = (url: URL) => url.port || (url.protocol === "https:" ? "443" : "80")
 
 /**
- * `hosts` hold `host` or `host:port`; a bare name means its default port, and on loopback the port of the login
- * address itself. Names are compared exactly.
+ * `hosts`: `host` or `host:port`. Without a port the default port applies, on loopback the port of the login URL. Names
+ * are compared exactly.
  */
 export const make = (loginUrl: string, hosts: ReadonlyArray<string>, callbackPort: number | undefined): Trust => {
   const start = parse(loginUrl)
@@ -52,7 +52,7 @@ export const make = (loginUrl: string, hosts: ReadonlyArray<string>, callbackPor
   }
 }
 
-/** The port of Lingma's callback and the nonce it waits for, as its login address names them. */
+/** Port and expected nonce (`state`) of Lingma's callback, from the login URL. */
 export const expected = (
   loginUrl: string
 ): { readonly port: number | undefined; readonly state: string | undefined } => {
@@ -70,7 +70,7 @@ export const expected = (
   return { port: Number.isInteger(port) && port > 0 ? port : undefined, state: query?.get("state") ?? undefined }
 }
 
-/** The query of a pasted callback address, when it is one that Lingma waits for. */
+/** The query of a pasted callback URL, if its nonce matches. */
 export const callbackQuery = (pasted: string, state: string | undefined): string | undefined => {
   const url = parse(pasted.trim())
   if (url === undefined || !isLoopback(url) || url.pathname !== "/auth/callback") return undefined

@@ -1,18 +1,18 @@
 /**
- * What to do next on a login page, from a look at it. Knows no browser.
+ * Decides the next step on a login page from a snapshot of it; independent of the browser.
  */
 
-/** Something visible that may be typed into or pressed; `mark` finds it again. */
+/** A visible input; `mark` identifies it in the page. */
 export interface Field {
   readonly mark: string
-  /** `code`: what a person reads off a picture or a phone. */
+  /** `code`: a captcha or a one-time code. */
   readonly kind: "user" | "password" | "code" | "other"
   readonly filled: boolean
 }
 export interface Press {
   readonly mark: string
   readonly text: string
-  /** Belongs to the form around the fields. */
+  /** Submits the form of the fields. */
   readonly submits: boolean
 }
 export interface Tick {
@@ -24,11 +24,11 @@ export interface Look {
   readonly fields: ReadonlyArray<Field>
   readonly presses: ReadonlyArray<Press>
   readonly ticks: ReadonlyArray<Tick>
-  /** A puzzle for people is to be seen. */
+  /** Whether a captcha is visible. */
   readonly captcha: boolean
-  /** Words of alerts and error boxes. */
+  /** Text of alerts and error boxes. */
   readonly alert: string
-  /** The first of what there is to read. */
+  /** Beginning of the visible text. */
   readonly text: string
 }
 
@@ -37,7 +37,7 @@ export interface Progress {
   readonly submissions: number
   readonly tabPressed: boolean
   readonly chosen: boolean
-  /** Since anything was last done, or the page last changed. */
+  /** Since the last action or change of the page. */
   readonly idleMillis: number
 }
 
@@ -58,13 +58,13 @@ export const begun: Progress = { userTyped: false, submissions: 0, tabPressed: f
 const wait: Step = { _tag: "Wait" }
 const stop = (reason: "bad_credentials" | "human_needed", detail: string): Step => ({ _tag: "Stop", reason, detail })
 
-/** How long a page without anything known is given to become one. */
+/** Max time for a page without known elements to change, in ms. */
 const PATIENCE = 15_000
-/** How long after a step its effect is waited for before the next. */
+/** Min time between two steps, in ms. */
 const SETTLE = 700
-/** How long a page without fields may take to show some, before its way in is taken. */
+/** Time for a page without fields to show some before its login link is pressed, in ms. */
 const ENTRY = 2_000
-/** After a step that should lead on, the same sight is taken for no effect after so long. */
+/** A step without effect after this time counts as failed, in ms. */
 const STUCK = 5_000
 
 const SUBMIT =
@@ -82,7 +82,7 @@ const ORGANIZATIONS =
   /organi[sz]ation|组织|企业|租户|tenant|workspace|选择.{0,4}(账号|帐号|身份)|(choose|select|pick).{0,12}(account|identity|profile)/i
 const CONFIRM = /^\s*(确\s*[定认]|进入|继续|登录|下一步|confirm|continue|enter|next|ok|submit)/i
 
-/** The button that hands a form in: named like one, of the form, and not another way in. */
+/** The submit button: named like one, part of the form, and not another login method. */
 export const submitOf = ({ presses }: Look): string | undefined => {
   const fit = presses.filter(({ text }) => !OTHER_WAY.test(text))
   const named = (press: Press) => SUBMIT.test(press.text) || SIGN_IN.test(press.text)
@@ -90,7 +90,7 @@ export const submitOf = ({ presses }: Look): string | undefined => {
     ?.mark
 }
 
-/** What leads on to the form, on a page that has none of its own. */
+/** The link or tab that leads to the form, on a page without one. */
 const entryOf = ({ fields, presses }: Look): Press | undefined =>
   fields.length > 0 ? undefined : presses.find(({ text }) => SIGN_IN.test(text) && !OTHER_WAY.test(text))
 
@@ -124,7 +124,7 @@ const choose = (look: Look, progress: Progress, organization: string | undefined
     : stop("human_needed", "no organization of the name in AUTO_LOGIN_ORGANIZATION")
 }
 
-/** `organization`: whose name to choose when the page asks. */
+/** `organization`: the name to choose if the page asks. */
 export const next = (look: Look, progress: Progress, organization: string | undefined): Step => {
   const { submissions } = progress
   const isCoded = look.fields.some(({ kind }) => kind === "code")
@@ -141,9 +141,9 @@ export const next = (look: Look, progress: Progress, organization: string | unde
   const user = look.fields.find(({ kind }) => kind === "user")
   const password = look.fields.find(({ kind }) => kind === "password")
   if (password !== undefined) {
-    // Handed in already: the same form may stand there until the next page has come.
+    // Already submitted: the form may stay visible until the next page has loaded.
     if (submissions > 0 && progress.idleMillis < STUCK) return wait
-    // The same form as it was handed in: only a complaint says that it came back.
+    // Still the submitted form: only an error message means that it was rejected.
     if (submissions > 0 && password.filled && unticked(look).length === 0 && look.alert.trim() === "") return wait
     return {
       _tag: "Fill",

@@ -1,5 +1,5 @@
 /**
- * Leads one page from the login address to Lingma's callback: looks, asks `domain/LoginPage` what to do, does it.
+ * Drives one page from the login URL to Lingma's callback: takes a snapshot, asks `LoginPage` for a step, performs it.
  */
 import { chmodSync, mkdirSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
@@ -15,7 +15,7 @@ const late = new SignInStopped({ reason: "timed_out", detail: "the page did not 
 const every = 150
 const stepMillis = 5_000
 const mostVain = 5
-/** Pictures kept per directory. */
+/** Max screenshots kept per directory. */
 const mostPictures = 5
 
 const blank = /^(about:|chrome-error:)/
@@ -28,7 +28,7 @@ const refused = (url: string) =>
     again: false
   })
 
-/** How a password looks inside a request. */
+/** Encodings of a password in a request, to detect it in requests to other hosts. */
 const forms = (password: string): ReadonlyArray<string> => [
   password,
   encodeURIComponent(password),
@@ -54,12 +54,12 @@ interface Sight {
   readonly look: LoginPage.Look
 }
 
-/** The frame with the form, else the page itself; a puzzle or an alert counts wherever it shows. */
+/** The frame with the form, else the page itself; captchas and alerts count in any frame. */
 const sightOf = async (page: Page, mayType: (url: string) => boolean): Promise<Sight | undefined> => {
   const sights: Array<Sight> = []
   for (const frame of page.frames()) {
     if (!mayType(frame.url())) continue
-    // A frame that is on its way elsewhere has nothing to show.
+    // A frame that is navigating cannot be evaluated.
     const seen = await frame.evaluate(look, MARK).catch(() => undefined)
     if (seen !== undefined) sights.push({ frame, look: seen })
   }
@@ -85,7 +85,7 @@ export const run = (context: BrowserContext, page: Page, ask: SignIn): Effect.Ef
     return secrets.some((secret) => sent.includes(secret))
   }
   const watch = async () => {
-    // Redirects do not come by here; they are seen below, and by each look.
+    // Redirects are not routed; they are checked below, and at each snapshot.
     await context.route("**/*", (route, request) => {
       const url = request.url()
       const lost = progress.submissions > 0 ? carries(request) && !mayType(url) : isMain(request) && !mayVisit(url)
@@ -149,7 +149,7 @@ export const run = (context: BrowserContext, page: Page, ask: SignIn): Effect.Ef
   }
 
   let vain = 0
-  /** A page that changes under a step is looked at again, up to a point. */
+  /** Retries a step when the page changes during it, a limited number of times. */
   const attempt = async (sight: Sight, step: LoginPage.Step) => {
     try {
       await take(sight, step)
@@ -193,7 +193,7 @@ export const run = (context: BrowserContext, page: Page, ask: SignIn): Effect.Ef
       ? cause
       : strange !== undefined
         ? refused(strange)
-        : // Playwright's words may hold what was typed.
+        : // Playwright's message may contain the password.
           new SignInStopped({ reason: "timed_out", detail: "the login page could not be worked with", again: true })
 
   return Effect.tryPromise({ try: lead, catch: broken }).pipe(

@@ -1,13 +1,13 @@
 /**
- * The script that looks at a page: runs in the browser, in each frame where typing is allowed, and marks what it found.
+ * Script that takes a snapshot of a page: runs in the browser, in each allowed frame, and marks the elements it found.
  */
 /// <reference lib="dom" />
 import type { Look } from "./LoginPage.ts"
 
-/** Found again by this attribute. */
+/** Attribute that identifies a marked element. */
 export const MARK = "data-sign-in-mark"
 
-/** Self-contained: it is sent to the browser as text. */
+/** Must be self-contained: its source is sent to the browser. */
 export const look = (mark: string): Look => {
   const isVisible = (element: Element): boolean => {
     const box = element.getBoundingClientRect()
@@ -85,7 +85,7 @@ export const look = (mark: string): Look => {
     "button, a, [role=button], [role=tab], [role=option], [role=listitem], [role=menuitem], [role=radio], input[type=submit], input[type=button], li, label, [onclick]"
   )
     .filter((element) => !(element instanceof HTMLButtonElement && element.disabled))
-    // What holds another thing to press is its frame only.
+    // An element that contains another clickable one is only its container.
     .filter(
       (element) =>
         element.querySelector("button, a, input:not([type=radio]), select, [role=button], [role=tab]") === null
@@ -143,7 +143,7 @@ export const look = (mark: string): Look => {
   }
 }
 
-/** An entry of a drop-down list cannot be clicked; it is chosen. False for everything else. */
+/** Selects an `<option>`, which cannot be clicked; false for other elements. */
 export const choose = (element: Element): boolean => {
   if (!(element instanceof HTMLOptionElement)) return false
   element.selected = true

@@ -1,5 +1,5 @@
 /**
- * The browser by Playwright, loaded on first use: starts, is held by a scope, and is gone with it.
+ * `Browser` implementation with Playwright, loaded on first use; the browser process belongs to a scope.
  */
 import { mkdir, mkdtemp, rm } from "node:fs/promises"
 import { join, resolve } from "node:path"
@@ -11,14 +11,14 @@ import { Browser, type SignIn, SignInStopped } from "./Browser.ts"
 import * as BrowserPath from "./BrowserPath.ts"
 import * as PageDriver from "./PageDriver.ts"
 
-/** Which browser, and whether it is seen. */
+/** Which browser to use, and whether to show it. */
 export interface BrowserOptions {
-  /** Path of the browser; undefined looks for one. */
+  /** Path of the browser; undefined = search for one. */
   readonly executable: string | undefined
   readonly headless: boolean
 }
 
-/** A browser that hangs at its start is killed after so long. */
+/** Time limit for a browser start, in ms. */
 const launchMillis = 60_000
 const closeMillis = 5_000
 const patience = Duration.seconds(10)
@@ -27,7 +27,7 @@ const missing = () =>
   new SignInStopped({ reason: "browser_missing", detail: "the package playwright is missing", again: false })
 const load = Effect.tryPromise({ try: () => import("playwright"), catch: missing })
 
-/** What a browser needs of the environment; secrets are none of it. */
+/** Environment variables for the browser; excludes secrets. */
 const environment = () =>
   Object.fromEntries(
     [
@@ -55,7 +55,7 @@ const environment = () =>
     })
   )
 
-/** The first close asks; a second one, while the first still waits, kills. */
+/** The first `close` is graceful; a second one, while the first is pending, kills. */
 const close = (browser: Chromium): Effect.Effect<void> =>
   Effect.promise(async () => {
     const asked = browser.close().catch(() => {})
@@ -63,14 +63,14 @@ const close = (browser: Chromium): Effect.Effect<void> =>
     if ((await Promise.race([asked, late])) === "late") await browser.close().catch(() => {})
   })
 
-/** Playwright gives a browser up that does not start in time, and leaves its processes running. */
+/** Kills the processes that Playwright leaves behind after a start timeout. */
 const killLaunched = (cause: unknown): void => {
   const pid = Number(/<launched> pid=(\d+)/.exec(String(cause))?.[1])
   if (!(pid > 1)) return
   try {
     process.kill(process.platform === "win32" ? pid : -pid, "SIGKILL")
   } catch {
-    // gone by itself
+    // already exited
   }
 }
 
@@ -83,7 +83,7 @@ const unstartable = (cause: unknown) => {
   })
 }
 
-/** Where it can be found should we be killed; Playwright alone would take the place for temporary files. */
+/** In the work directory instead of Playwright's temporary one, so that `Leftovers` finds it if the gateway is killed. */
 const profile = (workDir: string): Effect.Effect<string, SignInStopped, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.tryPromise({
@@ -94,12 +94,12 @@ const profile = (workDir: string): Effect.Effect<string, SignInStopped, Scope.Sc
       },
       catch: unstartable
     }),
-    // The last of its processes may still be writing.
+    // Retries, because a last browser process may still be writing.
     (path) =>
       Effect.ignore(Effect.tryPromise(() => rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })))
   )
 
-/** A `Browser` that is started for each login and ended with it. */
+/** A `Browser` that starts one browser process per login. */
 export const make = (options: BrowserOptions) =>
   Effect.gen(function* () {
     const loading = yield* SharedWork.make(load, { keep: Duration.infinity })
@@ -113,7 +113,7 @@ export const make = (options: BrowserOptions) =>
       Effect.flatMap(playwright, ({ chromium }) =>
         Effect.tryPromise({
           try: async () => {
-            // Of its own context nothing is used: that one would write cookies to the disk.
+            // The persistent context itself is unused, because it would write cookies to disk.
             const persistent = await chromium.launchPersistentContext(join(directory, "profile"), {
               artifactsDir: join(directory, "artifacts"),
               executablePath,
@@ -135,7 +135,7 @@ export const make = (options: BrowserOptions) =>
         })
       )
 
-    /** With its sandbox where that works: not as root, and not in every container. */
+    /** Uses the sandbox if it works: not as root, and not in some containers. */
     const started = (
       executablePath: string,
       directory: string,
@@ -157,7 +157,7 @@ export const make = (options: BrowserOptions) =>
         try: async () => {
           const context = await browser.newContext({ acceptDownloads: false, serviceWorkers: "block", permissions: [] })
           const page = await context.newPage()
-          // A second window is none of ours.
+          // Close popups.
           context.on("page", (other) => void (other === page || other.close().catch(() => {})))
           return { context, page }
         },
@@ -180,7 +180,7 @@ export const make = (options: BrowserOptions) =>
         yield* PageDriver.run(context, page, ask)
       }).pipe(
         Effect.scoped,
-        // The page has its own deadline; this is for a browser that hangs.
+        // The page has its own deadline; this one is for a hung browser.
         Effect.timeoutFail({
           duration: Duration.sum(ask.timeout, patience),
           onTimeout: () =>
@@ -191,5 +191,5 @@ export const make = (options: BrowserOptions) =>
     return Browser.of({ path, signIn })
   })
 
-/** A `Browser` by Playwright, which is loaded at the first login. */
+/** A `Browser` with Playwright, which is loaded at the first login. */
 export const layer = (options: BrowserOptions): Layer.Layer<Browser> => Layer.scoped(Browser, make(options))

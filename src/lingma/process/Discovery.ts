@@ -1,5 +1,5 @@
 /**
- * A Lingma that an IDE already runs, by the note it leaves in its cache directory.
+ * Finds a Lingma that an IDE already runs, by the `.info.json` or `.info` file in its cache directory.
  */
 import { readFile } from "node:fs/promises"
 import { homedir } from "node:os"
@@ -12,7 +12,7 @@ type Info = typeof Info.Type
 const caches = ["SharedClientCache", "sharedClientCache"]
 const products = ["QoderCN", "Qoder CN", "com.qodercn.app.stable", "Qoder", "com.qoder.app.stable", "Lingma", "lingma"]
 
-/** Where such notes are looked for, in order. */
+/** Directories to search, in order. */
 export const places = (env: NodeJS.ProcessEnv, home: string): ReadonlyArray<string> => {
   const roots = [
     env["XDG_CONFIG_HOME"] || join(home, ".config"),
@@ -25,14 +25,14 @@ export const places = (env: NodeJS.ProcessEnv, home: string): ReadonlyArray<stri
     join(home, name)
   )
   const owners = [...products.flatMap((product) => roots.map((root) => join(root, product))), ...dotted]
-  // These hold the note themselves.
+  // These contain the info file directly.
   const plain = [".qoder-cn/shared_client", ".lingma"].map((name) => join(home, name))
   return [...owners.flatMap((owner) => caches.map((cache) => join(owner, cache))), ...plain]
 }
 
 const decode = Schema.decodeUnknownOption(Info)
 
-/** The older note: port, pid and pipe, a line each. */
+/** The older `.info` file: port, pid and pipe, one per line. */
 const fromLines = (text: string): Option.Option<Info> => {
   const [port = "", pid = ""] = text.split(/\r?\n/)
   return /^\d+$/.test(port.trim())
@@ -40,7 +40,7 @@ const fromLines = (text: string): Option.Option<Info> => {
     : Option.none()
 }
 
-/** Signal 0 asks without touching; a process of another user answers with a refusal and lives. */
+/** Signal 0 only checks for the process; EPERM means that it runs as another user. */
 const isAlive = (pid: number): boolean => {
   try {
     return process.kill(pid, 0)
@@ -62,11 +62,11 @@ const look = (place: string): Effect.Effect<Option.Option<Info>> =>
 
 export interface Found {
   readonly url: string
-  /** The directory of its note. */
+  /** Directory of the info file. */
   readonly place: string
 }
 
-/** The first one that lives. */
+/** The first one whose process is running. */
 export const searchIn = (where: ReadonlyArray<string>): Effect.Effect<Found | undefined> =>
   Effect.firstSuccessOf(
     where.map((place) => Effect.map(Effect.flatten(look(place)), ({ websocketPort }) => ({ websocketPort, place })))

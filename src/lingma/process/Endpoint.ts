@@ -1,5 +1,5 @@
 /**
- * Where an instance's Lingma is to be found: a process of our own, or one that somebody else runs.
+ * Locates the Lingma of an instance: starts a process, or attaches to one that is already running.
  */
 import { Effect, type Scope } from "effect"
 import type * as Discovery from "./Discovery.ts"
@@ -9,29 +9,29 @@ import * as Port from "./Port.ts"
 
 export interface Endpoint {
   readonly url: string
-  /** Its binary, or the note by which it was found. */
+  /** Path of its binary, or of the info file by which it was found. */
   readonly place?: string | undefined
-  /** Sent along with each connection. */
+  /** Headers of each connection. */
   readonly headers?: Effect.Effect<Readonly<Record<string, string>>>
-  /** Checked before each connection: nothing is ever said to a stranger on our port. */
+  /** Checked before each connection, so that no data goes to another program on the same port. */
   readonly isOurs: Effect.Effect<boolean>
-  /** A process of ours: it ends with the scope, so one that does not answer any more can be replaced. */
+  /** True for our own process, which ends with the scope and can be restarted if it stops responding. */
   readonly isReplaceable: boolean
-  /** Fails when this Lingma is no more to be found there. */
+  /** Fails when this Lingma has exited or moved. */
   readonly gone: Effect.Effect<never, LingmaProcess.ProcessExited>
 }
 
-/** Held as long as the scope; each time it is asked for, it is a new start or a new search. */
+/** Starts or searches anew each time it is run; the result is valid until the scope closes. */
 export type Find = Effect.Effect<Endpoint, LingmaProcess.ProcessExited, Scope.Scope>
 
 export interface Launch extends Omit<LingmaProcess.LaunchOptions, "socketPort" | "httpPort"> {
   readonly ports: Port.Ports
-  /** Wishes; 0 takes any, and a taken one is replaced. */
+  /** Preferred port; 0 = any free one. A port in use is replaced by a free one. */
   readonly socketPort: number
   readonly httpPort: number
 }
 
-/** Starts a process of our own. */
+/** Starts our own process. */
 export const launched = (launch: Launch): Find =>
   Effect.gen(function* () {
     const socketPort = yield* launch.ports.claim(launch.socketPort)
@@ -53,11 +53,11 @@ export const launched = (launch: Launch): Find =>
     }
   })
 
-/** Uses a Lingma at a known address. */
+/** Attaches to a Lingma at a known address. */
 export const at = (url: string): Find =>
   Effect.succeed({ url, isOurs: Effect.succeed(true), isReplaceable: false, gone: Effect.never })
 
-/** Uses whatever Lingma `search` finds, and notices when it has moved. */
+/** Attaches to the Lingma that `search` finds, and detects when it has moved. */
 export const found = (search: Effect.Effect<Discovery.Found | undefined>): Find =>
   Effect.gen(function* () {
     const lingma = yield* search

@@ -1,21 +1,21 @@
 /**
- * What a gateway that was killed has left in an instance's work directory: pictures of clients, profiles of browsers.
+ * Removes what a killed gateway left in an instance's work directory: images of clients, browser profiles.
  *
- * Only for who holds the directory (`WorkDirLock`), since others may be at work there. No symbolic link is followed.
+ * Only for the holder of `WorkDirLock`, because others may be using the files. Symbolic links are not followed.
  */
 import { lstatSync, readdirSync, readFileSync } from "node:fs"
 import { rm } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { Effect } from "effect"
 
-/** Where turns with files of their own have their directories, and logins those of their browser. */
+/** Names of the directories of turns with files, and of browser profiles. */
 export const TURN = { parent: "turns", prefix: "turn-" } as const
 export const PROFILE = { parent: "browser", prefix: "login-" } as const
 
-/** As `mkdtemp` makes them. */
+/** Names as created by `mkdtemp`. */
 const made = ({ prefix }: { readonly prefix: string }) => new RegExp(`^${prefix}[A-Za-z0-9]{6}$`)
 
-/** A directory itself, and ours. */
+/** A real directory, owned by our user. */
 const isOurs = (path: string): boolean => {
   const stats = lstatSync(path, { throwIfNoEntry: false })
   return stats?.isDirectory() === true && (process.getuid === undefined || stats.uid === process.getuid())
@@ -30,7 +30,7 @@ const within = (workDir: string, kind: typeof TURN | typeof PROFILE): ReadonlyAr
   )
 }
 
-/** Ends the processes that were started with the profile: a browser ends with its gateway, unless it hangs. */
+/** Kills processes that use the profile: a browser normally exits with its gateway, unless it hangs. */
 const endUsers = (profile: string): void => {
   if (process.platform !== "linux") return
   const wanted = `--user-data-dir=${profile}/`
@@ -43,14 +43,14 @@ const endUsers = (profile: string): void => {
       )
         process.kill(Number(pid), "SIGKILL")
     } catch {
-      // gone by itself
+      // already exited
     }
   }
 }
 
 /**
- * Looks at once, so that nothing of what begins now is taken for something left, and gives the removal: how much there
- * was. It may take its time.
+ * Lists the leftovers at once, so that nothing created from now on is included. Returns the removal, which may be slow
+ * and gives the number of directories.
  */
 export const look = (workDir: string): Effect.Effect<Effect.Effect<number>> =>
   Effect.try(() => {
@@ -69,14 +69,14 @@ export const look = (workDir: string): Effect.Effect<Effect.Effect<number>> =>
     )
   )
 
-/** Removes them in the background. */
+/** Removes the leftovers in the background. */
 export const clear = Effect.fnUntraced(function* (workDir: string) {
   const removal = yield* look(workDir)
   yield* Effect.forkScoped(
     Effect.flatMap(removal, (removed) =>
       removed === 0
         ? Effect.void
-        : Effect.annotateLogs(Effect.logInfo("files of an earlier run removed"), { directories: removed })
+        : Effect.annotateLogs(Effect.logInfo("removed leftovers of an earlier run"), { directories: removed })
     )
   )
 })

@@ -1,7 +1,7 @@
 /**
- * One life of a Lingma process: spawned in a group of its own, drained, and gone with the scope.
+ * Runs one Lingma process in its own process group; it is stopped when the scope closes.
  *
- * It also goes when the gateway is killed: a watcher in its group waits for the end of a pipe that only we hold.
+ * It also stops when the gateway is killed: a watcher in the group waits for EOF on a pipe that only the gateway holds.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { accessSync, chmodSync, constants, lstatSync, mkdirSync, statSync } from "node:fs"
@@ -10,7 +10,7 @@ import type { Readable } from "node:stream"
 import { Deferred, Effect, Fiber, FiberId, Runtime, Schema, type Scope } from "effect"
 import { redact } from "../../domain/Redact.ts"
 
-/** The process did not start, or ended. `detail` is for the log and names the cure where there is one. */
+/** The process did not start, or exited. `detail` is for the log and includes a remedy if there is one. */
 export class ProcessExited extends Schema.TaggedError<ProcessExited>()("ProcessExited", { detail: Schema.String }) {}
 
 export interface LingmaProcess {
@@ -20,13 +20,13 @@ export interface LingmaProcess {
 }
 
 export interface LaunchOptions {
-  /** The binary, and arguments that come before Lingma's own. */
+  /** The binary; `prefix`: arguments before Lingma's own. */
   readonly command: string
   readonly prefix: ReadonlyArray<string>
   readonly workDir: string
   readonly socketPort: number
   readonly httpPort: number
-  /** Names of variables the child may see beside the usual ones. */
+  /** Names of additional environment variables for the child. */
   readonly childEnv: ReadonlyArray<string>
 }
 
@@ -44,13 +44,13 @@ const passed = [
 ]
 const proxies = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"]
 
-/** What a child may see; never our own settings. */
+/** Environment of the child; excludes the gateway's settings. */
 export const environment = (names: ReadonlyArray<string>, env: NodeJS.ProcessEnv): Record<string, string> => {
   const allowed = [...passed, ...proxies, ...proxies.map((name) => name.toLowerCase()), ...names]
   return Object.fromEntries(allowed.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])))
 }
 
-// `exec` keeps the pid; the watcher stays in the group and ends it when our end of the pipe closes.
+// `exec` keeps the pid; the watcher stays in the group and kills it when our end of the pipe closes.
 const shell = `
 umask 077
 exec 3<&0
@@ -66,7 +66,7 @@ const arguments_ = (options: LaunchOptions) => [
   `--httpPort=${options.httpPort}`
 ]
 
-/** Why the binary cannot be run, if it cannot. */
+/** Why the binary cannot be run, else undefined. */
 const unusable = (command: string): string | undefined => {
   const places = isAbsolute(command) || command.includes("/") ? [command] : (process.env["PATH"] ?? "").split(delimiter)
   const found = places.map((place) => (place === command ? command : join(place, command))).filter(isFile)
@@ -87,7 +87,7 @@ const isExecutable = (path: string) =>
     return true
   })
 
-/** Signals the group; true while somebody was there to hear it. */
+/** Signals the group; false if it no longer exists. */
 const signal = (pid: number, name: NodeJS.Signals): boolean =>
   attempt(() => process.kill(process.platform === "win32" ? pid : -pid, name))
 
@@ -96,7 +96,7 @@ const linesPerSecond = 200
 const tailLines = 5
 const longestLine = 2_000
 
-/** Reads to the end whatever comes, holds no more than a line, and passes on no more than a stream of lines. */
+/** Reads all output, so that the process never blocks on it; buffers at most one line. */
 const drain = (output: Readable | null, onLine: (line: string) => void) => {
   let line = ""
   let second = 0
@@ -115,7 +115,7 @@ const drain = (output: Readable | null, onLine: (line: string) => void) => {
   })
 }
 
-/** The work directory holds a session: it must be a directory of ours, and is for nobody else to read. */
+/** The work directory contains the login: it must be owned by our user and is made private. */
 const prepare = (workDir: string): string | undefined => {
   mkdirSync(workDir, { recursive: true, mode: 0o700 })
   const stats = lstatSync(workDir)
@@ -162,10 +162,10 @@ export const make = (options: LaunchOptions): Effect.Effect<LingmaProcess, Proce
     )
     child.on("error", (cause) => end(`cannot start: ${cause.message}`))
     child.on("exit", (code, signalName) => {
-      if (child.pid !== undefined) signal(child.pid, "SIGKILL") // what it left behind in its group
+      if (child.pid !== undefined) signal(child.pid, "SIGKILL") // kills what is left of its group
       end([`ended with ${signalName ?? `code ${code}`}`, ...tail].join("; "))
     })
-    child.stdin?.on("error", () => {}) // it may close before us
+    child.stdin?.on("error", () => {}) // it may close first
     for (const output of [child.stdout, child.stderr]) {
       drain(output, (said) => {
         const line = redact(said, longestLine)
@@ -181,7 +181,7 @@ export const make = (options: LaunchOptions): Effect.Effect<LingmaProcess, Proce
     return { pid: child.pid, exited }
   })
 
-/** SIGINT to Lingma, as its own clients do; SIGKILL to the group when it has not gone in time. */
+/** SIGINT to Lingma, as its own clients do; SIGKILL to the group if it has not exited in time. */
 const stop = (child: ChildProcess): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return Effect.void
@@ -194,7 +194,7 @@ const stop = (child: ChildProcess): Effect.Effect<void> =>
       })
     return Effect.timeoutFail(gone("SIGINT"), { duration: "4 seconds", onTimeout: () => "still there" }).pipe(
       Effect.catchAll(() => Effect.timeoutOption(gone("SIGKILL"), "1 second")),
-      // On a fiber of its own: a timeout works by interruption, which a finalizer is closed to.
+      // On its own fiber: a timeout interrupts, but finalizers are uninterruptible.
       Effect.interruptible,
       Effect.forkDaemon,
       Effect.flatMap(Fiber.await),

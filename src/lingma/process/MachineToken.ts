@@ -1,15 +1,15 @@
 /**
- * The token that QoderCN may want to see with a connection, from the file that it keeps beside its login.
+ * Reads the token that QoderCN may require as a connection header, from the file next to its login.
  */
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { Effect, Schema } from "effect"
 import * as Product from "./Product.ts"
 
-/** What a header can carry. */
+/** A token that is valid as a header value. */
 const Token = Schema.parseJson(Schema.Struct({ token: Schema.String.pipe(Schema.pattern(/^[\x21-\x7e]{1,4096}$/)) }))
 
-/** None for a Lingma, and where there is no such file. `workDir`: where it keeps its state; `place`: by which it is known. */
+/** Empty for Lingma, or if the file is missing. `workDir`: its state directory; `place`: path that tells the product. */
 export const headers = (workDir: string, place: string): Effect.Effect<Readonly<Record<string, string>>> =>
   Product.of({ hello: undefined, place }) === "lingma"
     ? Effect.succeed({})

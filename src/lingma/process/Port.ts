@@ -1,16 +1,16 @@
 /**
- * Ports on the loopback address for the children: which are free, and whose a listening one is.
+ * Allocates loopback ports for child processes, and checks which process listens on a port.
  */
 import { readdir, readFile, readlink } from "node:fs/promises"
 import { createServer } from "node:net"
 import { Effect, type Scope } from "effect"
 
 export interface Ports {
-  /** The wanted port if nobody has it, else a free one; ours until the scope closes. */
+  /** The preferred port if it is free, else another one; reserved until the scope closes. */
   readonly claim: (wanted: number) => Effect.Effect<number, never, Scope.Scope>
 }
 
-/** Listens for a moment; the port that was got, or undefined when it is taken. 0 takes any. */
+/** Listens briefly; returns the port, or undefined if it is in use. 0 = any free port. */
 const probe = (port: number): Effect.Effect<number | undefined> =>
   Effect.async((resume) => {
     const server = createServer()
@@ -21,7 +21,7 @@ const probe = (port: number): Effect.Effect<number | undefined> =>
     })
   })
 
-/** Two children that start at once are never sent to the same port. */
+/** Reserves ports, so that two children that start at the same time never get the same one. */
 export const make = (): Ports => {
   const claimed = new Set<number>()
   const free: Effect.Effect<number> = Effect.flatMap(probe(0), (port) =>
@@ -47,7 +47,7 @@ const lines = (path: string) =>
     () => []
   )
 
-/** Inodes of the sockets that listen on the port. */
+/** Inodes of sockets listening on the port. */
 const listeners = async (port: number): Promise<ReadonlySet<string>> => {
   const tables = await Promise.all(["/proc/net/tcp", "/proc/net/tcp6"].map(lines))
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`
@@ -64,7 +64,7 @@ const holds = async (pid: string, inodes: ReadonlySet<string>): Promise<boolean>
   return false
 }
 
-/** Others of the process group. */
+/** Other pids of the process group. */
 const members = async (group: number): Promise<ReadonlyArray<string>> => {
   const pids = (await readdir("/proc").catch(() => [])).filter((name) => /^\d+$/.test(name) && name !== String(group))
   const groups = await Promise.all(
@@ -84,6 +84,6 @@ const proved = async (port: number, group: number): Promise<boolean> => {
   return false
 }
 
-/** Whether somebody of the process group listens on the port. Where the system cannot tell, it is taken to be so. */
+/** Whether a process of the group listens on the port. Always true except on Linux. */
 export const belongsTo = (port: number, group: number): Effect.Effect<boolean> =>
   process.platform === "linux" ? Effect.promise(() => proved(port, group)) : Effect.succeed(true)

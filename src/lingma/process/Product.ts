@@ -1,15 +1,15 @@
 /**
- * Which of the products an instance is, where the wire differs between them.
+ * Detects which product an instance is, Lingma or QoderCN, because their wire protocols differ.
  */
 import { isRecord } from "../../json/Json.ts"
 
-/** As the product writes it in its own addresses. */
+/** As in the product's own URLs (`lingma://`, `qodercn://`). */
 export type Product = "lingma" | "qodercn"
 
 export interface Signs {
-  /** What `initialize` was answered. */
+  /** Result of `initialize`. */
   readonly hello: unknown
-  /** Where it lies: the path of its binary, or of the note it left. */
+  /** Path of its binary, or of its info file. */
   readonly place: string | undefined
 }
 
@@ -18,10 +18,10 @@ const text = (value: unknown): string => (typeof value === "string" ? value : ""
 /** QoderCN was seen as 1.25; Lingma as 0.7 and 2.11. */
 const isQoderVersion = (version: string) => /^v?1\.[2-9]\d\./.test(version)
 
-/** A part of a path that is the product's own name, not one that somebody else chose. */
+/** A path segment with the product's name. */
 const isQoderPlace = (place: string) => /(^|[\\/])\.?qoder[- ]?(cn)?(\.app|\.exe)?([\\/]|$)/i.test(place)
 
-/** Lingma, unless its name, its version or its place says otherwise. */
+/** Lingma, unless its name, version or path indicates QoderCN. */
 export const of = ({ hello, place }: Signs): Product => {
   const told = isRecord(hello) ? [hello["serverInfo"], hello["agentInfo"]] : []
   const info = told.find(isRecord) ?? {}

@@ -1,9 +1,9 @@
 /**
- * One gateway for each work directory: a listening socket in it, which the system closes however its process ends.
+ * Locks a work directory for one gateway, by a listening Unix socket that the system closes however the process ends.
  *
- * Each contender makes a socket of its own and then looks for others, so that of two at least one sees the other. Names
- * are never used twice: removing one that nobody listens on can hit nobody else's. That somebody listens holds across
- * containers too, and a process id that has been given to another program means nothing here.
+ * Each contender creates its own socket and then looks for others, so of two at least one sees the other. Names are
+ * unique, so removing a stale socket cannot hit a new one. Unlike a pid file this works across containers, and is not
+ * fooled by reused pids.
  */
 import { randomBytes } from "node:crypto"
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs"
@@ -12,9 +12,9 @@ import { join, relative } from "node:path"
 import { Data, Effect, Exit, Random, Scope } from "effect"
 import * as Scoped from "../../runtime/Scoped.ts"
 
-/** Another gateway uses the work directory. */
+/** Error: another gateway uses the work directory. */
 export class WorkDirInUse extends Data.TaggedError("WorkDirInUse")<{
-  /** Of the other one, as its own container counts. */
+  /** Pid of the other gateway, in its own pid namespace. */
   readonly pid: number
 }> {
   override get message() {
@@ -25,13 +25,13 @@ export class WorkDirInUse extends Data.TaggedError("WorkDirInUse")<{
 class NoSocket extends Data.TaggedError("NoSocket")<{ readonly cause: unknown }> {}
 
 const named = /^gateway-(\d+)-[0-9a-f]{12}\.sock$/
-/** Two that start at once may both see the other and step back; how often they try before one is told to be there. */
+/** Max attempts: two gateways that start at the same time may see each other and both back off. */
 const TRIES = 5
-/** What the address of a socket can hold, on the system with the least. */
+/** Max length of a socket path, on the system with the lowest limit. */
 const mostPath = 103
 
 interface Place {
-  /** The directory, in few characters. */
+  /** The directory, as a short path. */
   readonly path: string
   readonly close: () => void
 }
@@ -55,11 +55,11 @@ const listen = (path: string) =>
       server.once("error", (cause) => resume(new NoSocket({ cause })))
       server.listen(path, () => resume(Effect.succeed(server.unref())))
     }),
-    // Node removes the file with it.
+    // Node removes the socket file as well.
     (server) => Effect.async<void>((resume) => void server.close(() => resume(Effect.void)))
   )
 
-/** Also when it cannot be told: a refusal and a file that is gone are the only signs of nobody. */
+/** True unless the connection is refused or the file is gone. */
 const isHeld = (path: string) =>
   Effect.async<boolean>((resume) => {
     const peer = connect(path)
@@ -71,7 +71,7 @@ const isHeld = (path: string) =>
     peer.once("error", ({ code }: NodeJS.ErrnoException) => told(code !== "ECONNREFUSED" && code !== "ENOENT"))
   })
 
-/** The process id of another that lives; what those left behind that were killed is removed. */
+/** Pid of another live gateway; removes stale sockets. */
 const another = Effect.fnUntraced(function* (place: Place, own: string) {
   for (const name of readdirSync(place.path)) {
     const pid = named.exec(name)?.[1]
@@ -92,7 +92,7 @@ const attempt = Effect.fnUntraced(function* (
   if (pid !== undefined) return yield* new WorkDirInUse({ pid })
 })
 
-/** Given up with the scope it is made in, unless it succeeds: then with the surrounding one. */
+/** Released at once if the step fails, else with the surrounding scope. */
 const kept = <E>(step: Effect.Effect<void, E, Scope.Scope>) =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(Scope.make(), (inner) =>
@@ -118,8 +118,8 @@ const taken = Effect.fnUntraced(function* (dir: string) {
 })
 
 /**
- * Holds the directory until the scope closes. Where no socket can be made (a directory that cannot be written, Windows,
- * some shared file systems) nobody is kept out, and the log says so.
+ * Locks the directory until the scope closes. If no socket can be created (read-only directory, Windows, some shared
+ * file systems), there is no lock, and a warning is logged.
  */
 export const hold = (dir: string): Effect.Effect<void, WorkDirInUse, Scope.Scope> =>
   Effect.catchTag(taken(dir), "NoSocket", ({ cause }) =>

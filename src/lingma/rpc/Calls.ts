@@ -1,5 +1,5 @@
 /**
- * The calls that wait for their replies, by id.
+ * Pending calls by id.
  */
 import { Either, ParseResult, Schema } from "effect"
 import { isRecord } from "../../json/Json.ts"
@@ -10,12 +10,12 @@ import { type RpcDisconnected, type RpcError, RpcMalformed, RpcRejected, RpcTime
 export type Settle = (reply: Either.Either<unknown, RpcError>) => void
 
 export interface Calls {
-  /** Enters a call and names its id; `settle` is called once, unless the call is forgotten. */
+  /** Adds a call and returns its id; `settle` is called once, unless `forget` comes first. Times out after `millis`. */
   readonly enter: (method: string, millis: number, settle: Settle) => number
   readonly forget: (id: number) => void
-  /** False when nothing was asked under that id. */
+  /** Settles the call of a reply; false if its id is unknown. */
   readonly reply: (message: Json) => boolean
-  /** Fails what has waited too long. */
+  /** Fails the calls that have timed out. */
   readonly expire: () => void
   readonly failAll: (error: RpcDisconnected) => void
   readonly size: () => number
@@ -48,7 +48,7 @@ export const make = (now: () => number): Calls => {
       const call = typeof id === "number" ? waiting.get(id) : undefined
       if (call === undefined) return false
       waiting.delete(id as number)
-      // A missing `result` is a reply all the same.
+      // A missing `result` counts as null.
       const failed = error !== undefined && error !== null
       call.settle(failed ? Either.left(rejection(call.method, error)) : Either.right(result ?? null))
       return true
@@ -70,14 +70,14 @@ export const make = (now: () => number): Calls => {
   }
 }
 
-/** By path only: what stood there may be a token. */
+/** Path only, because the value may be a token. */
 const where = (error: ParseResult.ParseError): string =>
   ParseResult.ArrayFormatter.formatErrorSync(error)
     .slice(0, 5)
     .map(({ _tag, path }) => `${path.join(".") || "(all)"} ${_tag}`)
     .join(", ")
 
-/** A reply as the method's result. */
+/** Decodes a reply with the method's schema. */
 export const decode = <R, I>(
   { name, result }: { readonly name: string; readonly result: Schema.Schema<R, I> },
   reply: Either.Either<unknown, RpcError>

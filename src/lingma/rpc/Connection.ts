@@ -1,5 +1,5 @@
 /**
- * One life of the WebSocket to Lingma: framing, limits and signs of life.
+ * One WebSocket connection to Lingma: framing, limits and heartbeat.
  */
 import type { Socket } from "node:net"
 import { Effect, Schedule } from "effect"
@@ -10,17 +10,17 @@ import { RpcDisconnected } from "./RpcError.ts"
 export interface ConnectionOptions {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
-  /** Milliseconds by a monotonic clock. */
+  /** Milliseconds of a monotonic clock. */
   readonly now: () => number
-  /** Hears each message, synchronously, and may answer it; what it throws ends the connection. */
+  /** Called synchronously for each message; an exception closes the connection. */
   readonly onBody: (body: string, send: Send) => void
 }
 
-/** Sends one message; false when the socket is not open or takes no more. */
+/** Sends one message; false if the socket is not open or its buffer is full. */
 export type Send = (message: object) => boolean
 
 const maxBody = 8 << 20
-/** Most bytes that may wait in the socket. */
+/** Max bytes buffered in the socket. */
 const maxBacklog = 64 << 20
 const pingEvery = 15_000
 const pongWithin = 10_000
@@ -28,7 +28,7 @@ const frameWithin = 5_000
 
 const lost = (reason: string) => new RpcDisconnected({ reason: reason.slice(0, 200) })
 
-/** The other side does not want a WebSocket there. */
+/** The server rejected the WebSocket upgrade at this path. */
 export const isRefusal = ({ reason }: RpcDisconnected): boolean => reason.startsWith("Unexpected server response")
 
 const connect = (url: string, headers: ConnectionOptions["headers"]) =>
@@ -41,7 +41,7 @@ const connect = (url: string, headers: ConnectionOptions["headers"]) =>
     maxFragments: 4096
   })
 
-/** What is sent in one turn of the event loop leaves by one system call. */
+/** Batches the messages of one event-loop tick into one system call. */
 const joining = (socket: WebSocket) => {
   let raw: Socket | undefined
   let isHeld = false
@@ -61,7 +61,7 @@ const joining = (socket: WebSocket) => {
   return { begin, end }
 }
 
-/** Runs `use` while the socket is open; never succeeds, fails when the socket is gone or speaks out of turn. */
+/** Runs `use` while the socket is open; never succeeds, fails when the socket closes or the peer sends invalid data. */
 export const run = <E>(
   options: ConnectionOptions,
   use: (send: Send) => Effect.Effect<never, E>
@@ -89,7 +89,7 @@ export const run = <E>(
       const onBody = (body: string) => options.onBody(body, send)
 
       const gone = Effect.async<never, RpcDisconnected>((resume) => {
-        // What comes after the break is not heard any more.
+        // Messages after this are ignored.
         const end = (reason: string) => {
           socket.removeAllListeners("message")
           resume(Effect.fail(lost(reason)))
@@ -103,7 +103,7 @@ export const run = <E>(
             const broken = decoder.push(data, onBody)
             if (broken !== undefined) end(broken.message)
           } catch {
-            end("a message was not readable")
+            end("invalid message")
           }
         })
         socket.on("error", (cause) => end(cause.message))
@@ -131,7 +131,7 @@ export const run = <E>(
       Effect.sync(() => {
         joined.end()
         socket.removeAllListeners()
-        socket.on("error", () => {}) // terminating a socket that still connects reports an error
+        socket.on("error", () => {}) // terminating a connecting socket emits an error
         socket.terminate()
       })
   )

@@ -1,11 +1,11 @@
 /**
- * `Content-Length` frames (the LSP base protocol) over WebSocket messages: incremental, byte exact, pure.
+ * Codec for `Content-Length` frames (LSP base protocol) inside WebSocket messages: incremental, byte-exact, pure.
  */
 import { Data } from "effect"
 
 export type FrameReason = "header_too_long" | "no_content_length" | "bad_content_length" | "body_too_long"
 
-/** The peer broke the framing; nothing after it on this stream can be trusted. */
+/** Invalid framing; the rest of the stream cannot be decoded. */
 export class FrameError extends Data.TaggedError("FrameError")<{ readonly reason: FrameReason }> {
   override get message(): string {
     return `broken frame: ${this.reason}`
@@ -13,16 +13,16 @@ export class FrameError extends Data.TaggedError("FrameError")<{ readonly reason
 }
 
 export interface DecoderOptions {
-  /** Bytes of one header block, its blank line included. */
+  /** Max bytes of one header block, including its blank line. */
   readonly maxHeader?: number
-  /** Bytes of one body. */
+  /** Max bytes of one body. */
   readonly maxBody?: number
 }
 
 export interface Decoder {
-  /** Feeds bytes; whole bodies go to `onBody` in order. After an error every further push gives the same error. */
+  /** Feeds bytes; complete bodies go to `onBody` in order. After an error every further push returns the same error. */
   readonly push: (chunk: Buffer, onBody: (text: string) => void) => FrameError | undefined
-  /** Bytes of an unfinished frame are held. */
+  /** Whether an incomplete frame is buffered. */
   readonly partial: boolean
 }
 
@@ -32,7 +32,7 @@ const digits = /^\d{1,12}$/
 
 const isLetter = (byte: number): boolean => (byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x7a
 
-/** The number after `Content-Length: ` as everybody writes it, or -1 where the header is anything else. */
+/** Fast path for the usual spelling `Content-Length: N`; -1 for any other header. */
 const usualLength = (header: Buffer, start: number, end: number): number => {
   const first = start + usual.length
   if (end <= first || end - first > 12) return -1
@@ -62,7 +62,7 @@ const parseLength = (header: Buffer, start: number, end: number): number | Frame
   return length ?? "no_content_length"
 }
 
-/** One frame: header and body. Encoded once: to ask for the length of a long text costs as much as its bytes. */
+/** Encodes a frame. The body is encoded first, because `Buffer.byteLength` costs as much as encoding. */
 export const encode = (json: string): Buffer => {
   const body = Buffer.from(json)
   const header = `Content-Length: ${body.length}\r\n\r\n`
@@ -77,7 +77,7 @@ export const makeDecoder = (options: DecoderOptions = {}): Decoder => {
   const maxBody = options.maxBody ?? 8 << 20
   let header: Buffer | undefined
   let held = 0
-  // A cut body gets its whole buffer at once: one copy per byte and one object per frame, however small the pieces.
+  // A split body is copied into one preallocated buffer: one copy per byte, however small the chunks.
   let body: Buffer | undefined
   let filled = 0
   let broken: FrameError | undefined

@@ -1,8 +1,8 @@
 /**
- * JSON-RPC with Lingma over one WebSocket that is reopened for as long as the scope lives.
+ * JSON-RPC client for Lingma over one WebSocket, which reconnects until the scope closes.
  *
- * Replies are matched by id, pushes by the turn they name; every request of the other side is answered at once.
- * A lost connection fails what was pending.
+ * Replies are matched by id, pushes by the turn they name; requests from Lingma are answered at once. A lost connection
+ * fails all pending calls.
  */
 
 import { Context, Duration, Effect, Either, Layer, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
@@ -18,7 +18,7 @@ import * as Pushes from "./Pushes.ts"
 import { RpcDisconnected, type RpcError, RpcTimeout } from "./RpcError.ts"
 import * as Subscribers from "./Subscribers.ts"
 
-/** `reconnecting` after a loss; there is no end but that of the scope. */
+/** `reconnecting` after a loss; retries until the scope closes. */
 export type RpcState = "connecting" | "ready" | "reconnecting"
 
 export type OnReply<R> = (reply: Either.Either<R, RpcError>) => void
@@ -26,37 +26,37 @@ export type OnReply<R> = (reply: Either.Either<R, RpcError>) => void
 export interface RpcStats {
   readonly pending: number
   readonly turns: number
-  /** Replies to nothing that was asked. */
+  /** Replies with an unknown id. */
   readonly strayReplies: number
-  /** Pushes for turns that are over or were never ours. */
+  /** Pushes for unknown or finished turns. */
   readonly strayPushes: number
 }
 
-/** Where to connect, and as whom. */
+/** Options of a connection. */
 export interface LingmaRpcOptions {
   readonly url: string
-  /** How long a call waits for its reply. */
+  /** Default timeout of a call. */
   readonly timeout: Duration.DurationInput
-  /** Sent along with each connection. */
+  /** Headers of each connection. */
   readonly headers?: Effect.Effect<Readonly<Record<string, string>>>
-  /** Asked before each connection; without a yes none is made. */
+  /** Checked before each connection; false prevents it. Default: true. */
   readonly isOurs?: Effect.Effect<boolean>
-  /** Where this Lingma lies on the disk, as far as is known. */
+  /** Path of this Lingma's binary or info file, if known. */
   readonly place?: string | undefined
-  /** Parameters of the handshake. */
+  /** Parameters of `initialize`. */
   readonly initialize: Readonly<Record<string, unknown>>
-  /** Hears pushes that name no turn. */
+  /** Called for pushes that name no turn. */
   readonly onPush?: (method: string, params: Pushes.Json) => void
 }
 
-/** Doubles from a tenth of a second up to 0.8 s, jittered; starts over after a quiet minute. */
+/** Reconnect backoff: 0.1 s doubling up to 0.8 s, with jitter; reset after a minute without failures. */
 export const reconnect = Schedule.exponential("100 millis").pipe(
   Schedule.union(Schedule.spaced("800 millis")),
   Schedule.jittered,
   Schedule.resetAfter("1 minute")
 )
 
-/** How much longer than its caller a reply may come and still be heard. */
+/** How long after its caller's timeout a reply is still passed to `onReply`, in ms. */
 const lateReplies = 60_000
 
 const spanOf = (method: string) => ({
@@ -64,47 +64,47 @@ const spanOf = (method: string) => ({
   attributes: { "rpc.system": "jsonrpc", "rpc.method": method }
 })
 
-/** Most errands kept for the next connection. */
+/** Max callbacks queued until reconnect. */
 const mostLater = 1023
 
-/** Where no path is given: the root, which all are known to take, and what QoderCN's own client uses. */
+/** URLs to try if no path is given: the root, which all known builds accept, and `/ws`, which QoderCN's client uses. */
 const placesOf = (url: string): [string, string] =>
   /^wss?:\/\/[^/]+\/?$/.test(url) ? [url, new URL("/ws", url).href] : [url, url]
 
 const notConnected = Effect.fail(new RpcDisconnected({ reason: "not connected" }))
 
-/** One connection to one Lingma. Its calls fail with an `RpcError`, never with a throw. */
+/** Connection to one Lingma. Calls fail with an `RpcError`, never with a defect. */
 export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
   LingmaRpc,
   {
     readonly state: SubscriptionRef.SubscriptionRef<RpcState>
-    /** Suspends until the handshake is done. */
+    /** Waits for the handshake. */
     readonly ready: Effect.Effect<void>
-    /** By the last handshake. */
+    /** Product according to the last handshake. */
     readonly product: () => Product.Product
-    /** Fails at once while the connection is down. `onReply` hears the result even when the caller has gone. */
+    /** Fails at once while disconnected. `onReply` gets the result even if the caller was interrupted. */
     readonly call: <P, R, I>(
       method: Protocol.Method<P, R, I>,
       params: P,
       options?: { readonly timeout?: Duration.DurationInput; readonly onReply?: (result: R) => void }
     ) => Effect.Effect<R, RpcError>
-    /** Sends now; the reply, a loss or the timeout goes to `onReply`. False, and no reply, when not connected. */
+    /** Sends at once; `onReply` gets the reply, disconnect or timeout. False, without a callback, if not connected. */
     readonly send: <P, R, I>(
       method: Protocol.Method<P, R, I>,
       params: P,
       options: { readonly timeout: Duration.DurationInput; readonly onReply: OnReply<R> }
     ) => boolean
-    /** Sends now what is never answered. False when not connected. */
+    /** Sends a notification at once. False if not connected. */
     readonly notify: (method: string, params: Pushes.Json) => boolean
-    /** As `send`, but a reply that comes after the scope has closed is not heard. */
+    /** Like `send`, but without timeout; a reply after the scope has closed is ignored. */
     readonly post: <P, R, I>(
       method: Protocol.Method<P, R, I>,
       params: P,
       onReply: OnReply<R>
     ) => Effect.Effect<void, RpcDisconnected, Scope.Scope>
-    /** Runs once the connection is there again: what could not be tidied up before. The oldest give way to the newest. */
+    /** Queues a cleanup for the next connection. If the queue is full, the oldest entry is dropped. */
     readonly whenReady: (run: () => void) => void
-    /** Routes the pushes that carry `requestId`, or carry none but `sessionId`, until the scope closes. */
+    /** Routes pushes with this `requestId`, or with only this `sessionId`, until the scope closes. */
     readonly subscribe: (
       turn: Subscribers.Address,
       sink: Subscribers.Sink
@@ -127,7 +127,7 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
     const onRequest = (method: string, message: Pushes.Json, body: string, send: Connection.Send) => {
       const params = isRecord(message["params"]) ? message["params"] : {}
       const id = message["id"]
-      // On the socket it came by: Lingma asks before the handshake, too.
+      // Reply on the same socket: Lingma also sends requests before the handshake.
       const isAnswered = id !== undefined && id !== null
       if (isAnswered)
         send({ jsonrpc: "2.0", id, ...(subscribers.answer(method, params) ?? Pushes.answer(method, params)) })
@@ -173,7 +173,7 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
           clearTimeout(timer)
           if (how.onReply === undefined) calls.forget(id)
         }
-        // Not `Effect.timeout`, which is two fibers for each call.
+        // Not `Effect.timeout`, which costs two fibers per call.
         const timer = setTimeout(() => {
           leave()
           resume(new RpcTimeout({ method: method.name }))
@@ -190,7 +190,7 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
         calls.failAll(error)
         subscribers.lose(error)
       })
-    /** Interrupted in its middle it would keep the permit that the next change waits for. */
+    /** Uninterruptible: an interrupt during `set` would leak its permit and block the next change. */
     const to = (next: RpcState) => Effect.uninterruptible(SubscriptionRef.set(state, next))
     const noticed = ({ reason }: RpcDisconnected) =>
       Effect.whenEffect(
@@ -225,7 +225,7 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
     const ours = Effect.filterOrFail(
       options.isOurs ?? Effect.succeed(true),
       (yes) => yes,
-      () => new RpcDisconnected({ reason: "nobody of ours listens there" })
+      () => new RpcDisconnected({ reason: "our process does not listen there" })
     )
     const places = placesOf(options.url)
     const run = Effect.flatMap(options.headers ?? Effect.succeed({}), (headers) =>
@@ -286,7 +286,7 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
     })
   })
 
-  /** Connects at once and again; nothing fails when nobody is there, `ready` waits. */
+  /** Connects in the background and reconnects; without a server `ready` waits instead of failing. */
   static readonly layer = (options: LingmaRpcOptions): Layer.Layer<LingmaRpc> =>
     Layer.scoped(LingmaRpc, LingmaRpc.make(options))
 }

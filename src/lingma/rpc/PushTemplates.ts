@@ -1,23 +1,23 @@
 /**
- * Pushes that say what an earlier one said but for their text: known by what stands before and behind it, so that
- * their text alone is parsed. Most of an answer comes so, and parsing is the dearest part of a token.
+ * Fast path for pushes that are identical to an earlier one except for `text`: they are recognized by the bytes around
+ * the text, and only that string is parsed. Most tokens arrive so, and parsing is the largest cost per token.
  */
 import { ChurnMap } from "../../runtime/ChurnMap.ts"
 
-/** `A` is whoever hears the texts. */
+/** `A` is the type of the receivers. */
 export interface Repeats<A> {
-  /** Hands over the text of `body` if the rest of it is known; else it has to be parsed. */
+  /** Passes the text of `body` to its receiver if the rest matches a template; false = parse it. */
   readonly hear: (body: string) => boolean
-  /** Whether it is worth the while to `learn` of this turn. */
+  /** Whether `learn` is worthwhile for this turn. */
   readonly wants: (requestId: string) => boolean
-  /** `body` says `text`, and names the turn `requestId`. */
+  /** Adds a template from `body`, which contains `text` and the turn's `requestId`. */
   readonly learn: (requestId: string, body: string, text: string, hearer: A) => void
-  /** The turn is over. */
+  /** Removes the template of a finished turn. */
   readonly forget: (requestId: string) => void
 }
 
 interface Pattern<A> {
-  /** The body up to the text's first quote, and from behind its last. */
+  /** The body up to the text's opening quote, and from its closing quote on. */
   readonly before: string
   readonly behind: string
   readonly hearer: A
@@ -25,20 +25,20 @@ interface Pattern<A> {
 
 interface Known<A> {
   pattern: Pattern<A> | undefined
-  /** How many were learned in vain. */
+  /** Templates that never matched. */
   tries: number
 }
 
-/** A turn whose pushes do not repeat is left alone after so many. */
+/** After this many templates without a match, a turn is skipped. */
 const TRIES = 8
-/** Most characters of a body that is learned from. */
+/** Max characters of a body used as a template. */
 const LONGEST = 4096
 
 const QUOTE = 0x22
 const MARK = `"text":`
 const LITERAL = /"[^"\\]*(?:\\.[^"\\]*)*"/y
 
-/** A longer slice of a body would keep all of it; a shorter one is a string of its own. */
+/** Below this length V8 copies a slice; a longer slice would retain the whole body. */
 const SHORT = 12
 
 const isPlain = (literal: string): boolean => {
@@ -58,7 +58,7 @@ const parse = (literal: string): unknown => {
   }
 }
 
-/** Where the text is, if there is one only. */
+/** The body before and after the text; undefined unless it has exactly one text field. */
 const split = (body: string, text: string) => {
   const mark = body.indexOf(MARK)
   if (mark < 0 || body.length > LONGEST || body.indexOf(MARK, mark + 1) >= 0) return undefined
@@ -78,7 +78,7 @@ const placeOf = (requestId: string, before: string, behind: string): number | un
 
 export const make = <A>(say: (hearer: A, text: string) => void): Repeats<A> => {
   const turns = new ChurnMap<string, Known<A>>()
-  /** Where a body names its turn, from its end where that is negative: the same for all that one program writes. */
+  /** Offset of the request id in a body (negative = from its end); constant for a given build of Lingma. */
   let at = 0
   let length = 0
 
@@ -90,9 +90,9 @@ export const make = <A>(say: (hearer: A, text: string) => void): Repeats<A> => {
       const { before, behind, hearer } = known.pattern
       const from = before.length
       const to = body.length - behind.length
-      // Slices are compared by words; `startsWith` goes character by character.
+      // Comparing slices is faster: `startsWith` compares character by character.
       if (to - from < 2 || body.slice(0, from) !== before || body.slice(to) !== behind) return false
-      // What begins and ends with a quote is one string, or no JSON.
+      // Starts and ends with a quote: one string, or invalid JSON.
       if (body.charCodeAt(from) !== QUOTE || body.charCodeAt(to - 1) !== QUOTE) return false
       const text = parse(body.slice(from, to))
       if (typeof text !== "string") return false

@@ -1,7 +1,7 @@
 /**
- * What Lingma sends on its own: which turn it is for, what it says, and what it is answered.
+ * Decodes messages that Lingma initiates (pushes): their turn, their content, and the reply to send.
  *
- * Read by hand and not by schema: one of these arrives per token.
+ * Hand-written instead of a schema for speed, because one arrives per token.
  */
 
 import { type ChatEvent, textDelta, thoughtDelta, usage } from "../../domain/Chat.ts"
@@ -12,7 +12,7 @@ export type Json = Readonly<Record<string, unknown>>
 
 export type Push =
   | { readonly _tag: "Event"; readonly event: ChatEvent }
-  /** Replaces the text so far. */
+  /** Replaces all text so far. */
   | { readonly _tag: "Overwrite"; readonly text: string }
   | { readonly _tag: "End"; readonly statusCode: number | undefined; readonly reason: string }
   | { readonly _tag: "Broken"; readonly detail: string }
@@ -27,16 +27,16 @@ const event = (value: ChatEvent): Push => ({ _tag: "Event", event: value })
 export interface Address {
   readonly requestId: string | undefined
   readonly sessionId: string | undefined
-  /** Told again from an earlier turn, not as it is written. */
+  /** Replayed from an earlier turn. */
   readonly isReplayed: boolean
 }
 
-/** An empty name is none. */
+/** An empty id counts as missing. */
 const named = (value: unknown): string | undefined => (value === "" ? undefined : string(value))
 
 const isReplay = (meta: Json | undefined): boolean => meta?.[streamedKey] === false || meta?.["streamed"] === false
 
-/** The turn a push belongs to: by request id, and by session only where it names no request. */
+/** The turn of a push: by request id, else by session id. */
 export const addressOf = (params: Json): Address => {
   const update = record(params["update"])
   const data = record(update?.["data"])
@@ -54,7 +54,7 @@ export const addressOf = (params: Json): Address => {
   }
 }
 
-/** `{text}`, a list of those, or a bare string. */
+/** `{text}`, a list of those, or a string. */
 const contentText = (content: unknown): string => {
   if (typeof content === "string") return content
   if (Array.isArray(content)) return content.map(contentText).join("")
@@ -82,7 +82,7 @@ const contextUsage = (data: Json): Push => {
   )
 }
 
-/** The notice is named by `type` where that was seen; other versions may name it elsewhere, or not at all. */
+/** Known versions put the name in `type`; others may use another key, or none. */
 const readNotification = (update: Json): Push | undefined => {
   const data = record(update["data"]) ?? update
   const names = [update["type"], ...Object.values(update), data["type"]]
@@ -105,18 +105,18 @@ const readUpdate = (update: Json): Push | undefined => {
   }
 }
 
-/** Whether it is about a session alone, and comes whether or not there is a turn. */
+/** Whether the push concerns a session rather than a turn. */
 export const isOfSession = (method: string, params: Json): boolean =>
   method === "session/update" && record(params["update"])?.["sessionUpdate"] === "available_commands_update"
 
 const tools = new Set(["tool/invoke", "tool/call/sync", "tool/call/approve", "session/request_permission"])
 const toolUpdates = new Set<unknown>(["tool_call", "tool_call_update", "plan"])
 
-/** Whether it tells of work that is no part of the answer. */
+/** Whether the push reports tool activity, which is not part of the answer. */
 export const isWork = (method: string, params: Json): boolean =>
   tools.has(method) || (method === "session/update" && toolUpdates.has(record(params["update"])?.["sessionUpdate"]))
 
-/** Undefined for what a chat has no use for: steps, titles, snapshots, tool notices. */
+/** Undefined for pushes that are irrelevant to a chat: steps, titles, snapshots, tool notices. */
 export const read = (method: string, params: Json): Push | undefined => {
   switch (method) {
     case "session/update": {
@@ -141,11 +141,11 @@ export const read = (method: string, params: Json): Push | undefined => {
   }
 }
 
-/** Whether it ends the turns that run although it names none: a fatal error does, any other only where one runs. */
+/** Whether an error without an address ends the running turns: a fatal one does, any other only if exactly one runs. */
 export const breaksUnnamed = (method: string, turns: number): boolean =>
   method === "fatal_error" || (method === "error" && turns === 1)
 
-/** Pushes that say the account or the models changed. */
+/** Whether the push reports a change of the account or the models. */
 export const concernsAccount = (method: string): boolean =>
   method.startsWith("auth/") || method === "model/refresh" || method === "config/refreshModels"
 
@@ -175,7 +175,7 @@ const known = new Set([
   "ping"
 ])
 
-/** An option that refuses, else no option at all. */
+/** Selects an option that rejects, else cancels. */
 const refusal = (params: Json) => {
   const options = Array.isArray(params["options"]) ? params["options"] : []
   const reject = options.map(record).find((option) => string(option?.["kind"])?.startsWith("reject"))
@@ -187,7 +187,7 @@ export type Answer =
   | { readonly result: unknown }
   | { readonly error: { readonly code: number; readonly message: string } }
 
-/** What a request of Lingma's is answered, at once: pushes are noted, tools and permissions refused. */
+/** The immediate reply to a request from Lingma: pushes are acknowledged, tools and permissions rejected. */
 export const answer = (method: string, params: Json): Answer => {
   switch (method) {
     case "tool/invoke":

@@ -1,21 +1,21 @@
 /**
- * What can go wrong on the wire to Lingma.
+ * Errors of calls to Lingma.
  */
 import { Schema } from "effect"
 import { redact } from "../../domain/Redact.ts"
 
-/** The socket is not open, or closed before the reply. */
+/** The socket was not open, or closed before the reply. */
 export class RpcDisconnected extends Schema.TaggedError<RpcDisconnected>()("RpcDisconnected", {
   reason: Schema.String
 }) {}
 
-/** Lingma answered the call with an error. */
+/** Lingma replied with a JSON-RPC error. */
 export class RpcRejected extends Schema.TaggedError<RpcRejected>()("RpcRejected", {
   method: Schema.String,
   code: Schema.Number,
   detail: Schema.String
 }) {
-  /** The instance speaks a dialect without this method. */
+  /** The instance does not support this method. */
   get unknownMethod(): boolean {
     return this.code === -32601 || /unknown method|method not found/i.test(this.detail)
   }
@@ -24,16 +24,16 @@ export class RpcRejected extends Schema.TaggedError<RpcRejected>()("RpcRejected"
 /** No reply in time. */
 export class RpcTimeout extends Schema.TaggedError<RpcTimeout>()("RpcTimeout", { method: Schema.String }) {}
 
-/** A reply that is not of the shape the protocol gives it. */
+/** The reply does not match the method's schema. */
 export class RpcMalformed extends Schema.TaggedError<RpcMalformed>()("RpcMalformed", {
   method: Schema.String,
   detail: Schema.String
 }) {}
 
-/** What a call to Lingma may fail with. */
+/** Any error of a call to Lingma. */
 export type RpcError = RpcDisconnected | RpcRejected | RpcTimeout | RpcMalformed
 
-/** For the log, and for administrators. */
+/** One line for the log and for administrators. */
 export const describe = (error: RpcError): string => {
   switch (error._tag) {
     case "RpcDisconnected":

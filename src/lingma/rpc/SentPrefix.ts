@@ -1,14 +1,14 @@
 /**
- * A text that only grows, remembered by its length and a hash of 64 bits: enough to tell what another adds to it.
+ * Remembers the text sent so far as its length and a 64-bit hash, to compute what a full replacement text adds to it.
  */
 
 export interface SentText {
   readonly add: (text: string) => void
-  /** What `text` goes on with; undefined when it does not begin with what was sent. */
+  /** The part of `text` after the sent prefix; undefined if `text` does not start with it. */
   readonly rest: (text: string) => string | undefined
 }
 
-/** FNV-1a, once per half; the second half hears of the first. */
+/** Two 32-bit FNV-1a hashes; the second one also mixes in the first. */
 const PRIME = 0x01000193
 const hash = () => ({ length: 0, low: 0x811c9dc5, high: 0x050c5d1f })
 type Hash = ReturnType<typeof hash>

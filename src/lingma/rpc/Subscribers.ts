@@ -1,24 +1,24 @@
 /**
- * The turns that hear what Lingma says on its own: each push goes to the turn that it names.
+ * Routes each push to the subscribed turn that it names.
  */
 import { ChurnMap } from "../../runtime/ChurnMap.ts"
 import * as Pushes from "./Pushes.ts"
 import * as PushTemplates from "./PushTemplates.ts"
 import type { RpcDisconnected } from "./RpcError.ts"
 
-/** Receives the pushes of one turn, and at most one loss. All are called synchronously, from the socket. */
+/** Receives the pushes of one turn, and at most one `onLost`. All are called synchronously from the socket. */
 export interface Sink {
   readonly onPush: (method: string, params: Pushes.Json) => void
-  /** In place of `onPush`, for a push that differs from an earlier one in its text only: that was heard as `tag`. */
+  /** Instead of `onPush`, for a push identical to an earlier one except for its text; `tag`: the kind of that push. */
   readonly onText?: (tag: TextTag, text: string) => void
   readonly onLost: (error: RpcDisconnected) => void
-  /** What a request of Lingma's about the turn is answered, where the turn has a word in it. */
+  /** The turn's own reply to a request from Lingma; undefined = the default reply. */
   readonly answer?: (method: string, params: Pushes.Json) => Pushes.Answer | undefined
 }
 
 export type TextTag = "TextDelta" | "ThoughtDelta"
 
-/** How a push names a turn: by its request, or by its session alone. */
+/** How a push names a turn: by request id, or by session id only. */
 export interface Address {
   readonly requestId: string
   readonly sessionId?: string
@@ -27,16 +27,16 @@ export interface Address {
 export interface Subscribers {
   readonly add: (turn: Address, sink: Sink) => void
   readonly remove: (turn: Address) => void
-  /** Tells all, and is empty. */
+  /** Notifies all subscribers of a lost connection, and removes them. */
   readonly lose: (error: RpcDisconnected) => void
-  /** Hands over what is like an earlier push but for its text; false when the body has to be parsed. */
+  /** Handles a push that matches a template (see `PushTemplates`); false = parse the body. */
   readonly repeat: (body: string) => boolean
-  /** The answer of the turn that a request of Lingma's names, if it has one. */
+  /** The reply of the turn that a request from Lingma names, if it has one. */
   readonly answer: (method: string, params: Pushes.Json) => Pushes.Answer | undefined
-  /** Hands over a push; without a `body` it is no pattern for others. */
+  /** Delivers a push; `body` is used as a template, if given. */
   readonly push: (method: string, params: Pushes.Json, body: string | undefined) => void
   readonly size: () => number
-  /** Pushes so far for turns that are over or were never ours. */
+  /** Number of pushes for unknown or finished turns. */
   readonly strays: () => number
 }
 
@@ -45,7 +45,7 @@ interface Hearer {
   readonly tag: TextTag
 }
 
-/** `onUnnamed` hears pushes that name no turn. */
+/** `onUnnamed` receives pushes that name no turn. */
 export const make = (onUnnamed: Sink["onPush"] = () => {}): Subscribers => {
   const byRequest = new ChurnMap<string, Sink>()
   const bySession = new ChurnMap<string, Sink>()

@@ -1,5 +1,5 @@
 /**
- * A turn by `chat/ask`, the older dialect: one question, answered by pushes; its session is known only from them.
+ * Runs a turn with `chat/ask`, the older wire dialect: the answer, and the session id, arrive as pushes.
  */
 import { Effect, Either, type Scope } from "effect"
 import type { Ask } from "../../domain/Chat.ts"
@@ -13,10 +13,10 @@ import { type DialectOptions, remove } from "./SessionDialect.ts"
 import * as TurnSink from "./TurnSink.ts"
 
 const stopWithin = "10 seconds"
-/** How long pushes of a stopped turn are still heard, to learn which session is to be removed. */
+/** How long to keep listening after a stop, to learn the id of the session to delete. */
 const linger = "5 seconds"
 
-/** Begins the turn; its events go to `turn`. */
+/** Starts the turn; its events go to `turn`. */
 export const begin = Effect.fnUntraced(function* (
   { ended, instance, lifetime, refused, rpc }: DialectOptions & { readonly lifetime: Scope.Scope },
   ask: Ask,
@@ -38,7 +38,7 @@ export const begin = Effect.fnUntraced(function* (
     }
   })
 
-  // Runs after the subscription below has gone with the same scope.
+  // Runs after the subscription below has ended, which has the same scope.
   yield* Scoped.onClose(
     Effect.suspend(() => {
       if (turn.state() === "finished") return Effect.sync(clear)

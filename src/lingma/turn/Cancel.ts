@@ -1,8 +1,8 @@
 /**
- * Cancelling a turn of `session/*` so that it is heard, whichever form this Lingma takes.
+ * Cancels a turn of `session/*`, as a request or a notification, whichever form this Lingma accepts.
  *
- * ACP has `session/cancel` as a notification, other clients send it as a request; what a process was seen to take is
- * remembered with its connection. The session is removed afterwards.
+ * ACP defines `session/cancel` as a notification, other clients send it as a request; the form that worked is
+ * remembered per connection. The session is deleted afterwards.
  */
 import { Either } from "effect"
 import type { LingmaRpc } from "../rpc/LingmaRpc.ts"
@@ -10,15 +10,15 @@ import * as Protocol from "../rpc/Protocol.ts"
 
 type Rpc = LingmaRpc["Type"]
 
-/** Connections whose Lingma refuses the request. */
+/** Connections whose Lingma rejects the request. */
 const hearsNotification = new WeakSet<Rpc>()
-/** Connections whose Lingma left the latest one unanswered: both forms go out at once. */
+/** Connections whose Lingma did not reply to the last request: both forms are sent at once. */
 const leavesUnanswered = new WeakSet<Rpc>()
 
-/** How long a request may stay unanswered before the notification is sent too. */
+/** Wait for a reply before the notification is sent as well, in ms. */
 const patience = 1000
 
-/** Nobody waits for it; `then` runs once: when the cancel was heard, or cannot be. */
+/** Runs in the background; `then` is called once, when the cancel was confirmed or has failed. */
 export const cancel = (
   rpc: Rpc,
   turn: { readonly sessionId: string; readonly _meta: Protocol.Meta },
@@ -39,7 +39,7 @@ export const cancel = (
     isOver = true
     run()
   }
-  // Not the call's own timeout, which is looked at once a second.
+  // Not the call's own timeout, which has a resolution of one second.
   const timer = setTimeout(() => {
     leavesUnanswered.add(rpc)
     once(notify)

@@ -1,5 +1,5 @@
 /**
- * Figures in the texts of failures: token counts, seconds to wait, and when a day's count begins anew.
+ * Extracts numbers from error texts: token counts, seconds to wait, and the reset time of daily quotas.
  */
 
 const figure = (text: string | undefined): number | undefined => {
@@ -23,7 +23,7 @@ const LIMITS = [
 ]
 const PROMPTS = [/resulted in (?:about )?([\d,_]{1,15})/i, /([\d,_]{1,15}) tokens >/i, /requested ([\d,_]{1,15})/i]
 
-/** The figures of a refusal for length, as far as it gives them. */
+/** Token counts in a "prompt too long" error, if given. */
 export const tokensIn = (
   text: string
 ): { readonly limit: number | undefined; readonly prompt: number | undefined } => ({
@@ -37,12 +37,12 @@ const WAITS = [
   /(\d{1,9})\s?秒后/
 ]
 
-/** How long to wait. */
+/** Seconds to wait, if given. */
 export const secondsIn = (text: string): number | undefined => first(text, WAITS)
 
 const DAY = 86_400_000
-/** Counts of a day begin at midnight in China, all year. */
+/** Daily quotas reset at midnight UTC+8 (China has no daylight saving time). */
 const OFFSET = 8 * 3_600_000
 
-/** The next 00:00 UTC+8, in milliseconds of the epoch. */
+/** The next 00:00 UTC+8, in epoch milliseconds. */
 export const nextMidnight = (now: number): number => (Math.floor((now + OFFSET) / DAY) + 1) * DAY - OFFSET

@@ -1,8 +1,8 @@
 /**
- * What a failure of Lingma's means: its code decides where it is known, else its words.
+ * Maps failures of Lingma to errors: by code if it is known, else by phrases in the text.
  *
- * One table for the ends of turns (`chat_finish`, `chat/finish`) and for refused calls. Sources and confidence per code:
- * the wire's documentation; words in Chinese are as Lingma and DashScope write them.
+ * One table for the end of a turn (`chat_finish`, `chat/finish`) and for rejected calls. The codes come from the
+ * vendor's SDK documentation and users' logs; Chinese phrases are those of Lingma and DashScope.
  */
 import {
   BackendFailure,
@@ -19,23 +19,23 @@ import { redact } from "../../domain/Redact.ts"
 import { nextMidnight, secondsIn, tokensIn } from "./EndingFigures.ts"
 
 export interface Failure {
-  /** `statusCode` of a turn's end, or the code of a refused call. */
+  /** `statusCode` of a turn's end, or the code of a rejected call. */
   readonly code: number | undefined
   readonly text: string
 }
 
-/** The turn that ended, or did not begin. */
+/** The turn that ended, or did not start. */
 export interface About {
   readonly instance: string
-  /** It had begun: it may have done something. */
+  /** Whether it had started, so that a retry could repeat side effects. */
   readonly started: boolean
-  /** Logins begin by themselves. */
+  /** Whether logins start automatically. */
   readonly automatic: boolean
   readonly model: string
-  /** An estimate. */
+  /** Estimated. */
   readonly promptTokens: number
   readonly contextLimit: number | undefined
-  /** Milliseconds of the epoch. */
+  /** Epoch milliseconds. */
   readonly now: () => number
 }
 
@@ -53,13 +53,13 @@ export type Kind =
 
 interface Row {
   readonly kind: Kind
-  /** These mean it whatever the text says. */
+  /** Codes that decide, whatever the text. */
   readonly codes: ReadonlyArray<number>
-  /** These mean it under a code that says nothing of its own. */
+  /** Phrases that decide if the code is unknown. */
   readonly words?: RegExp
 }
 
-/** In this order the words are looked for. */
+/** Phrases are tried in this order. */
 const rows: ReadonlyArray<Row> = [
   {
     kind: "too_long",
@@ -92,13 +92,13 @@ const rows: ReadonlyArray<Row> = [
   { kind: "failed", codes: [47902, 10500] }
 ]
 
-/** How much of a text is looked at: what is meant stands at its beginning. */
+/** Max characters of a text to search. */
 const READ = 4_096
 
-/** Of 429 without a word of what is used up: a moment. A word such as "plan" means something here only. */
+/** Tells a used-up plan from a short throttle under code 429; too generic for the table. */
 const ofPlan = /\bplans?\b|套餐/i
 
-/** Whom a refusal of a call without a meaning of its own is about, as ACP has it. */
+/** ACP's error code for "authentication required". */
 const AUTHENTICATION = -32000
 
 export const kindOf = ({ code, text }: Failure): Kind => {
@@ -111,20 +111,20 @@ export const kindOf = ({ code, text }: Failure): Kind => {
   return code === AUTHENTICATION ? "not_logged_in" : "failed"
 }
 
-/** Without a figure of Lingma's. */
+/** Default and max retry delay of a throttle, in seconds. */
 const aMoment = 3
 const longestMoment = 300
-/** How long something spent is left alone where nothing says when it returns. */
+/** Default time until a used-up quota is tried again, in ms. */
 const restMillis = 60_000
 
 const tooLong = (text: string, { contextLimit, promptTokens }: About) => {
   const said = tokensIn(text)
-  // What was refused is longer than what is taken, whatever an estimate says of it.
+  // A rejected prompt exceeds the limit, even if the estimate is lower.
   const limit = said.limit ?? contextLimit ?? Math.max(1, promptTokens - 1)
   return new ContextLengthExceeded({ promptTokens: Math.max(said.prompt ?? promptTokens, limit + 1), limit })
 }
 
-/** The failure of a turn, in the words of the waist. */
+/** Converts a failure to an error of the domain. */
 export const toError = (failure: Failure, about: About): TurnError => {
   const { code, text } = failure
   const { instance, model, now, started } = about

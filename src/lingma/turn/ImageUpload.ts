@@ -1,6 +1,6 @@
 /**
- * Hands pictures to a Lingma of the older dialect, which takes them by address: it is given the bytes, and says later,
- * by a push, where it has put them.
+ * Uploads images for the older wire dialect, which takes images by URL: Lingma receives the bytes and returns the URL
+ * in a later push.
  */
 import { randomUUID } from "node:crypto"
 import { Deferred, Effect, type Scope } from "effect"
@@ -20,7 +20,7 @@ const refused = (detail: string) => new RpcRejected({ method: name, code: 0, det
 const firstText = (json: Json, names: ReadonlyArray<string>): string | undefined =>
   names.map((name) => json[name]).find((value): value is string => typeof value === "string" && value !== "")
 
-/** The address, a refusal, or neither yet. The fields are second hand, so each is looked for at both depths. */
+/** The URL, a rejection, or neither yet. Confidence in the shape is low, so each field is searched at both depths. */
 export const read = (json: Json): { readonly url: string } | { readonly refusal: string } | undefined => {
   const inner = [json["result"], json["data"], json].filter(isRecord)
   const find = (names: ReadonlyArray<string>) =>
@@ -59,12 +59,12 @@ const upload = Effect.fnUntraced(function* (
   )
   const imageUri = `data:${mediaType};base64,${data}`
   const reply = yield* rpc.call(Protocol.imageUpload, { imageUri, requestId }, { timeout: within })
-  // Some version may answer with the address at once; usually it comes by the push.
+  // Some versions may return the URL in the reply; usually the push has it.
   if (reply !== null) tell(reply)
   return yield* Deferred.await(told)
 }, Effect.scoped)
 
-/** The addresses of the pictures, in order. */
+/** Uploads all images and returns their URLs, in order. */
 export const all = (
   rpc: LingmaRpc["Type"],
   images: ReadonlyArray<Image>

@@ -1,15 +1,16 @@
 /**
- * "Click to resume": a turn that ran out of time upstream (code 80408) asks for permission to go on, which it gets once.
+ * Handles "click to resume": a turn that timed out upstream (code 80408) asks for permission to continue, and gets it
+ * once.
  *
- * Everything else that asks for permission is refused (`Pushes.answer`).
+ * All other permission requests are rejected (`Pushes.answer`).
  */
 import { isRecord } from "../../json/Json.ts"
 import type * as Pushes from "../rpc/Pushes.ts"
 
 const RESUME = "80408"
-/** Calls of tools that asked so, remembered; the oldest are forgotten. */
+/** Max remembered tool calls with that code; the oldest are dropped. */
 const MOST = 16
-/** How deep in a tool call the reason may stand. */
+/** Max depth of the code in a tool call. */
 const DEPTH = 4
 
 const hasReason = (value: unknown, depth = DEPTH): boolean => {
@@ -21,11 +22,11 @@ const hasReason = (value: unknown, depth = DEPTH): boolean => {
 
 export interface Resume {
   readonly onPush: (method: string, params: Pushes.Json) => void
-  /** The answer to a request for permission to go on; undefined for every other. */
+  /** The reply to a request to resume; undefined for any other request. */
   readonly answer: (method: string, params: Pushes.Json) => Pushes.Answer | undefined
 }
 
-/** For one turn. */
+/** State for one turn. */
 export const make = (): Resume => {
   const asking = new Set<unknown>()
   let isUsed = false

@@ -1,5 +1,5 @@
 /**
- * A turn by `session/*`, the newer dialect: a fresh session, one prompt, the session removed in every ending.
+ * Runs a turn with `session/*`, the newer wire dialect: a new session, one prompt; the session is always deleted.
  */
 import { join } from "node:path"
 import { Effect, Either, type Scope } from "effect"
@@ -18,19 +18,19 @@ type Rpc = LingmaRpc["Type"]
 export interface DialectOptions {
   readonly rpc: Rpc
   readonly instance: string
-  /** An empty directory for the turn. */
+  /** Empty working directory of the turn. */
   readonly cwd: string
-  /** What a refused call means for its turn; `started`: it had begun by then. */
+  /** Maps a rejected call to the error of its turn; `started`: whether the turn had started. */
   readonly refused: (error: RpcError, started: boolean) => TurnError
-  /** What a failed end means for its turn. */
+  /** Maps a failed end to the error of its turn. */
   readonly ended: TurnSink.TurnSinkOptions["ended"]
 }
 
-/** A Lingma whose IDE is closed keeps the socket open and never answers. Told before a first keep-alive: by a status. */
+/** Timeout of setup calls, which a closed IDE never answers; below the keep-alive, so that an HTTP status is possible. */
 const setUp = "12 seconds"
 const cleanUp = "10 seconds"
 
-/** Removes a session that is no longer needed; nobody waits for it. Without a connection, when there is one again. */
+/** Deletes a session in the background; if disconnected, after the reconnect. */
 export const remove = (rpc: Rpc, sessionId: string): void => {
   const again = () => rpc.whenReady(() => remove(rpc, sessionId))
   const sent = rpc.send(
@@ -57,7 +57,7 @@ const metaOf = (ask: Ask) => ({
   "ai-coding/enabled-mcp-servers": []
 })
 
-/** Where a picture of the turn lies: it travels in the prompt, and its address is good too. */
+/** Path of an image of the turn: the prompt contains both its bytes and its URI, and the file exists. */
 export const imagePath = (cwd: string, { mediaType }: Image, index: number): string =>
   join(cwd, `image-${index}.${mediaType.replace("image/", "")}`)
 
@@ -71,7 +71,7 @@ const promptOf = (ask: Ask, { cwd, rpc }: DialectOptions): ReadonlyArray<Protoco
   }))
 ]
 
-/** Opens a session that goes with the scope, even when its reply comes after the scope has closed. */
+/** Opens a session that is deleted with the scope, even if the reply arrives after the scope has closed. */
 const open = Effect.fnUntraced(function* (
   { cwd, rpc }: DialectOptions,
   onClose: (sessionId: string) => void
@@ -98,7 +98,7 @@ const open = Effect.fnUntraced(function* (
   return opened
 })
 
-/** Begins the turn; its events go to `turn`. */
+/** Starts the turn; its events go to `turn`. */
 export const begin = Effect.fnUntraced(function* (
   options: DialectOptions,
   ask: Ask,
@@ -109,7 +109,7 @@ export const begin = Effect.fnUntraced(function* (
   const events = TurnSink.make(turn, { instance, ended: options.ended })
   let isAsked = false
   const sessionId = yield* open(options, (opened) => {
-    // What has not begun, or has ended by itself, is not cancelled.
+    // Only a turn that has started and not ended is cancelled.
     if (isAsked && !events.isOver()) Cancel.cancel(rpc, { sessionId: opened, _meta }, () => remove(rpc, opened))
     else remove(rpc, opened)
   })
@@ -122,7 +122,7 @@ export const begin = Effect.fnUntraced(function* (
         () => Effect.void
       )
     )
-  // The reply may come before the answer, after it, or never; only a rejection means anything.
+  // The reply may come before or after the answer, or never; only an error matters.
   isAsked = true
   yield* rpc.post(
     Protocol.sessionPrompt,

@@ -1,5 +1,5 @@
 /**
- * Pushes of one turn, as events of that turn. Both dialects end here.
+ * Converts the pushes of one turn to its events, for both wire dialects.
  */
 import { finish, textDelta, thoughtDelta } from "../../domain/Chat.ts"
 import { BackendFailure, type TurnError } from "../../domain/ChatError.ts"
@@ -12,24 +12,24 @@ import * as Resume from "./Resume.ts"
 
 export interface TurnSinkOptions {
   readonly instance: string
-  /** What a failed end means for its turn. */
+  /** Maps a failed end to the error of its turn. */
   readonly ended: (failure: Endings.Failure) => TurnError
-  /** Hears the session a push names. */
+  /** Called with the session id of a push. */
   readonly onSession?: (sessionId: string) => void
 }
 
 const succeeded = new Set(["", "success", "stop", "end_turn", "finish", "finished", "done", "completed"])
 
-/** The status decides; where there is none, the reason does. */
+/** The status decides, else the reason. */
 const isSuccess = ({ reason, statusCode }: Extract<Pushes.Push, { _tag: "End" }>): boolean =>
   statusCode === undefined ? succeeded.has(reason.toLowerCase()) : statusCode === 200
 
 export interface TurnSink extends Sink {
-  /** Whether Lingma has said anything of the turn: if so it has begun, and may have done something. */
+  /** Whether any push has arrived: if so, the turn has started and may have had side effects. */
   readonly heard: () => boolean
-  /** Whether it has ended upstream, well or not: nothing is left to cancel. */
+  /** Whether the turn has ended upstream, so that there is nothing to cancel. */
   readonly isOver: () => boolean
-  /** It has, as another than a push told. */
+  /** Marks the turn as ended by something other than a push. */
   readonly end: () => void
 }
 
@@ -37,13 +37,13 @@ export const make = (turn: Turn, { ended, instance, onSession }: TurnSinkOptions
   let heard = false
   let isOver = false
   const resume = Resume.make()
-  /** What was shown before a filter cut it stays shown. */
+  /** Text sent before a content filter stopped the turn is kept. */
   const fail = (error: TurnError) => {
     if (error._tag === "ContentFiltered" && turn.count() > 0) turn.emit(finish("content_filter"))
     else turn.fail(error)
   }
   const broken = (detail: string) => turn.fail(new BackendFailure({ instance, started: true, detail }))
-  /** For a push that replaces the text: what was sent cannot be taken back. */
+  /** For pushes that replace the text, because sent text cannot be retracted. */
   const sent = SentPrefix.make()
 
   const say = (text: string) => {
