@@ -1,5 +1,5 @@
 /**
- * Makes an answer the JSON that was asked for: what models write around it goes, and what it must be is checked.
+ * Turns an answer into the requested JSON: strips the text around it, repairs it, and validates it against the schema.
  */
 import { Either } from "effect"
 import type { OutputFormat } from "../domain/Chat.ts"
@@ -9,7 +9,7 @@ import * as JsonSchemas from "../json/JsonSchemas.ts"
 import * as JsonSpan from "../json/JsonSpan.ts"
 
 export interface JsonOutputOptions {
-  /** Goes out as it comes, unchecked; else nothing goes out before the end. */
+  /** Streams the text unchecked; else nothing is sent before the end. */
   readonly live: boolean
 }
 
@@ -19,16 +19,16 @@ export interface JsonOutputOut {
 
 export interface JsonOutput {
   readonly push: (text: string) => void
-  /** Left: what is wrong, for `hint`; nothing went out then. */
+  /** Left: the errors, for `hint`; nothing was sent in that case. */
   readonly end: () => Either.Either<void, ReadonlyArray<string>>
-  /** What is held goes out as the model wrote it. */
+  /** Sends the held text unchanged. */
   readonly release: () => void
 }
 
 type Errors = ReadonlyArray<string>
 
 const MAX_HELD = 4 * 1024 * 1024
-/** Text before JSON; more of it is an answer in prose. */
+/** Max text before the JSON; with more, the answer is prose. */
 const MAX_PROSE = 64 * 1024
 const MAX_TRIES = 8
 
@@ -117,13 +117,13 @@ const parse = (text: string): Either.Either<unknown, Errors> =>
   Either.try({
     try: (): unknown => JSON.parse(text),
     catch: (error) => {
-      // The parser's own words may quote the text.
+      // The parser's message may quote the text.
       const place = /at position (\d+)/.exec(String(error))
       return [place === null ? "the answer is not JSON" : `the JSON is wrong at character ${place[1]}`]
     }
   })
 
-/** Without a fence around all of it. */
+/** Removes a code fence around the whole text. */
 const unfenced = (text: string): string => {
   const whole = text.trim()
   if (!whole.startsWith("```") || !whole.endsWith("```") || whole.length < 6) return whole
@@ -131,11 +131,11 @@ const unfenced = (text: string): string => {
   return whole.slice(lineEnd < 0 ? 3 : lineEnd + 1, -3).trim()
 }
 
-/** The one JSON value in it, as it was written; else mended as arguments of a call are. */
+/** The single JSON value in the text, verbatim; else repaired like tool arguments. */
 const extract = (text: string): Either.Either<readonly [json: string, value: unknown], Errors> =>
   Either.orElse(written(text), (errors) => Either.mapLeft(mended(unfenced(text)), () => errors))
 
-/** Only what has both its ends: what broke off is not made whole. */
+/** Repairs a value with both of its brackets; a truncated one is not completed. */
 const mended = (text: string): Either.Either<readonly [json: string, value: unknown], Errors> => {
   const span = isWhole(text) ? { start: 0, end: text.length } : JsonBounds.find(text, 0)
   if (span?.end === undefined || JsonBounds.find(text, span.end)?.end !== undefined) return Either.left([])
@@ -143,7 +143,7 @@ const mended = (text: string): Either.Either<readonly [json: string, value: unkn
   return json === undefined ? Either.left([]) : Either.map(parse(json), (value) => [json, value] as const)
 }
 
-/** Begins with a bracket, and ends with the one that closes it. */
+/** Whether the text starts with a bracket and ends with the matching one. */
 const isWhole = (text: string): boolean => {
   if (!text.startsWith("{") && !text.startsWith("[")) return false
   const span = JsonSpan.make()
@@ -176,7 +176,7 @@ const written = (text: string): Either.Either<readonly [json: string, value: unk
 
 const complaints = (value: unknown, format: OutputFormat): Errors => {
   if (format.type === "json_schema") {
-    // A schema that is none is refused with the request; here it asks for nothing.
+    // Invalid schemas are rejected with the request; here they accept everything.
     return Either.match(JsonSchemas.validator(format.schema), {
       onLeft: () => [],
       onRight: (validate) => validate(value)
@@ -192,7 +192,7 @@ const read = (text: string, format: OutputFormat): Either.Either<string, Errors>
     return errors.length > 0 ? Either.left(errors) : Either.right(json)
   })
 
-/** What the model is told beforehand; empty for plain text. */
+/** Prompt text that describes the format; empty for plain text. */
 export const instructions = (format: OutputFormat): string => {
   if (format.type === "text") return ""
   const alone = "Write nothing before it and nothing after it, and put no code fence around it."
@@ -201,7 +201,7 @@ export const instructions = (format: OutputFormat): string => {
   return `Your answer must be one JSON value that is valid against the JSON Schema ${name} below. ${alone}\n${JSON.stringify(format.schema)}`
 }
 
-/** What the model is told when its answer was not that. */
+/** Prompt text for a retry after an invalid answer. */
 export const hint = (errors: ReadonlyArray<string>, format: OutputFormat): string =>
   ["Your last answer was not what was asked for:", ...errors.map((error) => `- ${error}`), instructions(format)].join(
     "\n"

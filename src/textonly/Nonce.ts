@@ -1,19 +1,19 @@
 /**
- * The word that marks of turns and results carry in a prompt, so that no content can forge one.
+ * The random token in the turn and result markers of a prompt, so that content cannot forge a marker.
  *
- * It stays the same while a conversation grows, so that what an upstream has cached of the prompt still fits; a
- * content that holds it all the same gets another (see `Prompt.render`).
+ * It stays the same while a conversation grows, so that an upstream's prompt cache still matches; if the content
+ * contains it, another one is used (see `Prompt.render`).
  */
 import { createHmac, randomBytes } from "node:crypto"
 import { Option } from "effect"
 
-/** Candidates for one request: the n-th is asked for when the content holds all before. */
+/** Candidates for one request: the n-th is used if the content contains all previous ones. */
 export type Nonces = (attempt: number) => string
 
-/** As many characters as a guess would need some two billion tries for, in few tokens. */
+/** Guessing takes some two billion tries, at a cost of few prompt tokens. */
 const LENGTH = 6
 
-/** By a secret of the process: what was said to a model before a restart tells nothing after it. */
+/** Derived from a secret of the process, so nonces seen before a restart are useless after it. */
 export const make =
   (secret: Uint8Array = randomBytes(16)) =>
   (affinity: Option.Option<string>): Nonces =>

@@ -1,5 +1,5 @@
 /**
- * A conversation as the one text that Lingma takes.
+ * Renders a conversation as the single prompt text that Lingma accepts.
  */
 import { type ChatRequest, type Message, message, type PlacedImage, type Toolset } from "../domain/Chat.ts"
 import * as TokenEstimate from "../tokens/TokenEstimate.ts"
@@ -13,10 +13,10 @@ type Asked = Pick<ChatRequest, "messages" | "toolset" | "format" | "affinity">
 type Grammar = ToolPrompt.Grammar
 
 export interface PromptOptions {
-  /** How calls are written. */
+  /** Syntax of tool calls. */
   readonly grammar?: Grammar
   readonly nonces?: Nonce.Nonces
-  /** The model does not see: where a picture was, that is said. */
+  /** The model has no vision: images are replaced by a note. */
   readonly withoutImages?: boolean
 }
 
@@ -25,11 +25,11 @@ interface Context {
   readonly grammar: Grammar
   readonly nonce: string
   readonly nameOf: ReadonlyMap<string, string>
-  /** The mark of the next picture. */
+  /** The marker of the next image. */
   readonly nextImage: () => string
 }
 
-/** The text with a mark on a line of its own where each picture stood. */
+/** The text with a marker line in place of each image. */
 const withImages = ({ images, text }: Message, { nextImage }: Context): string => {
   let shown = ""
   let from = 0
@@ -44,23 +44,23 @@ const withImages = ({ images, text }: Message, { nextImage }: Context): string =
 const isBare = ({ images, role, text, toolCallId, toolCalls }: Message): boolean =>
   text.trim() === "" && images.length === 0 && toolCalls.length === 0 && (role !== "tool" || toolCallId === undefined)
 
-/** True when there is nothing to ask: no text, no picture, no call and no result. */
+/** True if there is nothing to ask: no text, image, call or result. */
 export const isEmpty = (messages: Messages): boolean => messages.every(isBare)
 
-/** The first picture of what is asked now: after the assistant's last message, or before it where it is to be continued. */
+/** The first image after the assistant's last message; before it if that message is to be continued. */
 export const pictureNow = (messages: Messages): PlacedImage | undefined => {
   const asked = messages.findLastIndex(({ role }) => role !== "assistant")
   const answered = messages.findLastIndex(({ role }, i) => role === "assistant" && i < asked)
   return messages.slice(answered + 1).flatMap(({ images }) => images)[0]
 }
 
-/** What the model must be told beside the conversation: the tools it may call, the format of its answer. */
+/** Instructions next to the conversation: available tools and output format. */
 const instructions = ({ format, toolset }: Asked, grammar: Grammar): string =>
   [ToolPrompt.instructions(toolset, grammar), JsonOutput.instructions(format)]
     .filter((text) => text !== "")
     .join("\n\n")
 
-/** A message under its mark. An assistant's text that looks like calls stands apart from the calls it made. */
+/** A message under its marker. Assistant text that looks like calls is kept apart from actual calls. */
 const turn = (message: Message, context: Context): ReadonlyArray<string> => {
   const { role, toolCallId, toolCalls } = message
   const { grammar, nameOf, nonce, toolset } = context
@@ -83,7 +83,7 @@ const turn = (message: Message, context: Context): ReadonlyArray<string> => {
   return [`${Marks.turn(role, nonce)} ${[...(text.trim() === "" ? [] : [text]), ...calls].join("\n")}`]
 }
 
-/** Whether content could be taken for what it is not: then the model is told how to tell. */
+/** Whether content looks like markers or calls: then the prompt explains how to distinguish them. */
 const isDoubtful = (said: Messages): boolean =>
   said.some(({ role, text }) => Marks.holdsMarks(text) || (role !== "system" && Marks.holdsCalls(text)))
 
@@ -100,7 +100,7 @@ interface Parts {
   readonly options: PromptOptions
 }
 
-/** The prompt with this nonce; undefined when the content holds it. */
+/** The prompt with this nonce; undefined if the content contains it. */
 const renderWith = ({ asked, options, said, told }: Parts, nonce: string): string | undefined => {
   const nameOf = new Map(said.flatMap(({ toolCalls }) => toolCalls.map(({ id, name }) => [id, name] as const)))
   const { grammar = "xml", withoutImages = false } = options
@@ -108,7 +108,7 @@ const renderWith = ({ asked, options, said, told }: Parts, nonce: string): strin
   const nextImage = () => (withoutImages ? Marks.imageLeftOut : Marks.image)(++images, nonce)
   const context: Context = { toolset: asked.toolset, grammar, nonce, nameOf, nextImage }
   const lines = said.flatMap((message) => turn(message, context))
-  // Every nonce in the lines stands in a mark: two in the frame of a result.
+  // Counts the expected nonces: one per marker, two per result frame.
   const marks =
     lines.length + images + 2 * said.filter((one) => one.role === "tool" && one.toolCallId !== undefined).length
   if (lines.reduce((sum, line) => sum + occurrences(line, nonce), occurrences(told, nonce)) !== marks) return undefined
@@ -124,16 +124,15 @@ const renderWith = ({ asked, options, said, told }: Parts, nonce: string): strin
 const anyNonces = Nonce.make()
 
 /**
- * One user message alone goes as it is; else each one that says something stands under a mark of its role. Content is
- * byte for byte what was sent; the marks carry a nonce that no content holds. What the model must be told comes after
- * the client's own system texts.
+ * A single user message is sent unchanged; else each non-empty message follows a marker with its role. Content is never
+ * modified; the markers contain a nonce that no content contains. Instructions follow the client's system messages.
  */
 export const render = (asked: Asked, options: PromptOptions = {}): string => {
   const { grammar = "xml", nonces = anyNonces(asked.affinity) } = options
   const said = asked.messages.filter((message) => !isBare(message))
   const told = instructions(asked, grammar)
   const [first] = said
-  // Of one picture alone it is clear where it belongs.
+  // A single image needs no marker.
   const isPlain = told === "" && said.length === 1 && first?.role === "user" && first.toolCalls.length === 0
   if (isPlain && first.images.length <= (options.withoutImages === true ? 0 : 1)) return first.text
   for (let attempt = 0; ; attempt++) {
@@ -142,13 +141,13 @@ export const render = (asked: Asked, options: PromptOptions = {}): string => {
   }
 }
 
-/** The same conversation once more, with an answer that was not good and what is wrong about it. */
+/** The conversation for a retry: adds the invalid answer and a hint about its error. */
 export const followUp = <A extends Asked>(asked: A, said: string, hint: string): A => ({
   ...asked,
   messages: [...asked.messages, message("assistant", said), message("user", hint)]
 })
 
-/** Tokens of a prompt, with the framing of its messages and a flat rate for each picture that goes with it. */
+/** Token count of a prompt, including message framing and a flat rate per image. */
 export const tokens = (
   prompt: string,
   messages: Messages,

@@ -1,5 +1,5 @@
 /**
- * Takes thoughts out of a text: a leading `<think>…</think>`, and the fences in which QoderCN sends them.
+ * Separates reasoning from text: a leading `<think>…</think>`, and the fences in which QoderCN sends it.
  */
 import type { TextStage } from "./TextStage.ts"
 
@@ -14,13 +14,13 @@ const FENCE = "````think::"
 const FENCE_LINE = `\n${FENCE}`
 const FENCE_END = "\n````\n"
 const TIME = "{THINK_TIME}"
-/** After the fence's mark: how long it took, or nothing, or the placeholder as it was left. */
+/** After the opening of a fence: the duration, nothing, or the unreplaced placeholder. */
 const HEAD = /^(?:\d[\d.]{0,19}|\{THINK_TIME\})?\n/
 const HEAD_PART = /^(?:\d[\d.]{0,19})?$/
-/** Blanks that a mark may stand behind at the beginning. */
+/** Max leading blanks before `<think>`. */
 const MAX_BLANKS = 256
 
-/** The length of a fence's mark and head; 0 when it is none, undefined when more has to be seen. */
+/** Length of a fence's opening; 0 if it is none, undefined if more input is needed. */
 const fenceLength = (text: string): number | undefined => {
   if (!text.startsWith(FENCE)) return FENCE.startsWith(text) ? undefined : 0
   const head = text.slice(FENCE.length, FENCE.length + TIME.length + 16)
@@ -29,7 +29,7 @@ const fenceLength = (text: string): number | undefined => {
   return HEAD_PART.test(head) || TIME.startsWith(head) ? undefined : 0
 }
 
-/** Where an end of `text` begins that may become `mark`, which has its first character nowhere but at its ends. */
+/** Start of a suffix of `text` that may be a prefix of `mark`; `mark` contains its first character only at its ends. */
 const heldFrom = (text: string, mark: string): number => {
   const at = text.lastIndexOf(mark[0]!)
   return at >= 0 && mark.startsWith(text.slice(at)) ? at : text.length
@@ -54,7 +54,7 @@ export const make = (out: ThoughtsOut): TextStage => {
     return true
   }
 
-  /** Each answers true when it made a step, and false when more has to be seen. */
+  /** Each returns true after a step, false if more input is needed. */
   const steps: Record<Mode, () => boolean> = {
     start: () => {
       const trimmed = held.trimStart()
@@ -114,7 +114,7 @@ export const make = (out: ThoughtsOut): TextStage => {
       while (held !== "" && steps[mode]()) {}
     },
     end: () => {
-      // Its last line end may be missing.
+      // The final line end may be missing.
       const isEnd = `\n${held}` === FENCE_END.slice(0, -1) || held === FENCE_END.slice(0, -1)
       if (mode === "tag") thought(held.length)
       else if (mode === "fence" || mode === "fenceStart") thought(isEnd ? 0 : held.length)

@@ -1,9 +1,9 @@
 /**
- * What the upstream says, made into what was asked for: thoughts apart, tool calls found, formats kept, cut where it
- * must end.
+ * Converts the upstream's text to the client's turn: separates reasoning, finds tool calls, validates formats, applies
+ * limits.
  *
- * Plain callbacks from the upstream's turn to the client's: no fiber takes a step per token. Where the model broke a
- * rule and nothing of its answer was sent yet, another answer is wanted, as often as is allowed.
+ * Uses plain callbacks, because a fiber step per token is too slow. If the answer is invalid and nothing has been sent,
+ * a retry is requested, up to a limit.
  */
 import { type ChatEvent, type ChatRequest, plain } from "../domain/Chat.ts"
 import { BackendFailure, type TurnError } from "../domain/ChatError.ts"
@@ -15,37 +15,37 @@ import type { Grammar } from "./tools/ToolPrompt.ts"
 
 export interface Retry {
   readonly reason: ReplyPipeline.Fault["reason"]
-  /** What the model said, shortened. */
+  /** The model's answer, truncated. */
   readonly said: string
-  /** What it is told about that. */
+  /** The prompt text about its error. */
   readonly hint: string
 }
 
 export interface ReplyOptions extends Partial<Pick<ChatRequest, ReplyPipeline.Limited>> {
   readonly instance: string
-  /** Nothing is sent before the end, so that the whole answer can be mended. */
+  /** Nothing is sent before the end, so that the whole answer can be retried. */
   readonly whole?: boolean
   readonly grammar?: Grammar
-  /** How often another answer may be asked for. */
+  /** Max retries. */
   readonly retries?: number
-  /** Hears that another answer is wanted; `hear` it. What still comes of this one is ignored. */
+  /** Called when a retry is needed; pass the new upstream turn to `hear`. The rest of the old one is ignored. */
   readonly onRetry?: ((retry: Retry) => void) | undefined
   readonly newCounter?: () => TokenEstimate.Counter
 }
 
 export interface Reply {
-  /** What the client reads. */
+  /** The turn that the client reads. */
   readonly turn: Turn.Turn
-  /** Tokens of it so far. */
+  /** Token counts so far. */
   readonly totals: () => TokenMeter.Totals
-  /** Reads an upstream turn to its end. */
+  /** Consumes an upstream turn. */
   readonly hear: (upstream: Turn.Turn) => void
 }
 
-/** Most characters of an answer that are withheld until it is known to be good. */
+/** Max characters withheld until an answer is known to be valid. */
 const mostHeld = 8 << 20
 
-/** It cannot be taken back: blanks can, since nobody sees them. */
+/** Whether an event prevents a retry once sent; blank text does not, because it is invisible. */
 const isAnswer = (event: ChatEvent): boolean =>
   event._tag === "ToolCall" ||
   event._tag === "ToolCallBegin" ||
@@ -65,7 +65,7 @@ export const make = (options: ReplyOptions): Reply => {
   const turn = Turn.make({ instance })
   let meter = TokenMeter.make(newCounter)
   let retriesLeft = onRetry === undefined ? 0 : (options.retries ?? 0)
-  /** Something of the answer went out, thoughts and blanks left aside: it cannot be taken back. */
+  /** Something other than reasoning and blanks has been sent, so a retry is impossible. */
   let isSent = false
 
   const send = (event: ChatEvent): boolean => {
@@ -117,7 +117,7 @@ export const make = (options: ReplyOptions): Reply => {
     upstream.read({
       onEvent: (event) => {
         if (isOver) return
-        // A throw would land in the backend's own callback.
+        // An exception would propagate into the backend's callback.
         try {
           text.push(event)
         } catch (defect) {

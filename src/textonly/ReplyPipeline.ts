@@ -1,9 +1,9 @@
 /**
- * The way of one upstream answer through its stages:
+ * The pipeline of one upstream answer:
  *
- *     thoughts → length → tool calls → format → stop
+ *     reasoning → token limit → tool calls → format → stop sequences
  *
- * A stage that a request has no use for is not there.
+ * Stages that a request does not need are left out.
  */
 import { Either } from "effect"
 import {
@@ -37,7 +37,7 @@ import * as TokenLimit from "./TokenLimit.ts"
 import type { Problem } from "./tools/ToolCalls.ts"
 import * as ToolPrompt from "./tools/ToolPrompt.ts"
 
-/** What of a request bounds and shapes its answer. */
+/** Fields of a request that limit and shape its answer. */
 export type Limited = "toolset" | "format" | "stop" | "maxTokens" | "hidesThoughts"
 
 export interface ReplyTextOptions extends Pick<ChatRequest, Limited> {
@@ -46,7 +46,7 @@ export interface ReplyTextOptions extends Pick<ChatRequest, Limited> {
   readonly newCounter: () => TokenEstimate.Counter
 }
 
-/** What a second answer may mend. */
+/** An error that a retry may correct. */
 export interface Fault {
   readonly reason: Problem["reason"] | "no_call" | "invalid_json" | "empty_answer"
   readonly said: string
@@ -55,12 +55,12 @@ export interface Fault {
 
 export interface ReplyTextOut {
   readonly event: (event: ChatEvent) => void
-  /** What was withheld for want of a call may go out: there is one. */
+  /** There is a valid call: withheld events may be sent. */
   readonly certain: () => void
-  /** True when another answer is asked for, and this one is over. */
+  /** True if a retry was requested, which ends this answer. */
   readonly fault: (fault: Fault) => boolean
   readonly fail: (error: TurnError) => void
-  /** The last event; nothing follows. */
+  /** The last event. */
   readonly finish: (event: ChatEvent) => void
 }
 
@@ -74,19 +74,19 @@ const isCallable = ({ toolset: { choice, tools } }: Asked) => choice !== "none" 
 const mustCall = (asked: Asked) => isCallable(asked) && asked.toolset.choice !== "auto"
 const isFormatted = ({ format }: Asked) => format.type !== "text"
 
-/** Whether there are rules that the model can break, besides that it answers at all. */
+/** Whether the answer can be invalid other than by being empty. */
 const isMendable = (asked: Asked): boolean => isCallable(asked) || isFormatted(asked)
 
-/** Text that a later call or check may void is not sent. */
+/** Whether text is withheld, because a later call or check may invalidate it. */
 export const isWithheld = (asked: Asked & Pick<ReplyTextOptions, "whole">): boolean =>
   mustCall(asked) || (asked.whole && isMendable(asked))
 
 const noAnswer =
   "There was no answer: thoughts at most, which nobody sees, and no text. Answer what was asked before, in words or by a call of a tool if there are any."
 
-/** Most characters of an answer that are told back to the model. */
+/** Max characters of an invalid answer that are repeated to the model. */
 const mostSaid = 16 * 1024
-/** Most characters of thoughts that wait for the end of a call. */
+/** Max characters of reasoning held until a call ends. */
 const mostLater = 1 << 20
 
 export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText => {
@@ -94,11 +94,11 @@ export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText =>
   const wantsCall = mustCall(options)
   const isNoted = isMendable(options)
   let calls = 0
-  /** Something that can be seen has come. */
+  /** Visible text has arrived. */
   let isVisible = false
   let isOver = false
   let said = ""
-  /** A call is being sent; thoughts wait for its end. */
+  /** A call is being streamed; reasoning is held until it ends. */
   let isInCall = false
   let later = ""
 
@@ -138,7 +138,7 @@ export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText =>
 
   const newJson = () =>
     JsonOutput.make(format, { live: !(whole || (format.type === "json_schema" && format.strict)) }, { text: spoken })
-  /** Undefined once there is a call: a format is for answers in text only. */
+  /** Undefined once there is a call: the format applies to text answers only. */
   let json = isFormatted(options) ? newJson() : undefined
   const prose = (text: string) => {
     isVisible ||= text.trim() !== ""
@@ -146,7 +146,7 @@ export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText =>
     else json.push(text)
   }
 
-  /** Text before a call is all there is of it. */
+  /** Ends the text before a call. */
   const closeText = () => {
     if (json !== undefined) {
       json.release()
@@ -217,7 +217,7 @@ export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText =>
   }
 
   const empty = () => {
-    // A stop text may be nothing but blanks.
+    // A stop sequence may consist of blanks.
     stop?.end()
     said = ""
     if (!isOver && !fault("empty_answer", () => noAnswer)) fail(new EmptyAnswer())

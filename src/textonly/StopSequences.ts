@@ -1,25 +1,25 @@
 /**
- * Ends a text before the first of some sequences; the one that begins first wins, and of those the longest.
+ * Cuts a text before the first stop sequence; the one that starts first wins, then the longest.
  *
- * An Aho–Corasick automaton: one step per character. What is held back is always the way to the state, so it needs no
- * buffer.
+ * An Aho–Corasick automaton: one step per character. The held text is the path to the current state, so no buffer is
+ * needed.
  */
 import type { TextStage } from "./TextStage.ts"
 
 export interface StopOut {
   readonly text: (text: string) => void
-  /** Nothing comes after it. */
+  /** Called when a sequence was found; no text follows. */
   readonly hit: (sequence: string) => void
 }
 
 interface State {
   readonly depth: number
-  /** A sequence that leads here. */
+  /** The prefix that leads to this state. */
   readonly way: string
-  /** The state of the longest end of its way that is a beginning of a sequence. */
+  /** Failure link: the state of the longest proper suffix that is a prefix of a sequence. */
   fallback: number
   goesOn: boolean
-  /** The longest sequence that ends here. */
+  /** The longest sequence that ends in this state. */
   ends: string | undefined
 }
 
@@ -65,13 +65,13 @@ const automaton = (sequences: ReadonlyArray<string>): Automaton => {
 export const make = (sequences: ReadonlyArray<string>, out: StopOut): TextStage => {
   const { next, states } = automaton(sequences.filter((sequence) => sequence !== ""))
   let state = 0
-  /** Characters seen and let go, of the whole text. */
+  /** Offsets in the whole text: characters seen, and released. */
   let seen = 0
   let sent = 0
   let found: { readonly start: number; readonly sequence: string } | undefined
   let isOver = false
 
-  /** Lets go up to a place of the whole text, which is in what was held before this piece or in the piece. */
+  /** Releases text up to an offset, which is in the held text or in this piece. */
   const send = (until: number, before: State, piece: string) => {
     const length = until - sent
     if (length <= 0) return
@@ -86,7 +86,7 @@ export const make = (sequences: ReadonlyArray<string>, out: StopOut): TextStage 
     out.hit(found.sequence)
   }
 
-  /** Whether nothing that began at `start` or before can still become a sequence. */
+  /** Whether no sequence can still match that starts at `start` or before. */
   const isLast = (start: number): boolean => {
     for (let at = state; at !== 0 && seen - states[at]!.depth <= start; at = states[at]!.fallback) {
       if (states[at]!.goesOn) return false

@@ -1,11 +1,11 @@
 /**
- * A step on the way of a text from the upstream to the client: what comes in by pieces goes out by pieces.
+ * A streaming stage between the upstream's text and the client's.
  *
- * Where the pieces were cut must not matter: a stage that holds something back, because it may be the beginning of
- * what it looks for, holds the shortest such end, and lets go of it as soon as the next character tells.
+ * The output must not depend on chunk boundaries: a stage holds back only the shortest suffix that may start a match,
+ * and releases it as soon as the next character decides.
  */
 export interface TextStage {
   readonly push: (text: string) => void
-  /** Nothing more comes; what is held goes out, or is told as what it was. */
+  /** End of input; held text is released or handled. */
   readonly end: () => void
 }

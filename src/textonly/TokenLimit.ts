@@ -1,35 +1,35 @@
 /**
- * Ends an answer at its limit of tokens, and never inside a character. Thoughts count as text does; those that are
- * hidden have a limit of their own.
+ * Cuts an answer at its token limit, never inside a character. Reasoning counts like text; hidden reasoning has its own
+ * limit.
  */
 import type { Counter } from "../tokens/TokenEstimate.ts"
 
 export interface LengthOut {
   readonly text: (text: string) => void
   readonly thought: (text: string) => void
-  /** The limit is reached, and there was more; nothing comes after it. */
+  /** Called when text exceeds the limit; no text follows. */
   readonly over: () => void
 }
 
 export interface Length {
   readonly text: (text: string) => void
   readonly thought: (text: string) => void
-  /** Nothing more comes; half a character, if one is held, goes out. */
+  /** End of input; releases a held half of a surrogate pair. */
   readonly end: () => void
 }
 
-/** No counter takes more for one UTF-16 unit: that is three bytes of UTF-8 at most. */
+/** Max tokens per UTF-16 unit in any counter, which is at most three bytes of UTF-8. */
 const MAX_PER_UNIT = 3
 
 const isHigh = (unit: number) => unit >= 0xd800 && unit < 0xdc00
 
-/** The next place after `at` that is not inside a character. */
+/** The next character boundary after `at`. */
 const after = (text: string, at: number): number => at + ((text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1)
 
-/** More than agents let a model think by themselves (31,999 tokens): one that goes on is stuck, and the account pays. */
+/** Above the largest thinking budget of agents (31,999 tokens); a model that exceeds it is stuck and wastes quota. */
 const MOST_HIDDEN = 32_768
 
-/** Most tokens of thoughts that nobody sees: who asks for a longer answer has agreed to pay for as many. */
+/** Max tokens of hidden reasoning; a larger `max_tokens` raises it. */
 export const mostHidden = (maxTokens: number): number => Math.max(MOST_HIDDEN, maxTokens)
 
 export const make = (maxTokens: number, counter: Counter, out: LengthOut): Length => {
@@ -37,11 +37,11 @@ export const make = (maxTokens: number, counter: Counter, out: LengthOut): Lengt
   let half = ""
   let halfOf: (text: string) => void = out.text
 
-  /** How much of it fits. */
+  /** How many characters fit. */
   const fitting = (text: string): number => {
     let at = 0
     while (at < text.length) {
-      // As many as fit whatever they are, then one by one.
+      // First as many as fit in any case, then one by one.
       let to = at + Math.max(0, Math.floor((maxTokens - counter.total()) / MAX_PER_UNIT))
       if (to > at && to < text.length && isHigh(text.charCodeAt(to - 1))) to--
       if (to <= at) to = after(text, at)

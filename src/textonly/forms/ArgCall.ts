@@ -1,6 +1,6 @@
 /**
- * Reads GLM's call in the frame of Qwen's: `NAME`, then `<arg_key>KEY</arg_key><arg_value>…</arg_value>` each, from
- * the name's first character to the end of the frame.
+ * Parses GLM's calls, which use Qwen's frame: `NAME`, then `<arg_key>KEY</arg_key><arg_value>…</arg_value>` per
+ * argument, from the name to the end of the frame.
  */
 import { ARG_KEY, ARG_KEY_END, ARG_VALUE, ARG_VALUE_END, begun, CALL_END, isBlank, LESS, MAX_NAME } from "./Markup.ts"
 import type { Span, XmlCall } from "./XmlCall.ts"

@@ -1,16 +1,16 @@
 /**
- * Reads the text of a block as it comes, up to its end or its bound, and keeps it.
+ * Reads and buffers a streamed block up to its end or its size limit.
  */
 import type { CallBlock } from "./CallBlock.ts"
 
 export interface Options {
-  /** Was read already. */
+  /** The opener, already read. */
   readonly opener: string
   readonly maxLength: number
   readonly isOpen: () => boolean
-  /** One character, by its place in the block. */
+  /** Called for each character, with its offset in the block. */
   readonly step: (char: string, at: number) => void
-  /** The block is longer than it may be. */
+  /** Called when the block exceeds its size limit. */
   readonly over: () => void
 }
 

@@ -1,5 +1,5 @@
 /**
- * Reads one `<tool_call>…</tool_call>`, or a bare function, as it comes, and cuts it into its calls.
+ * Parses a streamed `<tool_call>…</tool_call>`, or a bare function, and splits it into calls.
  */
 import type { Tool } from "../../domain/Chat.ts"
 import * as JsonSpan from "../../json/JsonSpan.ts"
@@ -21,46 +21,46 @@ import {
 } from "./Markup.ts"
 import * as XmlCall from "./XmlCall.ts"
 
-/** One call, or what should have been one, as the model wrote it. */
+/** One call, or an attempt at one, as the model wrote it. */
 export type Piece =
-  /** `name`: stood outside of the JSON, which is the arguments then. */
+  /** `name`: given outside of the JSON, which is then the arguments. */
   | { readonly _tag: "Json"; readonly text: string; readonly name?: string }
   | {
       readonly _tag: "Xml"
       readonly text: string
       readonly name: string
       readonly parameters: ReadonlyArray<readonly [key: string, value: string]>
-      /** The text ended within the last value, and nothing tells whether it is whole. */
+      /** The text ended inside the last value, which may be incomplete. */
       readonly cut: boolean
     }
   | { readonly _tag: "Broken"; readonly text: string; readonly detail: string }
 
 export interface CallBlock {
-  /** Takes what belongs to the block, from `from` on; gives the place of the rest. */
+  /** Consumes `text` from `from` as far as it belongs to the block; returns the offset of the rest. */
   readonly read: (text: string, from: number) => number
-  /** "not": it was no call after all, and may hold one; "text": it holds none that is looked for. */
+  /** "not": not a call, but may contain one; "text": contains no call of a known tool; "over": too long. */
   readonly status: () => "open" | "done" | "not" | "over" | "text"
-  /** All that was read. */
+  /** All text read. */
   readonly raw: () => string
-  /** Of `raw`, where the block ended; what follows was read to see that. */
+  /** Offset in `raw` where the block ended; the rest is lookahead. */
   readonly used: () => number
   readonly pieces: () => ReadonlyArray<Piece>
-  /** At the end of the text; false: it is unclosed. */
+  /** Call at the end of the text; false if the block is unclosed. */
   readonly close: () => boolean
-  /** Nothing but a name that is still being written. */
+  /** Contains only a name that is still incomplete. */
   readonly isVague: () => boolean
-  /** The block's first function, while nothing else stands in it. */
+  /** The block's first function, if it is the only content. */
   readonly first: () => XmlCall.XmlCall | undefined
 }
 
 export interface Options {
   readonly form: Form
-  /** The marker stood where a line began. */
+  /** The marker was at the start of a line. */
   readonly atLine: boolean
   readonly maxLength: number
-  /** The declared tool of exactly this name, else of this name in another case, if it is the only one. */
+  /** The tool with this exact name, else the only one that matches case-insensitively. */
   readonly find: (name: string) => Tool | undefined
-  /** Some declared name begins like this. */
+  /** Whether some tool name starts with this. */
   readonly mayBecome: (name: string) => boolean
 }
 
@@ -68,7 +68,7 @@ const OPENERS = new Set([123, 91]) // { [
 const TICK = 96
 const JUNK = new Set([44, 125, 93, TICK]) // , } ] `
 const MAX_INFO = 32
-/** Around a bare function there may be the rest of Qwen's frame. */
+/** A bare function may be surrounded by parts of Qwen's frame. */
 const BLOCK_MARKS = { closer: CALL_END, opener: CALL }
 const FUNCTIONS = [FUNCTION, FUNCTION_NAMED, INVOKE]
 
@@ -119,14 +119,14 @@ export const make = ({ atLine, find, form, maxLength, mayBecome }: Options): Cal
     from = at + 1 - marker.length
     xml = newXml(marker === INVOKE ? INVOKE_END : FUNCTION_END)
   }
-  /** What stands in it is neither a function nor JSON. */
+  /** The content is neither a function nor JSON. */
   const stray = () => {
     if (own && atLine && newline) lost()
     else status = "not"
   }
   const endOf = (next: number) => marks.at(-1)?.to ?? next
 
-  /** Between the opener and a body, and between bodies. */
+  /** Between the opener and a body, or between bodies. */
   const outside = (code: number, at: number) => {
     if (tag === "" && isBlank(code)) {
       if (code === LF) newline = true

@@ -1,5 +1,6 @@
 /**
- * The forms in which a model may write a call: its own training shows, whatever form it was told. One more is a row.
+ * The table of call syntaxes that models use, because a model may use the one it was trained on instead of the prompted
+ * one. Adding one is a row.
  *
  * Sources: Qwen3-Coder and Hermes templates; MiniMax-M2 `docs/tool_calling_guide.md`; Kimi-K2
  * `docs/tool_call_guidance.md`; GLM-4.5 `chat_template.jinja` (its calls stand in Qwen's frame, see `ArgCall.ts`);
@@ -10,20 +11,20 @@ import { CALL, CALL_END, FUNCTION, FUNCTION_END, FUNCTION_NAMED, RESPONSE, THINK
 
 export interface Form {
   readonly opener: string
-  /** Ends it, and the text that passes where it was too long. */
+  /** Ends the call; if the call was too long, text is passed through up to it. */
   readonly closer: string
   /**
-   * "bare": one function; its opener is the beginning of the function itself. "block": a frame around functions, or
-   * JSON with names. "json": names and JSON between marks.
+   * "bare": one function, whose own start is the opener. "block": a frame around functions, or JSON with names.
+   * "json": names and JSON between markers.
    */
   readonly kind: "bare" | "block" | "json"
-  /** Prose has it too: it counts only where a line begins, or right after a call. */
+  /** Also common in prose, so it counts only at the start of a line, or right after a call. */
   readonly atLine: boolean
-  /** Taught, or what all of them know: what is wrong in it is told to the model. In others it is text. */
+  /** Errors in this syntax are reported to the model, because it was prompted or is common; in others they are text. */
   readonly own: boolean
-  /** "json": what may stand between names and JSON. */
+  /** "json": markers between names and JSON. */
   readonly marks: ReadonlyArray<string>
-  /** "json": calls in Python's syntax may stand there instead. */
+  /** "json": calls in Python syntax are allowed instead. */
   readonly python: boolean
 }
 
@@ -41,7 +42,7 @@ const DEEPSEEK_MARKS = [
 ]
 const LLAMA_MARKS = [";", "<|python_end|>", "<|eom_id|>", "<|eot_id|>", "<|eom|>", "<|eot|>"]
 
-/** Of Qwen3-Coder and Hermes; GLM's in its frame. */
+/** Qwen3-Coder and Hermes; also the frame of GLM's calls. */
 export const BLOCK: Form = { ...block, opener: CALL, closer: CALL_END, own: true }
 /** Qwen3-Coder often omits the frame. */
 export const BARE: Form = { ...common, kind: "bare", opener: FUNCTION, closer: FUNCTION_END, own: true, atLine: true }
@@ -75,7 +76,7 @@ const byOpener = new Map(FORMS.map((form) => [form.opener, form]))
 export const of = (opener: string): Form | undefined => byOpener.get(opener)
 
 export const openers: ReadonlyArray<string> = FORMS.map((form) => form.opener)
-/** What is looked for in mid-line, where a line begins, and right after a call. */
+/** Openers to detect within a line, at the start of a line, and right after a call. */
 export const IN_LINE = [...FORMS.filter((form) => !form.atLine).map((form) => form.opener), THINK]
 export const AT_LINE = [...openers, THINK]
 export const AFTER_CALL = [...AT_LINE, CALL_END, RESPONSE]

@@ -1,5 +1,5 @@
 /**
- * Reads calls that are names and JSON between a form's marks, as it comes; without a name the JSON has it.
+ * Parses streamed calls made of names and JSON between markers; without a name, the JSON contains it.
  */
 
 import * as JsonSpan from "../../json/JsonSpan.ts"
@@ -20,11 +20,11 @@ const makeJson = ({ find, form, maxLength, mayBecome }: Options): CallBlock => {
   let status: ReturnType<CallBlock["status"]> = "open"
   let used = 0
   let name = ""
-  /** What may become a mark. */
+  /** A possible prefix of a marker. */
   let tag = ""
   let json: JsonSpan.JsonSpan | undefined
   let from = 0
-  /** Behind the last mark or JSON. */
+  /** Offset after the last marker or JSON. */
   let settled = opener.length
   const found: Array<{ readonly name: string; readonly from: number; readonly to: number }> = []
   const nameOf = () => name.replace(NUMBER, "")
@@ -34,7 +34,7 @@ const makeJson = ({ find, form, maxLength, mayBecome }: Options): CallBlock => {
     used = settled
   }
 
-  /** Neither blank nor of a mark. */
+  /** A character that is neither blank nor part of a marker. */
   const plain = (char: string, at: number) => {
     const code = char.charCodeAt(0)
     if (isOpener(code)) {
@@ -53,10 +53,10 @@ const makeJson = ({ find, form, maxLength, mayBecome }: Options): CallBlock => {
     const mark = begun(next, marks)
     if (mark !== undefined) {
       tag = next
-      // A longer one may begin like it.
+      // A longer marker may have the same prefix.
       if (!marks.includes(next) || marks.some((one) => one !== next && one.startsWith(next))) return
       tag = ""
-      // Else a row of openers would be read again from each.
+      // Otherwise a row of openers would be rescanned from each one.
       if (next === closer || (next === opener && found.length === 0)) stop()
       settled = at + 1
       used = settled
@@ -72,7 +72,7 @@ const makeJson = ({ find, form, maxLength, mayBecome }: Options): CallBlock => {
       plain(text[i]!, at - text.length + i)
     if (status !== "open") return
     if (json !== undefined) {
-      // The first character of the mark that was none began it.
+      // The first character of the failed marker started JSON; the rest is read again.
       for (const one of text.slice(1)) step(one, at)
       step(char, at)
     } else if (text !== "") between(char, at)

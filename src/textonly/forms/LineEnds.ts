@@ -1,11 +1,11 @@
 /**
- * Line ends of a call: those that only separate, and those that are the way of the wire.
+ * Line ends in calls: separators to strip, and CRLF to normalize.
  */
 
-/** Where every line ends with CRLF, it is the way of the wire, not a part of the values; one bare LF tells otherwise. */
+/** Whether there is a bare LF. Without one, CRLF is the model's line end, not part of the values. */
 export const hasBare = (text: string): boolean => /(?:^|[^\r])\n/.test(text)
 
-/** Without the one line end at each side that only separates. */
+/** Strips one separating line end at each side. */
 export const unwrap = (value: string): string => {
   const inner = value.replace(/^\r?\n/, "")
   return value.startsWith("\n") ? inner.replace(/\n$/, "") : inner.replace(/\r?\n$/, "")

@@ -1,7 +1,7 @@
 /**
- * Reads Llama's calls in Python's syntax as they come: `[f(a=1, b="x"), g()]` between the form's marks, the brackets
- * may be missing. Values are strings, numbers, True, False, None, lists and dicts; they are read as slightly wrong
- * JSON is. What begins with JSON instead is left to the reader of that.
+ * Parses Llama's streamed calls in Python syntax: `[f(a=1, b="x"), g()]` between the form's markers, brackets optional.
+ * Values are strings, numbers, True, False, None, lists and dicts, parsed by `JsonRepair`. Content that starts with
+ * JSON is delegated to the JSON parser.
  */
 import * as BlockReader from "./BlockReader.ts"
 import type { CallBlock, Options, Piece } from "./CallBlock.ts"
@@ -31,7 +31,7 @@ export const make = (options: Options, json: (options: Options) => CallBlock): C
   const { closer, marks, opener } = form
   let state: State = "lead"
   let status: ReturnType<CallBlock["status"]> = "open"
-  /** Reads on where it turned out to be JSON. */
+  /** Takes over if the content is JSON. */
   let other: CallBlock | undefined
   let isBracketed = false
   let used = opener.length
@@ -40,13 +40,13 @@ export const make = (options: Options, json: (options: Options) => CallBlock): C
   let quote = ""
   let isEscaped = false
   let tag = ""
-  /** Between the opener and a call or JSON. */
+  /** Text between the opener and a call or JSON. */
   let leading = ""
   let open: Call | undefined
   let broken: Omit<Argument, "key"> | undefined
   const found: Array<Call> = []
 
-  /** Something else follows. A call that breaks off is told as one, and not looked through for others. */
+  /** Other text follows. A truncated call is reported as such, and not searched for other calls. */
   const stop = (at: number) => {
     status = found.length > 0 || open !== undefined ? "done" : "not"
     if (open === undefined) return
@@ -119,7 +119,7 @@ export const make = (options: Options, json: (options: Options) => CallBlock): C
     }
   }
 
-  /** Behind a call, or behind the bracket that ends them all. */
+  /** After a call, or after the final bracket. */
   const behind = (char: string, at: number) => {
     const next = tag + char
     const mark = begun(next, marks)
@@ -128,7 +128,7 @@ export const make = (options: Options, json: (options: Options) => CallBlock): C
       if (tag !== "") return
       settle(at)
       if (mark === closer) status = "done"
-      // Llama 3.1 separates them so.
+      // Separator of Llama 3.1.
       else if (mark === ";" && !isBracketed) state = "lead"
     } else if (tag !== "") stop(at)
     else if (char === "]" && state === "next" && isBracketed) {

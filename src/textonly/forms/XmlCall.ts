@@ -1,9 +1,9 @@
 /**
- * Reads one `<function=NAME>…</function>` character by character, from behind the `=`.
+ * Parses one `<function=NAME>…</function>` character by character, from after the `=`.
  *
- * A value may hold anything: it ends at the first `</parameter>` that only another parameter or the end of the
- * function follows, whole functions within it left out. Where that is missing, it ends at the next parameter that the
- * tool has and that begins a line; and, if the text ends first, at the first end of a function.
+ * A value may contain anything: it ends at the first `</parameter>` that is followed by another parameter or the end
+ * of the function, not counting whole functions inside it. If that is missing, it ends at the next parameter of the
+ * tool at the start of a line; or, if the text ends first, at the first `</function>`.
  */
 import * as JsonSpan from "../../json/JsonSpan.ts"
 import {
@@ -21,7 +21,7 @@ import {
   PARAMETER_NAMED
 } from "./Markup.ts"
 
-/** A parameter by its place in the text of the block. */
+/** A parameter by its offsets in the block. */
 export interface Span {
   readonly key: string
   readonly from: number
@@ -30,41 +30,41 @@ export interface Span {
 
 export interface XmlCall {
   /**
-   * `at`: the place of `code` in the text of the block. "end": the function is complete. "next": it was, when a
-   * further `<tool_call>` began with the last characters. "all": the frame ended with it.
+   * `at`: offset of `code` in the block. "end": the function is complete. "next": it was complete before another
+   * `<tool_call>`, which was just read. "all": the frame has ended as well.
    */
   readonly step: (code: number, at: number) => "more" | "end" | "next" | "all" | "broken"
-  /** At the end of the text: completes what may be forgiven; false: more was to come. */
+  /** Call at the end of the text: accepts tolerable omissions; false if the function is incomplete. */
   readonly close: (text: string) => boolean
   readonly name: () => string
   readonly isNamed: () => boolean
-  /** Begins without a mark of its own: prose may look the same. */
+  /** Has no marker of its own, so prose may look the same. */
   readonly isLoose: boolean
   readonly spans: () => ReadonlyArray<Span>
-  /** Nothing tells that the last value is whole: the text ended in it. */
+  /** The text ended inside the last value, which may be incomplete. */
   readonly isCut: () => boolean
-  /** Where JSON stands instead of parameters. */
+  /** The span of JSON given instead of parameters. */
   readonly json: () => Omit<Span, "key"> | undefined
-  /** After `close`: where the function ended, if that was before the end of the text. */
+  /** After `close`: the function's end, if before the end of the text. */
   readonly endAt: () => number | undefined
-  /** What of the parameters is certain when `length` characters of the block were read; undefined: not even a key. */
+  /** The part of the parameters that is final after `length` characters of the block; undefined before the first key. */
   readonly progress: (length: number) => Progress | undefined
 }
 
 export interface Progress {
-  /** So many of the spans are whole; none where the function has ended, and the block will tell. */
+  /** Number of complete spans; 0 once the function has ended, because the block then has them. */
   readonly whole: number
-  /** The value that is being written, as far as it is certain; there is one unless the function has ended. */
+  /** The final part of the incomplete value; present until the function ends. */
   readonly open: Span | undefined
 }
 
 export interface Marks {
-  /** Of the function. */
+  /** End marker of the function. */
   readonly end: string
-  /** Of the frame around functions. */
+  /** Opening marker of the frame around functions. */
   readonly opener: string
   readonly closer: string
-  /** The tool has a parameter of this name. */
+  /** Whether the tool has a parameter of this name. */
   readonly isKey: (key: string) => boolean
 }
 
@@ -72,7 +72,7 @@ const GREATER = 62
 const BRACE = 123
 const PARAMETERS = [PARAMETER, PARAMETER_NAMED]
 
-/** Slips and other forms put names in quotes. */
+/** Some models quote names. */
 const unquoted = (text: string): string => text.trim().replace(/^["']/, "").replace(/["']$/, "")
 
 export const make = ({ closer, end, isKey, opener }: Marks): XmlCall => {
@@ -82,16 +82,16 @@ export const make = ({ closer, end, isKey, opener }: Marks): XmlCall => {
   const afterAll = [opener, PARAMETER_END]
   const functions = end === INVOKE_END ? [INVOKE] : [FUNCTION, FUNCTION_NAMED]
   const inValue = [PARAMETER_END, ...functions, ...PARAMETERS, end]
-  /** "inner" and "innerGap": in a value, behind what may begin a function of its own; "newKey": what may end it. */
+  /** "inner" and "innerGap": in a value, after a possible nested function; "newKey": after a possible end of the value. */
   type InFunction = "name" | "gap" | "json" | "afterJson" | "ended"
   type State = InFunction | "key" | "value" | "inner" | "innerGap" | "newKey" | "after" | "loose"
   let state: State = "name"
-  /** Functions that are open within the value. */
+  /** Number of open functions nested in the value. */
   let depth = 0
   let word = ""
   let before = 0
   let atLine = false
-  /** Where value and function end if no better end comes. */
+  /** Fallback end of value and function. */
   let weak: { readonly to: number; readonly end: number } | undefined
   let endAt: number | undefined
   let json: JsonSpan.JsonSpan | undefined
@@ -107,7 +107,7 @@ export const make = ({ closer, end, isKey, opener }: Marks): XmlCall => {
     weak = undefined
   }
 
-  /** Nothing but the end of a frame, or of the text, follows. */
+  /** Whether only the end of the frame, or of the text, follows. */
   const isLast = (text: string, place: number): boolean => {
     let at = place
     while (at < text.length && isBlank(text.charCodeAt(at))) at++
@@ -122,7 +122,7 @@ export const make = ({ closer, end, isKey, opener }: Marks): XmlCall => {
     return "more"
   }
 
-  /** A key that is none; the text of a value, if one may go on. */
+  /** Not a key: continue the value, if there is one. */
   const noKey = (code: number): "more" | "broken" => {
     const last = state === "key" ? spans.pop() : undefined
     if (last === undefined) return "broken"
@@ -133,7 +133,7 @@ export const make = ({ closer, end, isKey, opener }: Marks): XmlCall => {
     return "more"
   }
 
-  /** Within a value, but for the mark of its end. */
+  /** A marker inside a value, other than its end. */
   const inside = (marker: string, at: number): "more" => {
     const mayOpen = state === "innerGap"
     state = "value"
@@ -149,7 +149,7 @@ export const make = ({ closer, end, isKey, opener }: Marks): XmlCall => {
     return "more"
   }
 
-  /** A name within a value, character by character. */
+  /** One character of a name inside a value. */
   const named = (code: number, at: number): "more" => {
     if (code === GREATER) {
       const found = unquoted(word)
@@ -167,7 +167,7 @@ export const make = ({ closer, end, isKey, opener }: Marks): XmlCall => {
     return "more"
   }
 
-  /** Behind a value's end mark in a function within the value. */
+  /** After the end marker of a value in a nested function. */
   const innerEnd = (marker: string, at: number): "more" => {
     state = "value"
     if (marker !== end) return "more"
@@ -281,7 +281,7 @@ export const make = ({ closer, end, isKey, opener }: Marks): XmlCall => {
     progress: (length) => {
       const known = spans.length
       if (state === "ended" || state === "key") {
-        // Behind a value a key that is none shows that it has not ended.
+        // An unknown key after a value means that the value has not ended.
         if (known === 0) return undefined
         return state === "ended" ? { whole: 0, open: undefined } : { whole: known - 1, open: spans[known - 1] }
       }

@@ -1,6 +1,6 @@
 /**
- * What goes out of the scanner: text, and the calls in their order, counted. A call that may be an example is held,
- * with those that follow it, until it is known what it was.
+ * Output of the scanner: text and calls in order, up to a max number of calls. A call that may be an example is held,
+ * with those after it, until the following text decides.
  */
 import type { Tool, ToolCall } from "../../domain/Chat.ts"
 import type * as ToolCalls from "../tools/ToolCalls.ts"
@@ -10,64 +10,64 @@ import type { PendingText } from "./PendingText.ts"
 
 export interface Receiver {
   readonly call: (call: ToolCall) => void
-  /** Not taken as a call; the receiver decides what becomes of it. True: it made a call of it all the same. */
+  /** An invalid call; the receiver decides. True if it was sent as a call anyway. */
   readonly invalid: (problem: ToolCalls.Problem) => boolean
-  /** Enough calls: all that follows is ignored. */
+  /** The max number of calls is reached; the rest is ignored. */
   readonly full: () => void
-  /** Takes calls while they are written; without it they come whole. */
+  /** Receives calls while they are streamed; without it they are sent whole. */
   readonly live?: LiveReceiver | undefined
 }
 
-/** Why a call that was begun has no end: a limit cut it, it is too long, or the model broke off. */
+/** Why a started call is incomplete: a limit cut it, it is too long, or the model stopped. */
 export type Break = "cut" | "long" | "unclosed"
 
 export interface LiveReceiver {
   readonly begin: (call: Pick<ToolCall, "id" | "name">) => void
-  /** More of its arguments. */
+  /** A part of the arguments. */
   readonly delta: (text: string) => void
-  /** All of it was sent. */
+  /** The call is complete and was sent. */
   readonly end: (call: ToolCall) => void
-  /** What was begun has no end, and nothing follows. */
+  /** The started call is incomplete, and nothing follows. */
   readonly broken: (why: Break) => void
 }
 
 export interface CallOutput {
-  /** Text, which makes text of the calls that are held. */
+  /** Sends text; held calls become text as well. */
   readonly say: (text: string) => void
-  /** A whole call, or what should have been one; `isCertain`: text behind it makes no example of it. */
+  /** A complete call, or an attempt at one; `isCertain`: it remains a call even if text follows. */
   readonly found: (outcomes: ReadonlyArray<ToolCalls.Outcome>, raw: string, isCertain: boolean) => void
-  /** A call that goes out as it is written; false: it may not. */
+  /** Starts streaming a call; false if it is not allowed. */
   readonly begin: (call: Pick<ToolCall, "id" | "name">, tool: Tool) => boolean
-  /** Of the block of a call that was begun, which is whole now, what else it holds. */
+  /** Ends a streamed call; `others`: further calls in its block. */
   readonly end: (call: ToolCall, others: ReadonlyArray<ToolCalls.Outcome>) => void
-  /** What stands behind a call that is held and is no text: blanks, and the end of a frame that never began. */
+  /** Non-text after a held call: blanks, or the end of a frame that was never opened. */
   readonly behind: (text: string) => void
   readonly isHeld: () => boolean
-  /** Characters that may be held beside those that are. */
+  /** Number of further characters that may be held. */
   readonly room: () => number
-  /** What is held is calls. */
+  /** Sends held calls as calls. */
   readonly settle: () => void
-  /** What is held is text. */
+  /** Sends held calls as text. */
   readonly release: () => void
-  /** "done": there were enough calls; "off": so many were none that the rest is text. */
+  /** "done": max number of calls reached; "off": too many invalid calls, the rest is text. */
   readonly state: () => "text" | "done" | "off"
-  /** How many went out. */
+  /** Number of calls sent. */
   readonly calls: () => number
 }
 
 export interface Options {
   readonly catalog: ToolCatalog
-  /** Most calls. */
+  /** Max number of calls. */
   readonly limit: number
-  /** Most characters that are held. */
+  /** Max characters to hold. */
   readonly maxLength: number
   readonly pending: PendingText
   readonly out: Receiver
-  /** What follows a call is read as at the beginning of a text. */
+  /** Resets the scanner after a call, as at the start of a text. */
   readonly reset: () => void
 }
 
-/** After so many calls that were none, the rest is text. */
+/** After this many invalid calls, the rest is text. */
 const MAX_INVALID = 32
 
 export const make = ({ catalog, limit, maxLength, out, pending, reset }: Options): CallOutput => {
@@ -76,7 +76,7 @@ export const make = ({ catalog, limit, maxLength, out, pending, reset }: Options
   let calls = 0
   let invalid = 0
 
-  /** True when it is a call that went out. */
+  /** True if it was sent as a call. */
   const take = (one: ToolCalls.Outcome): boolean => {
     if (one._tag === "Problem") {
       invalid++

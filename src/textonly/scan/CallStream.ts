@@ -1,9 +1,8 @@
 /**
- * Sends the arguments of a call while the model writes them, as the JSON text that they are in the end.
+ * Streams the arguments of a call as JSON text while the model writes them.
  *
- * A call is begun when the first key of its first function is known. What was sent is not taken back: of a text goes
- * out what certainly belongs to it, of other values each when it is whole. Where an argument cannot be sent before
- * the others are known, the rest waits for the end.
+ * A call starts with the first key of its first function. Nothing sent is revised: strings are sent as far as they are
+ * final, other values when complete. If an argument depends on others, the rest waits for the end of the call.
  */
 import type { Tool, ToolCall } from "../../domain/Chat.ts"
 import type { CallBlock } from "../forms/CallBlock.ts"
@@ -13,52 +12,52 @@ import * as ToolArguments from "../tools/ToolArguments.ts"
 import type { Outcome } from "../tools/ToolCalls.ts"
 
 export interface CallStream {
-  /** What the block has read since. */
+  /** Text that the block has read since the last call. */
   readonly read: (text: string) => void
-  /** It was begun, and has no end yet. */
+  /** The call was started and is incomplete. */
   readonly isOpen: () => boolean
-  /** The call that was begun is whole; undefined: what was sent does not begin it. */
+  /** Completes the call; undefined if what was sent is not a prefix of it. */
   readonly end: (outcome: Outcome) => ToolCall | undefined
 }
 
 export interface Options {
   readonly block: CallBlock
-  /** What the block began with. */
+  /** Start of the block. */
   readonly opener: string
   readonly find: (name: string) => Tool | undefined
   readonly newId: () => string
-  /** False: it is not wanted as it comes. */
+  /** False if it must not be streamed. */
   readonly begin: (call: Pick<ToolCall, "id" | "name">, tool: Tool) => boolean
   readonly delta: (text: string) => void
 }
 
-/** A value that is being written. */
+/** A value that is still incomplete. */
 interface Value {
   how: "always" | "unlessNull" | "never"
-  /** Some of it may be sent. */
+  /** Whether a part of it may be sent. */
   isOn: boolean
-  /** How it begins, if that only separates. */
+  /** Separating line end at its start. */
   lead: string
-  /** The place of what was not sent yet; unknown before its beginning is. */
+  /** Offset of the unsent part; undefined until its start is known. */
   at: number | undefined
-  /** How far it was looked at. */
+  /** Offset up to which it was examined. */
   seen: number
-  /** A line end comes next, and whether that is the way of the wire is not known yet. */
+  /** Waits at a CRLF that may be the model's line end or part of the value. */
   isStuck: boolean
 }
 
-/** Blanks at the beginning of a text that are looked behind. */
+/** Max leading blanks to skip in a text. */
 const MAX_BLANKS = 1024
 const CDATA = "<![CDATA["
-/** What may only separate, and half a character. */
+/** A trailing line end, which may be a separator, or half a surrogate pair. */
 const HELD = /(?:\r?\n|\r|[\ud800-\udbff])$/
 
-/** JavaScript writes such keys before others. */
+/** JavaScript orders such keys before others. */
 const INDEX = /^\d+$/
 
 const escape = (text: string) => JSON.stringify(text).slice(1, -1)
 
-/** Whether a value that begins so is its text: undefined as long as that cannot be told. */
+/** Whether a value with this start is a string; undefined while undecided. */
 const isTextSoFar = (text: string, how: Value["how"]): boolean | undefined => {
   const begin = text.slice(0, MAX_BLANKS + CDATA.length).trimStart()
   if (begin === "") return text.length > MAX_BLANKS ? false : undefined
@@ -70,16 +69,16 @@ const isTextSoFar = (text: string, how: Value["how"]): boolean | undefined => {
 export const make = ({ begin, block, delta, find, newId, opener }: Options): CallStream => {
   let call: Pick<ToolCall, "id" | "name"> | undefined
   let tool: Tool | undefined
-  /** "off": nothing more goes out before the end. */
+  /** "off": nothing more is sent before the end. */
   let state: "waiting" | "on" | "off" = "waiting"
   let sent = ""
-  /** What was read from `base` on. */
+  /** Text read since offset `base`. */
   let tail = ""
   let base = opener.length
   let length = base
   let isAfterCr = false
   let hasBareLineEnd = false
-  /** Parameters that are done. */
+  /** Number of complete parameters. */
   let done = 0
   const keys = new Set<string>()
   let value: Value | undefined
@@ -98,7 +97,7 @@ export const make = ({ begin, block, delta, find, newId, opener }: Options): Cal
   const written = (text: string) => (isCustom() ? text : escape(text))
   const head = (key: string) => `${done === 0 ? "{" : ","}${JSON.stringify(key)}:`
 
-  /** Begins with a parameter; false: it is not one that may go out now. */
+  /** Starts a parameter; false if it cannot be sent yet. */
   const enter = (key: string): boolean => {
     if (value !== undefined) return true
     const isFit = isCustom() ? done === 0 && key === "input" : !keys.has(key) && ToolArguments.isAlone(key, tool!)
@@ -111,7 +110,7 @@ export const make = ({ begin, block, delta, find, newId, opener }: Options): Cal
     return true
   }
 
-  /** Where the value begins behind the line end that only separates; undefined as long as that cannot be told. */
+  /** Start of the value after a separating line end; undefined while undecided. */
   const afterLead = (one: Value, from: number, to: number): number | undefined => {
     if (one.at !== undefined) return one.at
     const begin = part(from, Math.min(to, from + 2))

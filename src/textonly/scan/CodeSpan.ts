@@ -1,20 +1,20 @@
 /**
- * Follows a text character by character and knows whether it is inside Markdown code: `…`, a fence of ``` or of ~~~.
+ * Tracks character by character whether a text is inside Markdown code: `…`, a fence of ``` or of ~~~.
  *
- * A short run of backticks that is not closed on its line was no code; a run of three or more spans lines.
+ * Inline code must be closed on the same line; a fence of three or more marks may span lines.
  */
 import { CR, LF, TICK, TILDE } from "../forms/Markup.ts"
 
 export interface CodeSpan {
   readonly step: (code: number) => void
   readonly inside: () => boolean
-  /** Nothing but blanks (or `>`) since the line began. */
+  /** Only blanks (or `>`) since the start of the line. */
   readonly lineBegins: () => boolean
-  /** Nothing at all since the line began. */
+  /** At the start of a line. */
   readonly columnZero: () => boolean
-  /** True when a character other than a backtick, a tilde and a line end would change nothing. */
+  /** True if only a backtick, a tilde or a line end would change the state. */
   readonly isIdle: () => boolean
-  /** As at the beginning of a text. */
+  /** Resets to the start of a text. */
   readonly reset: () => void
 }
 
@@ -23,16 +23,16 @@ const isIndent = (code: number) => code === 32 || code === 9 || code === GREATER
 
 export const make = (): CodeSpan => {
   let kind: "none" | "inline" | "info" | "fence" = "none"
-  /** Of the code that is open. */
+  /** Mark of the open code. */
   let mark = 0
   let size = 0
-  /** The run of equal marks that is under way. */
+  /** Mark of the current run. */
   let runMark = 0
   let run = 0
   let runBegins = false
   let begins = true
   let zero = true
-  /** In a fence: after a run that closes it, if nothing else follows on the line. */
+  /** In a fence: after a run that closes it, if the rest of the line is empty. */
   let closing = false
 
   const open = (as: typeof kind) => {
@@ -48,7 +48,7 @@ export const make = (): CodeSpan => {
     } else if (kind === "inline") {
       if (run === size) kind = "none"
     } else if (kind === "info") {
-      // With a backtick in it, it was no fence.
+      // An info string with a backtick: not a fence.
       if (mark === TICK && runMark === TICK) kind = run === size ? "none" : "inline"
     } else if (runMark === mark && runBegins && run >= size) closing = true
     run = runMark = 0

@@ -1,14 +1,14 @@
 /**
- * Finds one marker in text that comes by pieces.
+ * Finds one marker in streamed text.
  */
 import { LESS } from "../forms/Markup.ts"
 
 export interface Ending {
-  /** The place behind the marker, or undefined when the piece ends before. */
+  /** Offset after the marker; undefined if it is not complete in this piece. */
   readonly find: (piece: string, from: number) => number | undefined
 }
 
-/** `marker` has its first character, `<`, nowhere else. */
+/** `marker` contains `<` only at its start. */
 export const make = (marker: string): Ending => {
   let tag = ""
   return {

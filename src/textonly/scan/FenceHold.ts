@@ -1,20 +1,20 @@
 /**
- * Holds a code fence, or several in a row, that may turn out to be nothing but calls at the end of the message:
- * models wrap calls so.
+ * Holds consecutive code fences that may consist only of calls at the end of the message, because some models wrap
+ * calls in fences.
  */
 import type * as CallBlock from "../forms/CallBlock.ts"
 import { begun, CALL, FUNCTION, isBlank, LF } from "../forms/Markup.ts"
 import type { Outcome } from "../tools/ToolCalls.ts"
 
 export interface FenceHold {
-  /** Takes characters from `from` on, the first one being a mark of the fence; gives the place of the rest. */
+  /** Consumes `text` from `from`, starting with a fence mark; returns the offset of the rest. */
   readonly read: (text: string, from: number) => number
-  /** False: it is a fence like any other, or none. */
+  /** False if it is an ordinary fence, or none. */
   readonly isOpen: () => boolean
   readonly raw: () => string
-  /** A call was begun in it. */
+  /** A call was started in it. */
   readonly isCostly: () => boolean
-  /** At the end of the message: its calls, if it is made of them alone. */
+  /** At the end of the message: its calls, if it contains nothing else. */
   readonly close: () => ReadonlyArray<Outcome> | undefined
 }
 
@@ -25,11 +25,11 @@ export interface Options {
   readonly maxLength: number
 }
 
-/** Longer runs, first lines and blanks are not what a model wraps a call in. */
+/** Max length of fence marks, info strings and blanks around a wrapped call. */
 const MAX_FRAME = 64
 const BODIES = [CALL, FUNCTION]
 
-/** A call that its tool refuses is one all the same; an unknown name or a mere likeness shows an example. */
+/** A call with invalid arguments still counts as one; an unknown tool or unparsable text indicates an example. */
 const isCall = (one: Outcome) => one._tag === "Call" || one.problem.reason === "invalid_arguments"
 
 export const make = ({ block: begin, mark, maxLength, resolve }: Options): FenceHold => {

@@ -1,26 +1,26 @@
 /**
- * Whole calls in a row that may be examples: what follows them tells. Prose makes text of all of them, another call or
- * the end of the answer makes calls of them.
+ * Holds consecutive calls that may be examples until the following text decides: prose makes them text, another call or
+ * the end of the answer makes them calls.
  */
 import { CALL_END } from "../forms/Markup.ts"
 import type { Outcome } from "../tools/ToolCalls.ts"
 
 export interface HeldCall {
   readonly outcomes: ReadonlyArray<Outcome>
-  /** As the model wrote it, with what stood behind it. */
+  /** As the model wrote it, with trailing text. */
   readonly written: string
-  /** The blanks behind it. */
+  /** Trailing blanks. */
   readonly blanks: string
 }
 
 export interface HeldCalls {
   readonly isHeld: () => boolean
-  /** Characters of all that is held. */
+  /** Total characters held. */
   readonly size: () => number
   readonly add: (outcomes: ReadonlyArray<Outcome>, raw: string) => void
-  /** Behind the last of them: a blank, or the end of a frame that never began. */
+  /** Appends to the last call: a blank, or the end of a frame that was never opened. */
   readonly behind: (text: string) => void
-  /** Gives them all away. */
+  /** Removes and returns all. */
   readonly take: () => ReadonlyArray<HeldCall>
 }
 

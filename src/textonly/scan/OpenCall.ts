@@ -1,5 +1,5 @@
 /**
- * The call that is being read: its block, and what of it goes out meanwhile.
+ * The call being parsed: its block, and its streamed part.
  */
 import * as CallBlock from "../forms/CallBlock.ts"
 import * as Forms from "../forms/Forms.ts"
@@ -12,13 +12,13 @@ import * as CallStream from "./CallStream.ts"
 export interface OpenCall {
   readonly block: CallBlock.CallBlock
   readonly form: Forms.Form
-  /** Text behind it would not make an example of it. */
+  /** It remains a call even if text follows. */
   readonly isCertain: boolean
-  /** As the block's own. */
+  /** Like `CallBlock.read`. */
   readonly read: (text: string, from: number) => number
-  /** Some of it went out: it cannot become text any more. */
+  /** A part was sent, so it can no longer become text. */
   readonly isBegun: () => boolean
-  /** The block of a call that was begun is whole, or why it is not; "done": nothing follows. */
+  /** Ends a started call, complete or for the given reason; "done": nothing follows. */
   readonly end: (why: Break | undefined) => ReturnType<CallOutput["state"]>
 }
 

@@ -1,30 +1,30 @@
 /**
- * Text on its way out, joined per piece, with the blanks held back that a call would take away.
+ * Buffers outgoing text per piece, and holds back blanks that would be stripped before a call.
  */
 
 export interface PendingText {
   readonly say: (text: string) => void
-  /** One blank: a line end before a call, anything blank after one. */
+  /** Adds one blank: a line end before a call, any blank after one. */
   readonly sayBlank: (char: string) => void
-  /** Sends what is ready, without the blanks that separate. */
+  /** Sends the buffered text without separating blanks. */
   readonly beforeCall: () => void
-  /** Sends what is ready and the blanks: what follows may become text. */
+  /** Sends the buffered text with its blanks, because what follows may become text. */
   readonly beforeProblem: () => void
   readonly afterCall: () => void
   readonly flush: () => void
-  /** The blanks that no call took are text, but for those behind the last call. */
+  /** Sends held blanks, except those after the last call. */
   readonly end: () => void
-  /** Nothing but blanks since a call. */
+  /** Only blanks since a call. */
   readonly followsCall: () => boolean
-  /** No blank is held, and none need be but a line end. */
+  /** No blank is held, and only a line end would be. */
   readonly isIdle: () => boolean
-  /** What was said last, blanks and Markdown's emphasis left out, announces what comes. Not behind a call. */
+  /** The last text ends with a colon, ignoring blanks and Markdown emphasis. False after a call. */
   readonly endsWithColon: () => boolean
 }
 
-/** Line ends held before a call, of which two separate. */
+/** Max line ends held before a call; two of them are separators. */
 const MAX_LINE_ENDS = 4
-/** Blanks held after a call. */
+/** Max blanks held after a call. */
 const MAX_BLANK = 1024
 const COLONS = ":\uff1a"
 const BLANKS = " \t\r\n*_"
@@ -34,12 +34,12 @@ export const make = (send: (text: string) => void): PendingText => {
   let blank = ""
   let sent = false
   let follows = false
-  /** The last character that is neither blank nor emphasis. */
+  /** Last character other than blanks and emphasis. */
   let last = ""
 
   const say = (text: string) => {
     if (text === "") return
-    // Blanks between calls, and before the first text, are nobody's.
+    // Blanks between calls, and before the first text, are dropped.
     ready += follows && !sent ? text : blank + text
     blank = ""
     follows = false

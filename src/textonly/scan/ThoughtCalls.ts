@@ -1,19 +1,19 @@
 /**
- * Finds the calls at the end of thoughts that no answer follows: for some models a call ends the thinking, whether or
- * not the mark of its end was written.
+ * Finds calls at the end of reasoning that no answer follows, because some models end their reasoning with a call, with
+ * or without the end marker.
  */
 import type { ToolCall, Toolset } from "../../domain/Chat.ts"
 import * as ToolScanner from "./ToolScanner.ts"
 
 export interface ThoughtCalls {
   readonly thought: (text: string) => void
-  /** Text of the answer; after it, thoughts are only that. */
+  /** Text of the answer; once it arrives, reasoning contains no calls. */
   readonly said: (text: string) => void
-  /** At the end. */
+  /** Call at the end of the answer. */
   readonly calls: () => ReadonlyArray<ToolCall>
 }
 
-/** Longest end of the thoughts that is looked at. */
+/** Max characters at the end of the reasoning to search. */
 const MAX_KEPT = 1 << 20
 
 export const make = (toolset: Toolset): ThoughtCalls => {
@@ -36,7 +36,7 @@ export const make = (toolset: Toolset): ThoughtCalls => {
       const scanner = ToolScanner.make(
         { toolset },
         {
-          // A call that more thoughts follow was one to think about.
+          // A call followed by more reasoning was only considered.
           text: (text) => {
             if (text.trim() !== "") found = []
           },

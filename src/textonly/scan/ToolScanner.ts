@@ -1,8 +1,8 @@
 /**
- * Finds calls in an answer that comes by pieces, and lets everything else through as it comes.
+ * Finds calls in a streamed answer, and passes all other text through.
  *
- * Held back is only what may become a marker, line ends (a call may follow, and take them away), and what is in a
- * call. Where the pieces were cut does not matter.
+ * Only possible prefixes of a marker, line ends (stripped before a call) and calls are held back. The result does not
+ * depend on chunk boundaries.
  */
 import type { Toolset } from "../../domain/Chat.ts"
 import type * as CallBlock from "../forms/CallBlock.ts"
@@ -35,7 +35,7 @@ export interface Options {
   readonly toolset: Toolset
   readonly newId?: () => string
   readonly maxCalls?: number
-  /** Longest call, in characters without its frame; a longer one is text. */
+  /** Max characters of a call without its frame; a longer one is text. */
   readonly maxBody?: number
 }
 
@@ -45,13 +45,13 @@ export interface Out extends CallOutput.Receiver {
 
 export interface ToolScanner {
   readonly push: (text: string) => void
-  /** `cut`: the text was ended by a limit, so that an open call is none. */
+  /** `cut`: a limit ended the text, so an incomplete call is text. */
   readonly end: (cut: boolean) => void
 }
 
-/** Names and markers around a body. */
+/** Max characters of names and markers around a body. */
 const FRAME = 4096
-/** Fences with something like a call in them that turned out to be examples; after them every fence is text. */
+/** After this many fences with examples of calls, every fence is text. */
 const MAX_HOLDS = 8
 
 export const make = (options: Options, out: Out): ToolScanner => {
@@ -67,13 +67,13 @@ export const make = (options: Options, out: Out): ToolScanner => {
   let mode: "text" | "through" | "call" | "fence" | "done" | "off" = catalog.isActive ? "text" : "off"
   let tag = ""
   let markers: ReadonlyArray<string> = Forms.IN_LINE
-  /** The marker stands where a line begins, or right after a call. */
+  /** The marker is at the start of a line, or right after a call. */
   let isFirst = false
   let call: OpenCall.OpenCall | undefined
   let ending = Ending.make(THINK_END)
   let fence: FenceHold.FenceHold | undefined
   let failedHolds = 0
-  /** What may be read again behind calls whose end was seen at the end only; all after it is text. */
+  /** Budget of characters that may be rescanned after calls without an end; once spent, the rest is text. */
   let spare = 4 * maxLength
   let mayHold = true
 
@@ -85,7 +85,7 @@ export const make = (options: Options, out: Out): ToolScanner => {
     mode = output.state()
   }
 
-  /** Scans what was read in vain: its first character as text, the rest anew. */
+  /** Rescans a failed block: its first character is text, the rest is scanned again. */
   const again = (raw: string) => {
     mode = "text"
     say(raw[0]!)
@@ -127,7 +127,7 @@ export const make = (options: Options, out: Out): ToolScanner => {
     tag = ""
     if (marker === CALL_END) return isHeld() ? output.behind(marker) : undefined
     if (marker === RESPONSE) {
-      // The model makes up what came of its call.
+      // The model invents the result of its call.
       output.settle()
       mode = output.state()
       if (mode === "done") return
@@ -148,7 +148,7 @@ export const make = (options: Options, out: Out): ToolScanner => {
     mode = "call"
   }
 
-  /** One character of a marker, or the end of the hope that it is one; false: look at it again. */
+  /** Extends a possible marker by one character; false if it is none and the character must be scanned again. */
   const tagged = (char: string): boolean => {
     const next = tag + char
     const marker = begun(next, markers)
@@ -227,7 +227,7 @@ export const make = (options: Options, out: Out): ToolScanner => {
     return at
   }
 
-  /** Lets text through up to the marker that ends a state, and with it. */
+  /** Passes text through up to and including the marker that ends the state. */
   const through = (piece: string, from: number): number => {
     const end = ending.find(piece, from)
     say(piece.slice(from, end))

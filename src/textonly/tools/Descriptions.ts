@@ -1,9 +1,9 @@
 /**
- * Cuts the descriptions of tools to a budget they share: the longest first, none shorter than it must be.
+ * Truncates tool descriptions to a shared token budget, the longest first, no more than necessary.
  */
 import * as TokenEstimate from "../../tokens/TokenEstimate.ts"
 
-/** The most tokens one may have so that all together keep to the budget. */
+/** Max tokens per description so that the total stays within the budget. */
 const share = (sizes: ReadonlyArray<number>, budget: number): number => {
   const rising = [...sizes].sort((a, b) => a - b)
   let left = budget
@@ -15,7 +15,7 @@ const share = (sizes: ReadonlyArray<number>, budget: number): number => {
   return Number.POSITIVE_INFINITY
 }
 
-/** Ends before a surrogate pair rather than within it. */
+/** Never cuts inside a surrogate pair. */
 const cut = (text: string, length: number): string => {
   const isWithin = /[\ud800-\udbff]/.test(text[length - 1] ?? "")
   return `${text.slice(0, isWithin ? length - 1 : length)}…`

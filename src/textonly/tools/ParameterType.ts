@@ -1,5 +1,5 @@
 /**
- * Which kinds of JSON value a schema lets a parameter be, and a raw text as one of those.
+ * Determines the JSON types that a schema allows for a parameter, and parses raw text as one of them.
  */
 import { Either, Option } from "effect"
 import type { JsonSchema } from "../../domain/Chat.ts"
@@ -25,7 +25,7 @@ const own = (value: unknown, key: string): unknown =>
     ? (value as Readonly<Record<string, unknown>>)[key]
     : undefined
 
-/** Where `#/…` points to. */
+/** Resolves a `#/…` reference. */
 const follow = (root: JsonSchema, reference: unknown): unknown =>
   typeof reference !== "string" || !reference.startsWith("#/") || reference.length > MAX_REFERENCE
     ? undefined
@@ -34,10 +34,10 @@ const follow = (root: JsonSchema, reference: unknown): unknown =>
         .split("/")
         .reduce<unknown>((at, part) => own(at, part.replaceAll("~1", "/").replaceAll("~0", "~")), root)
 
-/** Schemas looked at for one parameter. */
+/** Max schemas visited per parameter. */
 const MAX_LOOKS = 100
 
-/** None: the schema does not say. */
+/** Empty if the schema does not restrict the type. */
 export const kinds = (schema: unknown, root: JsonSchema): ReadonlySet<Kind> => {
   const found = new Set<Kind>()
   const open: Array<unknown> = [schema]
@@ -57,7 +57,7 @@ export const kinds = (schema: unknown, root: JsonSchema): ReadonlySet<Kind> => {
   return found
 }
 
-/** What the schema of the arguments says about one of them. */
+/** The schema of one argument. */
 export const schemaOf = (key: string, root: JsonSchema): unknown => {
   const target = follow(root, root["$ref"])
   const at = isSchema(target) ? target : root
@@ -66,7 +66,7 @@ export const schemaOf = (key: string, root: JsonSchema): unknown => {
 
 const CDATA = /^\s*<!\[CDATA\[([\s\S]*)\]\]>\s*$/
 
-/** The text itself where it may be a string or is nothing else. */
+/** The parsed value; the text itself if it may be a string, or if nothing else fits. */
 export const read = (raw: string, allowed: ReadonlySet<Kind>): unknown => {
   const text = (raw.trimStart().startsWith("<![CDATA[") ? CDATA.exec(raw)?.[1] : undefined) ?? raw
   if (allowed.size === 1 && allowed.has("string")) return text

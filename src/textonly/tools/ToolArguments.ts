@@ -1,5 +1,5 @@
 /**
- * The arguments of a call as its tool wants them: parsed, repaired once, typed and validated by the tool's schema.
+ * Parses the arguments of a call, repairs them once, and validates them against the tool's schema.
  */
 import { Either } from "effect"
 import type { Tool } from "../../domain/Chat.ts"
@@ -8,12 +8,12 @@ import * as JsonSchemas from "../../json/JsonSchemas.ts"
 import * as JsonSource from "../../json/JsonSource.ts"
 import * as ParameterType from "./ParameterType.ts"
 
-/** Why arguments are none. */
+/** Why arguments are invalid. */
 export interface Fault {
   readonly reason: "unparsable" | "invalid_arguments"
-  /** For the model: which rule is broken where, without values. */
+  /** For the model: the violated rule and its location, without values. */
   readonly detail: string
-  /** The arguments all the same, as JSON text of an object, when they are at least that. */
+  /** The invalid arguments as JSON text, if they are at least an object. */
   readonly arguments: string | undefined
 }
 
@@ -26,14 +26,14 @@ const unparsable = (detail: string): Fault => ({ reason: "unparsable", detail, a
 
 const acceptAll: JsonSchemas.Validate = () => []
 
-/** A schema that is none accepts every object: the edge refuses those, so only an embedder's can come here. */
+/** An invalid schema accepts every object; HTTP requests with one are rejected earlier. */
 const validatorOf = ({ parameters }: Tool): JsonSchemas.Validate =>
   Either.getOrElse(JsonSchemas.validator(parameters, { coerce: true, prune: true }), () => acceptAll)
 
 const written = (value: unknown): Either.Either<string, Fault> =>
   Either.try({ try: () => JSON.stringify(value), catch: () => unparsable("it is nested too deeply") })
 
-/** `source`: the value as it was written, if that is JSON. */
+/** `source`: the verbatim text of the value, if it is JSON. */
 const validated = (value: Values, tool: Tool, source?: string): Either.Either<string, Fault> => {
   const errors = validatorOf(tool)(value)
   return Either.flatMap(
@@ -51,8 +51,8 @@ const free = (input: unknown): Either.Either<string, Fault> =>
     : Either.left({ reason: "invalid_arguments", detail: 'it needs one text, "input"', arguments: undefined })
 
 /**
- * `value`: what stood at `arguments`: an object, a text that holds one, or nothing for a tool that needs nothing.
- * `source`: how it stood there.
+ * `value`: the content of `arguments`: an object, a string containing one, or nothing for a tool without parameters.
+ * `source`: its verbatim text.
  */
 export const fromJson = (value: unknown, tool: Tool, source?: string): Either.Either<string, Fault> => {
   if (tool.kind === "custom") {
@@ -68,14 +68,14 @@ export const fromJson = (value: unknown, tool: Tool, source?: string): Either.Ei
     : Either.left({ reason: "invalid_arguments", detail: "the arguments must be an object", arguments: undefined })
 }
 
-/** Nothing but long numbers needs to be as it was written. */
+/** The verbatim text matters only for long numbers. */
 const sourceOf = (value: unknown, raw: string): string =>
   typeof value !== "string" && JsonSource.isDelicate(raw) ? raw.trim() : JSON.stringify(value)
 
 const kindsOf = (key: string, { parameters: root }: Tool) =>
   ParameterType.kinds(ParameterType.schemaOf(key, root), root)
 
-/** Raw texts by key, typed by what the schema says about each. */
+/** Converts raw texts by key to the types in the schema. */
 export const fromXml = (
   parameters: ReadonlyArray<readonly [key: string, value: string]>,
   tool: Tool
@@ -85,29 +85,29 @@ export const fromXml = (
   const source = parameters.some(([, value]) => JsonSource.isDelicate(value))
     ? typed.map(([key, value], index) => `${JSON.stringify(key)}:${sourceOf(value, parameters[index]![1])}`)
     : []
-  // Defines each key as the object's own, `__proto__` too.
+  // Defines own properties, also for `__proto__`.
   return validated(Object.fromEntries(typed), tool, `{${source.join()}}`)
 }
 
-/** True when the schema wants something else than text for this key, so that half of it would not pass. */
+/** True if the schema requires a type other than string for this key, so a truncated value would be invalid. */
 export const isTyped = (key: string, tool: Tool): boolean => {
   if (tool.kind === "custom") return false
   const allowed = kindsOf(key, tool)
   return allowed.size > 0 && !allowed.has("string")
 }
 
-/** Keywords by which what one argument may be depends on another. */
+/** Keywords that make one argument depend on others. */
 const JOINT = ["$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "if", "dependentSchemas", "dependencies"]
 
-/** Whether this argument means the same whatever the others are, so that it may be sent before them. */
+/** Whether this argument is independent of the others, so that it can be sent before them. */
 export const isAlone = (key: string, { parameters }: Tool): boolean => {
   const properties = parameters["properties"]
   const isDeclared = typeof properties === "object" && properties !== null && Object.hasOwn(properties, key)
-  // Keys that look like an index come first in what JavaScript writes.
+  // JavaScript orders index-like keys first.
   return isDeclared && !/^\d+$/.test(key) && !JOINT.some((one) => Object.hasOwn(parameters, one))
 }
 
-/** How far a text is the value itself: "always", "unlessNull", or only when it is whole. */
+/** Whether a raw text can be streamed as a string: always, unless it is `null`, or never. */
 export const isText = (key: string, tool: Tool): "always" | "unlessNull" | "never" => {
   if (tool.kind === "custom") return "always"
   const allowed = kindsOf(key, tool)
@@ -115,7 +115,7 @@ export const isText = (key: string, tool: Tool): "always" | "unlessNull" | "neve
   return allowed.size === 1 ? "always" : allowed.has("null") ? "unlessNull" : "never"
 }
 
-/** One argument as `fromXml` would write it; undefined where it needs to see the others. */
+/** One argument as `fromXml` would serialize it; undefined if it depends on others. */
 export const one = (key: string, raw: string, tool: Tool): string | undefined => {
   const value = ParameterType.read(raw, kindsOf(key, tool))
   if (typeof value !== "string" && JsonSource.isDelicate(raw)) return undefined
@@ -125,6 +125,6 @@ export const one = (key: string, raw: string, tool: Tool): string | undefined =>
   return Either.getOrUndefined(Either.map(written(values), (text) => text.slice(JSON.stringify(key).length + 2, -1)))
 }
 
-/** All arguments as they were written: nothing is left out, mended or judged. */
+/** All arguments verbatim, without repair or validation. */
 export const asWritten = (parameters: ReadonlyArray<readonly [key: string, value: string]>, tool: Tool): string =>
   `{${parameters.map(([key, value]) => `${JSON.stringify(key)}:${one(key, value, tool) ?? value.trim()}`).join()}}`

@@ -1,5 +1,5 @@
 /**
- * What a model wrote as calls: each one either a call that its tool accepts, or a problem with its reason.
+ * Resolves what a model wrote as calls: each is either a valid call or a problem with a reason.
  */
 
 import { randomBytes } from "node:crypto"
@@ -19,9 +19,9 @@ export interface Problem {
   readonly raw: string
   readonly name?: string
   readonly tool?: Tool
-  /** What is wrong, in words for the model. */
+  /** The error, worded for the model. */
   readonly detail: string
-  /** The call all the same, for a tool that takes what breaks its schema; absent when the tool is strict. */
+  /** The call with its invalid arguments, for a tool that is not strict. */
   readonly call?: ToolCall
 }
 
@@ -29,7 +29,7 @@ export type Outcome =
   | { readonly _tag: "Call"; readonly call: ToolCall; readonly tool: Tool }
   | { readonly _tag: "Problem"; readonly problem: Problem }
 
-/** Nobody declared its tool. */
+/** Its tool is not declared. */
 export const isUnknown = (one: Outcome): boolean => one._tag === "Problem" && one.problem.reason === "unknown_tool"
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -38,7 +38,7 @@ const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 export const newId = (): string => {
   let id = "call_"
   while (id.length < 29) {
-    // Above the last multiple of 62 a byte would favour some letters.
+    // Bytes above the last multiple of 62 would bias the distribution.
     for (const byte of randomBytes(32)) if (byte < 248 && id.length < 29) id += ALPHABET[byte % 62]
   }
   return id
@@ -71,11 +71,11 @@ const outcome = (
 
 const ARGUMENTS = ["arguments", "parameters", "args"]
 
-/** `source`: the text of the item, if that is JSON. */
+/** `source`: the verbatim text of the item, if it is JSON. */
 const fromItem = (item: unknown, raw: string, context: Context, source?: string): Outcome => {
   if (!isRecord(item)) return trouble({ reason: "unparsable", raw, detail: 'it has no "name"' })
   if (typeof item["name"] !== "string") {
-    // Slips: OpenAI's own shape, and a tool's name under another key.
+    // Common mistakes: OpenAI's shape, or the name under another key.
     if (isRecord(item["function"]) && !isRecord(item["function"]["function"])) {
       const inner = source === undefined ? undefined : JsonSource.member(source, "function")
       return fromItem(item["function"], raw, context, inner)
@@ -114,12 +114,12 @@ const fromPiece = (piece: Piece, raw: string, context: Context): ReadonlyArray<O
     return [fromItem(value, raw, context, isExact ? piece.text : undefined)]
   }
   if (value.length === 0) return [trouble({ reason: "unparsable", raw, detail: "it holds no call" })]
-  // The depth of what was read here is bounded, so it can be written.
+  // Safe to serialize: the depth is bounded.
   const own = (item: unknown) => (value.length === 1 ? raw : wrap(JSON.stringify(item)))
   return value.map((item: unknown) => fromItem(item, own(item), context))
 }
 
-/** It can be shown, and be nothing else. */
+/** Can only be sent as text. */
 const isOnlyText = (one: Outcome, { catalog }: Context): boolean =>
   one._tag === "Problem" &&
   one.problem.call === undefined &&
@@ -127,7 +127,7 @@ const isOnlyText = (one: Outcome, { catalog }: Context): boolean =>
 
 const told = (one: Outcome, raw: string): Outcome => (one._tag === "Call" ? one : trouble({ ...one.problem, raw }))
 
-/** In the order the model wrote them. Of a block that is text as a whole, the first holds that text as it was. */
+/** In the model's order. If the whole block is text, the first outcome contains it verbatim. */
 export const resolve = (block: CallBlock, context: Context): ReadonlyArray<Outcome> => {
   const raw = block.raw().slice(0, block.used())
   const pieces = block.pieces()

@@ -1,16 +1,16 @@
 /**
- * The tools that may be called, by name.
+ * Looks up the tools that may be called by name.
  */
 import type { Tool, Toolset } from "../../domain/Chat.ts"
 
 export interface ToolCatalog {
-  /** By exact name, else by its name in another case when that is unique. */
+  /** By exact name, else case-insensitively if that is unique. */
   readonly find: (name: string) => Tool | undefined
-  /** Some name begins like this, in whatever case. */
+  /** Whether some name starts with this, case-insensitively. */
   readonly mayBecome: (name: string) => boolean
-  /** What the choice of the request lets through. */
+  /** Whether the request's tool choice allows the tool. */
   readonly isWanted: (tool: Tool) => boolean
-  /** False: markup is plain text. */
+  /** False if there are no tools: markup is plain text. */
   readonly isActive: boolean
 }
 

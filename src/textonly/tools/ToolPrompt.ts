@@ -1,5 +1,5 @@
 /**
- * What a model is told about tools: which there are, how a call is written, and what came of earlier ones.
+ * Prompt text about tools: their list, the syntax of calls, and earlier calls.
  */
 import { Either } from "effect"
 import type { Tool, ToolCall, Toolset } from "../../domain/Chat.ts"
@@ -9,7 +9,7 @@ import type { Problem } from "./ToolCalls.ts"
 
 export type { Grammar } from "../forms/Markup.ts"
 
-/** Tokens that all descriptions share; schemas are never cut. */
+/** Max tokens of all descriptions together; schemas are never truncated. */
 const BUDGET = 12_000
 
 const FREE_TEXT = { type: "object", properties: { input: { type: "string" } }, required: ["input"] }
@@ -51,7 +51,7 @@ const parallelRule = ({ parallel }: Toolset): string =>
     ? `Several calls in one answer are allowed: one ${CALL} block for each, one after the other.`
     : "Make at most one call in an answer, and wait for its result."
 
-/** A part of the system text; "" when there is nothing to call. */
+/** Part of the system text; "" if there are no tools. */
 export const instructions = (toolset: Toolset, grammar: Grammar, budget: number = BUDGET): string => {
   if (!isActive(toolset)) return ""
   const { tools } = toolset
@@ -82,7 +82,7 @@ export const instructions = (toolset: Toolset, grammar: Grammar, budget: number 
   ].join("\n")
 }
 
-/** For the end of the last turn, when a call must come; else "". */
+/** Appended to the last turn if a call is required; else "". */
 export const reminder = (toolset: Toolset): string => {
   if (!isActive(toolset) || toolset.choice === "auto") return ""
   return `${choiceRule(toolset)} Answer with the ${CALL} block itself.`
@@ -96,11 +96,11 @@ const json = (text: string): Either.Either<unknown, unknown> => Either.try((): u
 const inJson = (name: string, args: string): string =>
   `${CALL}\n{"name": ${JSON.stringify(name)}, "arguments": ${args}}\n${CALL_END}`
 
-/** What within a value could be taken for a part of the call around it. */
+/** Markup in a value that could be mistaken for the surrounding call. */
 const MARKUP = /<\/?(?:function|parameter|invoke)\b/i
 
 const inXml = (name: string, entries: ReadonlyArray<readonly [string, string]>): string | undefined => {
-  // What the markup cannot carry is written in the other grammar, which is understood as well.
+  // Values that the XML syntax cannot represent are written in the other one, which is parsed as well.
   const isHard = ([key, value]: readonly [string, string]) =>
     /[<>\n]/.test(key) || key !== key.trim() || key === "" || MARKUP.test(value)
   if (/[<>\n]/.test(name) || entries.some(isHard)) return undefined
@@ -108,7 +108,7 @@ const inXml = (name: string, entries: ReadonlyArray<readonly [string, string]>):
   return `${CALL}\n${FUNCTION}${name}>\n${parameters.join("")}${FUNCTION_END}\n${CALL_END}`
 }
 
-/** An earlier call, exactly as the model is taught to write it; `tool`: undefined when it is no longer declared. */
+/** An earlier call in the prompted syntax; `tool`: undefined if it is no longer declared. */
 export const call = ({ arguments: args, name }: ToolCall, tool: Tool | undefined, grammar: Grammar): string => {
   if (tool?.kind === "custom") {
     const own = grammar === "xml" ? inXml(name, [["input", args]]) : undefined
@@ -136,7 +136,7 @@ const wrong = (problem: Problem | undefined): string => {
   return `${which} ${what[reason]}: ${detail}.`
 }
 
-/** Asks for the call once more; `problem`: undefined when a call was needed and none came. */
+/** Asks for the call again; `problem`: undefined if a required call was missing. */
 export const hint = (problem: Problem | undefined, toolset: Toolset, grammar: Grammar): string => {
   const tool =
     problem?.tool ??

@@ -1,5 +1,5 @@
 /**
- * Whether what a client sends as the parameters of its tools are schemas of objects at all.
+ * Checks that the `parameters` of a client's tools are valid object schemas of bounded size.
  */
 import { Either } from "effect"
 import type { JsonSchema } from "../../domain/Chat.ts"
@@ -9,24 +9,24 @@ import * as JsonSchemas from "../../json/JsonSchemas.ts"
 const allowsObject = (type: unknown): boolean =>
   type === undefined || type === "object" || (Array.isArray(type) && type.includes("object"))
 
-/** Left: why it is none, fit for a client. */
+/** Left: why it is invalid, safe to show to the client. */
 export const check = (schema: JsonSchema): Either.Either<void, string> =>
   Either.flatMap(JsonSchemas.check(schema), () =>
     allowsObject(schema["type"]) ? Either.void : Either.left('its type must be "object"')
   )
 
 export interface Wrong {
-  /** Which of the schemas. */
+  /** Index of the schema. */
   readonly at: number
   readonly why: string
 }
 
-/** Values of all schemas of one request: looking through more would hold up everybody else. */
+/** Max JSON values in all schemas of one request; checking more would block the event loop too long. */
 const MAX_VALUES = 20_000
-/** Characters of their names and texts: more than a prompt takes. */
+/** Max characters of their names and strings; more than a prompt can hold. */
 const MAX_TEXT = 2 << 20
 
-/** What the schemas of one request have taken of what they may take together. */
+/** Tracks how much of the limits the schemas of one request have used. */
 const ledger = () => {
   const patterns = new Set<string>()
   let values = 0
@@ -40,7 +40,7 @@ const ledger = () => {
   const isOver = () => values > MAX_VALUES || text > MAX_TEXT
   const isOverPatterns = () => patterns.size > patternLimits.count || patternText > patternLimits.text
 
-  /** Left: what is too much. */
+  /** Left: the exceeded limit. */
   return (schema: JsonSchema): Either.Either<void, string> => {
     const open: Array<unknown> = [schema]
     while (open.length > 0 && !isOver() && !isOverPatterns()) {
@@ -61,7 +61,7 @@ const ledger = () => {
   }
 }
 
-/** The first of a request's schemas that is none, or that is one too much beside `format`, the one of its answer. */
+/** The first schema of a request that is invalid or exceeds the limits; `format`: the schema of its answer. */
 export const checkAll = (schemas: ReadonlyArray<JsonSchema>, format?: JsonSchema): Either.Either<void, Wrong> => {
   const take = ledger()
   const beside = format === undefined ? Either.void : take(format)
