@@ -1,12 +1,12 @@
 /**
- * Finds a JSON object or array in a text that comes by pieces, and where it ends: brackets in strings do not count.
+ * Finds the start and end of a JSON object or array in streamed text, ignoring brackets in strings.
  */
 
-/** Where in a piece something was found. */
+/** A start that was found in a piece. */
 export interface Opening {
-  /** The bracket and the blanks after it, as far as they came with earlier pieces. */
+  /** The bracket and the blanks after it that were in earlier pieces. */
   readonly before: string
-  /** Where the rest begins in the piece. */
+  /** Offset of the rest in this piece. */
   readonly at: number
 }
 
@@ -14,7 +14,7 @@ const BLANK = new Set([" ", "\n", "\r", "\t"])
 const OPENERS = new Set(["{", "["])
 const AFTER = { "{": new Set(['"', "}"]), "[": new Set([...']"{[-0123456789tfn']) }
 
-/** Looks for a bracket that JSON can go on after; brackets of prose are passed over. */
+/** Finds a bracket followed by something that can continue JSON; skips brackets in prose. */
 export const opener = (): ((piece: string) => Opening | undefined) => {
   let bracket: "{" | "[" | undefined
   let gap: Array<string> = []
@@ -33,7 +33,7 @@ export const opener = (): ((piece: string) => Opening | undefined) => {
   }
 }
 
-/** Tells where in a piece the value ends, which began with the first piece; undefined as long as it goes on. */
+/** Returns the end of the value in a piece; undefined while it is incomplete. The first piece starts with the value. */
 export const closer = (): ((piece: string) => number | undefined) => {
   let depth = 0
   let isString = false
@@ -53,7 +53,7 @@ export const closer = (): ((piece: string) => number | undefined) => {
   }
 }
 
-/** The first one in a whole text from a place on; its end is undefined when the text breaks off before. */
+/** The first value in a whole text from an offset on; `end` is undefined if the text is truncated. */
 export const find = (text: string, from: number): { readonly start: number; readonly end?: number } | undefined => {
   const opening = opener()(text.slice(from))
   if (opening === undefined) return undefined

@@ -1,9 +1,9 @@
 /**
- * One pass over JSON that a model got slightly wrong; what stands inside strings is never changed.
+ * Repairs slightly invalid JSON from models in one pass; the value of a string is never changed.
  *
- * It takes away an outer code fence and trailing commas, escapes raw line ends in strings, turns Python's literals
- * and quotes into JSON's, and adds the brackets that are missing at the end. A backslash that begins none of JSON's
- * escapes means itself: a path of Windows, a regular expression.
+ * Removes an outer code fence and trailing commas, escapes raw line ends in strings, converts Python literals and
+ * quotes, and appends missing closing brackets. A backslash that starts no JSON escape is kept as one, as in Windows
+ * paths and regular expressions.
  */
 import { Either, Option } from "effect"
 
@@ -15,7 +15,7 @@ const MAX_DEPTH = 1000
 
 const escapeControl = (char: string) => JSON.stringify(char).slice(1, -1)
 
-/** A string from its quote at `from` on, as JSON writes it, and the place behind it. */
+/** Reads the string whose quote is at `from`; returns it as a JSON string, and the offset after it. */
 const string = (text: string, from: number): readonly [string, number] | undefined => {
   const quote = text[from]
   const parts: Array<string> = []
@@ -54,7 +54,7 @@ const unfenced = (given: string): string => {
   return text.slice(line + 1, -FENCE.length)
 }
 
-/** The text as JSON, or undefined when a string has no end or the nesting none. */
+/** The repaired text; undefined if a string has no end or the nesting is too deep. */
 export const repair = (given: string): string | undefined => {
   const text = unfenced(given)
   const out: Array<string> = []
@@ -101,7 +101,7 @@ const json = (text: string): Option.Option<unknown> =>
 
 export const isJson = (text: string): boolean => Option.isSome(json(text))
 
-/** JSON as it is, else repaired; left: why it is none, without its text. */
+/** Parses JSON, after a repair if needed. Left: the error, without the text. */
 export const parse = (text: string): Either.Either<unknown, string> => {
   const strict = Either.try(() => JSON.parse(text) as unknown)
   if (Either.isRight(strict)) return Either.right(strict.right)

@@ -1,5 +1,5 @@
 /**
- * The keywords of JSON Schema that speak of the items of arrays.
+ * JSON Schema keywords for array items.
  */
 import {
   type At,

@@ -1,5 +1,5 @@
 /**
- * The keywords of JSON Schema that speak of other schemas: references, alternatives and conditions.
+ * JSON Schema keywords that apply other schemas: references, alternatives and conditions.
  */
 import { branch, complain, type Engine, isText, type Maker, type Makers, newSeen, several } from "./JsonSchemaRun.ts"
 

@@ -1,5 +1,5 @@
 /**
- * A client's JSON Schema made fit to be read: bounded and of one dialect.
+ * Copies a client's JSON Schema in normalized form, with limits on its size.
  */
 
 import { Either } from "effect"
@@ -10,28 +10,28 @@ export type Draft = "07" | "2019" | "2020"
 
 export interface Copy {
   readonly schema: JsonSchema
-  /** In the order in which they are to be tried. */
+  /** Drafts to try, in order. */
   readonly drafts: ReadonlyArray<Draft>
   readonly patterns: ReadonlySet<string>
 }
 
-/** Values of one schema; reading them takes some 15 ms. */
+/** Max JSON values in one schema; processing them takes about 15 ms. */
 const MAX_NODES = 10_000
 const MAX_DEPTH = 100
-/** Characters of all names and texts: half the prompt of a large model. */
+/** Max characters of all names and strings: half the prompt of a large model. */
 const MAX_TEXT = 1 << 20
 
-/** Of one schema, and of all schemas of one request together. */
+/** Limits on patterns, per schema and for all schemas of a request together. */
 export const patternLimits = {
-  /** Different ones; a client with a hundred tools has a dozen. */
+  /** Max distinct patterns; a client with a hundred tools has about a dozen. */
   count: 256,
-  /** Characters of all of them. */
+  /** Max total characters. */
   text: 1 << 15
 }
 
 /** Keywords whose value is a map of schemas. */
 const MAPS = new Set(["properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"])
-/** Keywords whose value is data, whatever it looks like. */
+/** Keywords whose value is data, not a schema. */
 const DATA = new Set(["const", "enum", "default", "examples", "example", "required", "type"])
 
 export const isMap = (key: string): boolean => MAPS.has(key)
@@ -53,7 +53,7 @@ const exclusive = (schema: JsonSchema, name: "Minimum" | "Maximum"): ReadonlyArr
   return typeof schema[key] === "boolean" || !Object.hasOwn(schema, key) ? [] : [[key, schema[key]]]
 }
 
-/** Names of drafts, async schemas and words that a reader would take for more than they say. */
+/** Keywords to drop: draft names, async schemas, and keywords that Ajv would interpret differently. */
 const dropped = (schema: JsonSchema, key: string, isRoot: boolean): boolean =>
   key === "$schema" ||
   key === "$async" ||

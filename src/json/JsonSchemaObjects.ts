@@ -1,5 +1,5 @@
 /**
- * The keywords of JSON Schema that speak of the members of objects.
+ * JSON Schema keywords for object members.
  */
 
 import type { JsonSchema } from "../domain/Chat.ts"
@@ -97,7 +97,7 @@ export const makers = (engine: Engine): Makers => {
       return (at, run) => {
         const { value } = at
         if (!isRecord(value)) return true
-        // Whichever are fewer are gone through.
+        // Iterate over the smaller set.
         const keys = Object.keys(value)
         spend(run, Math.min(keys.length, names.length))
         let isValid = true

@@ -1,15 +1,15 @@
 /**
- * References of a schema into itself: what each of them names, by pointer, by anchor or by the `$id` of a part.
+ * Resolves references within a schema, by pointer, anchor or `$id`.
  */
 import type { JsonSchema } from "../domain/Chat.ts"
 import { isData, isMap } from "./JsonSchemaCopy.ts"
 
-/** Undefined: it leads nowhere. */
+/** Undefined if the reference is unresolvable. */
 export type Resolve = (holder: JsonSchema, reference: string) => unknown
 
 export interface Refs {
   readonly resolve: Resolve
-  /** The first that names nothing; with `isLocal`, of those by a pointer into the schema itself. */
+  /** The first unresolvable reference; with `isLocal`, only pointers into the schema itself are considered. */
   readonly dangling: (isLocal: boolean) => string | undefined
 }
 
@@ -19,7 +19,7 @@ interface Resource {
 }
 
 const KEYWORDS = ["$ref", "$dynamicRef", "$recursiveRef"]
-/** Characters of a reference; a longer one leads nowhere. */
+/** Max characters of a reference; a longer one is unresolvable. */
 export const MAX_REFERENCE = 1024
 const BASE = "schema://lingma/"
 
@@ -50,7 +50,7 @@ const absolute = (reference: string, base: string): string | undefined => {
 const isUsable = (target: unknown): boolean =>
   typeof target === "boolean" || (isRecord(target) && !Array.isArray(target))
 
-/** Of a copy as `JsonSchemaCopy` makes it. */
+/** `root`: a copy made by `JsonSchemaCopy`. */
 export const make = (root: JsonSchema): Refs => {
   const main: Resource = { uri: BASE, root }
   const resources = new Map<string, Resource>([[BASE, main]])
@@ -105,7 +105,7 @@ export const make = (root: JsonSchema): Refs => {
     return isUsable(target) ? target : undefined
   }
 
-  // An own name inside a schema may be what a pointer counts from: then nothing is said of pointers.
+  // A nested `$id` may be the base of a pointer: then pointers are not checked.
   const isPlain = resources.size === 1 || (resources.size === 2 && typeof root["$id"] === "string")
   const dangling = (isLocal: boolean) =>
     found.find(

@@ -1,5 +1,5 @@
 /**
- * Small repairs that a validator's own complaints point to: texts that mean another kind, keys that nobody asked for.
+ * Repairs values based on validation errors: converts strings to the expected type, removes unexpected keys.
  */
 import { Option } from "effect"
 import type { Complaint } from "./JsonSchemaRun.ts"
@@ -15,7 +15,7 @@ const isHolder = (value: unknown): value is Holder => typeof value === "object" 
 
 const unescape = (part: string) => part.replaceAll("~1", "/").replaceAll("~0", "~")
 
-/** What holds the place that a JSON pointer names, and under which key. */
+/** The container that a JSON pointer refers into, and the key in it. */
 const find = (root: unknown, pointer: string): readonly [Holder, string] | undefined => {
   const parts = pointer.split("/").slice(1).map(unescape)
   const key = parts.pop()
@@ -62,7 +62,7 @@ const prune = (root: unknown, error: Complaint): boolean => {
 
 const escape = (part: string) => part.replaceAll("~", "~0").replaceAll("/", "~1")
 
-/** True when something was changed. Inside of alternatives nobody knows which one was meant: there it is left. */
+/** True if something was changed. Values inside `anyOf` and `oneOf` are left alone, because the intended branch is unknown. */
 export const apply = (root: unknown, errors: ReadonlyArray<Complaint>, repairs: Repairs): boolean => {
   const choices = new Set(
     errors.filter(({ keyword }) => keyword === "anyOf" || keyword === "oneOf").map(({ instancePath }) => instancePath)

@@ -1,35 +1,35 @@
 /**
- * One validation under way: its work, its complaints, and what the keywords of JSON Schema ask of each other.
+ * State of a running validation: its step budget, its errors, and what keywords share.
  */
 import type { JsonSchema } from "../domain/Chat.ts"
 import type { Draft } from "./JsonSchemaCopy.ts"
 import type { Resolve } from "./JsonSchemaRefs.ts"
 import type * as Pattern from "./pattern/Pattern.ts"
 
-/** What is wrong, in the words that models know from other validators. */
+/** A validation error, worded like Ajv's, which models know. */
 export interface Complaint {
   /** A JSON pointer. */
   readonly instancePath: string
   readonly keyword: string
   readonly message: string
   readonly params: Readonly<Record<string, unknown>>
-  /** What stands at the keyword. */
+  /** The keyword's value. */
   readonly schema: unknown
 }
 
 export interface Work {
-  /** Steps that may still be taken; below zero the validation ends with a `RangeError`. */
+  /** Remaining steps; below zero the validation throws a `RangeError`. */
   left: number
   readonly patterns: Pattern.Work
 }
 
-/** The way to a value, from its end. */
+/** The path to a value, innermost key first. */
 export interface Path {
   readonly up: Path | undefined
   readonly key: string | number
 }
 
-/** What some keyword has looked at, for `unevaluated…`. */
+/** Members and items that were evaluated, for `unevaluated…`. */
 export interface Seen {
   readonly keys: Set<string>
   readonly items: Set<number>
@@ -44,30 +44,30 @@ export interface Run {
 export interface At {
   readonly value: unknown
   readonly path: Path | undefined
-  /** Undefined where nothing asks for it. */
+  /** Undefined if no keyword needs it. */
   readonly seen: Seen | undefined
 }
 
 export type Keyword = (at: At, run: Run) => boolean
-/** Of what stands at the keyword and the schema it stands in; undefined: it says nothing. */
+/** Compiles a keyword from its value and its schema; undefined if it has no effect. */
 export type Maker = (argument: unknown, schema: JsonSchema) => Keyword | undefined
 export type Makers = Readonly<Record<string, Maker>>
 export type Values = Readonly<Record<string, unknown>>
 export type Validate = (schema: unknown, at: At, run: Run) => boolean
 
-/** What keywords are made with. */
+/** Functions that keywords are compiled with. */
 export interface Engine {
   readonly draft: Draft
   readonly resolve: Resolve
   readonly pattern: (source: string) => Pattern.Pattern
-  /** Whether something asks what was looked at. */
+  /** Whether evaluated members must be tracked. */
   readonly tracks: boolean
   readonly validate: Validate
-  /** The same, and what is wrong is not told. */
+  /** Validates without collecting errors. */
   readonly probe: Validate
 }
 
-/** A complaint and its path are kept; a step is but a step. */
+/** Cost of an error in steps, because it allocates memory. */
 const COST_OF_COMPLAINT = 20
 
 export const isText = (value: unknown): value is string => typeof value === "string"
@@ -89,7 +89,7 @@ const pointer = (path: Path | undefined): string => {
   return parts.length === 0 ? "" : `/${parts.reverse().join("/")}`
 }
 
-/** False, as what was complained about is. */
+/** Adds an error and returns false. */
 export const complain = (
   run: Run,
   at: At,
@@ -104,7 +104,7 @@ export const complain = (
   return false
 }
 
-/** What a branch has looked at counts when the branch holds. */
+/** Validates a branch; what it evaluated counts only if it is valid. */
 export const branch = (how: Validate, schema: unknown, at: At, run: Run): boolean => {
   const { seen } = at
   if (seen === undefined) return how(schema, at, run)

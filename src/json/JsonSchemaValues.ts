@@ -1,10 +1,10 @@
 /**
- * The keywords of JSON Schema that speak of a value by itself: kinds, numbers, texts, and how many there are of something.
+ * JSON Schema keywords for a single value: types, numbers, strings and counts.
  */
 import { isRecord } from "./Json.ts"
 import { complain, type Engine, isText, type Keyword, type Makers, type Run, several, spend } from "./JsonSchemaRun.ts"
 
-/** The same text for equal values. */
+/** Canonical JSON: the same text for equal values. */
 export const canonical = (value: unknown): string =>
   JSON.stringify(value, (_, one: unknown) =>
     typeof one === "object" && one !== null && !Array.isArray(one)
@@ -54,7 +54,7 @@ const atMost = (what: string): Rule => ({
   message: (limit) => `must NOT have more than ${limit} ${what}`
 })
 
-/** Of a text; its length is counted in characters. */
+/** Rules for string lengths, in code points. */
 const ofLength: Readonly<Record<string, Rule>> = {
   minLength: atLeast("characters"),
   maxLength: atMost("characters")
@@ -65,7 +65,7 @@ const ofProperties: Readonly<Record<string, Rule>> = {
   maxProperties: atMost("properties")
 }
 
-/** In characters, half ones counted as one. */
+/** Length in code points; a lone surrogate counts as one. */
 const lengthOf = (text: string): number => {
   let length = text.length
   for (let i = 0; i < text.length - 1; i++) {
@@ -113,7 +113,7 @@ const among = (keyword: string, values: ReadonlyArray<unknown>, schema: unknown,
   }
 }
 
-/** Of those that need nothing of the others but patterns. */
+/** Keywords that depend on no other keyword. */
 export const makers = ({ pattern: patternOf }: Engine): Makers => ({
   type: (argument, schema) => {
     const kinds = Array.isArray(argument) ? argument : [argument]

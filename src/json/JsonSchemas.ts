@@ -1,5 +1,5 @@
 /**
- * JSON Schemas of clients as validators, with bounded work and memory however the schema is made.
+ * Validators for clients' JSON Schemas, with bounded time and memory for any schema.
  */
 import { createHash } from "node:crypto"
 import { Ajv, type Options as AjvOptions, type KeywordDefinition } from "ajv"
@@ -16,28 +16,28 @@ import * as JsonSchemaValidation from "./JsonSchemaValidation.ts"
 import * as JsonSchemaValues from "./JsonSchemaValues.ts"
 import * as Pattern from "./pattern/Pattern.ts"
 
-/** What is wrong with a value, in words for a model, at most five; none: it is valid. */
+/** Returns up to five errors, worded for a model; empty if the value is valid. */
 export type Validate = (value: unknown) => ReadonlyArray<string>
 
 export interface Options {
-  /** A text where another kind is wanted becomes that kind, in place: `"3"` 3, `"true"` true, `"[1]"` [1]. */
+  /** Converts strings to the expected type in place: `"3"` to 3, `"true"` to true, `"[1]"` to [1]. */
   readonly coerce?: boolean
-  /** Keys that `additionalProperties: false` forbids are removed, in place. */
+  /** Removes keys that `additionalProperties: false` forbids, in place. */
   readonly prune?: boolean
 }
 
 const CLASSES = { "07": Ajv, "2019": Ajv2019, "2020": Ajv2020 }
-/** Steps of one validation, some 50 ns each: so many for any value, and more for a larger one. */
+/** Base step budget of one validation, about 50 ns per step; it grows with the size of the value. */
 const STEPS = 100_000
 const STEPS_PER_MEMBER = 8
-/** The same for all patterns together. */
+/** Base step budget of all patterns in one validation. */
 const PATTERN_STEPS = 100_000
 const PATTERN_STEPS_PER_CHARACTER = 2
 const MAX_ROUNDS = 4
 const MAX_ERRORS = 5
 const MAX_CHECKED = 1024
 
-// The compiler's own compares each with each; the schema of draft 7 has it at `enum`.
+// Ajv's own is quadratic, and draft 7's meta-schema uses it for `enum`.
 const uniqueItems: KeywordDefinition = {
   keyword: "uniqueItems",
   type: "array",
@@ -49,20 +49,20 @@ const uniqueItems: KeywordDefinition = {
 
 const common: AjvOptions = { strict: false, logger: false, validateFormats: false, ownProperties: true }
 
-/** They tell whether a schema is one; they hold the schemas of schemas and nothing of a client. */
+/** Ajv instances with the meta-schemas only, to check clients' schemas; nothing of a client is retained. */
 const readers: Partial<Record<JsonSchemaCopy.Draft, Ajv>> = {}
 
-/** What makes it no schema of that draft. */
+/** Why it is not a valid schema of that draft. */
 const complaint = (draft: JsonSchemaCopy.Draft, schema: JsonSchema): string | undefined => {
   readers[draft] ??= new CLASSES[draft](common).removeKeyword("uniqueItems").addKeyword(uniqueItems)
   const reader = readers[draft]
   if (reader.validateSchema(schema) === true) return undefined
   const [first] = reader.errors ?? []
-  reader.errors = null // they hold the schema
+  reader.errors = null // the errors reference the schema
   return `${first?.instancePath || "/"} ${first?.message ?? "is not a schema"}`.slice(0, 200)
 }
 
-/** Members of a value and characters of its texts. */
+/** Number of members of a value, and characters of its strings. */
 const size = (value: unknown): { readonly members: number; readonly text: number } => {
   let members = 0
   let text = 0
@@ -110,7 +110,7 @@ const told = (errors: ReadonlyArray<Complaint>): ReadonlyArray<string> =>
 
 const why = (error: unknown): string => (error instanceof Error ? error.message.slice(0, 200) : "it is not a schema")
 
-/** The first draft that it is a schema of. Left: why it is not one of the first that was tried. */
+/** The first draft in which the schema is valid. Left: the error of the first draft tried. */
 const draftOf = ({ drafts, schema }: JsonSchemaCopy.Copy): Either.Either<JsonSchemaCopy.Draft, string> => {
   let first: string | undefined
   for (const draft of drafts) {
@@ -150,10 +150,10 @@ const build = EitherFn.fn(function* (
 
 type Built = Map<string, Either.Either<Validate, string>>
 
-/** As long as the schema itself is held, that is by its request. */
+/** Cached as long as the schema is referenced, i.e. for its request. */
 const validators = new WeakMap<JsonSchema, Built>()
 
-/** Left: why the schema is none. */
+/** Left: why the schema is invalid. */
 export const validator = (schema: JsonSchema, options: Options = {}): Either.Either<Validate, string> => {
   const kind = `${options.coerce === true}${options.prune === true}`
   const known: Built = validators.get(schema) ?? new Map()
@@ -162,7 +162,7 @@ export const validator = (schema: JsonSchema, options: Options = {}): Either.Eit
   return made
 }
 
-/** By a digest of the schema, so that what is remembered of one is small however large it is. */
+/** LRU cache keyed by a digest of the schema, so that entries are small. */
 const verdicts = new Map<string, Either.Either<void, string>>()
 
 const verdict = (schema: JsonSchema): Either.Either<void, string> =>
@@ -174,13 +174,13 @@ const verdict = (schema: JsonSchema): Either.Either<void, string> =>
     )
   )
 
-/** Whether it is a schema by the rules of its draft. Left: why it is none. */
+/** Checks the schema against its draft's meta-schema. Left: why it is invalid. */
 export const check = (schema: JsonSchema): Either.Either<void, string> => {
   const text = Either.try({ try: () => JSON.stringify(schema), catch: why })
   if (Either.isLeft(text)) return Either.left("the schema is too large or too deep")
   const key = createHash("sha256").update(text.right).digest("base64")
   const made = verdicts.get(key) ?? verdict(schema)
-  // The one that was used last goes last.
+  // Reinsert as the most recently used.
   verdicts.delete(key)
   verdicts.set(key, made)
   if (verdicts.size > MAX_CHECKED) verdicts.delete(verdicts.keys().next().value!)

@@ -1,12 +1,12 @@
 /**
- * JSON as the model wrote it, where JavaScript's numbers would not hold it: long ids must not change on the way.
+ * Keeps verbatim JSON text if JavaScript numbers would lose precision, so that long ids are not changed.
  */
 import { Option } from "effect"
 
-/** Sixteen digits in a row may be more than a number holds. */
+/** Whether there are 16 consecutive digits, which may exceed a number's precision. */
 export const isDelicate = (text: string): boolean => /\d{16}/.test(text)
 
-/** The text of one member of an object, the last of that name; `text` is valid JSON. */
+/** The verbatim text of an object's member (the last one of that name); `text` is valid JSON. */
 export const member = (text: string, key: string): string | undefined => {
   let depth = 0
   let name: string | undefined
@@ -29,7 +29,7 @@ export const member = (text: string, key: string): string | undefined => {
   return found
 }
 
-/** `source` where it says the same as `text` to JavaScript, and more to others. */
+/** `source` if it parses to the same value as `text` but has more precision, else `text`. */
 export const prefer = (source: string | undefined, text: string): string => {
   if (source === undefined || !isDelicate(source)) return text
   const again = Option.liftThrowable((one: string) => JSON.stringify(JSON.parse(one)))(source)

@@ -1,5 +1,5 @@
 /**
- * Finds where one JSON value ends, aware of strings, without judging it: repair and validation come later.
+ * Finds the end of a JSON value, ignoring brackets in strings, without validating it.
  */
 import { isBlank } from "./Json.ts"
 
@@ -17,7 +17,7 @@ const isCloser = (code: number) => code === 125 || code === 93
 /** `{`, `[`, `,` and `:`; only there a Python string begins. */
 const beginsValue = (code: number) => isOpener(code) || code === 44 || code === 58
 
-/** Deeper values are hostile. */
+/** Max nesting depth; deeper input is assumed to be malicious. */
 const MAX_DEPTH = 200
 
 export const make = (): JsonSpan => {

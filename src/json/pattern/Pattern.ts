@@ -1,12 +1,12 @@
 /**
- * Regular expressions of clients, matched in linear time: all ways at once instead of one after the other.
+ * Matches clients' regular expressions in linear time with an NFA simulation instead of backtracking.
  *
- * What cannot be matched so (look-around, back references, more than 2,000 states) holds for every text, and so does
- * what is left when the work that was allowed is done.
+ * Patterns that this cannot match (look-around, back references, more than 2,000 states) accept every text, and so does
+ * any match that exceeds its step budget.
  */
 import { type Char, MAX_LENGTH, type Node, type Place, parse } from "./PatternSyntax.ts"
 
-/** Steps that may still be taken; whoever asks shares one among all that belongs together. */
+/** Remaining step budget, shared by all matches of one validation. */
 export interface Work {
   left: number
 }
@@ -21,16 +21,16 @@ type Step =
   | { readonly op: "fork"; first: number; second: number }
   | { readonly op: "match" }
 
-/** Of one pattern. A step of the matching may visit each of them. */
+/** Max states of one pattern; each character may visit all of them. */
 const MAX_STATES = 2000
-/** Of all that are remembered, some 100 bytes each. */
+/** Max states of all cached patterns, about 100 bytes each. */
 const MAX_CACHED_STATES = 50_000
-/** What a pattern's own parts cost beside its states, in states: a class of Unicode's takes some kilobytes. */
+/** Cost of a character class in states, for the cache limit: a Unicode class takes some kilobytes. */
 const COST_OF_CLASS = 20
-/** Of a character of a pattern, in steps of the matching. */
+/** Cost of parsing one character of a pattern, in steps. */
 const COST_OF_PARSING = 20
 
-/** Undefined when it takes too many states. */
+/** Undefined if it needs too many states. */
 const compile = (root: Node): ReadonlyArray<Step> | undefined => {
   const steps: Array<Step> = []
   const fork = () => {
@@ -38,7 +38,7 @@ const compile = (root: Node): ReadonlyArray<Step> | undefined => {
     if (steps.length <= MAX_STATES) steps.push(step)
     return step
   }
-  // Nothing, repeated a billion times, makes no states.
+  // Bounds repetitions of empty patterns, which create no states.
   let emitted = 0
   const isOver = () => steps.length > MAX_STATES || emitted > 10 * MAX_STATES
   const emit = (node: Node): void => {
@@ -89,14 +89,14 @@ const compile = (root: Node): ReadonlyArray<Step> | undefined => {
 }
 
 interface Program {
-  /** Undefined: it holds for every text. */
+  /** Undefined if the pattern accepts every text. */
   readonly steps: ReadonlyArray<Step> | undefined
   readonly cost: number
-  /** Steps that it took to make. */
+  /** Cost of its compilation, in steps. */
   readonly making: number
 }
 
-/** A match may begin before each character. */
+/** Unanchored: a match may start at any character. */
 const run = (steps: ReadonlyArray<Step>, text: string, isUnicode: boolean, work: Work): boolean => {
   work.left -= steps.length / 16
   const seen = new Int32Array(steps.length).fill(-1)
@@ -148,11 +148,11 @@ const programOf = (pattern: string, flags: string): Program => {
   }
 }
 
-/** Those used last, bounded by what they cost together: clients make them. */
+/** LRU cache, bounded by total cost, because clients supply the patterns. */
 const programs = new Map<string, Program>()
 let held = 0
 
-/** What is remembered of all patterns, in states. */
+/** Size of the cache, in states. */
 export const remembered = (): number => held
 
 const program = (pattern: string, flags: string, work: Work): Program => {
@@ -162,7 +162,7 @@ const program = (pattern: string, flags: string, work: Work): Program => {
     work.left -= found.making
     held += found.cost
   }
-  // The one that was used last goes last.
+  // Reinsert as the most recently used.
   programs.delete(pattern)
   programs.set(pattern, found)
   for (const [oldest, { cost }] of programs) {
@@ -173,7 +173,7 @@ const program = (pattern: string, flags: string, work: Work): Program => {
   return found
 }
 
-/** Throws a SyntaxError where the language's own would. Nothing is made of it before it is used. */
+/** Throws a SyntaxError like `RegExp`. Compiled on first use. */
 export const make = (pattern: string): Pattern => {
   const flags = isUnicode(pattern) ? "u" : ""
   if (flags === "") new RegExp(pattern)

@@ -1,8 +1,8 @@
 /**
- * The syntax of regular expressions, as far as they can be matched in linear time.
+ * Parser for the subset of regular expressions that can be matched in linear time.
  */
 
-/** One character; undefined before the first and after the last. */
+/** One character; undefined before the first and after the last one. */
 export type Char = string | undefined
 export type Place = (before: Char, after: Char) => boolean
 
@@ -15,12 +15,12 @@ export type Node =
 
 export interface Parsed {
   readonly node: Node
-  /** How many different classes and escapes. */
+  /** Number of distinct classes and escapes. */
   readonly classes: number
 }
 
 export const MAX_LENGTH = 4096
-/** Groups within groups. */
+/** Max nesting of groups. */
 const MAX_DEPTH = 100
 
 const QUANTIFIER = /^(?:([*+?])|\{(\d+)(?:(,)(\d*))?\})\??/
@@ -37,7 +37,7 @@ const places: Readonly<Record<string, Place>> = {
   "\\B": (before, after) => !isEdge(before, after)
 }
 
-/** A class or an escape; what ASCII says is looked up. One character at a time, the language's engine cannot go astray. */
+/** A class or an escape, with a lookup table for ASCII. `RegExp` is safe for a single character. */
 const single = (source: string, flags: string): ((char: string) => boolean) => {
   const one = new RegExp(`^${source}$`, flags)
   const known = new Int8Array(128)
@@ -49,7 +49,7 @@ const single = (source: string, flags: string): ((char: string) => boolean) => {
   }
 }
 
-/** Undefined when there is something in it that this cannot do. */
+/** Undefined if the pattern uses an unsupported feature. */
 export const parse = (pattern: string, flags: string): Parsed | undefined => {
   const singles = new Map<string, (char: string) => boolean>()
   let at = 0
