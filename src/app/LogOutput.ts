@@ -1,6 +1,6 @@
 /**
- * Where the lines of the log leave the process. A reader that stalls or has gone, or a disk that is full, costs lines, never
- * the service; when it is over one line tells how many.
+ * Writes log lines to stdout without blocking. A stalled or closed reader, or a full disk, drops lines instead of
+ * blocking the process; afterwards one line reports how many.
  */
 import { closeSync, constants, fstatSync, openSync, writeSync } from "node:fs"
 
@@ -10,14 +10,14 @@ export interface LogOutput {
 }
 
 interface Sink {
-  /** Writes at once, perhaps a part: how many bytes. Throws where nothing can be written now. */
+  /** Writes without blocking, perhaps only a part; returns the number of bytes. Throws if nothing can be written now. */
   readonly write: (bytes: Uint8Array) => number
   readonly close: () => void
 }
 
 /**
- * A pipe, opened once more so that a full one says so: Node writes to pipes in a way that waits. A file as it is: Node's own
- * stream would tell nobody what a full disk cost. Undefined for a terminal or a socket.
+ * A pipe is reopened as non-blocking, because Node writes to pipes synchronously. A file is written directly, because
+ * Node's stream hides write errors of a full disk. Undefined for a terminal or a socket.
  */
 const direct = (): Sink | undefined => {
   try {
@@ -35,10 +35,10 @@ const direct = (): Sink | undefined => {
 
 const lost = (dropped: number) => `${JSON.stringify({ message: "log lines dropped", logLevel: "WARN", dropped })}\n`
 
-/** What Node may keep for a socket's reader; it would keep everything. */
+/** Max bytes that Node may buffer for a socket; by default it is unlimited. */
 const mostKept = 1024 * 1024
 
-/** To a terminal or a socket, by Node's own means. */
+/** For a terminal or a socket, with Node's stream. */
 const buffered = (): LogOutput => {
   let dropped = 0
   const onWritten = (error?: Error | null) => {
@@ -58,18 +58,18 @@ const buffered = (): LogOutput => {
   }
 }
 
-/** Keeps no more than one line of which a part is out already, or that could not be written when its turn came. */
+/** Buffers at most one line: one that was partly written, or that could not be written. */
 export const over = (sink: Sink): LogOutput => {
   let rest: Uint8Array = new Uint8Array(0)
   let dropped = 0
   let isClosed = false
-  /** False when not all could be written: the rest waits for the next line. */
+  /** False if not everything was written; the rest is retried with the next line. */
   const push = (bytes: Uint8Array): boolean => {
     rest = bytes
     try {
       rest = bytes.subarray(sink.write(bytes))
     } catch (cause) {
-      // Another reader would begin in the middle.
+      // A new reader would start in the middle of the line.
       if ((cause as NodeJS.ErrnoException).code === "EPIPE") {
         rest = new Uint8Array(0)
         dropped++
@@ -78,14 +78,14 @@ export const over = (sink: Sink): LogOutput => {
     }
     return rest.length === 0
   }
-  /** Whether the way is free: what waited is out, and what was lost is told. */
+  /** True once the buffered line and the report of dropped lines are written. */
   const settle = (): boolean => {
     if (rest.length > 0 && !push(rest)) return false
     if (dropped === 0) return true
     const count = dropped
     dropped = 0
     const isOut = push(Buffer.from(lost(count)))
-    // Without a reader nobody was told.
+    // Without a reader the report was not delivered.
     if (!isOut && rest.length === 0) dropped = count
     return isOut
   }

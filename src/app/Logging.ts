@@ -1,5 +1,5 @@
 /**
- * Where log lines go: JSON lines with the ids of their trace, or readable ones on a terminal.
+ * Log format: JSON lines with trace ids, or readable lines on a terminal.
  */
 import { Console as NodeConsole } from "node:console"
 import { Writable } from "node:stream"
@@ -16,11 +16,11 @@ const levels: Record<Settings["logLevel"], LogLevel.LogLevel> = {
   off: LogLevel.None
 }
 
-/** Those that JSON leaves as they are. */
+/** Control characters that JSON.stringify does not escape. */
 const odd = /[\u007f-\u009f\u2028\u2029]/g
 const escape = (sign: string) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`
 
-/** One object per line, control characters escaped. */
+/** One JSON object per line, with control characters escaped. */
 const toJson = Logger.make<unknown, string>((options) => {
   const line = Logger.structuredLogger.log(options)
   const span = Context.getOption(FiberRefs.getOrDefault(options.context, FiberRef.currentContext), Tracer.ParentSpan)
@@ -35,7 +35,7 @@ const Json = Logger.replaceScoped(
   Effect.map(output, ({ write }) => Logger.map(toJson, write))
 )
 
-/** A console whose lines go the way of all lines. */
+/** A console that writes to `LogOutput`. */
 const consoleOf = ({ write }: LogOutput.LogOutput) =>
   new NodeConsole({
     stdout: new Writable({
@@ -47,7 +47,7 @@ const consoleOf = ({ write }: LogOutput.LogOutput) =>
     })
   })
 
-/** Effect's own readable lines: its logger writes to the console of the fiber. */
+/** Effect's pretty logger, which writes to the fiber's console. */
 const Pretty = Layer.merge(
   Logger.pretty,
   Layer.unwrapScoped(

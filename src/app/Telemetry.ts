@@ -1,8 +1,8 @@
 /**
- * Traces and metrics by OTLP over HTTP, as the standard `OTEL_*` variables say; off without an endpoint.
+ * Exports traces and metrics by OTLP over HTTP, configured by the standard `OTEL_*` variables; off without an endpoint.
  *
- * A collector that is down, slow or failing costs nothing but what it misses: few exports at once, each with an end, one
- * line in the log a minute, and two seconds at most when the gateway ends.
+ * A collector that is down or slow must not affect the gateway: concurrent exports are limited and time out, failures
+ * are logged once a minute, and shutdown waits at most two seconds.
  */
 
 import * as OtlpMetrics from "@effect/opentelemetry/OtlpMetrics"
@@ -16,16 +16,16 @@ import { GatewayConfig, type Settings } from "../config/Config.ts"
 import * as Metrics from "../observe/Metrics.ts"
 import { version } from "../Version.ts"
 
-/** Exports under way at once; what comes meanwhile is dropped. */
+/** Max concurrent exports; further ones are dropped. */
 const mostExports = 2
-/** For each of traces and metrics, when the gateway ends. */
+/** Max time to flush at shutdown, for each of traces and metrics. */
 const shutdownTimeout = Duration.millis(900)
 const complainEvery = 60_000_000_000n
 
 const endpointOf = (specific: Option.Option<string>, base: Option.Option<string>, path: string) =>
   Option.orElse(specific, () => Option.map(base, (url) => `${url.replace(/\/+$/, "")}${path}`))
 
-/** A client whose requests end, are few at a time, and whose failures are told once a minute. */
+/** HTTP client with a timeout and limited concurrency, which logs failures once a minute. */
 const patient = (timeout: Duration.Duration) =>
   Effect.gen(function* () {
     const client = yield* HttpClient.HttpClient
@@ -60,7 +60,7 @@ const patient = (timeout: Duration.Duration) =>
 
 type Sampler = Settings["otelSampler"]
 
-/** What is not sampled is traced by nobody, and neither is what happens within. */
+/** Unsampled spans and their children are not recorded. */
 const sampled = (tracer: Tracer.Tracer, none: Tracer.Tracer, sampler: Sampler, ratio: number): Tracer.Tracer => {
   const isRatio = sampler.endsWith("traceidratio")
   const wantsRoot = () => (isRatio ? Math.random() < ratio : !sampler.endsWith("always_off"))
@@ -115,12 +115,12 @@ const layerOf = (settings: Settings) => {
   const Client = Layer.effect(HttpClient.HttpClient, patient(settings.otelTimeout)).pipe(
     Layer.provide(FetchHttpClient.layer)
   )
-  // Lines of the log name their span; as events of it they would bring along what clients sent.
+  // Logs are not added to spans as events, because they may contain client data.
   const LogOnly = Logger.remove(Logger.tracerLogger)
   return Layer.mergeAll(Traces, Measures, LogOnly).pipe(Layer.provide(Serialization), Layer.provide(Client))
 }
 
-/** Spans and metrics to an OTLP collector; empty unless an endpoint is set. */
+/** Exports spans and metrics to an OTLP collector; does nothing unless an endpoint is set. */
 export const layerFromConfig: Layer.Layer<never, never, GatewayConfig> = Layer.unwrapEffect(
   Effect.map(GatewayConfig, layerOf)
 )

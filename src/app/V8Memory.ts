@@ -1,22 +1,21 @@
 /**
- * What V8 is told about this process' memory.
+ * Tunes V8's garbage collection for this process.
  *
- * It gives memory back after a rush: Node collects while it works, and hardly once it rests. And V8 does not place new
- * objects among the old ones because others made at the same spot lived long: with the requests of a server that is a
- * wrong guess that proves itself. What is placed there keeps all it leads to until the next full collection, so that
- * most of what a chat leaves behind was copied twice and kept: 28 KB of each, where 7 KB are without.
+ * Collects when idle, to release memory after a burst: Node hardly collects without allocations. And disables
+ * allocation-site pretenuring: V8 would promote short-lived request objects, which then retain all they reference until
+ * the next full collection. Measured garbage retained per chat: 28 KB with it, 7 KB without.
  */
 import { performance } from "node:perf_hooks"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { Effect, Layer, Schedule } from "effect"
 
-/** Busy for less than this share of the time is rest. */
+/** Event-loop utilization below this counts as idle. */
 const RESTING = 0.1
-/** By how much it must have grown since it was last tidied up. */
+/** Min growth factor of memory since the last collection. */
 const GROWTH = 1.1
 
-/** Found when it is first needed. */
+/** Created on first use. */
 const collector = (): (() => void) => {
   let found: (() => void) | undefined
   return () => {
@@ -26,7 +25,7 @@ const collector = (): (() => void) => {
   }
 }
 
-/** For a process that is the gateway and nothing else. */
+/** Only for a process that runs nothing but the gateway. */
 export const layer: Layer.Layer<never> = Layer.scopedDiscard(
   Effect.gen(function* () {
     setFlagsFromString("--no-allocation-site-pretenuring")
@@ -41,7 +40,7 @@ export const layer: Layer.Layer<never> = Layer.scopedDiscard(
       if (utilization > RESTING) return
       const isGrown = process.memoryUsage.rss() > tidy * GROWTH
       if (isGrown || again) collect()
-      // Buffers are freed behind its back: once more shows what is left.
+      // External buffers are freed later: check once more.
       again = isGrown && !again
       tidy = isGrown ? process.memoryUsage.rss() : Math.min(tidy, process.memoryUsage.rss())
     })

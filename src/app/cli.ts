@@ -15,12 +15,12 @@ import { serve } from "./main.ts"
 import { Ended, run } from "./run.ts"
 
 const file = Options.file("config").pipe(
-  Options.withDescription("a file of settings in the form of .env; the environment wins over it"),
+  Options.withDescription("a settings file in .env format; the environment takes precedence"),
   Options.optional
 )
-const host = Options.text("host").pipe(Options.withDescription("instead of GATEWAY_HOST"), Options.optional)
-const port = Options.text("port").pipe(Options.withDescription("instead of GATEWAY_PORT"), Options.optional)
-const json = Options.boolean("json").pipe(Options.withDescription("as JSON"))
+const host = Options.text("host").pipe(Options.withDescription("overrides GATEWAY_HOST"), Options.optional)
+const port = Options.text("port").pipe(Options.withDescription("overrides GATEWAY_PORT"), Options.optional)
+const json = Options.boolean("json").pipe(Options.withDescription("print JSON"))
 
 const where = { file, host, port }
 type Where = {
@@ -36,11 +36,9 @@ const serveWith = ({ file, host, port }: Where) => {
   return Effect.provide(serve, ConfigSources.layer(file, new Map(overrides)))
 }
 
-const start = Command.make("start", where, serveWith).pipe(
-  Command.withDescription("serve the API; what happens without a command")
-)
+const start = Command.make("start", where, serveWith).pipe(Command.withDescription("serve the API (default command)"))
 
-/** What is in force, with secrets masked. */
+/** The effective settings, with secrets masked. */
 const shown = Effect.forEach(Config.settings, (setting) =>
   Effect.map(Config.raw(setting), (value) => ({
     name: setting.name,
@@ -61,10 +59,14 @@ const config = Command.make("config", { file, json }, ({ file, json }) =>
           discard: true
         })
   }).pipe(Effect.provide(ConfigSources.layer(file)))
-).pipe(Command.withDescription("print the settings in force, secrets masked; * marks what differs from the default"))
+).pipe(
+  Command.withDescription(
+    "print the effective settings with secrets masked; * marks values that differ from the default"
+  )
+)
 
 const instance = Options.text("instance").pipe(
-  Options.withDescription("which one, as in inst-1; without it the first that needs it"),
+  Options.withDescription("instance to sign in, e.g. inst-1; default: the first one that is not signed in"),
   Options.optional
 )
 const login = Command.make("login", { file, instance }, ({ file, instance }) =>
@@ -72,9 +74,13 @@ const login = Command.make("login", { file, instance }, ({ file, instance }) =>
     Effect.provide(Logger.minimumLogLevel(LogLevel.None)),
     Effect.provide(ConfigSources.layer(file))
   )
-).pipe(Command.withDescription("sign an instance in by hand: prints the address, waits, or takes the pasted end of it"))
+).pipe(
+  Command.withDescription(
+    "sign an instance in manually: prints the login URL, then waits for the login or a pasted callback URL"
+  )
+)
 
-// `emulator` never gets here: it has Lingma's own command line, see bin/lingma-gateway.js.
+// Listed for the help only: bin/lingma-gateway.js runs the emulator, which has Lingma's own command line.
 const emulator = Command.make("emulator", {}, () => Effect.void).pipe(
   Command.withDescription("the built-in stand-in for Lingma: emulator start --workDir=… --socketPort=… --httpPort=…")
 )
@@ -85,7 +91,7 @@ const cli = Command.make("lingma-gateway", where, serveWith).pipe(
   Command.run({ name: "Lingma gateway", version, executable: "lingma-gateway" })
 )
 
-/** Told by the parser already. */
+/** The parser has already printed the error. */
 const misused = () => new Ended({ code: 2, lines: [] })
 const refused = ({ message }: LoginRefused) => new Ended({ code: 1, lines: [`Login failed: ${message}`] })
 

@@ -1,5 +1,5 @@
 /**
- * A running gateway: settings, log, layers and a port, until a signal comes.
+ * Runs the gateway: settings, logging, layers and the listening port, until interrupted.
  */
 import * as HttpServer from "@effect/platform/HttpServer"
 import { Effect, Layer, Option, Redacted } from "effect"
@@ -10,7 +10,7 @@ import * as Logging from "./Logging.ts"
 import * as Telemetry from "./Telemetry.ts"
 import * as V8Memory from "./V8Memory.ts"
 
-/** For people, so it goes to stderr; stdout is the log. */
+/** For humans, so it goes to stderr; stdout is for the log. */
 const greeting = (base: string, config: Settings): string => {
   const key = config.apiKeys.length === 0 ? "any-key" : "$API_KEY"
   const lingma = Option.match(config.lingmaBin, {
@@ -58,7 +58,7 @@ const Greeting = Layer.effectDiscard(
   })
 )
 
-/** Secrets are read once; what is started later finds none in the environment. */
+/** Removes secrets from `process.env` once they are read, so that child processes do not inherit them. */
 const Forget = Layer.effectDiscard(
   Effect.zipRight(
     GatewayConfig,
@@ -68,9 +68,9 @@ const Forget = Layer.effectDiscard(
   )
 )
 
-/** Serves until interrupted; fails when the settings are wrong or the port is taken. */
+/** Serves until interrupted; fails if the settings are invalid or the port is in use. */
 export const serve = Layer.launch(
-  // What is refused at the start is not greeted first.
+  // The greeting comes last, after everything that may fail at startup.
   Layer.mergeAll(Layer.provideMerge(Greeting, Gateway.layer), Forget, V8Memory.layer).pipe(
     Layer.provide(NodeServer.layerFromConfig),
     Layer.provide(Telemetry.layerFromConfig),

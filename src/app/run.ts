@@ -1,5 +1,5 @@
 /**
- * A program as this process: until it ends or a signal comes, with an exit code and words for what went wrong.
+ * Runs a program as the main of this process: handles signals, prints errors and sets the exit code.
  */
 import * as HttpServerError from "@effect/platform/HttpServerError"
 import * as NodeContext from "@effect/platform-node/NodeContext"
@@ -8,14 +8,14 @@ import { Cause, ConfigError, Data, Effect, Exit } from "effect"
 import * as Config from "../config/Config.ts"
 import { WorkDirInUse } from "../lingma/process/WorkDirLock.ts"
 
-/** A command's own way to fail. */
+/** A command failed with an exit code and messages. */
 export class Ended extends Data.TaggedError("Ended")<{
   readonly code: number
-  /** Empty where it was told already. */
+  /** Empty if the error was already printed. */
   readonly lines: ReadonlyArray<string>
 }> {}
 
-/** What went wrong in words, and the exit code for it: 78 settings and a directory in use, 1 the rest. */
+/** Error message and exit code: 78 for invalid settings or a work directory in use, else 1. */
 const verdict = (cause: Cause.Cause<unknown>): { readonly code: number; readonly lines: ReadonlyArray<string> } => {
   const error = Cause.squash(cause)
   if (Cause.isInterruptedOnly(cause)) return { code: 0, lines: [] }
@@ -29,24 +29,24 @@ const verdict = (cause: Cause.Cause<unknown>): { readonly code: number; readonly
 
 class Uncaught extends Data.TaggedError("Uncaught")<{ readonly cause: unknown }> {}
 
-/** A bug outside of any fiber: drain like at a signal, then exit 1. */
+/** An exception outside of any fiber: drain as after a signal, then exit with 1. */
 const uncaught = Effect.async<never, Uncaught>((resume) => {
   const fail = (reason: unknown) => resume(Effect.fail(new Uncaught({ cause: reason })))
   process.on("uncaughtException", fail)
   process.on("unhandledRejection", fail)
 })
 
-/** Handled as SIGTERM is, a second one too: there is nothing yet that could be read anew. */
+/** Handled like SIGTERM, because a reload of settings is not supported. */
 const alsoEnding: ReadonlyArray<NodeJS.Signals> = process.platform === "win32" ? [] : ["SIGHUP", "SIGUSR2"]
 
 const listen = (): void => {
   for (const name of alsoEnding) process.on(name, () => process.kill(process.pid, "SIGTERM"))
-  // Without a listener Node opens its inspector, which runs the code of whoever connects.
+  // Without a listener Node opens its inspector, which allows remote code execution.
   process.on("SIGUSR1", () => {})
 }
 
 export const run = <A, E>(program: Effect.Effect<A, E, NodeContext.NodeContext>): void => {
-  // A reader of the log that has gone must not end the service.
+  // A closed log reader must not end the process.
   for (const output of [process.stdout, process.stderr]) output.on("error", () => {})
   listen()
   NodeRuntime.runMain(Effect.raceFirst(Effect.provide(program, NodeContext.layer), uncaught), {

@@ -1,5 +1,5 @@
 /**
- * `lingma-gateway start` without options: what `cli.ts` does then, without the parser of a command line. It starts sooner.
+ * Fast path for `lingma-gateway start` without options: like `cli.ts`, without loading the command-line parser.
  */
 import { Effect, Option } from "effect"
 import * as ConfigSources from "../config/ConfigSources.ts"

@@ -1,26 +1,26 @@
 /**
- * Counts the tokens of a text with a vocabulary, piece by piece, so that neither a long run nor a long answer costs
- * more than its length, and so that it does not matter how the text came.
+ * Counts tokens with a vocabulary in bounded chunks, so that the cost is linear and the result does not depend on how
+ * the text was streamed.
  */
 import type { Counter } from "./TokenEstimate.ts"
 
-/** From here on a piece ends before the next single blank behind a word: no token reaches over that. */
+/** From this length on, a chunk ends before the next single blank after a word, which no token spans. */
 const MIN_PIECE = 128
-/** The longest piece: vocabularies take quadratic time in runs without a boundary. */
+/** Max length of a chunk: tokenizers take quadratic time in runs without a boundary. */
 const MAX_PIECE = 256
 
 const SPACE = 0x20
 const isSpace = (unit: number) => /\s|\u0085/.test(String.fromCharCode(unit))
 const isHigh = (unit: number) => unit >= 0xd800 && unit < 0xdc00
 
-/** `countOf` gets at most 256 UTF-16 units at once. */
+/** `countOf` receives at most 256 UTF-16 units per call. */
 export const counter = (countOf: (piece: string) => number): Counter => {
   let counted = 0
   let pending = ""
-  /** Of what is pending; unknown after something was added. */
+  /** Token count of the pending text; undefined after text was added. */
   let tail: number | undefined = 0
 
-  /** Where the piece that begins at `from` ends; undefined as long as that cannot be told. */
+  /** End of the chunk that starts at `from`; undefined while undecided. */
   const endOf = (text: string, from: number): number | undefined => {
     const last = Math.min(text.length, from + MAX_PIECE)
     for (let at = from + MIN_PIECE; at < last; at++) {

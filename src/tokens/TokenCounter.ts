@@ -1,7 +1,7 @@
 /**
- * Counts tokens: for usage, for limits, for whoever asks beforehand. Estimated by default, exact where that is set.
+ * Service that counts tokens for usage, limits and count requests: estimates by default, exact counters by setting.
  *
- * The packages of the exact counters are not installed with this one; what is missing stops the start.
+ * The packages of the exact counters are optional; startup fails if a configured one is missing.
  */
 import { readFile } from "node:fs/promises"
 import { ConfigError, Context, Effect, Either, Layer, Option } from "effect"
@@ -10,7 +10,7 @@ import * as ChunkedTokenizer from "./ChunkedTokenizer.ts"
 import * as TokenEstimate from "./TokenEstimate.ts"
 
 export interface TokenCounterService {
-  /** One for each text that comes by pieces. */
+  /** Creates a counter for one streamed text. */
   readonly counter: () => TokenEstimate.Counter
   readonly count: (text: string) => number
   /** By the model's own vocabulary. */
@@ -19,7 +19,7 @@ export interface TokenCounterService {
 
 const wrong = (setting: string, text: string) => ConfigError.InvalidData([], `${setting} ${text}`)
 
-/** Characters of a whole text that are counted exactly, some 0.2 s of work. The others count in proportion. */
+/** Max characters counted exactly, which takes about 0.2 s; the rest is extrapolated. */
 const EXACT = { o200k: 1 << 20, qwen: 1 << 16 }
 
 interface PiecesOptions {
@@ -51,7 +51,7 @@ const o200k = Effect.gen(function* () {
     try: () => import("gpt-tokenizer/encoding/o200k_base"),
     catch: notInstalled("gpt-tokenizer", "o200k")
   })
-  // Marks such as <|endoftext|> are text here.
+  // Treat special tokens such as <|endoftext|> as text.
   const options = { disallowedSpecial: new Set<string>() }
   return fromPieces({ exact: EXACT.o200k, isExact: false }, (piece) => encoding.countTokens(piece, options))
 })
@@ -79,7 +79,7 @@ const qwen = Effect.fnUntraced(function* (path: string) {
         { exact: EXACT.qwen, isExact: true },
         (piece) => tokenizer.encode(piece, plain).ids.length
       )
-      // It is not looked at before it is used.
+      // The file is not validated until it is used.
       if (!(made.count("The quick brown fox. 敏捷的狐狸") > 0)) throw new TypeError("counts nothing")
       return made
     },
@@ -90,16 +90,16 @@ const qwen = Effect.fnUntraced(function* (path: string) {
 
 const estimate: TokenCounterService = { counter: TokenEstimate.counter, count: TokenEstimate.estimate, isExact: false }
 
-/** Where no layer says otherwise it estimates. */
+/** Without a layer it estimates. */
 export class TokenCounter extends Context.Reference<TokenCounter>()("lingma-gateway/TokenCounter", {
   defaultValue: (): TokenCounterService => estimate
 }) {
   static readonly layerEstimate: Layer.Layer<TokenCounter> = Layer.succeed(this, estimate)
 
-  /** OpenAI's vocabulary, within about 5 % of Qwen's; takes some 70 MB. */
+  /** OpenAI's vocabulary, within about 5 % of Qwen's; takes about 70 MB of memory. */
   static readonly layerO200k: Layer.Layer<TokenCounter, ConfigError.ConfigError> = Layer.effect(this, o200k)
 
-  /** Qwen's own vocabulary, from the tokenizer.json of a model. */
+  /** Qwen's vocabulary, from a model's tokenizer.json. */
   static readonly layerQwen = (path: string): Layer.Layer<TokenCounter, ConfigError.ConfigError> =>
     Layer.effect(this, qwen(path))
 

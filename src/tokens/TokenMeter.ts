@@ -1,29 +1,29 @@
 /**
- * Counts the tokens of one turn as its events pass: the upstream's own figures where it gives them, else estimates.
+ * Counts the tokens of one turn from its events: the upstream's figures if reported, else estimates.
  */
 import type { ChatEvent } from "../domain/Chat.ts"
 import * as TokenEstimate from "./TokenEstimate.ts"
 
-/** Tokens of a turn so far. `reasoning` is a part of `output`. */
+/** Token counts of a turn so far. `output` includes `reasoning`. */
 export interface Totals {
-  /** Undefined unless the upstream told. */
+  /** Undefined unless the upstream reported it. */
   readonly input: number | undefined
   readonly output: number
   readonly reasoning: number
-  /** Whether `output` is the upstream's own figure. */
+  /** Whether `output` was reported by the upstream. */
   readonly isReported: boolean
 }
 
-/** Tokens of a whole exchange, for whoever reports them. */
+/** Token counts of a whole exchange, for usage reports. */
 export interface Tokens {
   readonly prompt: number
   readonly completion: number
   readonly reasoning: number
-  /** Whether both figures are the upstream's own; else they are estimates. */
+  /** Whether both were reported by the upstream; else they are estimates. */
   readonly isReported: boolean
 }
 
-/** Whose figures they are, in a word. */
+/** The source of the counts, as a label. */
 export const source = ({ isReported }: Tokens) => (isReported ? ("reported" as const) : ("estimated" as const))
 
 export const tokens = ({ input, isReported, output, reasoning }: Totals, estimatedPrompt: number): Tokens => ({
@@ -43,7 +43,7 @@ export const make = (newCounter: () => TokenEstimate.Counter = TokenEstimate.cou
   const thoughts = newCounter()
   let input: number | undefined
   let told: number | undefined
-  /** What was counted when the upstream told last: a turn that was cut goes on beyond it. */
+  /** Our count at the upstream's last report; a turn that was cut may continue after it. */
   let then = 0
   const counted = () => counter.total() + thoughts.total()
   return {

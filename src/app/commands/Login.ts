@@ -1,5 +1,5 @@
 /**
- * `lingma-gateway login`: shows the address, waits for the sign-in, or takes the pasted end of it.
+ * Command `lingma-gateway login`: prints the login URL, then waits for the login or a pasted callback URL.
  */
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
@@ -7,10 +7,10 @@ import { Console, Effect, type Option, Queue, Schedule } from "effect"
 import * as Config from "../../config/Config.ts"
 import * as LoginDesk from "./LoginDesk.ts"
 
-/** How long a person may take. */
+/** Time limit of the login. */
 const patience = "15 minutes"
 
-/** Nothing happens where there is no screen. */
+/** Does nothing without a display. */
 const openBrowser = (url: string): void => {
   const [command, ...args] =
     process.platform === "darwin"

@@ -1,5 +1,5 @@
 /**
- * Where the `login` command signs in: at a gateway that runs, else at a Lingma it starts itself.
+ * Targets of the `login` command: a running gateway, else a Lingma that the command starts.
  */
 import { Data, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
 import { GatewayConfig, type Settings } from "../../config/Config.ts"
@@ -12,7 +12,7 @@ export class LoginRefused extends Data.TaggedError("LoginRefused")<{ readonly me
 
 export interface Begun {
   readonly instance: string
-  /** Undefined when the account is signed in already. */
+  /** Undefined if the account is already signed in. */
   readonly url: string | undefined
 }
 
@@ -40,7 +40,7 @@ const baseOf = ({ host, port }: Settings) => {
   return `http://${name.includes(":") ? `[${name}]` : name}:${port}`
 }
 
-/** The running gateway, by the settings this command shares with it. */
+/** The running gateway, at the address in the shared settings. */
 const remote = (settings: Settings, instance: Option.Option<string>): LoginDesk => {
   const base = baseOf(settings)
   const key = [...settings.adminKeys, ...settings.apiKeys][0]
@@ -83,7 +83,7 @@ const remote = (settings: Settings, instance: Option.Option<string>): LoginDesk 
   }
 }
 
-/** Lingmas of our own, for as long as the command runs; their work directories keep the session. */
+/** Starts the Lingmas while the command runs; the login is kept in their work directories. */
 const local = (settings: Settings, instance: Option.Option<string>) =>
   Effect.gen(function* () {
     const backends = yield* Fleet.make(settings)

@@ -1,5 +1,5 @@
 /**
- * Colours are for terminals: help that goes into a pipe or a file is plain.
+ * Strips colours from output that does not go to a terminal.
  */
 import { stripVTControlCharacters } from "node:util"
 import { Effect } from "effect"
