@@ -10,7 +10,7 @@ export interface LogOutput {
 }
 
 interface Sink {
-  /** Writes without blocking, perhaps only a part; returns the number of bytes. Throws if nothing can be written now. */
+  /** Writes without blocking, perhaps only a part; returns the number of bytes. Throws if it would block. */
   readonly write: (bytes: Uint8Array) => number
   readonly close: () => void
 }

@@ -22,7 +22,7 @@ const greeting = (base: string, config: Settings): string => {
   })
   const keys =
     config.apiKeys.length === 0
-      ? "none set: open to this machine; set API_KEYS to close it"
+      ? "none: no authentication; set API_KEYS to require a key"
       : `${config.apiKeys.length} set in API_KEYS`
   return `
   Lingma gateway
@@ -53,7 +53,7 @@ const Greeting = Layer.effectDiscard(
     )
     yield* Effect.sync(() => process.stderr.write(greeting(base, config)))
     if (config.apiKeys.some((key) => Redacted.value(key).length < 16)) {
-      yield* Effect.logWarning("API_KEYS holds a key of less than 16 characters")
+      yield* Effect.logWarning("API_KEYS contains a key shorter than 16 characters")
     }
   })
 )

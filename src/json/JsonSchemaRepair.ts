@@ -62,7 +62,7 @@ const prune = (root: unknown, error: Complaint): boolean => {
 
 const escape = (part: string) => part.replaceAll("~", "~0").replaceAll("/", "~1")
 
-/** True if something was changed. Values inside `anyOf` and `oneOf` are left alone, because the intended branch is unknown. */
+/** True if something was changed. Values inside `anyOf` or `oneOf` are not, because the intended branch is unknown. */
 export const apply = (root: unknown, errors: ReadonlyArray<Complaint>, repairs: Repairs): boolean => {
   const choices = new Set(
     errors.filter(({ keyword }) => keyword === "anyOf" || keyword === "oneOf").map(({ instancePath }) => instancePath)

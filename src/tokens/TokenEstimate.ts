@@ -83,7 +83,7 @@ const newline = (before: number): number => {
   return before === LINE ? 10 : before === SPACE || before === TAB ? 750 : 1230
 }
 
-/** Cost of a character of class `kind` after a run of class `before`, in thousandths of a token, fitted to Qwen's vocabulary. */
+/** Cost of a `kind` after a run of `before`, in thousandths of a token, fitted to Qwen's vocabulary. */
 const costOf = (before: number, run: number, kind: number): number => {
   if (isLetter(kind)) return letter(before, run, kind)
   const follows = before === kind
@@ -119,7 +119,7 @@ const WORD = LOWER * RUNS * CLASSES + LOWER
 const SCRAMBLED = 950
 const isScrambled = (length: number, changes: number) => length >= 16 && changes * 4 >= length
 
-/** The first `WHOLE` characters (a multiple of `PERIOD`) are all counted; of each later period only the first `LOOK`. */
+/** The first `WHOLE` characters (a multiple of `PERIOD`) all count; of each later period the first `LOOK`. */
 const WHOLE = 1 << 16
 const PERIOD = 1 << 12
 const LOOK = 1 << 9

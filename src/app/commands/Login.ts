@@ -49,9 +49,9 @@ export const run = (instance: Option.Option<string>) =>
     if (begun.url === undefined) return yield* Console.log(`${begun.instance} is signed in already.`)
     yield* Console.log(begun.url)
     yield* Console.error(
-      `\nOpen this address to sign ${begun.instance} in. This command ends by itself when that is done.\n` +
-        "If the browser runs on another machine, it ends at an address it cannot open (http://127.0.0.1:…/auth/callback?…):\n" +
-        "copy that whole address and paste it here."
+      `\nOpen this URL to sign ${begun.instance} in. This command exits once you are signed in.\n` +
+        "If the browser runs on another machine, it ends at a URL that it cannot open (http://127.0.0.1:…/auth/callback?…):\n" +
+        "copy the full URL and paste it here."
     )
     openBrowser(begun.url)
     const given = yield* lines
@@ -67,7 +67,7 @@ export const run = (instance: Option.Option<string>) =>
     yield* Effect.raceFirst(pasted, done).pipe(
       Effect.timeoutFail({
         duration: patience,
-        onTimeout: () => new LoginDesk.LoginRefused({ message: "nobody signed in within 15 minutes" })
+        onTimeout: () => new LoginDesk.LoginRefused({ message: "login timed out after 15 minutes" })
       })
     )
     yield* Console.log(`${begun.instance} is signed in.`)

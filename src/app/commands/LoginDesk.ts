@@ -55,14 +55,14 @@ const remote = (settings: Settings, instance: Option.Option<string>): LoginDesk 
       catch: () => new Unreachable()
     }).pipe(
       Effect.timeout("45 seconds"),
-      Effect.catchAll(() => new LoginRefused({ message: `no gateway answers at ${base}` })),
+      Effect.catchAll(() => new LoginRefused({ message: `no gateway responds at ${base}` })),
       Effect.flatMap(({ body, ok }) =>
         Effect.mapError(
           ok
             ? Schema.decodeUnknown(result)(body)
             : Effect.flatMap(Schema.decodeUnknown(ErrorBody)(body), ({ error }) => new LoginRefused(error)),
           (error) =>
-            error._tag === "LoginRefused" ? error : new LoginRefused({ message: `${base} is no Lingma gateway` })
+            error._tag === "LoginRefused" ? error : new LoginRefused({ message: `${base} is not a Lingma gateway` })
         )
       )
     )
@@ -71,7 +71,7 @@ const remote = (settings: Settings, instance: Option.Option<string>): LoginDesk 
     where: `the gateway at ${base}`,
     start: Effect.flatMap(call(`start?browser=false${query}`, Started, { method: "POST" }), (started) =>
       started.state !== "already_logged_in" && started.login_url === undefined
-        ? new LoginRefused({ message: "a login is running already; try again when it is over" })
+        ? new LoginRefused({ message: "a login is already running; try again later" })
         : Effect.succeed({ instance: started.instance, url: started.login_url })
     ),
     isSignedIn: (name) =>
@@ -106,7 +106,7 @@ const local = (settings: Settings, instance: Option.Option<string>) =>
     const one = Effect.catchTag(
       finding.result,
       "WorkBroken",
-      () => new LoginRefused({ message: "the instance could not be looked for" })
+      () => new LoginRefused({ message: "looking up the instance failed" })
     )
     return {
       where: "a Lingma of its own, as no gateway runs",

@@ -79,7 +79,7 @@ const restAfter = (reason: LoginReason) => (reason === "no_login_url" ? Duration
 const personPatience = Duration.minutes(15)
 /** Max time from the end of the page until Lingma reports the login. */
 const sessionPatience = Duration.seconds(20)
-const broken = new SignInStopped({ reason: "timed_out", detail: "the login broke off", again: false })
+const broken = new SignInStopped({ reason: "timed_out", detail: "the login failed unexpectedly", again: false })
 /** Backoff between retries after an unexpected page. */
 const loginRetry = Schedule.exponential("2 seconds").pipe(Schedule.jittered)
 
@@ -109,7 +109,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
       const told = (message: string, fields: Record<string, unknown>) =>
         Effect.annotateLogs(Effect.logInfo(message), { instance: id, ...fields })
 
-      const noSession = new SignInStopped({ reason: "timed_out", detail: "no session appeared", again: false })
+      const noSession = new SignInStopped({ reason: "timed_out", detail: "Lingma did not report a login", again: false })
       /** Completes when the account is signed in, whether by the page, a person or another IDE. */
       const appears = (within: Duration.Duration) =>
         client.check.pipe(

@@ -10,7 +10,7 @@ import * as LoginHosts from "./LoginHosts.ts"
 import * as LoginPage from "./LoginPage.ts"
 import { choose, look, MARK } from "./PageSnapshot.ts"
 
-const late = new SignInStopped({ reason: "timed_out", detail: "the page did not come to an end", again: false })
+const late = new SignInStopped({ reason: "timed_out", detail: "the login page did not finish", again: false })
 
 const every = 150
 const stepMillis = 5_000
@@ -128,7 +128,7 @@ export const run = (context: BrowserContext, page: Page, ask: SignIn): Effect.Ef
         return press(frame, step.mark)
       case "Fill": {
         if (step.password !== undefined && progress.submissions >= ask.submissions) {
-          throw new SignInStopped({ reason: "bad_credentials", detail: "the form came back", again: false })
+          throw new SignInStopped({ reason: "bad_credentials", detail: "the login form reappeared", again: false })
         }
         if (step.user !== undefined) await type(frame, step.user, ask.username)
         for (const mark of step.ticks) await found(frame, mark).check({ timeout: stepMillis, force: true })
@@ -194,7 +194,7 @@ export const run = (context: BrowserContext, page: Page, ask: SignIn): Effect.Ef
       : strange !== undefined
         ? refused(strange)
         : // Playwright's message may contain the password.
-          new SignInStopped({ reason: "timed_out", detail: "the login page could not be worked with", again: true })
+          new SignInStopped({ reason: "timed_out", detail: "unexpected error on the login page", again: true })
 
   return Effect.tryPromise({ try: lead, catch: broken }).pipe(
     Effect.tapError(() =>

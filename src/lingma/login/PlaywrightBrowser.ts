@@ -184,7 +184,7 @@ export const make = (options: BrowserOptions) =>
         Effect.timeoutFail({
           duration: Duration.sum(ask.timeout, patience),
           onTimeout: () =>
-            new SignInStopped({ reason: "timed_out", detail: "the page did not come to an end", again: false })
+            new SignInStopped({ reason: "timed_out", detail: "the login page did not finish", again: false })
         })
       )
 

@@ -47,7 +47,7 @@ export interface XmlCall {
   readonly json: () => Omit<Span, "key"> | undefined
   /** After `close`: the function's end, if before the end of the text. */
   readonly endAt: () => number | undefined
-  /** The part of the parameters that is final after `length` characters of the block; undefined before the first key. */
+  /** The parameters that are final after `length` characters of the block; undefined before the first key. */
   readonly progress: (length: number) => Progress | undefined
 }
 
