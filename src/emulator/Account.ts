@@ -1,5 +1,5 @@
 /**
- * An account and its two written forms: `cache/user` (AES under the machine id) and the callback's private base64.
+ * An account and its two encodings: `cache/user` (AES, keyed by the machine id) and the callback's private base64.
  */
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto"
 
@@ -8,7 +8,7 @@ export interface Account {
   readonly name: string
   readonly token: string
   readonly refreshToken: string
-  /** Milliseconds since 1970. */
+  /** Epoch milliseconds. */
   readonly expireTime: number
   readonly userType: string
 }
@@ -43,7 +43,7 @@ export const seal = (account: Account, machineId: string): string => {
   return Buffer.concat([cipher.update(json, "utf8"), cipher.final()]).toString("base64")
 }
 
-/** Undefined for whatever this machine id did not seal. */
+/** Undefined if it was not encrypted with this machine id. */
 export const unseal = (sealed: string, machineId: string): Account | undefined => {
   try {
     const key = keyOf(machineId)
@@ -74,7 +74,7 @@ const swapThirds = (text: string): string => {
 const translate = (text: string, from: string, to: string): string =>
   Array.from(text, (sign) => to[from.indexOf(sign)] ?? "").join("")
 
-/** Lines, as base64 in a private alphabet with its outer thirds changed over. */
+/** Encodes lines as base64 in a private alphabet, with the first and last third swapped. */
 export const encodeLines = (lines: ReadonlyArray<string>): string =>
   translate(swapThirds(Buffer.from(lines.join("\n"), "utf8").toString("base64")), standard, own)
 
@@ -83,7 +83,7 @@ export const decodeLines = (text: string): ReadonlyArray<string> =>
     .toString("utf8")
     .split("\n")
 
-/** The account that a callback's `auth` and `token` name, if both are whole. */
+/** Decodes the account from a callback's `auth` and `token`, if both are complete. */
 export const fromCallback = (auth: string, token: string): Account | undefined => {
   const [uid, aid, name] = decodeLines(auth)
   const [access, refreshToken, expiry] = decodeLines(token)

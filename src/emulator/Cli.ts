@@ -1,5 +1,5 @@
 /**
- * Lingma's own command line: `start`, `status`, `version`, flags as `--name=value` or `--name value`.
+ * Parses Lingma's command line: `start`, `status`, `version`, flags as `--name=value` or `--name value`.
  */
 import { homedir } from "node:os"
 import { join } from "node:path"

@@ -1,28 +1,28 @@
 /**
- * The control port for tests: under `/__control` of the HTTP server.
+ * The control API for tests, under `/__control` of the HTTP server.
  *
  * | call | body | effect |
  * | --- | --- | --- |
- * | `GET /__control/stats` | | running and open things, totals, the last prompt word for word |
- * | `POST /__control/script` | keys of Script.ts, `turns?` | with `turns` queued for that many turns, else standing until the next such call |
- * | `POST /__control/fault` | the same, meant for `{"fault": "…", "turns": 1}` | `{"fault": ""}` takes a standing fault back |
- * | `POST /__control/reset` | | drops scripts, accounts, login page and passwords back to the environment's |
- * | `POST /__control/crash` | | SIGKILL to itself |
- * | `POST /__control/exit` | `{"code"?}` | leaves with this code |
- * | `POST /__control/drop` | | cuts every WebSocket |
+ * | `GET /__control/stats` | | current turns and connections, totals, the last prompt verbatim |
+ * | `POST /__control/script` | keys of Script.ts, `turns?` | with `turns`: queued for that many turns; else in effect until the next such call |
+ * | `POST /__control/fault` | the same, intended for `{"fault": "…", "turns": 1}` | `{"fault": ""}` clears a standing fault |
+ * | `POST /__control/reset` | | resets scripts, accounts, login page and passwords to the environment's |
+ * | `POST /__control/crash` | | kills the process with SIGKILL |
+ * | `POST /__control/exit` | `{"code"?}` | exits with this code |
+ * | `POST /__control/drop` | | closes every WebSocket |
  * | `POST /__control/login` | `{"name"?}` | logs in without a page |
- * | `POST /__control/logout` | | the login expires, running turns finish with 401 |
- * | `POST /__control/account` | `{"name"?, "models"?, "spent"?}` | what that account may use from now on (Allowance.ts); without a name the one signed in |
+ * | `POST /__control/logout` | | the login expires; running turns finish with 401 |
+ * | `POST /__control/account` | `{"name"?, "models"?, "spent"?}` | sets what an account may use (Allowance.ts); default: the one signed in |
  * | `GET /__control/page` | | `{"page", "pages": […]}` |
- * | `POST /__control/page` | `{"page"}` | the login page from now on |
- * | `POST /__control/users` | `{"users": {user: password} or null}` | the right passwords from now on, null = any |
+ * | `POST /__control/page` | `{"page"}` | sets the login page |
+ * | `POST /__control/users` | `{"users": {user: password} or null}` | sets the valid passwords, null = any |
  * | `GET /__control/submissions` | | `{"total", "wrong", "users": {user: n}, "organisations": {user: name}}` |
  * | `GET /__control/lookalike` | | `{"origin", "pages", "typed", "submissions"}` of the other origin |
- * | `POST /__control/raw` | any bytes, `?times=N`, `?binary=1` | as they are, one WebSocket message each, to every connection |
+ * | `POST /__control/raw` | any bytes, `?times=N`, `?binary=1` | sent unframed, one WebSocket message each, to every connection |
  * | `POST /__control/request` | `{"method", "params"?}` | a request to every connection; answers `{"answers": […]}` |
  * | `POST /__control/notify` | `{"method", "params"?}` | a notification to every connection |
  *
- * A request with an `Origin` header is refused: no web page may drive it.
+ * Requests with an `Origin` header are rejected, so that web pages cannot use it.
  */
 import { Either, Schema } from "effect"
 import * as LoginControl from "./login/LoginControl.ts"
@@ -66,7 +66,7 @@ const decodeAccount = Schema.decodeUnknownEither(
   { onExcessProperty: "error" }
 )
 
-/** As after a login the connections are told to read the models anew. */
+/** Notifies the connections to reload the models, as after a login. */
 const account = (world: World.World, given: Record<string, unknown>): Answer => {
   const decoded = decodeAccount(given)
   if (Either.isLeft(decoded)) return bad("the body must be {name?, models?, spent?} as Allowance.ts says")

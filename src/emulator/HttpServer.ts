@@ -1,5 +1,5 @@
 /**
- * The HTTP listener: login pages and control. Only for names of this machine, never for a WebSocket.
+ * HTTP server for login pages and the control API. Accepts only loopback Host names, and no WebSocket upgrades.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import * as Control from "./Control.ts"

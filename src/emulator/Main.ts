@@ -1,5 +1,5 @@
 /**
- * The stand-in Lingma process: Lingma's command line, wire protocol and work dir, with scripted answers in place of a model.
+ * Emulates a Lingma process: command line, wire protocol and work directory, with scripted answers instead of a model.
  */
 import type { Server } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -41,7 +41,7 @@ const status = (workDir: string): string => {
   return `${JSON.stringify(account === undefined ? state : { ...state, username: account.name, user_type: account.userType })}\n`
 }
 
-/** Lines without end, as fast as the reader takes them. */
+/** Writes endless lines as fast as the reader consumes them. */
 const floodStdout = (): void => {
   const lines = `${"a line nobody asked for ".repeat(20)}\n`.repeat(100)
   setInterval(() => {
@@ -92,9 +92,9 @@ const start = async (flags: Cli.StartFlags, options: Options.Options): Promise<n
   return 0
 }
 
-/** Runs a command line to its end and gives the exit code; the caller exits with it. */
+/** Runs a command line and returns the exit code. */
 export const run = async (argv: ReadonlyArray<string>, env: Options.Environment): Promise<number> => {
-  // A reader that goes away must not end the process.
+  // A closed reader must not end the process.
   process.stdout.on("error", () => {})
   process.stderr.on("error", () => {})
   const command = Cli.parse(argv)

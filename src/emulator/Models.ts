@@ -1,5 +1,5 @@
 /**
- * The model list, scene by scene. `Auto` means another key in the inline scene than elsewhere, as in the real one.
+ * The model list by scene. As in the real one, `Auto` has a different key in the inline scene.
  */
 export interface Model {
   readonly key: string

@@ -1,20 +1,20 @@
 /**
- * How this process behaves as a whole, from its environment.
+ * Options of the emulator process, from environment variables.
  *
  * | variable | default | meaning |
  * | --- | --- | --- |
- * | `LINGMA_EMULATOR_DIALECT` | session | `ask`: the session methods are unknown, only chat/ask works |
- * | `LINGMA_EMULATOR_LOGIN` | demo | `required`: a new work dir is logged out; `demo`: it is logged in |
+ * | `LINGMA_EMULATOR_DIALECT` | session | `ask`: session methods are unknown, only chat/ask works |
+ * | `LINGMA_EMULATOR_LOGIN` | demo | `required`: a new work directory is logged out; `demo`: logged in |
  * | `LINGMA_EMULATOR_ACCOUNT` | demo | name of the demo account |
  * | `LINGMA_EMULATOR_ACCOUNTS` | all models, none spent | what each account may use, JSON, see Allowance.ts |
- * | `LINGMA_EMULATOR_HANDSHAKE` | lsp | `acp`: initialize tells protocolVersion and agentInfo, no serverInfo |
- * | `LINGMA_EMULATOR_USERS` | any | `user:password,…` that the login page takes |
+ * | `LINGMA_EMULATOR_HANDSHAKE` | lsp | `acp`: initialize returns protocolVersion and agentInfo, no serverInfo |
+ * | `LINGMA_EMULATOR_USERS` | any | `user:password,…` that the login page accepts |
  * | `LINGMA_EMULATOR_LOGIN_BASE` | its own page | where login URLs point |
- * | `LINGMA_EMULATOR_LOGIN_PAGE` | plain | which login page is served, a name of LoginPage.ts |
+ * | `LINGMA_EMULATOR_LOGIN_PAGE` | plain | login page to serve, a name in LoginPage.ts |
  * | `LINGMA_EMULATOR_MODELS_DELAY_MS` | 0 | how long the model list stays empty after a login |
- * | `LINGMA_EMULATOR_ACK_LIMIT_MS` | 5000 | after this an unanswered push counts as missed |
+ * | `LINGMA_EMULATOR_ACK_LIMIT_MS` | 5000 | time after which an unanswered push counts as missed |
  *
- * The variables of Script.ts give the answers and the faults.
+ * The variables in Script.ts control answers and faults.
  */
 import { Either, Schema } from "effect"
 import { type Allowance, Allowances } from "./script/Allowance.ts"
@@ -66,7 +66,7 @@ const accounts = (text: string | undefined): ReadonlyMap<string, Allowance> => {
   return new Map(Object.entries(decoded.right))
 }
 
-/** The options, or the one line that says which variable is wrong. */
+/** The options, or a message about an invalid variable. */
 export const fromEnvironment = (env: Environment): Options | string => {
   const script = Script.fromEnvironment(env)
   if (typeof script === "string") return `LINGMA_EMULATOR_*: ${script}`

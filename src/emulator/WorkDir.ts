@@ -1,5 +1,5 @@
 /**
- * The work dir as Lingma keeps it: `.info.json`, `.info`, `cache/`, `logs/`. A login lives here and nowhere else.
+ * The work directory in Lingma's layout: `.info.json`, `.info`, `cache/`, `logs/`. Logins are stored nowhere else.
  */
 import { randomBytes, randomUUID } from "node:crypto"
 import {
@@ -19,9 +19,9 @@ import * as Account from "./Account.ts"
 
 export interface WorkDir {
   readonly machineId: string
-  /** This start made the machine id: nobody has logged in or out here yet. */
+  /** Whether this start created the machine id, so nobody has logged in or out yet. */
   readonly isNew: boolean
-  /** How often a process was started here. */
+  /** Number of starts in this directory. */
   readonly starts: number
   readonly log: (line: string) => void
   readonly readAccount: () => Account.Account | undefined
@@ -44,7 +44,7 @@ const write = (path: string, text: string): void => {
   renameSync(temporary, path)
 }
 
-/** What `status` tells, without touching anything. */
+/** Reads the login without modifying anything, for `status`. */
 export const peek = (dir: string): Account.Account | undefined => {
   const machineId = read(join(dir, "cache", "id"))?.trim()
   const sealed = read(join(dir, "cache", "user"))
@@ -77,7 +77,7 @@ export const open = (dir: string, copyDataDir: string | undefined): WorkDir => {
     try {
       writeSync(logFile, stamped)
     } catch {
-      // A full disk must not end the process.
+      // Ignored: a full disk must not end the process.
     }
     if (!process.stdout.writableNeedDrain) process.stdout.write(stamped)
   }

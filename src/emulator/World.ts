@@ -1,5 +1,5 @@
 /**
- * What one emulator process holds: settings, work dir, login, sessions, running turns, counters.
+ * State of an emulator process: options, work directory, login, sessions, running turns, counters.
  */
 import type * as Account from "./Account.ts"
 import type { StartFlags } from "./Cli.ts"
@@ -21,9 +21,9 @@ export interface Turn {
   readonly requestId: string
   readonly sessionId: string
   readonly link: Link
-  /** Its cancel has come, whether it is heard or not. */
+  /** A cancel has arrived, whether it took effect or not. */
   cancelled: boolean
-  /** Ends it at once: told to the client (`cancelled`), or not (`dropped`). */
+  /** Ends the turn at once, with a push to the client (`cancelled`) or without (`dropped`). */
   readonly stop: (how: "cancelled" | "dropped") => void
 }
 
@@ -36,21 +36,21 @@ export interface Prompt {
   readonly params: unknown
 }
 
-/** Only ever counted up. What is running or open is read from the collections, so that it cannot drift. */
+/** Monotonic counters. Current numbers are read from the collections, so that they cannot drift. */
 export interface Totals {
   prompts: number
   turnsFinished: number
   turnsCancelled: number
   turnsDropped: number
-  /** Heard, in any form. */
+  /** Cancels that took effect, in any form. */
   cancels: number
   cancelRequests: number
   cancelNotifications: number
-  /** Those that came when no turn of theirs ran. */
+  /** Cancels that arrived while no such turn was running. */
   idleCancels: number
-  /** Chunks of answers and thoughts. */
+  /** Chunks of answers and reasoning. */
   tokens: number
-  /** Those of turns whose cancel had come, heard or not. */
+  /** Tokens sent after a cancel had arrived, whether it took effect or not. */
   tokensAfterCancel: number
   deletes: number
   connectionsTotal: number
@@ -80,9 +80,9 @@ export interface World {
   readonly recentPrompts: Array<string>
   readonly toolAnswers: Array<unknown>
   readonly recentImages: Array<Picture>
-  /** By the address they were given. */
+  /** By the URL they were assigned. */
   readonly uploads: Map<string, Picture>
-  /** Login nonces not used yet. */
+  /** Unused login nonces. */
   readonly nonces: Set<string>
   readonly profiles: Set<string>
   readonly queue: Array<Script.Script>
@@ -146,10 +146,10 @@ export const make = (options: Options, flags: StartFlags, workDir: WorkDir): Wor
   httpPort: flags.httpPort
 })
 
-/** A fault that holds for the process as it is now, not for one turn. */
+/** Whether a fault is active for the process rather than for one turn. */
 export const standingFault = (world: World, name: string): boolean => Faults.has(world.standing.fault ?? [], name)
 
-/** Takes these standing faults back, others stay. */
+/** Clears these standing faults; others remain. */
 export const dropFaults = (world: World, names: ReadonlyArray<string>): void => {
   const { fault = [] } = world.standing
   world.standing = { ...world.standing, fault: fault.filter(({ name }) => !names.includes(name)) }

@@ -1,12 +1,12 @@
 /**
- * Who is logged in here, and the one-time login URLs. Kept in the work dir, told to the connections.
+ * Login state and one-time login URLs. Stored in the work directory; changes are pushed to the connections.
  */
 import { createHash, randomBytes, randomUUID } from "node:crypto"
 import * as Account from "../Account.ts"
 import * as World from "../World.ts"
 import * as LoginState from "./LoginState.ts"
 
-/** Reads the login of the work dir; a new work dir gets the demo account unless a login is required. */
+/** Restores the login from the work directory; a new one gets the demo account unless a login is required. */
 export const restore = (world: World.World): void => {
   world.account = world.workDir.readAccount()
   if (world.account === undefined && world.workDir.isNew && !world.options.loginRequired) {
@@ -59,7 +59,7 @@ export interface LoginUrl {
   readonly challenge: string
 }
 
-/** Nothing of ours is there. */
+/** An address that is not ours. */
 const foreignBase = "https://login.example.com/lingma/login"
 
 const loginBase = (world: World.World): string =>
@@ -81,7 +81,7 @@ export const generateUrl = (world: World.World): LoginUrl => {
   return { loginUrl: url.href, nonce, verifier, challenge }
 }
 
-/** Uses up the nonce and logs the account in; otherwise says why not. */
+/** Consumes the nonce and logs the account in; otherwise returns an error. */
 export const consume = (
   world: World.World,
   nonce: string,
@@ -96,7 +96,7 @@ export const consume = (
   return undefined
 }
 
-/** The account of a user name and password, undefined when they are wrong. */
+/** The account of a user name and password; undefined if they are wrong. */
 export const check = (world: World.World, user: string, password: string): Account.Account | undefined => {
   const state = LoginState.of(world)
   world.totals.loginSubmissions++

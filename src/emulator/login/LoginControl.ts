@@ -1,5 +1,5 @@
 /**
- * The control port's calls about the login: which page, which passwords, what came in, log in, log out.
+ * Control API for logins: page, passwords, recorded submissions, log in, log out.
  */
 import * as Account from "../Account.ts"
 import type { Answer } from "../Control.ts"
@@ -31,14 +31,14 @@ const setUsers = (world: World, users: unknown): Answer => {
   return good()
 }
 
-/** Back to the page and the passwords of the environment. */
+/** Resets page and passwords to those of the environment. */
 export const reset = (world: World): void => {
   const state = LoginState.of(world)
   state.page = world.options.loginPage
   state.users = world.options.users
 }
 
-/** Undefined for what does not concern the login. */
+/** Undefined for other actions. */
 export const read = async (world: World, action: string): Promise<Answer | undefined> => {
   const state = LoginState.of(world)
   switch (action) {

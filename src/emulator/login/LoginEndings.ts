@@ -1,5 +1,5 @@
 /**
- * Login pages that differ in where they lead: organisations, a captcha, a spinner, another origin, nowhere.
+ * Login pages that differ in what follows: organisations, a captcha, a spinner, another origin, nothing.
  */
 import { randomUUID } from "node:crypto"
 import { whole } from "./LoginForms.ts"

@@ -1,12 +1,12 @@
 /**
- * A login that expires: it is gone from the work dir, and what was running finishes with 401, as under `logout_mid`.
+ * Expires a login: removes it from the work directory, and finishes running turns with 401, like `logout_mid`.
  */
 
 import * as World from "../World.ts"
 import { voice } from "../wire/SessionMethods.ts"
 import * as Login from "./Login.ts"
 
-/** A turn does not say which call began it, but in the dialect `ask` there is only one. */
+/** A turn does not record which call started it, but the dialect `ask` has only one. */
 const isAsk = (world: World.World, turn: World.Turn): boolean =>
   world.options.dialect === "ask" ||
   (world.lastPrompt?.requestId === turn.requestId && world.lastPrompt.method === "chat/ask")

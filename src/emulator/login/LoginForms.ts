@@ -1,5 +1,5 @@
 /**
- * Login pages that differ in how the form comes up: all at once, late, in a frame, in two steps, behind a tab.
+ * Login pages that differ in how the form appears: at once, late, in a frame, in two steps, behind a tab.
  */
 import * as Html from "./LoginHtml.ts"
 
@@ -19,7 +19,7 @@ export const plain: Html.LoginPage = {
   )
 }
 
-/** A form with both fields, which the other pages share. */
+/** A form with both fields, shared by the other pages. */
 export const whole = (query: URLSearchParams, message = "", user = ""): Html.Page =>
   Html.html(
     "登录 / Sign in",
@@ -46,7 +46,7 @@ export const late: Html.LoginPage = {
   "POST /login": Html.signIn(latePage, Html.callback)
 }
 
-/** Placeholders are all that names the fields, and only a script submits. */
+/** The fields are named by placeholders only, and a script submits them. */
 const frame = (query: URLSearchParams, message = "", user = ""): Html.Page =>
   Html.html(
     "密码登录 / Password",

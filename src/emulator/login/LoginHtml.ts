@@ -1,18 +1,18 @@
 /**
- * What login pages are made of: answers, the way back to the process, and the form as Alibaba's pages mark it up.
+ * Building blocks of login pages: responses, the callback, and the form in the markup of Alibaba's pages.
  */
 import * as Account from "../Account.ts"
 import type { World } from "../World.ts"
 import * as Login from "./Login.ts"
 
-/** What a request to a page is answered with. */
+/** Response of a page. */
 export type Page =
   | { readonly _tag: "Html"; readonly html: string; readonly status?: number }
   | { readonly _tag: "Redirect"; readonly location: string }
 
 export type Handler = (world: World, query: URLSearchParams, given: URLSearchParams) => Page | Promise<Page>
 
-/** A variant of the login page: what it answers, by verb and path, such as `GET /login`. */
+/** A variant of the login page: handlers by method and path, such as `GET /login`. */
 export type LoginPage = Readonly<Record<string, Handler>>
 
 export const escape = (text: string): string => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`)
@@ -25,7 +25,7 @@ export const html = (title: string, body: string, status = 200): Page => ({
 
 export const notFound = html("Not found", "", 404)
 
-/** A value as it may stand in a script element. */
+/** A JSON literal that is safe inside a script element. */
 export const literal = (value: unknown): string => JSON.stringify(value).replaceAll("<", "\\u003c")
 
 export const alert = (message: string): string =>
@@ -43,20 +43,20 @@ const callbackUrl = (world: World, query: URLSearchParams, account: Account.Acco
 
 type Then = (world: World, query: URLSearchParams, account: Account.Account) => Page
 
-/** Back to the process, as the remote page does: who, and with which token. */
+/** Redirects to the callback with account and token, as the remote page does. */
 export const callback: Then = (world, query, account) => ({
   _tag: "Redirect",
   location: callbackUrl(world, query, account)
 })
 
-/** The same from within a frame: the top window goes. */
+/** The same from within a frame: redirects the top window. */
 export const callbackOfTop: Then = (world, query, account) =>
   html("Sign in", `<script>window.top.location.href = ${literal(callbackUrl(world, query, account))}</script>`)
 
 const userOf = (given: URLSearchParams): string => given.get("fm-login-id") ?? given.get("username") ?? ""
 const passwordOf = (given: URLSearchParams): string => given.get("fm-login-password") ?? given.get("password") ?? ""
 
-/** Takes a form: `again` when the password is wrong, else `then`. */
+/** Handles a submitted form: `again` if the password is wrong, else `then`. */
 export const signIn =
   (again: (query: URLSearchParams, message: string, user: string) => Page, then: Then): Handler =>
   (world, query, given) => {
@@ -74,5 +74,5 @@ export const userField = (user = ""): string =>
 export const passwordField = `<div class="fm-field"><label for="fm-login-password">密码 / Password</label>
 <input id="fm-login-password" class="fm-text" name="fm-login-password" type="password" autocomplete="current-password" placeholder="请输入密码 / Password"></div>`
 
-/** Has no type: a button of a form submits it all the same. */
+/** Has no type: a button in a form submits it by default. */
 export const signInButton = `<div class="fm-btn"><button class="fm-button fm-submit password-login">登录 / Sign in</button></div>`

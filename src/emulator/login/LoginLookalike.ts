@@ -1,5 +1,5 @@
 /**
- * A login form on another origin, which notes that something was typed or handed in, but never what.
+ * A login form on another origin, which records that something was typed or submitted, but not what.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -9,7 +9,7 @@ import * as LoginState from "./LoginState.ts"
 export interface Lookalike {
   readonly origin: string
   pages: number
-  /** How often the content of a field changed. */
+  /** Number of changes of a field. */
   typed: number
   submissions: number
 }
@@ -54,7 +54,7 @@ const open = (): Promise<Lookalike> =>
     server.unref()
   })
 
-/** The one of this process; it listens from the first time somebody asks. */
+/** The one of this process, started on first use. */
 export const of = (world: World): Promise<Lookalike> => {
   const state = LoginState.of(world)
   state.lookalike ??= open()

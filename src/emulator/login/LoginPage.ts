@@ -1,5 +1,5 @@
 /**
- * The login pages that a person, or a browser driven for them, may meet, by name.
+ * The variants of the login page, by name.
  */
 import * as Endings from "./LoginEndings.ts"
 import * as Forms from "./LoginForms.ts"

@@ -1,5 +1,5 @@
 /**
- * The HTTP server's own routes: login page, callback, profile.
+ * Lingma's routes of the HTTP server: login page, callback, profile.
  */
 import * as Account from "../Account.ts"
 import type { World } from "../World.ts"
@@ -8,7 +8,7 @@ import { html, notFound, type Page } from "./LoginHtml.ts"
 import { variants } from "./LoginPage.ts"
 import * as LoginState from "./LoginState.ts"
 
-/** The account of a callback's query, in the present form or the older one in clear. */
+/** The account in a callback's query, in the current format or the older plain-text one. */
 const accountOf = (query: URLSearchParams): Account.Account | undefined => {
   const auth = query.get("auth")
   if (auth !== null) return Account.fromCallback(auth, query.get("token") ?? "")

@@ -1,5 +1,5 @@
 /**
- * What the login side of one process remembers: the page in use, the right passwords, what was typed in, who chose what.
+ * Login state of a process: current page, valid passwords, submissions, chosen organisations.
  */
 import type * as Account from "../Account.ts"
 import type { World } from "../World.ts"
@@ -8,14 +8,14 @@ import type { Lookalike } from "./LoginLookalike.ts"
 export interface LoginState {
   /** The variant of the login page. */
   page: string
-  /** The right pairs; undefined takes any. */
+  /** Valid pairs; undefined accepts any. */
   users: ReadonlyMap<string, string> | undefined
   wrong: number
-  /** Passwords handed in, by user name. */
+  /** Number of password submissions, by user name. */
   readonly submissions: Map<string, number>
-  /** Signed in, but with the organisation still to choose. */
+  /** Accounts that still have to choose an organisation. */
   readonly tickets: Map<string, Account.Account>
-  /** The organisation a user chose last. */
+  /** The last organisation chosen by each user. */
   readonly organisations: Map<string, string>
   lookalike: Promise<Lookalike> | undefined
 }
@@ -40,7 +40,7 @@ export const of = (world: World): LoginState => {
 
 const mostEntries = 1000
 
-/** Sets an entry and forgets the oldest beyond a thousand. */
+/** Sets an entry; drops the oldest above a thousand. */
 export const put = <A>(map: Map<string, A>, key: string, value: A): void => {
   map.set(key, value)
   if (map.size > mostEntries) for (const oldest of map.keys()) return void map.delete(oldest)

@@ -1,5 +1,5 @@
 /**
- * The login page that first offers a QR code or a text message, keeps the form behind a tab, and wants its terms agreed to.
+ * Login page that first offers a QR code or SMS, has the form behind a tab, and requires accepting terms.
  */
 import * as Html from "./LoginHtml.ts"
 

@@ -1,8 +1,9 @@
 /**
- * What an account may use: its models, and which of them are used up. By `LINGMA_EMULATOR_ACCOUNTS` or `POST /__control/account`.
+ * Models and quotas per account, set by `LINGMA_EMULATOR_ACCOUNTS` or `POST /__control/account`.
  *
- * `{"alice": {"models": ["auto", {"key": "kmodel", "max_input_tokens": 32000}], "spent": ["kmodel"]}, "*": {"spent": ["*"]}}`: `*` as a name is
- * any other account, `*` as a spent model the whole account. Without `models` it has all of them. A model may change fields of the list, or be new.
+ * `{"alice": {"models": ["auto", {"key": "kmodel", "max_input_tokens": 32000}], "spent": ["kmodel"]}, "*": {"spent": ["*"]}}`:
+ * the name `*` is any other account, the spent model `*` the whole account. Default of `models`: all. An entry of
+ * `models` may override fields of a known model, or add a new one.
  */
 import { Schema } from "effect"
 import * as Models from "../Models.ts"
@@ -28,7 +29,7 @@ export const Allowances = Schema.Record({ key: Schema.String, value: Allowance }
 const of = (world: World): Allowance =>
   world.allowances.get(world.account?.name ?? "") ?? world.allowances.get("*") ?? {}
 
-/** The models of the account that is signed in, scene by scene. */
+/** Models of the signed-in account, by scene. */
 export const scenes = (world: World): Readonly<Record<string, ReadonlyArray<Models.Model>>> => {
   const { models } = of(world)
   if (models === undefined) return Models.scenes
@@ -47,14 +48,14 @@ export const scenes = (world: World): Readonly<Record<string, ReadonlyArray<Mode
   )
 }
 
-/** One of the account's models; the empty key is the default model, or the first where the account lacks that. */
+/** One of the account's models; the empty key is the default model, or the first one if the account lacks that. */
 export const find = (world: World, key: string): Models.Model | undefined => {
   if (of(world).models === undefined) return Models.find(key)
   const listed = Object.values(scenes(world)).flat()
   return key === "" ? (listed.find((model) => model.isDefault) ?? listed[0]) : listed.find((model) => model.key === key)
 }
 
-/** The statusCode that a turn of this model ends with before it has said anything. */
+/** The statusCode if the model is used up: its turns end with it before any output. */
 export const refusalOf = (world: World, model: Models.Model): number | undefined => {
   const spent = of(world).spent ?? []
   return spent.includes("*") ? 110 : spent.includes(model.key) ? 112 : undefined

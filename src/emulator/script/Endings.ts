@@ -1,5 +1,5 @@
 /**
- * The reason a turn's end gives for its status code, where the script names none.
+ * Default reasons for the status codes at the end of a turn.
  */
 const pricing = { message: "upgrade to go on", pricingUrl: "https://lingma.example.com/pricing" }
 
@@ -31,8 +31,8 @@ const reasons: Readonly<Record<number, string>> = {
 
 export const reasonOf = (statusCode: number): string => reasons[statusCode] ?? "error"
 
-/** The conversation is too long. */
+/** Status code: the conversation is too long. */
 export const tooLong = 80411
 
-/** No answer in time; the user is asked whether to resume. */
+/** Status code: timeout; the user is asked whether to resume. */
 export const resumable = 80408

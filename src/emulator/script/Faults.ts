@@ -1,7 +1,7 @@
 /**
- * The faults a script can ask for, as `name`, `name=VALUE`, `name@N` or `name=VALUE@N`, comma separated.
+ * Faults that a script can inject: `name`, `name=VALUE`, `name@N` or `name=VALUE@N`, comma separated.
  *
- * N counts answer tokens from 0: the fault falls before token N, after the last one where the answer is shorter.
+ * N counts answer tokens from 0: the fault occurs before token N, or at the end of a shorter answer.
  *
  * | fault | what happens | needs |
  * | --- | --- | --- |
@@ -61,7 +61,7 @@ export const names: ReadonlySet<string> = new Set([
   ...["refuse_start", "stdout_flood", "ignore_sigterm"]
 ])
 
-/** The faults of a list, or what is wrong with it. */
+/** Parses a list of faults, or returns an error message. */
 export const parse = (text: string): Faults | string => {
   const faults: Array<Fault> = []
   for (const word of text.split(",").map((part) => part.trim())) {

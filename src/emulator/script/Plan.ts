@@ -1,5 +1,5 @@
 /**
- * A script made definite for one turn: the pieces of its answer, their pace, its faults.
+ * Resolves a script for one turn: the pieces of the answer, their timing, the faults.
  */
 import * as Endings from "./Endings.ts"
 import * as Faults from "./Faults.ts"
@@ -7,7 +7,7 @@ import * as Script from "./Script.ts"
 
 export interface Piece {
   readonly text: string
-  /** Milliseconds before it, in place of the interval. */
+  /** Milliseconds before it, instead of the interval. */
   readonly delay?: number | undefined
 }
 
@@ -25,10 +25,10 @@ export interface Plan {
   readonly split: number
   readonly bytes: number
   readonly join: number
-  /** Of a finish that fails. */
+  /** Reason of a failed finish. */
   readonly reason: string | undefined
   readonly reply: "bare" | "empty" | "stop"
-  /** Real figures at the end and after every so many chunks; 0 = none. */
+  /** Send token counts at the end and after every N chunks; 0 = never. */
   readonly usage: number
   readonly promptTokens: number
   readonly completionTokens: number | undefined
@@ -41,13 +41,13 @@ export interface Question {
   readonly modelName: string
   readonly reasoning: boolean
   readonly limitTokens: number
-  /** The statusCode that this model answers everything with. */
+  /** The statusCode that every turn of this model ends with, if any. */
   readonly refusal: number | undefined
 }
 
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" })
 
-/** Pieces of about four characters, never cutting inside one. */
+/** Splits a text into pieces of about four characters, never inside a character. */
 export const cut = (text: string): ReadonlyArray<Piece> => {
   const pieces: Array<Piece> = []
   let held = ""
@@ -74,7 +74,7 @@ const countedPieces = (tokens: number): ReadonlyArray<Piece> => {
   return made
 }
 
-/** Read only as it is sent. */
+/** Its text is computed when it is sent. */
 const stamped: Piece = {
   get text() {
     return `${process.hrtime.bigint() / 1000n} `
@@ -96,14 +96,14 @@ const greeting = (question: Question): string => {
 
 const musing = "There is no model here to think. The stand-in only shows what a thought looks like on its way to you."
 
-/** The statusCode that ends the turn before it has said anything. */
+/** The statusCode that ends the turn before any output, if any. */
 const refusalOf = (script: Script.Script, question: Question): number | undefined => {
   const longest = Faults.find(script.fault ?? [], "too_long")?.value
   if (question.refusal !== undefined || longest === undefined) return question.refusal
   return question.text.length > longest ? (script.code ?? Endings.tooLong) : undefined
 }
 
-/** Nothing but the end. */
+/** A plan with only the finish. */
 const refused = (plan: Plan, code: number): Plan => ({
   ...plan,
   pieces: [],

@@ -1,5 +1,5 @@
 /**
- * What a turn answers and how: one set of keys, given by environment, by the control port or by a directive in the prompt.
+ * Scripts of answers: one set of keys, set by environment, the control API or a directive in the prompt.
  *
  * | key (directive, control) | environment | default | meaning |
  * | --- | --- | --- | --- |
@@ -27,9 +27,10 @@
  * | `output` | `_OUTPUT` | the chunks sent | `completionTokens` at the end |
  * | `cancel` | `_CANCEL` | any | which form of session/cancel is heard, see Cancel.ts; standing |
  *
- * The environment is the base, a standing script of the control port goes over it, then one queued for this turn, then the directive:
- * `[[emu tokens=200 interval=0 text="…" fault=crash@4]]`, anywhere in the prompt, the last one wins; values are bare words or JSON.
- * `frame_split`, `frame_bytes` and `frame_join` are also understood; a fault may stand alone: `[[emu stall@3]]`.
+ * Precedence, lowest first: environment, standing script of the control API, script queued for this turn, directive.
+ * A directive is `[[emu tokens=200 interval=0 text="…" fault=crash@4]]`, anywhere in the prompt; the last one wins;
+ * values are bare words or JSON. `frame_split`, `frame_bytes` and `frame_join` are aliases; a fault may be given
+ * alone: `[[emu stall@3]]`.
  */
 import { Either, ParseResult, Schema } from "effect"
 import * as Faults from "./Faults.ts"
@@ -115,7 +116,7 @@ const environment: ReadonlyArray<readonly [string, keyof Script]> = [
   ["CANCEL", "cancel"]
 ]
 
-/** A word, or JSON where it reads as such. */
+/** Parses JSON, else a bare word. */
 const value = (raw: string): unknown => {
   if (!/^["[{]/.test(raw)) return raw
   try {
@@ -125,7 +126,7 @@ const value = (raw: string): unknown => {
   }
 }
 
-/** A script from loose values, or what is wrong with them. */
+/** Parses a script from untyped values, or returns an error message. */
 export const fromUnknown = (input: Readonly<Record<string, unknown>>): Script | string => {
   const renamed = Object.entries(input).map(([key, given]) => [key.replace(/^frame_/, ""), given])
   return Either.match(decode(Object.fromEntries(renamed)), {
@@ -146,14 +147,14 @@ export const fromEnvironment = (env: Readonly<Record<string, string | undefined>
   return fromUnknown(given)
 }
 
-/** Over `base`, key by key; an answer given in one way takes the place of one given in another. */
+/** Overrides `base` key by key; `text`, `tokens` and `chunks` replace each other. */
 export const over = (base: Script, patch: Script): Script => {
   if (patch.text === undefined && patch.tokens === undefined && patch.chunks === undefined) return { ...base, ...patch }
   const { text: _text, tokens: _tokens, chunks: _chunks, ...rest } = base
   return { ...rest, ...patch }
 }
 
-/** Where a JSON value ends, or a bare word. */
+/** End of a JSON value or a bare word. */
 const valueEnd = (text: string, start: number): number => {
   const opening = text[start]
   if (opening !== '"' && opening !== "[" && opening !== "{") {
@@ -178,7 +179,7 @@ const valueEnd = (text: string, start: number): number => {
 
 export interface Directive {
   readonly script: Script | string
-  /** The prompt without its directives. */
+  /** The prompt without directives. */
   readonly rest: string
 }
 

@@ -1,5 +1,5 @@
 /**
- * Plays a plan: the same pace, faults and ending for both dialects, which lend it a voice.
+ * Executes a plan: timing, faults and ending, common to both dialects; a `Voice` writes the dialect's messages.
  */
 
 import * as Login from "../login/Login.ts"
@@ -16,22 +16,22 @@ export interface Figures {
   readonly completionTokens?: number
 }
 
-/** How a dialect words the events of one turn. */
+/** Writes the events of a turn in a dialect. */
 export interface Voice {
   readonly open: () => void
   readonly thought: (text: string) => void
   readonly thoughtsDone: () => void
   readonly text: (text: string) => void
-  /** An empty delta, where the dialect has them. */
+  /** An empty delta, if the dialect has them. */
   readonly blank: () => void
-  /** Events of turns that are not this one. */
+  /** Events of other turns. */
   readonly stale: () => void
   readonly overwrite: (text: string) => void
   readonly tool: (onReply: (reply: Message | undefined) => void) => void
   readonly permission: (onReply: (reply: Message | undefined) => void) => void
-  /** Asks whether a turn that had no answer in time goes on. */
+  /** Asks the client whether to resume a turn that timed out. */
   readonly resume: (onAnswer: (accepted: boolean, reply: Message | undefined) => void) => void
-  /** Chunks of an old turn told again, where the dialect has them. */
+  /** Replayed chunks of an old turn, if the dialect has them. */
   readonly replay: () => void
   readonly usage: (figures: Figures) => void
   readonly finish: (reason: string, statusCode: number, fullAnswer: string) => void
@@ -39,7 +39,7 @@ export interface Voice {
 
 const broken = '{"jsonrpc":"2.0","method":"session/update","params":{"sessionId":'
 
-/** Those that fall before a token; the others colour the whole turn. */
+/** Faults that occur before a token; the others affect the whole turn. */
 const momentary = new Set([
   ...["crash", "drop_socket", "stall", "malformed_json", "malformed_header", "bad_length", "huge_chunk"],
   ...["overwrite_answer", "unicode_split", "logout_mid", "tool_invoke", "permission", "resume"]
@@ -67,7 +67,7 @@ export const play = (
   const stale = Faults.has(faults, "stale_updates")
   let nextThought = 0
   let next = 0
-  /** The last token whose faults fell due, and those of them still to come. */
+  /** The last token whose faults were triggered, and those still pending. */
   let met = -1
   const due: Array<Faults.Fault> = []
   let ended = false
@@ -120,7 +120,7 @@ export const play = (
     parked = true
   }
   const injections: Readonly<Record<string, (value: number | undefined) => void>> = {
-    // What was written before a crash or a cut leaves first.
+    // Flush what was written before a crash or a cut.
     crash: () => {
       park()
       setTimeout(() => process.kill(process.pid, "SIGKILL"), 5)
@@ -165,7 +165,7 @@ export const play = (
       })
     }
   }
-  /** Sends one piece and gives the wait before the next; undefined when nothing follows by itself. */
+  /** Sends one piece and returns the delay before the next; undefined if nothing follows by itself. */
   const advance = (): number | undefined => {
     if (nextThought < thoughts.length) {
       voice.thought(thoughts[nextThought++]!.text)
@@ -206,7 +206,7 @@ export const play = (
     try {
       for (let n = 0; n < plan.burst && wait !== undefined; n++) {
         wait = advance()
-        // A delay written for this very piece stands even within a burst.
+        // An explicit delay of a piece applies even within a burst.
         if (pieces[next]?.delay !== undefined) break
       }
     } finally {

@@ -1,5 +1,5 @@
 /**
- * The older dialect: `chat/ask`, whose pushes are requests of ours.
+ * The older dialect: `chat/ask`, with pushes sent as requests.
  */
 import { randomUUID } from "node:crypto"
 import { Schema } from "effect"
@@ -15,7 +15,7 @@ import * as Pictures from "./Pictures.ts"
 import * as Rpc from "./Rpc.ts"
 import { voice as sessionVoice, titleOf } from "./SessionMethods.ts"
 
-/** The 17 fields of the plugin, and those QoderCN adds. */
+/** The 17 fields of the plugins, and those that QoderCN adds. */
 const AskParams = Schema.Struct({
   requestId: Rpc.Go.string,
   chatTask: Rpc.Go.string,

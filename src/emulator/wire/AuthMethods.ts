@@ -1,5 +1,5 @@
 /**
- * `auth/*`, `login/*` and the endpoint setting.
+ * The methods `auth/*`, `login/*`, and those of the endpoint.
  */
 import { randomUUID } from "node:crypto"
 import { Schema } from "effect"

@@ -1,13 +1,13 @@
 /**
- * `session/cancel`: which of its forms this process hears, by the standing script's `cancel`.
+ * `session/cancel`: accepts the forms set by `cancel` of the standing script.
  *
  * | cancel | as a request | as a notification |
  * | --- | --- | --- |
  * | `any` | answered, the turn stops | the turn stops |
- * | `request` | answered, the turn stops | not heard |
- * | `notification` | refused with -32601, the turn runs on | the turn stops |
- * | `unanswered` | never answered, the turn runs on | the turn stops |
- * | `deaf` | never answered, the turn runs on | not heard; only the session's deletion stops it |
+ * | `request` | answered, the turn stops | ignored |
+ * | `notification` | rejected with -32601, the turn continues | the turn stops |
+ * | `unanswered` | never answered, the turn continues | the turn stops |
+ * | `deaf` | never answered, the turn continues | ignored; only deleting the session stops it |
  */
 
 import * as World from "../World.ts"
@@ -16,7 +16,7 @@ import * as Rpc from "./Rpc.ts"
 const requestHeard = new Set(["any", "request"])
 const notificationHeard = new Set(["any", "notification", "unanswered"])
 
-/** Counts the cancel and marks the turns that it is meant for. */
+/** Counts the cancel and marks its turns. */
 const arrived = (world: World.World, which: (turn: World.Turn) => boolean, notified: boolean): void => {
   const meant = Array.from(world.turns).filter(which)
   world.totals[notified ? "cancelNotifications" : "cancelRequests"]++
@@ -30,7 +30,7 @@ const heard = (world: World.World, which: (turn: World.Turn) => boolean, reply: 
   return Rpc.result(reply)
 }
 
-/** `chat/stop` and `chat/stopSession`, heard in any form. */
+/** `chat/stop` and `chat/stopSession`, accepted in any form. */
 export const stop = (world: World.World, which: (turn: World.Turn) => boolean, notified: boolean): Rpc.Reply => {
   arrived(world, which, notified)
   return heard(world, which, { success: true })

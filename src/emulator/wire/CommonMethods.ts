@@ -1,5 +1,5 @@
 /**
- * What both dialects share: handshake, models, stored sessions, image upload, and the calls that answer with little.
+ * Methods of both dialects: handshake, models, stored sessions, image upload, and calls with trivial results.
  */
 import { randomUUID } from "node:crypto"
 import { Schema } from "effect"

@@ -1,12 +1,12 @@
 /**
- * One client connection: frames out and in, our own request numbers, and who has not answered yet.
+ * One client connection: framing, ids of our requests, and requests that are still unanswered.
  */
 import type { Socket } from "node:net"
 import { type RawData, WebSocket } from "ws"
 import * as Frame from "../../lingma/rpc/Frame.ts"
 import type { World } from "../World.ts"
 
-/** How frames meet WebSocket messages; zeros mean one frame, one message. */
+/** How frames are mapped to WebSocket messages; all zero = one frame per message. */
 export interface Framing {
   readonly split: number
   readonly bytes: number
@@ -25,15 +25,15 @@ export interface Message {
 
 export interface Link {
   readonly send: (json: string) => void
-  /** Bytes as they are, outside all framing. */
+  /** Sends raw bytes without framing. */
   readonly sendRaw: (data: string | Buffer) => void
   readonly notify: (method: string, params: unknown) => void
-  /** A request of ours; the answer, or undefined when none came in time. */
+  /** Sends a request; `onReply` gets the reply, or undefined after a timeout. */
   readonly request: (method: string, params: unknown, onReply?: (reply: Message | undefined) => void) => void
-  /** The same with params already written. */
+  /** The same with serialized params. */
   readonly push: (method: string, params: string) => void
   readonly setFraming: (framing: Framing) => void
-  /** Holds writes back until the next `uncork`, to send them as one. */
+  /** Buffers writes until the next `uncork`, to send them at once. */
   readonly cork: () => void
   readonly uncork: () => void
   readonly isFull: () => boolean
@@ -52,7 +52,7 @@ interface Pending {
 
 const highWater = 4 << 20
 
-/** The end of the piece that begins at `start`, moved off the middle of a UTF-8 character. */
+/** End of the piece that starts at `start`, moved to a UTF-8 character boundary. */
 const characterEnd = (frame: Buffer, start: number, size: number): number => {
   let end = Math.min(frame.length, start + size)
   while (end < frame.length && (frame[end]! & 0xc0) === 0x80) end++
@@ -128,7 +128,7 @@ export const open = (
     found.onReply?.(message)
     settled()
   }
-  // Requests are due in the order they were sent, so that only the oldest need a look.
+  // Requests time out in the order they were sent, so only the oldest must be checked.
   const sweep = setInterval(
     () => {
       const now = performance.now()

@@ -1,5 +1,5 @@
 /**
- * Pictures that have come, by what is told of them: their bytes are not kept.
+ * Metadata of received images; their bytes are not kept.
  */
 import { createHash } from "node:crypto"
 import type { World } from "../World.ts"
@@ -13,14 +13,14 @@ export interface Picture {
 
 const kept = 100
 
-/** Undefined for what is no base64. */
+/** Undefined if it is not base64. */
 export const read = (via: Picture["via"], mimeType: string, data: string): Picture | undefined => {
   const bytes = Buffer.from(data, "base64")
   if (bytes.toString("base64") !== data) return undefined
   return { via, mimeType, bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") }
 }
 
-/** Of a data URI. */
+/** From a data URI. */
 export const fromUri = (uri: string): Picture | undefined => {
   const head = /^data:(image\/[a-z0-9.+-]+);base64,/.exec(uri.slice(0, 200))
   return head === null || uri.length === head[0].length
@@ -36,7 +36,7 @@ export const remember = (world: World, picture: Picture): void => {
   if (world.recentImages.length > kept) world.recentImages.shift()
 }
 
-/** Takes an upload in and gives the address it has from now on. */
+/** Stores an upload under its URL. */
 export const store = (world: World, picture: Picture, url: string): void => {
   remember(world, picture)
   world.uploads.set(url, picture)
@@ -44,7 +44,7 @@ export const store = (world: World, picture: Picture, url: string): void => {
   if (world.uploads.size > kept && oldest.done !== true) world.uploads.delete(oldest.value)
 }
 
-/** The uploads whose addresses occur anywhere in a chat context: under which name is not known. */
+/** Uploads whose URLs occur anywhere in a chat context, because the field's name is unknown. */
 export const inContext = (world: World, context: unknown): ReadonlyArray<Picture> => {
   if (typeof context === "string") {
     const found = world.uploads.get(context)

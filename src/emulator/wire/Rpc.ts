@@ -1,5 +1,5 @@
 /**
- * JSON-RPC as the process serves it: which method, are its params of the right shape, what goes back.
+ * JSON-RPC server: dispatches methods, validates params, sends replies.
  */
 import { Either, ParseResult, Schema } from "effect"
 import type { World } from "../World.ts"
@@ -16,15 +16,15 @@ export const result = (value: unknown, after?: () => void): Reply => ({ _tag: "R
 export const bare = (after: () => void): Reply => ({ _tag: "Bare", after })
 export const failure = (message: string, code = -32603): Reply => ({ _tag: "Failure", code, message })
 export const silence: Reply = { _tag: "Silence" }
-/** What a client that is not signed in is told, whatever auth/status says. */
+/** Error for a client that is not signed in, whatever auth/status says. */
 export const authRequired = failure("Authentication required: please sign in", -32000)
 
 export type Params = Readonly<Record<string, unknown>>
-/** `notified`: it came without an id, so that nobody hears the reply. */
+/** `notified`: the call has no id, so there is no reply. */
 export type Method = (params: Params, link: Link, notified: boolean) => Reply
 export type Methods = Readonly<Record<string, Method>>
 
-/** Fields as Go reads them: absent and null are the zero value, anything else must have the type. */
+/** Fields as Go decodes them: absent or null is the zero value, anything else must have the type. */
 export const Go = {
   string: Schema.optionalWith(Schema.String, { nullable: true, default: () => "" }),
   number: Schema.optionalWith(Schema.Number, { nullable: true, default: () => 0 }),
@@ -59,11 +59,11 @@ const paramsOf = (given: unknown): Params | string => {
   return `json: cannot unmarshal ${kindOf(given)} into Go value of type definition.EmptyRequest`
 }
 
-/** Replies with an id that no call had. */
+/** Sends a reply with an unknown id. */
 export const wrongReply = (link: Link): void =>
   link.send('{"jsonrpc":"2.0","id":987654321,"result":{"sessionId":"nobody"}}')
 
-/** The reader of a connection's requests; everything but `initialize` must wait for `initialize`. */
+/** Handles a connection's requests; all others are rejected before `initialize`. */
 export const makeServer = (world: World, methods: Methods) => {
   const initialized = new WeakSet<Link>()
   const dispatch = (name: string, params: unknown, link: Link, notified: boolean): Reply => {

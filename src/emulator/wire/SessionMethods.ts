@@ -1,5 +1,5 @@
 /**
- * The newer dialect: `session/*`, its pushes and their order.
+ * The newer dialect: `session/*` with its pushes in order.
  */
 import { randomUUID } from "node:crypto"
 import { Either, Schema } from "effect"
@@ -136,7 +136,7 @@ const succeeded = (reply: Message | undefined): boolean => {
   return typeof result === "object" && result !== null && "success" in result && result.success === true
 }
 
-/** The option that an answer to session/request_permission selects. */
+/** The option selected by a reply to session/request_permission. */
 const optionOf = (reply: Message | undefined): unknown =>
   Either.match(decodeOutcome(reply?.result), { onLeft: () => undefined, onRight: ({ outcome }) => outcome.optionId })
 
@@ -148,7 +148,7 @@ interface Parts {
 const isText = Schema.is(TextPart)
 const isImage = Schema.is(ImagePart)
 
-/** Text and images of a prompt, or what is wrong with it. */
+/** Text and images of a prompt, or an error message. */
 const readPrompt = (prompt: ReadonlyArray<unknown>): Parts | string => {
   const texts: Array<string> = []
   const images: Array<Pictures.Picture> = []
@@ -163,7 +163,7 @@ const readPrompt = (prompt: ReadonlyArray<unknown>): Parts | string => {
   return { text: texts.join("\n"), images }
 }
 
-/** What is kept of a prompt: its pictures are told elsewhere. */
+/** A prompt part without image data, which is recorded elsewhere. */
 const withoutData = (part: unknown): unknown =>
   isImage(part) ? { ...part, data: `${part.data.length} characters` } : part
 

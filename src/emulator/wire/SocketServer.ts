@@ -1,5 +1,5 @@
 /**
- * The WebSocket listener: `/` and `/ws`, text or binary messages, one link per connection.
+ * WebSocket server on `/` and `/ws`, for text or binary messages, with one `Link` per connection.
  */
 import { createServer, type Server } from "node:http"
 import type { Socket } from "node:net"

@@ -109,7 +109,11 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
       const told = (message: string, fields: Record<string, unknown>) =>
         Effect.annotateLogs(Effect.logInfo(message), { instance: id, ...fields })
 
-      const noSession = new SignInStopped({ reason: "timed_out", detail: "Lingma did not report a login", again: false })
+      const noSession = new SignInStopped({
+        reason: "timed_out",
+        detail: "Lingma did not report a login",
+        again: false
+      })
       /** Completes when the account is signed in, whether by the page, a person or another IDE. */
       const appears = (within: Duration.Duration) =>
         client.check.pipe(
