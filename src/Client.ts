@@ -19,7 +19,9 @@ export interface ClientOptions {
 
 /** A stream was rejected, broke, or ended with an error event. `status` is 200 if it failed after it had started. */
 export class ChatStreamFailed extends Data.TaggedError("ChatStreamFailed")<{
+  /** HTTP status. */
   readonly status: number
+  /** Code in the gateway's error body, e.g. `model_not_found`; null if there is none. */
   readonly code: string | null
   readonly message: string
 }> {}
@@ -33,7 +35,7 @@ const decodeChunk = Schema.decodeEither(Schema.parseJson(ChatCompletionChunk))
 const failed = (status: number, text: string) =>
   Either.match(decodeError(text), {
     onLeft: () =>
-      new ChatStreamFailed({ status, code: null, message: `not an answer of a Lingma gateway (${status})` }),
+      new ChatStreamFailed({ status, code: null, message: `not a response of a Lingma gateway (${status})` }),
     onRight: ({ error: { code, message } }) => new ChatStreamFailed({ status, code, message })
   })
 

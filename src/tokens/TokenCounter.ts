@@ -9,11 +9,13 @@ import { GatewayConfig } from "../config/Config.ts"
 import * as ChunkedTokenizer from "./ChunkedTokenizer.ts"
 import * as TokenEstimate from "./TokenEstimate.ts"
 
+/** A way to count tokens. */
 export interface TokenCounterService {
   /** Creates a counter for one streamed text. */
   readonly counter: () => TokenEstimate.Counter
+  /** Tokens of a whole text. */
   readonly count: (text: string) => number
-  /** By the model's own vocabulary. */
+  /** Whether it uses the model's own vocabulary. */
   readonly isExact: boolean
 }
 
@@ -24,7 +26,7 @@ const EXACT = { o200k: 1 << 20, qwen: 1 << 16 }
 
 interface PiecesOptions {
   readonly exact: number
-  /** By the model's own vocabulary. */
+  /** Whether it is the model's own vocabulary. */
   readonly isExact: boolean
 }
 
@@ -103,6 +105,7 @@ export class TokenCounter extends Context.Reference<TokenCounter>()("lingma-gate
   static readonly layerQwen = (path: string): Layer.Layer<TokenCounter, ConfigError.ConfigError> =>
     Layer.effect(this, qwen(path))
 
+  /** The counter set by `TOKEN_COUNTER`; fails if its package or file is missing. */
   static readonly layerFromConfig: Layer.Layer<TokenCounter, ConfigError.ConfigError, GatewayConfig> =
     Layer.unwrapEffect(
       Effect.map(GatewayConfig, ({ tokenCounter, tokenCounterFile }) => {

@@ -14,7 +14,7 @@ import { Browser, SignInStopped } from "./Browser.ts"
 import * as LoginCalls from "./LoginCalls.ts"
 import * as LoginHosts from "./LoginHosts.ts"
 
-/** Limits on when, where and how often a password is submitted. */
+/** Limits on when, where and how often a password is submitted; undocumented fields are those of `SignIn`. */
 export interface AutoLoginOptions {
   /** Whether logins start automatically. */
   readonly enabled: boolean
@@ -25,6 +25,7 @@ export interface AutoLoginOptions {
   readonly organization: string | undefined
   /** Enterprise endpoint to set before the login. */
   readonly endpoint: string | undefined
+  /** Whether to save a screenshot of a failed login in the work directory. */
   readonly screenshots: boolean
   /** Max time a caller waits for a running login. */
   readonly patience: Duration.Duration
@@ -33,6 +34,7 @@ export interface AutoLoginOptions {
 /** The instance whose account is signed in. */
 export interface Client {
   readonly id: string
+  /** Credentials; none = manual login only. */
   readonly account: Option.Option<Account>
   readonly workDir: string
   readonly rpc: Effect.Effect<LingmaRpc["Type"], BackendUnavailable>
@@ -42,6 +44,7 @@ export interface Client {
   readonly onFailure?: () => void
 }
 
+/** A manual login that was started. */
 export interface PersonLogin {
   /** URL to open in a browser, on this or another machine. */
   readonly url: string
@@ -109,11 +112,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
       const told = (message: string, fields: Record<string, unknown>) =>
         Effect.annotateLogs(Effect.logInfo(message), { instance: id, ...fields })
 
-      const noSession = new SignInStopped({
-        reason: "timed_out",
-        detail: "Lingma did not report a login",
-        again: false
-      })
+      const noSession = new SignInStopped({ reason: "timed_out", detail: "Lingma reported no login", again: false })
       /** Completes when the account is signed in, whether by the page, a person or another IDE. */
       const appears = (within: Duration.Duration) =>
         client.check.pipe(

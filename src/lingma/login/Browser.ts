@@ -18,6 +18,7 @@ export interface SignIn {
   readonly submissions: number
   /** Called before each submission. */
   readonly onSubmit: () => void
+  /** Time limit of the whole login. */
   readonly timeout: Duration.Duration
   /** Parent of the browser's temporary profile, which is removed afterwards. */
   readonly workDir: string

@@ -15,6 +15,7 @@ import * as PageDriver from "./PageDriver.ts"
 export interface BrowserOptions {
   /** Path of the browser; undefined = search for one. */
   readonly executable: string | undefined
+  /** Whether to run without a window. */
   readonly headless: boolean
 }
 

@@ -21,10 +21,14 @@ import * as Subscribers from "./Subscribers.ts"
 /** `reconnecting` after a loss; retries until the scope closes. */
 export type RpcState = "connecting" | "ready" | "reconnecting"
 
+/** Called once with the decoded reply or the error. */
 export type OnReply<R> = (reply: Either.Either<R, RpcError>) => void
 
+/** Current numbers of a connection, and counters since its creation. */
 export interface RpcStats {
+  /** Calls waiting for a reply. */
   readonly pending: number
+  /** Subscribed turns. */
   readonly turns: number
   /** Replies with an unknown id. */
   readonly strayReplies: number
@@ -34,6 +38,7 @@ export interface RpcStats {
 
 /** Options of a connection. */
 export interface LingmaRpcOptions {
+  /** `ws://…`; without a path, `/` and `/ws` are tried. */
   readonly url: string
   /** Default timeout of a call. */
   readonly timeout: Duration.DurationInput

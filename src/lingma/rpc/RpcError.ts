@@ -4,12 +4,12 @@
 import { Schema } from "effect"
 import { redact } from "../../domain/Redact.ts"
 
-/** The socket was not open, or closed before the reply. */
+/** The socket was not open, or closed before the reply. `reason` is for the log. */
 export class RpcDisconnected extends Schema.TaggedError<RpcDisconnected>()("RpcDisconnected", {
   reason: Schema.String
 }) {}
 
-/** Lingma replied with a JSON-RPC error. */
+/** Lingma replied with a JSON-RPC error: its `code`, and its message as `detail`. */
 export class RpcRejected extends Schema.TaggedError<RpcRejected>()("RpcRejected", {
   method: Schema.String,
   code: Schema.Number,
@@ -24,7 +24,7 @@ export class RpcRejected extends Schema.TaggedError<RpcRejected>()("RpcRejected"
 /** No reply in time. */
 export class RpcTimeout extends Schema.TaggedError<RpcTimeout>()("RpcTimeout", { method: Schema.String }) {}
 
-/** The reply does not match the method's schema. */
+/** The reply does not match the method's schema; `detail` has the path of the mismatch. */
 export class RpcMalformed extends Schema.TaggedError<RpcMalformed>()("RpcMalformed", {
   method: Schema.String,
   detail: Schema.String
@@ -43,6 +43,6 @@ export const describe = (error: RpcError): string => {
     case "RpcTimeout":
       return `${error.method} not answered in time`
     case "RpcMalformed":
-      return `${error.method} answered out of shape: ${error.detail}`
+      return `${error.method} returned an invalid result: ${error.detail}`
   }
 }
