@@ -66,28 +66,39 @@ const EdgeMiddleware = HttpLayerRouter.middleware(
   { global: true }
 ).pipe(Layer.provide(Auth.layer))
 
+const routesWith = (direct: Layer.Layer<DirectRoutes>) =>
+  Layer.mergeAll(ApiRoutes, DocsRoute, EdgeMiddleware).pipe(Layer.provide(direct))
+
 /** All routes, for a router of their own. */
-export const routes = Layer.mergeAll(ApiRoutes, DocsRoute, EdgeMiddleware).pipe(Layer.provide(DirectRoutes.layer))
+export const routes = routesWith(DirectRoutes.layer)
 
-const served = Layer.unwrapScoped(
-  Effect.gen(function* () {
-    const drain = yield* Drain
-    const app = yield* OwnRouter.make(routes)
-    return HttpServer.serve(app, (inner) =>
-      LastResort.middleware(Registry.all)(
-        RequestSpan.middleware(patternOf)(RequestId.middleware(AccessLog.middleware(patternOf)(drain.track(inner))))
+const served = (all: typeof routes) =>
+  Layer.unwrapScoped(
+    Effect.gen(function* () {
+      const drain = yield* Drain
+      const app = yield* OwnRouter.make(all)
+      return HttpServer.serve(app, (inner) =>
+        LastResort.middleware(Registry.all)(
+          RequestSpan.middleware(patternOf)(RequestId.middleware(AccessLog.middleware(patternOf)(drain.track(inner))))
+        )
       )
-    )
-  })
-)
-
-/** Platform's own span holds every header. */
-const untraced = HttpMiddleware.withTracerDisabledWhen(served, () => true)
+    })
+  )
 
 const drained = Layer.scopedDiscard(Effect.flatMap(GatewayConfig, ({ drainTimeout }) => onClose(drainTimeout)))
 
+/** Platform's own span holds every header. */
+const layerOf = (all: typeof routes) =>
+  drained.pipe(
+    Layer.provide(HttpMiddleware.withTracerDisabledWhen(served(all), () => true)),
+    Layer.provide(Drain.layer)
+  )
+
 /** Serves on `NodeServer.layerFromConfig`, or on any `HttpServer`. Drains before the server it is on stops. */
-export const layer = drained.pipe(Layer.provide(untraced), Layer.provide(Drain.layer))
+export const layer = layerOf(routes)
+
+/** The same without direct routes: every chat by the router, for tests that compare the two. */
+export const layerRouted = layerOf(routesWith(DirectRoutes.none))
 
 /** The routes for the router of an app, at the paths they have or under a prefix. Drains before what it stands on. */
 export const mounted = (prefix?: HttpLayerRouter.PathInput) =>

@@ -24,11 +24,15 @@ export const core = (scripted: Scripted, settings: Partial<Settings> = {}) =>
   )
 
 /** Serves until the scope closes, or until `close`. */
-export const serve = Effect.fnUntraced(function* (scripted: Scripted, settings: Partial<Settings> = {}) {
+export const serve = Effect.fnUntraced(function* (
+  scripted: Scripted,
+  settings: Partial<Settings> = {},
+  server: typeof Server.layer = Server.layer
+) {
   const { layer: logging, lines } = LogLines.listening()
   const scope = yield* Scope.make()
   yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
-  const context = yield* Server.layer.pipe(
+  const context = yield* server.pipe(
     Layer.provideMerge(NodeServer.layerFromConfig),
     Layer.provideMerge(core(scripted, settings)),
     Layer.provide(logging),

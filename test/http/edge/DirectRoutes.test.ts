@@ -1,5 +1,9 @@
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
+import { DirectRoutes } from "../../../src/http/edge/DirectRoutes.ts"
+import * as Server from "../../../src/http/Server.ts"
 import * as TestBackend from "../../support/TestBackend.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
 
@@ -14,23 +18,11 @@ const routes: ReadonlyArray<readonly [path: string, body: object]> = [
 describe("a chat past the router", () => {
   it.scopedLive("is answered as the router answers it", () =>
     Effect.gen(function* () {
-      const { drained, lines, request } = yield* TestGateway.serve(TestBackend.make(), {
-        apiKeys: [Redacted.make(key)]
-      })
-      const post = (path: string, body: string, headers: Record<string, string> = {}) =>
-        request(path, {
-          method: "POST",
-          headers: {
-            "content-type": "application/json",
-            authorization: `Bearer ${key}`,
-            "x-request-id": "same",
-            ...headers
-          },
-          body
-        })
       const kinds = routes.flatMap(([path, body]) => [
         { path, body: JSON.stringify(body) },
         { path, body: JSON.stringify({ ...body, stream: true }) },
+        { path: `${path}?beta=true`, body: JSON.stringify(body) },
+        { path: `${path}?beta=true`, body: "{" },
         { path, body: JSON.stringify({ ...body, model: 1 }) },
         { path, body: JSON.stringify({ ...body, model: "unheard-of" }) },
         { path, body: "{" },
@@ -38,9 +30,32 @@ describe("a chat past the router", () => {
         { path, body: JSON.stringify(body), headers: { authorization: "" } },
         { path, body: JSON.stringify(body), headers: { "content-type": "text/plain" } }
       ])
-      for (const { body, headers, path } of kinds) {
-        // Only what is written as the route is takes the short way.
-        const [short, long] = [yield* post(path, body, headers), yield* post(`${path}?a=b`, body, headers)]
+      const answersOf = Effect.fnUntraced(function* (server: typeof Server.layer) {
+        const settings = { apiKeys: [Redacted.make(key)] }
+        const { drained, lines, request } = yield* TestGateway.serve(TestBackend.make(), settings, server)
+        const answers = yield* Effect.forEach(kinds, ({ body, headers, path }) =>
+          request(path, {
+            method: "POST",
+            headers: {
+              "content-type": "application/json",
+              authorization: `Bearer ${key}`,
+              "x-request-id": "same",
+              ...headers
+            },
+            body
+          })
+        )
+        yield* drained
+        const seen = lines.filter(({ message }) => message === "request").map(({ annotations }) => annotations)
+        return {
+          answers,
+          seen: seen.map(({ method, outcome, path, route, status }) => ({ method, outcome, path, route, status }))
+        }
+      })
+      const direct = yield* answersOf(Server.layer)
+      const routed = yield* answersOf(Server.layerRouted)
+      for (const [n, { body, path }] of kinds.entries()) {
+        const [short, long] = [direct.answers[n]!, routed.answers[n]!]
         assert.strictEqual(short.status, long.status, `${path} ${body}`)
         const names = ({ headers }: typeof short) => [...headers.keys()].sort()
         assert.deepStrictEqual(names(short), names(long))
@@ -48,12 +63,28 @@ describe("a chat past the router", () => {
         if (short.status === 200) assert.deepStrictEqual(Object.keys(short.json), Object.keys(long.json))
         else assert.strictEqual(short.text, long.text)
       }
-      yield* drained
-      const seen = lines.filter(({ message }) => message === "request").map(({ annotations }) => annotations)
-      const known = ({ method, outcome, path, route, status }: (typeof seen)[number]) =>
-        JSON.stringify({ method, outcome, path, route, status })
-      assert.strictEqual(seen.length, 2 * kinds.length)
-      for (let n = 0; n < seen.length; n += 2) assert.strictEqual(known(seen[n]!), known(seen[n + 1]!))
+      assert.strictEqual(direct.seen.length, kinds.length)
+      assert.deepStrictEqual(direct.seen, routed.seen)
     })
   )
+
+  it("is found by its path, whatever the query, and by its method", () => {
+    const shortcuts = DirectRoutes.make()
+    shortcuts.add("POST", "/v1/messages", Effect.succeed(HttpServerResponse.empty()))
+    const find = (method: string, url: string) =>
+      shortcuts.find(HttpServerRequest.fromWeb(new Request(`http://localhost${url}`, { method })))
+    for (const url of ["/v1/messages", "/v1/messages?beta=true", "/v1/messages?"]) {
+      assert.isDefined(find("POST", url), url)
+    }
+    for (const url of [
+      "/v1/messages/",
+      "/v1/messages/count_tokens",
+      "/v1/Messages",
+      "/v1/%6Dessages",
+      "/?/v1/messages"
+    ]) {
+      assert.isUndefined(find("POST", url), url)
+    }
+    assert.isUndefined(find("GET", "/v1/messages"))
+  })
 })
