@@ -51,13 +51,10 @@ const laws: ReadonlyArray<Law> = [
   { part: "http/chat", sees: edge },
   { part: "http/openapi", sees: tools },
   { part: "http/dialects/openai", sees: [...edge, "textonly"] },
-  {
-    part: "http/dialects/chat-completions",
-    sees: [...edge, "tokens", "textonly", "http/dialects/openai"]
-  },
-  { part: "http/dialects/responses", sees: [...edge, "tokens", "textonly", "http/dialects/openai"] },
-  // Of OpenAI's words it takes two that are everybody's.
-  { part: "http/dialects/messages", sees: [...edge, "tokens", "textonly", "http/dialects/openai"] },
+  // Messages takes two of OpenAI's words that are everybody's.
+  ...rooms
+    .filter((room) => isIn(room, "http/dialects") && !["http/dialects", "http/dialects/openai"].includes(room))
+    .map((part) => ({ part, sees: [...edge, "tokens", "textonly", "http/dialects/openai"] })),
   { part: "http/admin", sees: [...edge, "http/dialects/openai", "Version.ts"] },
   { part: "http", sees: [...waist, ...tools, "Version.ts", "http"] },
   { part: "Client.ts", sees: ["http"] },
@@ -80,9 +77,9 @@ const wallClock: Record<string, readonly [times: number, why: string]> = {
   "chat/Pool.ts": [1, "the time of day at which a quota returns"],
   "http/dialects/openai/OpenAiErrors.ts": [1, "seconds to a time of day that the upstream named"],
   "lingma/LingmaBackend.ts": [1, "the day at whose end a count begins anew"],
-  "http/dialects/chat-completions/Handlers.ts": [1, "`created`"],
+  "http/dialects/openai/OpenAiChat.ts": [1, "`created`"],
   "http/admin/health/Handlers.ts": [1, "`time` of /healthz"],
-  "http/dialects/responses/Handlers.ts": [1, "`created_at`, `completed_at`"],
+  "http/dialects/responses/Exchange.ts": [1, "`created_at`, `completed_at`"],
   "lingma/login/PageDriver.ts": [1, "the name of a picture"],
   "lingma/login/PageSnapshot.ts": [1, "a mark in the page"],
   "lingma/rpc/Protocol.ts": [1, "a timestamp on the wire"],

@@ -14,7 +14,7 @@ import * as RequestLog from "../edge/RequestLog.ts"
 import type { Drain } from "../server/Drain.ts"
 import * as Sse from "../server/Sse.ts"
 
-type Open = Effect.Effect<ChatRun, ChatError, Scope.Scope>
+export type Open = Effect.Effect<ChatRun, ChatError, Scope.Scope>
 
 export interface AnswerOptions {
   readonly drain: Pick<typeof Drain.Service, "onForced">

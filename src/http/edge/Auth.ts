@@ -4,7 +4,7 @@
  * Every configured key is compared, by digest and in constant time, whatever was sent.
  */
 import { createHash, timingSafeEqual } from "node:crypto"
-import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Context, Effect, Layer, Option, Redacted } from "effect"
 import { GatewayConfig } from "../../config/Config.ts"
 import { CallerRefused, KeyRefused } from "./EdgeError.ts"
@@ -79,3 +79,12 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
     Effect.map(GatewayConfig, (config) => Auth.make({ ...config, origins: config.corsOrigins }))
   )
 }
+
+/** The key check of routes by the router, each refusal as the dialect words it. */
+export const routeCheck = <F>(told: (refusal: KeyRefused) => Effect.Effect<never, F>) =>
+  Effect.map(Auth, (auth) => {
+    const check = () =>
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => Effect.catchAll(auth.api(request), told))
+    // Both schemes ask the same question: which header held a key is for `keyOf` to find out.
+    return { bearer: check, apiKey: check }
+  })

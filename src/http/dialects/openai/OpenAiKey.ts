@@ -3,9 +3,8 @@
  */
 import * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
 import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
-import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Effect, Layer } from "effect"
-import { Auth } from "../../edge/Auth.ts"
+import * as Auth from "../../edge/Auth.ts"
 import * as Errors from "./OpenAiErrors.ts"
 
 export class OpenAiKey extends HttpApiMiddleware.Tag<OpenAiKey>()("lingma-gateway/http/OpenAiKey", {
@@ -15,15 +14,11 @@ export class OpenAiKey extends HttpApiMiddleware.Tag<OpenAiKey>()("lingma-gatewa
     apiKey: HttpApiSecurity.apiKey({ key: "x-api-key", in: "header" })
   }
 }) {
-  static readonly layer: Layer.Layer<OpenAiKey, never, Auth> = Layer.effect(
+  static readonly layer: Layer.Layer<OpenAiKey, never, Auth.Auth> = Layer.effect(
     OpenAiKey,
-    Effect.map(Auth, (auth) => {
-      // Both schemes ask the same question: which header held a key is the gate's matter.
-      const check = () =>
-        Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-          Effect.mapError(auth.api(request), Errors.fromRefusal)
-        )
-      return OpenAiKey.of({ bearer: check, apiKey: check })
-    })
+    Effect.map(
+      Auth.routeCheck((refusal) => Errors.fromRefusal(refusal)),
+      OpenAiKey.of
+    )
   )
 }

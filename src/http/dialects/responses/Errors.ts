@@ -48,7 +48,7 @@ const fromProblem = (error: ChatError | Refusal): Failure => {
   return new OpenAi.Failure({ ...failure, body: { error: { ...failure.body.error, param: "input" } } })
 }
 
-export const respond = (error: Failure | ChatError): HttpServerResponse.HttpServerResponse =>
+export const respond = (error: Failure | ChatError | Refusal): HttpServerResponse.HttpServerResponse =>
   OpenAi.respond(error._tag === "OpenAiFailure" ? error : fromProblem(error))
 
 export interface ResponseError {

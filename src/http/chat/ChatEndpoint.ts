@@ -1,0 +1,112 @@
+/**
+ * Serves the chats of a dialect: body, schema, fields, pictures, `Chat.open`, and the answer, whole or streamed.
+ *
+ * The route's handler and the direct route are the same effect.
+ */
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Effect, Either, type Schema, type Scope } from "effect"
+import { Chat, type ChatRun } from "../../chat/Chat.ts"
+import { GatewayConfig } from "../../config/Config.ts"
+import { Auth } from "../edge/Auth.ts"
+import { DirectRoutes } from "../edge/DirectRoutes.ts"
+import * as RequestId from "../edge/RequestId.ts"
+import { Drain } from "../server/Drain.ts"
+import { Bodies } from "./Bodies.ts"
+import type { ChatContext, ChatDialect, Problem } from "./ChatDialect.ts"
+import * as ChatResponse from "./ChatResponse.ts"
+import * as Decode from "./Decode.ts"
+import * as FieldSupport from "./FieldSupport.ts"
+import { Images } from "./Images.ts"
+import * as SchemaIssue from "./SchemaIssue.ts"
+
+const SESSION = ["x-session-id", "session-id"]
+
+type Request = HttpServerRequest.HttpServerRequest
+
+/** Made once for each gateway; adds the direct route. */
+export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A, I, F>) {
+  const chat = yield* Chat
+  const auth = yield* Auth
+  const bodies = yield* Bodies
+  const drain = yield* Drain
+  const images = yield* Images
+  const shortcuts = yield* DirectRoutes
+  const config = yield* GatewayConfig
+  const { errors, support } = dialect
+  const answer = ChatResponse.make({ drain, keepAlive: config.keepAlive })
+  const sessionHeaders = [...SESSION, ...(dialect.sessionHeaders ?? [])]
+  const heedsFirst = dialect.heeds === "first"
+
+  const pictures: ChatContext<F>["pictures"] = (links) =>
+    Effect.mapError(images.load(links), (error) => (error._tag === "ImageRefused" ? errors.fromImage(error) : error))
+
+  const heed = (body: unknown) =>
+    Effect.mapError(FieldSupport.heed(support, body, config.strictParams), errors.fromParam)
+
+  const contextOf = (request: Request, requestId: string): ChatContext<F> => {
+    const named = sessionHeaders.find((name) => request.headers[name] !== undefined)
+    return {
+      config,
+      caller: auth.caller(request),
+      sessionId: named === undefined ? undefined : request.headers[named],
+      requestId,
+      pictures,
+      count: chat.count
+    }
+  }
+
+  /** Reads a body by `schema`, made once for each route: `ask` makes of it what is asked. */
+  const reader = <B, J, Asked, R = never>(
+    schema: Schema.Schema<B, J>,
+    ask: (payload: B, context: ChatContext<F>) => Effect.Effect<Asked, Problem<F>, R>
+  ): Effect.Effect<
+    { readonly asked: Asked; readonly ignored: Readonly<Record<string, string>> },
+    Problem<F>,
+    R | Request | Scope.Scope
+  > => {
+    const decode = Decode.reader(schema)
+    const read = Effect.fnUntraced(function* () {
+      const request = yield* HttpServerRequest.HttpServerRequest
+      const body = yield* bodies.json(request)
+      const payload = yield* Either.mapLeft(decode(body), ({ issue }) =>
+        errors.fromIssue(SchemaIssue.explain(issue), body)
+      )
+      const context = contextOf(request, yield* RequestId.current)
+      if (heedsFirst) {
+        const ignored = yield* heed(body)
+        return { ignored, asked: yield* ask(payload, context) }
+      }
+      const asked = yield* ask(payload, context)
+      return { ignored: yield* heed(body), asked }
+    })
+    return Effect.suspend(read)
+  }
+
+  /** Every failure as the dialect words it. */
+  const answered = <R>(effect: Effect.Effect<HttpServerResponse.HttpServerResponse, Problem<F>, R>) =>
+    Effect.catchAll(effect, (problem) => Effect.map(RequestId.current, (id) => errors.respond(problem, id)))
+
+  const read = reader(dialect.payload, dialect.exchange)
+
+  const chats = Effect.fnUntraced(function* () {
+    const { asked, ignored } = yield* read
+    const opened = chat.open(asked.request)
+    const open = asked.open?.(opened) ?? opened
+    const headers = (run: ChatRun) => ({ ...ChatResponse.headersOf(run), ...ignored })
+    if (asked.request.origin.stream) {
+      const encoder = asked.stream()
+      if (!heedsFirst) return yield* answer.stream({ open, headers, ...encoder })
+      const stream = yield* answer.stream({ open, headers: ChatResponse.headersOf, ...encoder })
+      return HttpServerResponse.setHeaders(stream, ignored)
+    }
+    const { fold, millis, run } = yield* answer.whole(open, asked.whole)
+    return HttpServerResponse.unsafeJson(fold.result(millis), {
+      headers: { ...headers(run), ...dialect.wholeHeaders?.(millis) }
+    })
+  })
+
+  const handled = answered(Effect.suspend(chats))
+  shortcuts.add("POST", support.path, handled)
+  return { handle: () => handled, answer, answered, chat, config, reader }
+})

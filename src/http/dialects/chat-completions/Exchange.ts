@@ -1,0 +1,38 @@
+/**
+ * Chat completions as `ChatEndpoint` serves them.
+ */
+import { Effect } from "effect"
+import type { ChatContext, ChatDialect, Exchange } from "../../chat/ChatDialect.ts"
+import * as OpenAiChat from "../openai/OpenAiChat.ts"
+import * as Errors from "../openai/OpenAiErrors.ts"
+import * as Codec from "./Codec.ts"
+import * as Completion from "./Completion.ts"
+import { dialect as support } from "./Fields.ts"
+import { ChatCompletionRequest } from "./Payload.ts"
+import * as Tools from "./Tools.ts"
+
+const stamped = OpenAiChat.stamped("chatcmpl")
+
+const exchange = Effect.fnUntraced(function* (
+  payload: ChatCompletionRequest,
+  { caller, config, pictures, sessionId }: ChatContext<Errors.Failure>
+) {
+  const { reasoningField } = config
+  const loaded = yield* pictures(Codec.links(payload))
+  const hidesThoughts = reasoningField === "none"
+  const request = yield* Codec.toRequest(payload, { caller, sessionId, hidesThoughts }, loaded)
+  const options = { ...(yield* stamped), reasoningField, shape: Tools.shapeOf(payload) }
+  const includeUsage = payload.stream_options?.include_usage === true
+  const asked: Exchange = {
+    request,
+    stream: () => ({
+      encode: (run) => Completion.chunks({ ...options, includeUsage, ...run }),
+      failure: (error) => Errors.frame(Errors.fromProblem(error))
+    }),
+    whole: (run) => Completion.fold({ ...options, ...run })
+  }
+  return asked
+})
+
+export const chatCompletions: ChatDialect<ChatCompletionRequest, typeof ChatCompletionRequest.Encoded, Errors.Failure> =
+  { payload: ChatCompletionRequest, support, exchange, ...OpenAiChat.shared }

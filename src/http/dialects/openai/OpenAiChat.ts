@@ -1,0 +1,32 @@
+/**
+ * What OpenAI's dialects of chats have in common: their errors, and a header that tells how long the answer took.
+ */
+import { randomUUID } from "node:crypto"
+import { Effect } from "effect"
+import type { ChatDialect, ChatErrors } from "../../chat/ChatDialect.ts"
+import { isRefusal } from "../../edge/EdgeError.ts"
+import * as Errors from "./OpenAiErrors.ts"
+
+export const errors: ChatErrors<Errors.Failure> = {
+  fromIssue: Errors.fromIssue,
+  fromParam: Errors.fromParam,
+  fromImage: Errors.fromImage,
+  respond: (problem) => Errors.respond(isRefusal(problem) ? Errors.fromRefusal(problem) : problem)
+}
+
+export const wholeHeaders = (millis: number) => ({ "openai-processing-ms": String(Math.round(millis)) })
+
+export const shared = { errors, wholeHeaders, heeds: "first" } satisfies Partial<
+  ChatDialect<unknown, unknown, Errors.Failure>
+>
+
+/** The name and time of an answer that begins now. */
+export const stamped = (prefix: string) =>
+  Effect.map(Effect.clock, (clock) => {
+    const began = clock.unsafeCurrentTimeNanos()
+    return {
+      id: `${prefix}-${randomUUID().replaceAll("-", "")}`,
+      created: Math.floor(clock.unsafeCurrentTimeMillis() / 1000),
+      elapsed: () => Number(clock.unsafeCurrentTimeNanos() - began) / 1e6
+    }
+  })
