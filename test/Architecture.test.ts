@@ -149,6 +149,21 @@ describe("src", () => {
     )
   })
 
+  it("keeps what serves requests out of the API and the client", () => {
+    const reached = new Set<string>()
+    const reach = (file: string): void => {
+      if (reached.has(file)) return
+      reached.add(file)
+      for (const to of within(file)) reach(to)
+    }
+    reach("Client.ts")
+    assert.isTrue(reached.has("http/Api.ts"))
+    assert.deepStrictEqual(
+      [...reached].filter((file) => /(Handlers|Exchange|ChatEndpoint)\.ts$/.test(file)),
+      []
+    )
+  })
+
   it("keeps the emulator a stranger: nobody sees it", () => {
     assert.deepStrictEqual(
       files.filter((file) => !inEmulator(file) && within(file).some(inEmulator)),

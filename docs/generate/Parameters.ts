@@ -3,9 +3,7 @@
  */
 
 import { type Dialect, type FieldClass, type FieldRule, IGNORED_PARAMS } from "../../src/http/chat/FieldSupport.ts"
-import { dialect as chat } from "../../src/http/dialects/chat-completions/Fields.ts"
-import { dialect as messages } from "../../src/http/dialects/messages/Fields.ts"
-import { dialect as responses } from "../../src/http/dialects/responses/Fields.ts"
+import * as Registry from "../../src/http/dialects/Registry.ts"
 
 type Row = ReadonlyArray<string>
 
@@ -39,7 +37,7 @@ const section = ({ fields, limits, path }: Dialect): string => {
 
 const opening = `# Parameters
 
-Made by \`npm run docs\` from \`src/http/*/Fields.ts\`, which is also what \`GET /v1/capabilities\` tells.
+Made by \`npm run docs\` from \`src/http/dialects/*/Fields.ts\`, which is also what \`GET /v1/capabilities\` tells.
 
 ${table(
   ["class", "what becomes of the field"],
@@ -54,5 +52,5 @@ ${table(
 Ignored fields, and those that no table has, are named in the header \`${IGNORED_PARAMS}\` of the answer; with \`GATEWAY_STRICT_PARAMS=true\`
 they are a 400. \`null\` is as if the field were not there. "Refused values" are a 400 although the field is not.`
 
-export const render = (dialects: ReadonlyArray<Dialect> = [chat, responses, messages]): string =>
+export const render = (dialects: ReadonlyArray<Dialect> = Registry.support): string =>
   `${[opening, ...dialects.map(section)].join("\n\n")}\n`

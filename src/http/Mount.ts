@@ -45,7 +45,7 @@ export const layer = <A, E, R>(routes: Layer.Layer<A, E, R>, { patternOf, prefix
       const app = Effect.orDie(inner)
       const around = Effect.zipRight(
         drain.enter,
-        LastResort.middleware(Registry.all)(
+        LastResort.middleware(Registry.edge)(
           RequestSpan.scoped(patternOf)(RequestId.middleware(AccessLog.scoped(patternOf)(app)))
         )
       )

@@ -24,7 +24,7 @@ const reasons: Record<string, Unparsed["reason"]> = {
 
 /** What can still be said on a socket whose request was not served, in the words of its dialect where it is known. */
 const last = (socket: Duplex, reason: Unparsed["reason"], id: string, asked: IncomingMessage | undefined) => {
-  const dialect = Dialect.of(Registry.all, AccessLog.pathOf(asked?.url ?? ""), asked?.headers ?? {})
+  const dialect = Dialect.of(Registry.edge, AccessLog.pathOf(asked?.url ?? ""), asked?.headers ?? {})
   const { body, headers, status } = dialect.respond(new Unparsed({ reason }), id)
   const bytes = body._tag === "Uint8Array" ? body.body : new Uint8Array()
   const all = {

@@ -13,14 +13,9 @@ import { InternalHandlers } from "./admin/internal/Handlers.ts"
 import { Bodies } from "./chat/Bodies.ts"
 import { Images } from "./chat/Images.ts"
 import { oneSegment } from "./dialects/chat-completions/Api.ts"
-import * as ChatFields from "./dialects/chat-completions/Fields.ts"
-import { OpenAiHandlers } from "./dialects/chat-completions/Handlers.ts"
+import * as DialectHandlers from "./dialects/Handlers.ts"
 import { MODELS } from "./dialects/messages/Api.ts"
-import * as MessagesFields from "./dialects/messages/Fields.ts"
-import { AnthropicHandlers } from "./dialects/messages/Handlers.ts"
 import * as Registry from "./dialects/Registry.ts"
-import * as ResponsesFields from "./dialects/responses/Fields.ts"
-import { ResponsesHandlers } from "./dialects/responses/Handlers.ts"
 import * as AccessLog from "./edge/AccessLog.ts"
 import { Auth } from "./edge/Auth.ts"
 import { DirectRoutes } from "./edge/DirectRoutes.ts"
@@ -39,12 +34,9 @@ import { Drain, onClose } from "./server/Drain.ts"
 const OPENAPI = "/openapi.json"
 const DOCS = "/docs"
 
-/** Told at `/v1/capabilities`. */
-const dialects = [ChatFields.dialect, ResponsesFields.dialect, MessagesFields.dialect]
-
 const ApiRoutes = HttpLayerRouter.addHttpApi(Api).pipe(
-  Layer.provide([OpenAiHandlers, ResponsesHandlers, AnthropicHandlers, OpsHandlers, InternalHandlers]),
-  Layer.provide(CapabilitiesHandlers(dialects)),
+  Layer.provide([DialectHandlers.layer, OpsHandlers, InternalHandlers]),
+  Layer.provide(CapabilitiesHandlers(Registry.support)),
   Layer.provide([Auth.layer, Bodies.layerFromConfig, Images.layerFromConfig])
 )
 
@@ -61,7 +53,7 @@ const EdgeMiddleware = HttpLayerRouter.middleware(
     const auth = yield* Auth
     const shortcuts = yield* DirectRoutes
     const host = yield* HostPolicy.listensAt(config.host)
-    return Edge.make({ ...config, host, drain, auth, shortcuts, methodsOf: table.methodsOf, dialects: Registry.all })
+    return Edge.make({ ...config, host, drain, auth, shortcuts, methodsOf: table.methodsOf, dialects: Registry.edge })
   }),
   { global: true }
 ).pipe(Layer.provide(Auth.layer))
@@ -78,7 +70,7 @@ const served = (all: typeof routes) =>
       const drain = yield* Drain
       const app = yield* OwnRouter.make(all)
       return HttpServer.serve(app, (inner) =>
-        LastResort.middleware(Registry.all)(
+        LastResort.middleware(Registry.edge)(
           RequestSpan.middleware(patternOf)(RequestId.middleware(AccessLog.middleware(patternOf)(drain.track(inner))))
         )
       )

@@ -10,11 +10,11 @@ describe("docs/parameters.md", () => {
   })
 
   it("has every dialect that has a table", async () => {
-    const http = new URL("../../src/http/", import.meta.url)
+    const http = new URL("../../src/http/dialects/", import.meta.url)
     const tables = readdirSync(http).filter((name) => existsSync(new URL(`${name}/Fields.ts`, http)))
     assert.isAtLeast(tables.length, 3)
     for (const name of tables) {
-      const { dialect } = (await import(`../../src/http/${name}/Fields.ts`)) as { readonly dialect: Dialect }
+      const { dialect } = (await import(`../../src/http/dialects/${name}/Fields.ts`)) as { readonly dialect: Dialect }
       assert.include(Parameters.render(), `## POST ${dialect.path}\n`)
     }
   })

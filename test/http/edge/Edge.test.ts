@@ -21,7 +21,7 @@ import * as TestBackend from "../../support/TestBackend.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
 
 const table = Routes.table(Api, ["/openapi.json", "/docs"])
-const [anthropic] = Registry.all
+const [anthropic] = Registry.edge
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 const paths = [...table.patterns.map((pattern) => pattern.replace(/:[^/]+/, "auto")), "/nope", "/v1/messages/nope"]
 
@@ -219,7 +219,7 @@ describe("a handler", () => {
         auth: { api: () => Effect.void } as never,
         shortcuts: isShort ? { ...DirectRoutes.make(), find: () => app } : DirectRoutes.make(),
         methodsOf: table.methodsOf,
-        dialects: Registry.all
+        dialects: Registry.edge
       })(app)
     )
 
@@ -234,7 +234,7 @@ describe("a handler", () => {
           })
           const context = yield* Layer.unwrapEffect(
             Effect.map(edgeOf(app), (edge) =>
-              HttpServer.serve(edge, (inner) => LastResort.middleware(Registry.all)(RequestId.middleware(inner)))
+              HttpServer.serve(edge, (inner) => LastResort.middleware(Registry.edge)(RequestId.middleware(inner)))
             )
           ).pipe(
             Layer.provideMerge(NodeServer.layerFromConfig),
@@ -268,7 +268,7 @@ describe("a handler", () => {
           for (const isShort of [false, true]) {
             const edge = yield* edgeOf(app, isShort)
             const handle = HttpApp.toWebHandler(edge, (inner) =>
-              LastResort.middleware(Registry.all)(RequestId.middleware(inner))
+              LastResort.middleware(Registry.edge)(RequestId.middleware(inner))
             )
             for (const asked of requests) {
               const response = yield* Effect.promise(() =>

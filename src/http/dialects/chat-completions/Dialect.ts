@@ -1,13 +1,16 @@
 /**
- * OpenAI's wording is also that of every path no other dialect claims.
+ * Chat completions and models, for the registry. OpenAI's wording is also that of every path no other dialect claims.
  */
 import type { Dialect } from "../../edge/Dialect.ts"
 import { isRefusal } from "../../edge/EdgeError.ts"
 import * as Errors from "../openai/OpenAiErrors.ts"
-import { oneSegment } from "./Api.ts"
+import { ChatCompletionChunk, OpenAiApi, oneSegment } from "./Api.ts"
+import { dialect as support } from "./Fields.ts"
 
-export const dialect: Dialect = {
+export const fallback: Dialect = {
   claims: () => true,
   route: oneSegment,
   respond: (problem) => Errors.respond(isRefusal(problem) ? Errors.fromRefusal(problem) : problem)
 }
+
+export const dialect = { api: OpenAiApi, support, events: ChatCompletionChunk }

@@ -1,10 +1,11 @@
 /**
- * Which requests are Anthropic's, where they go, and how the edge answers them.
+ * Messages, for the registry: which requests are Anthropic's, where they go, and how the edge answers them.
  */
 import type { Dialect } from "../../edge/Dialect.ts"
 import * as PathSegment from "../../edge/PathSegment.ts"
-import { MODELS } from "./Api.ts"
+import { AnthropicApi, MessageStreamEvent, MODELS } from "./Api.ts"
 import * as Errors from "./Errors.ts"
+import { dialect as support } from "./Fields.ts"
 
 const under = (path: string, root: string) => path === root || path.startsWith(`${root}/`)
 
@@ -14,10 +15,12 @@ const LISTED = "/v1/models"
 const claimed = ["/v1/messages", MODELS, "/v1/v1/messages", "/messages"]
 
 /** Both list models at the same path: the header tells who asks. */
-export const dialect: Dialect = {
+const edge: Dialect = {
   claims: (path, headers) =>
     claimed.some((root) => under(path, root)) || (under(path, LISTED) && headers["anthropic-version"] !== undefined),
   route: (url) => PathSegment.last(url.startsWith(LISTED) ? MODELS + url.slice(LISTED.length) : url, `${MODELS}/`),
   respond: Errors.respond,
   headers: (requestId) => ({ "request-id": requestId })
 }
+
+export const dialect = { api: AnthropicApi, support, events: MessageStreamEvent, edge }

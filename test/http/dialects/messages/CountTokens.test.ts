@@ -8,7 +8,7 @@ import { BackendUnavailable } from "../../../../src/domain/ChatError.ts"
 import * as TestBackend from "../../../support/TestBackend.ts"
 import * as TestGateway from "../../../support/TestGateway.ts"
 
-const file = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8").slice(0, 20_000)
+const file = (path: string) => readFileSync(new URL(`../../../../${path}`, import.meta.url), "utf8").slice(0, 20_000)
 const hi = { role: "user", content: "hi" }
 const post = (body: unknown, headers: Record<string, string> = {}): RequestInit => ({
   method: "POST",
