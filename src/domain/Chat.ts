@@ -106,7 +106,7 @@ export interface ChatRequest {
 
 /** Where a request came from. */
 export interface Origin {
-  readonly dialect: "chat_completions" | "responses" | "messages" | "embedded"
+  readonly dialect: "chat_completions" | "completions" | "responses" | "messages" | "embedded"
   readonly stream: boolean
 }
 

@@ -9,6 +9,7 @@ import { Array as Arr, type Schema } from "effect"
 import type * as FieldSupport from "../chat/FieldSupport.ts"
 import type * as Edge from "../edge/Dialect.ts"
 import { dialect as chatCompletions, fallback } from "./chat-completions/Dialect.ts"
+import { dialect as completions } from "./completions/Dialect.ts"
 import { dialect as messages } from "./messages/Dialect.ts"
 import { dialect as responses } from "./responses/Dialect.ts"
 
@@ -23,7 +24,7 @@ interface Dialect {
   readonly edge?: Edge.Dialect
 }
 
-export const all = [chatCompletions, responses, messages] as const satisfies ReadonlyArray<Dialect>
+export const all = [chatCompletions, responses, messages, completions] as const satisfies ReadonlyArray<Dialect>
 
 const list: ReadonlyArray<Dialect> = all
 

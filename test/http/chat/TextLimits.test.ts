@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { SchemaAST as AST, Effect, Option } from "effect"
 import { ChatCompletionRequest } from "../../../src/http/dialects/chat-completions/Payload.ts"
+import { CompletionRequest } from "../../../src/http/dialects/completions/Payload.ts"
 import { CountTokensRequest, MessagesRequest } from "../../../src/http/dialects/messages/Payload.ts"
 import * as Responses from "../../../src/http/dialects/responses/Payload.ts"
 import * as TestBackend from "../../support/TestBackend.ts"
@@ -49,6 +50,10 @@ const some = (name: string, table: Readonly<Record<string, { readonly ast: AST.A
   Object.entries(table).flatMap(([kind, { ast }]) => [...unbounded(ast)].map((path) => `${name} ${kind}${path}`))
 
 describe("strings and lists of requests", () => {
+  it("have a bound in text completions, but for content", () => {
+    assert.sameMembers([...unbounded(CompletionRequest.ast)], [".prompt", ".prompt[]", ".suffix"])
+  })
+
   it("have a bound in chat completions, but for content", () => {
     assert.sameMembers(
       [...unbounded(ChatCompletionRequest.ast)],

@@ -11,6 +11,7 @@ const key = "sk-first-0000000000"
 const messages = [{ role: "user", content: "hi" }]
 const routes: ReadonlyArray<readonly [path: string, body: object]> = [
   ["/v1/chat/completions", { model: "auto", messages }],
+  ["/v1/completions", { model: "auto", prompt: "hi" }],
   ["/v1/responses", { model: "auto", input: "hi" }],
   ["/v1/messages", { model: "auto", max_tokens: 9, messages }]
 ]

@@ -142,12 +142,26 @@ describe("/openapi.json", () => {
             .map(({ path }) => [path, "post", "", { headers: json, body: "{" }] as const),
           ["/v1/models/{id}", "get", "/v1/models/none", { headers: key }],
           ["/internal/auto-login/start", "post", "/internal/auto-login/start?instance=inst-9", { headers: key }],
-          ...["/v1/responses", "/v1/messages", "/v1/messages/count_tokens"]
+          ...["/v1/responses", "/v1/completions", "/v1/messages", "/v1/messages/count_tokens"]
             .filter((path) => spec.paths[path] !== undefined)
             .flatMap((path) =>
               [false, true].flatMap((stream) => [
-                post(path, { model: "auto", input: "hi", max_tokens: 9, messages: hello.messages, stream }),
-                post(path, { model: "none", input: "hi", max_tokens: 9, messages: hello.messages, stream })
+                post(path, {
+                  model: "auto",
+                  input: "hi",
+                  prompt: "hi",
+                  max_tokens: 9,
+                  messages: hello.messages,
+                  stream
+                }),
+                post(path, {
+                  model: "none",
+                  input: "hi",
+                  prompt: "hi",
+                  max_tokens: 9,
+                  messages: hello.messages,
+                  stream
+                })
               ])
             ),
           chat(hello),

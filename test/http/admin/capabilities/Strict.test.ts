@@ -6,6 +6,7 @@ import * as TestGateway from "../../../support/TestGateway.ts"
 const messages = [{ role: "user", content: "hi" }]
 const bodies = {
   "/v1/chat/completions": { model: "auto", messages },
+  "/v1/completions": { model: "auto", prompt: "hi" },
   "/v1/responses": { model: "auto", input: "hi" },
   "/v1/messages": { model: "auto", max_tokens: 100, messages }
 }

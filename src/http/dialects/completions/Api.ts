@@ -1,0 +1,59 @@
+/**
+ * OpenAI's oldest dialect as seen from outside: a text that is gone on with. No handlers here, so clients can import it.
+ */
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as OpenApi from "@effect/platform/OpenApi"
+import { Schema } from "effect"
+import { streamed } from "../../chat/Streamed.ts"
+import * as Errors from "../openai/OpenAiErrors.ts"
+import { OpenAiKey } from "../openai/OpenAiKey.ts"
+import { CompletionRequest } from "./Payload.ts"
+
+const FinishReason = Schema.Literal("stop", "length", "content_filter")
+
+const Usage = Schema.Struct({
+  prompt_tokens: Schema.Int,
+  completion_tokens: Schema.Int,
+  total_tokens: Schema.Int
+})
+
+const head = {
+  id: Schema.String,
+  object: Schema.Literal("text_completion"),
+  created: Schema.Int,
+  model: Schema.String
+}
+const choice = { text: Schema.String, index: Schema.Int, logprobs: Schema.Null }
+
+export const Completion = Schema.Struct({
+  ...head,
+  choices: Schema.Array(Schema.Struct({ ...choice, finish_reason: FinishReason })),
+  usage: Usage
+}).annotations({ identifier: "Completion" })
+
+/** What each `data:` line of a stream holds, but for the last, `[DONE]`. */
+export const CompletionChunk = Schema.Struct({
+  ...head,
+  choices: Schema.Array(Schema.Struct({ ...choice, finish_reason: Schema.NullOr(FinishReason) })),
+  usage: Schema.optional(Schema.NullOr(Usage))
+}).annotations({ identifier: "CompletionChunk" })
+
+export class CompletionsApi extends HttpApiGroup.make("completions")
+  .add(
+    HttpApiEndpoint.post("completions", "/v1/completions")
+      .setPayload(CompletionRequest)
+      .addSuccess(Completion)
+      .addError(Errors.withStatus(400))
+      .addError(Errors.withStatus(404))
+      .addError(Errors.withStatus(413))
+      .addError(Errors.withStatus(415))
+      .addError(Errors.withStatus(429))
+      .addError(Errors.withStatus(502))
+      .addError(Errors.withStatus(503))
+      .addError(Errors.withStatus(504))
+      .annotate(OpenApi.Summary, "Answers a prompt that is a text, whole or as a stream")
+      .annotate(OpenApi.Transform, streamed("CompletionChunk"))
+  )
+  .annotate(OpenApi.Description, "As OpenAI's API: legacy text completions")
+  .middleware(OpenAiKey) {}

@@ -1,0 +1,23 @@
+/**
+ * How clients of text completions hear about failures: as every OpenAI client, of a prompt in place of messages.
+ */
+
+import type { ChatError } from "../../../domain/ChatError.ts"
+import type { ChatErrors } from "../../chat/ChatDialect.ts"
+import type { Refusal } from "../../edge/EdgeError.ts"
+import * as OpenAiChat from "../openai/OpenAiChat.ts"
+import * as OpenAi from "../openai/OpenAiErrors.ts"
+
+const ofPrompt = (failure: OpenAi.Failure): OpenAi.Failure =>
+  failure.body.error.param === "messages"
+    ? new OpenAi.Failure({ ...failure, body: { error: { ...failure.body.error, param: "prompt" } } })
+    : failure
+
+export const errors: ChatErrors<OpenAi.Failure> = {
+  ...OpenAiChat.errors,
+  respond: (problem) =>
+    OpenAi.respond(problem._tag === "OpenAiFailure" ? problem : ofPrompt(OpenAi.fromProblem(problem)))
+}
+
+/** The last event of a stream that breaks. */
+export const frame = (problem: ChatError | Refusal): string => OpenAi.frame(ofPrompt(OpenAi.fromProblem(problem)))

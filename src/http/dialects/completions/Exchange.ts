@@ -1,0 +1,39 @@
+/**
+ * Text completions as `ChatEndpoint` serves them.
+ */
+import { Effect } from "effect"
+import type { ChatContext, ChatDialect, Exchange } from "../../chat/ChatDialect.ts"
+import * as OpenAiChat from "../openai/OpenAiChat.ts"
+import type { Failure } from "../openai/OpenAiErrors.ts"
+import * as Codec from "./Codec.ts"
+import * as Completion from "./Completion.ts"
+import * as Errors from "./Errors.ts"
+import { dialect as support } from "./Fields.ts"
+import { CompletionRequest } from "./Payload.ts"
+
+const stamped = OpenAiChat.stamped("cmpl")
+
+const exchange = Effect.fnUntraced(function* (payload: CompletionRequest, context: ChatContext<Failure>) {
+  const request = yield* Codec.toRequest(payload, context)
+  const { created, id } = yield* stamped
+  const [{ text }] = request.messages
+  const options = { id, created, echo: payload.echo === true ? text : "" }
+  const includeUsage = payload.stream_options?.include_usage === true
+  const asked: Exchange = {
+    request,
+    stream: () => ({
+      encode: (run) => Completion.chunks({ ...options, includeUsage, ...run }),
+      failure: Errors.frame
+    }),
+    whole: (run) => Completion.fold({ ...options, ...run })
+  }
+  return asked
+})
+
+export const completions: ChatDialect<CompletionRequest, typeof CompletionRequest.Encoded, Failure> = {
+  payload: CompletionRequest,
+  support,
+  exchange,
+  ...OpenAiChat.shared,
+  errors: Errors.errors
+}
