@@ -45,6 +45,8 @@ export const make = (newCounter: () => TokenEstimate.Counter = TokenEstimate.cou
   let told: number | undefined
   /** Our count at the upstream's last report; a turn that was cut may continue after it. */
   let then = 0
+  /** Ended by the upstream: its last report counts, whatever was withheld until now and came after it. */
+  let isWhole = false
   const counted = () => counter.total() + thoughts.total()
   return {
     add: (event) => {
@@ -53,6 +55,7 @@ export const make = (newCounter: () => TokenEstimate.Counter = TokenEstimate.cou
       else if (event._tag === "ToolCall") counter.add(event.call.name + event.call.arguments)
       else if (event._tag === "ToolCallBegin") counter.add(event.call.name)
       else if (event._tag === "ToolCallDelta") counter.add(event.text)
+      else if (event._tag === "Finish") isWhole = event.reason !== "length" && event.stopSequence === undefined
       else if (event._tag === "Usage") {
         input = event.usage.inputTokens ?? input
         if (event.usage.outputTokens !== undefined) {
@@ -62,7 +65,7 @@ export const make = (newCounter: () => TokenEstimate.Counter = TokenEstimate.cou
       }
     },
     totals: () => {
-      const since = counted() - then
+      const since = told !== undefined && isWhole ? 0 : counted() - then
       const output = told === undefined ? since : told + since
       const isReported = told !== undefined && since === 0
       return { input, output, reasoning: Math.min(thoughts.total(), output), isReported }
