@@ -1,7 +1,7 @@
 /**
  * Lingma as the `LanguageModel` of `@effect/ai`: text, streams, toolkits and structured objects, over `Chat`.
  *
- * For a gateway elsewhere, `@effect/ai-openai` with its address does the same.
+ * For a remote gateway, use `@effect/ai-openai` with its base URL.
  */
 import * as AiError from "@effect/ai/AiError"
 import * as LanguageModel from "@effect/ai/LanguageModel"
@@ -16,14 +16,14 @@ import type { ChatError } from "./domain/ChatError.ts"
 
 export type { RequestOptions } from "./ai/ToRequest.ts"
 
-/** Options for what runs inside of `Effect.provideService(LingmaLanguageModel.Config, …)`; they win over the layer's. */
+/** Options for effects run with `Effect.provideService(LingmaLanguageModel.Config, …)`; they override the layer's. */
 export class Config extends Context.Reference<Config>()("lingma-gateway/LingmaLanguageModel/Config", {
   defaultValue: (): RequestOptions => ({})
 }) {}
 
 type Method = "generateText" | "streamText"
 
-/** What was asked wrongly, what was answered wrongly, and the rest; the failure itself is the `cause`. */
+/** Maps a `ChatError` to malformed input, malformed output or unknown error; the error itself is the `cause`. */
 const toAiError =
   (method: Method) =>
   (cause: ChatError): AiError.AiError => {
@@ -51,7 +51,7 @@ const toAiError =
     }
   }
 
-/** Notes on the span what was asked and what came of it. */
+/** Adds request and response attributes to the span. */
 const annotate = (
   { span }: LanguageModel.ProviderOptions,
   run: ChatRun,
@@ -66,7 +66,7 @@ const annotate = (
   })
 }
 
-/** A `LanguageModel` that asks `Chat`; options of `Config` win over these. */
+/** A `LanguageModel` over `Chat`; options of `Config` override these. */
 export const make = Effect.fnUntraced(function* (options: RequestOptions = {}) {
   const chat = yield* Chat
 
@@ -118,6 +118,6 @@ export const make = Effect.fnUntraced(function* (options: RequestOptions = {}) {
 export const layer = (options?: RequestOptions): Layer.Layer<LanguageModel.LanguageModel, never, Chat> =>
   Layer.effect(LanguageModel.LanguageModel, make(options))
 
-/** The same as a model that a program chooses among others. */
+/** The same as an `AiModel`, for programs that choose between models. */
 export const model = (name: string, options?: Omit<RequestOptions, "model">) =>
   AiModel.make("lingma", layer({ ...options, model: name }))

@@ -1,5 +1,5 @@
 /**
- * Pure translation of a chat's events into the parts of `@effect/ai`, whole and as a stream.
+ * Translates a chat's events into the parts of `@effect/ai`, whole and as a stream. Pure.
  */
 import type * as Response from "@effect/ai/Response"
 import { Option } from "effect"
@@ -16,7 +16,7 @@ declare module "@effect/ai/Response" {
           /** The instance that answered. */
           readonly servedBy: string
           readonly emulated: boolean
-          /** The one of `stop` that ended the answer. */
+          /** The stop sequence that ended the answer. */
           readonly stopSequence?: string
         }
       | undefined
@@ -62,7 +62,7 @@ const finish = (run: Run, { reason, stopSequence }: Finish): Response.FinishPart
   }
 }
 
-/** Takes the events one after another; `parts` once the last one came. */
+/** Collects the events in order; `parts` is complete after the last one. */
 export const whole = (run: Run, millis: number) => {
   const calls: Array<Response.PartEncoded> = []
   let text = ""
@@ -85,12 +85,12 @@ export const whole = (run: Run, millis: number) => {
   }
 }
 
-/** What each event becomes, one after another: a run of text or of thoughts has a beginning, an id and an end. */
+/** Translates events in order: a run of text or reasoning has start, deltas and end with one id. */
 export const streamed = (run: Run, millis: number) => {
   let begun = false
   let open: "reasoning" | "text" | undefined
   let id = 0
-  /** The call that is being written. */
+  /** The call whose arguments are being streamed. */
   let called = ""
   const close = (): ReadonlyArray<Response.StreamPartEncoded> => {
     const kind = open

@@ -1,5 +1,5 @@
 /**
- * Pure translation of what `@effect/ai` asks into the neutral chat model.
+ * Translates `@effect/ai` options into the neutral chat request. Pure.
  */
 import * as AiError from "@effect/ai/AiError"
 import type * as LanguageModel from "@effect/ai/LanguageModel"
@@ -10,14 +10,14 @@ import * as Chat from "../domain/Chat.ts"
 import * as EitherFn from "../runtime/EitherFn.ts"
 
 export interface RequestOptions {
-  /** As a client of the API would write it; `auto` by default. */
+  /** Model name as in the API; default: `auto`. */
   readonly model?: string | undefined
-  /** Most tokens of an answer, thoughts included. */
+  /** Max tokens of an answer, reasoning included. */
   readonly maxTokens?: number | undefined
-  /** Texts that end an answer. */
+  /** Stop sequences. */
   readonly stop?: ReadonlyArray<string> | undefined
   readonly effort?: Chat.ReasoningEffort | undefined
-  /** Names a conversation, which then stays on one instance. */
+  /** Session id: requests with the same one go to the same instance. */
   readonly session?: string | undefined
 }
 
@@ -46,7 +46,7 @@ const toText = (value: unknown): string => (typeof value === "string" ? value : 
 const textOf = (parts: ReadonlyArray<Prompt.Part>): string =>
   parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n")
 
-/** Thoughts of earlier turns are not said again. */
+/** Reasoning of earlier turns is left out. */
 const toMessages = (message: Prompt.Message): Checked<ReadonlyArray<Chat.Message>> => {
   switch (message.role) {
     case "system":
@@ -78,11 +78,11 @@ const toTool = (tool: Tool.Any): Checked<Chat.Tool> =>
         name: tool.name,
         description: tool.description ?? Tool.getDescriptionFromSchemaAst(tool.parametersSchema.ast),
         parameters: { ...Tool.getJsonSchemaFromSchemaAst(tool.parametersSchema.ast) },
-        // What breaks the schema could not be handled: better said as text than failed.
+        // A toolkit cannot handle arguments that break its schema, so such a call stays text.
         strict: true
       })
 
-/** The tools are narrowed already where some of them were named. */
+/** `@effect/ai` has already narrowed the tools if the choice names some. */
 const toChoice = (choice: Asked["toolChoice"]): Chat.ToolChoice => {
   if (typeof choice === "string") return choice
   return "tool" in choice ? { name: String(choice.tool) } : (choice.mode ?? "auto")

@@ -1,5 +1,5 @@
 /**
- * The accounts that instances sign in with, as `LINGMA_ACCOUNTS` gives them.
+ * The accounts of the instances, parsed from `LINGMA_ACCOUNTS`.
  */
 import { Array as Arr, Either, Redacted, Schema } from "effect"
 
@@ -18,7 +18,7 @@ const fromJson = (text: string): Either.Either<ReadonlyArray<Entry>, string> =>
     () => 'must be a JSON list of {"username","password"}, or u1:p1,u2:p2'
   )
 
-// The first colon splits, so a password may hold more of them; one with a comma needs JSON.
+// Split at the first colon, so a password may contain colons; one with a comma needs the JSON form.
 const fromCsv = (text: string): Either.Either<ReadonlyArray<Entry>, string> =>
   Either.all(
     text.split(",").map((entry, i): Either.Either<Entry, string> => {
@@ -29,7 +29,7 @@ const fromCsv = (text: string): Either.Either<ReadonlyArray<Entry>, string> =>
     })
   )
 
-/** Left tells the rule that was broken, never a value. */
+/** Left holds the broken rule, never a value. */
 export const parse = (text: string): Either.Either<Arr.NonEmptyArray<Account>, string> => {
   const written = text.trim()
   const isJson = written.startsWith("[") || written.startsWith("{")

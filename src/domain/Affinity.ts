@@ -1,12 +1,12 @@
 /**
- * What ties the requests of one conversation to one instance.
+ * The routing key of a request: requests of one conversation get the same key, and so the same instance.
  */
 import { createHash } from "node:crypto"
 import { Option } from "effect"
 import type { Message } from "./Chat.ts"
 
 export interface Signs {
-  /** Whose request it is: what ties the requests of one ties nobody else's. */
+  /** The API key's digest: equal hints of two callers give different keys. */
   readonly caller?: string | undefined
   /** From the `x-session-id` or `session-id` header. */
   readonly sessionId?: string | undefined
@@ -15,14 +15,14 @@ export interface Signs {
   readonly messages: ReadonlyArray<Pick<Message, "role" | "text">>
 }
 
-/** Characters of a part that tell it from others: its beginning, and as many of its end. */
+/** Characters hashed at each end of a long text; the middle is left out. */
 const ENDS = 1 << 15
 
 const digest = (parts: ReadonlyArray<string>): string => {
   const hash = createHash("sha256")
   for (const part of parts) {
     const ends = part.length <= 2 * ENDS ? part : `${part.slice(0, ENDS)}${part.slice(-ENDS)}`
-    // With its length before it, no part can pass for two.
+    // The length prefix keeps two adjacent parts from hashing like one.
     hash.update(`${part.length}:`).update(ends)
   }
   return hash.digest("hex").slice(0, 32)
@@ -33,7 +33,7 @@ const named = (kind: string, value: string | undefined, caller: string): Option.
   return name === "" ? Option.none() : Option.some(`${kind}:${digest([caller, name])}`)
 }
 
-/** The first user message with text and the system texts before it: what does not change as a conversation grows. */
+/** Hash of the system texts and the first user message with text: constant while a conversation grows. */
 const opening = (messages: Signs["messages"], caller: string): Option.Option<string> => {
   const parts: Array<string> = [caller]
   for (const { role, text } of messages) {
@@ -44,7 +44,10 @@ const opening = (messages: Signs["messages"], caller: string): Option.Option<str
   return parts.length === 1 ? Option.none() : Option.some(`open:${digest(parts)}`)
 }
 
-/** The first sign that is present; the kinds cannot collide, and every key is short whatever the client sent. */
+/**
+ * From the first hint that is present: session id, prompt cache key, user, opening messages. Keys of different kinds
+ * never collide, and every key is short.
+ */
 export const key = ({ caller = "", messages, promptCacheKey, sessionId, user }: Signs): Option.Option<string> =>
   named("session", sessionId, caller).pipe(
     Option.orElse(() => named("cache", promptCacheKey, caller)),

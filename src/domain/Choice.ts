@@ -1,5 +1,5 @@
 /**
- * The instances among which a request is routed: those that offer what it asks for and have quota for it. Pure.
+ * Selects the candidates for a request before routing: instances that offer its model and have quota left. Pure.
  */
 import { Array as Arr, Either } from "effect"
 import { QuotaExhausted } from "./ChatError.ts"
@@ -7,7 +7,7 @@ import * as Login from "./Login.ts"
 import type { Model } from "./Model.ts"
 import * as Offer from "./Offer.ts"
 
-/** An instance as the choice sees it. */
+/** The part of an instance that the selection reads. */
 export interface Candidate {
   readonly id: string
   readonly state: string
@@ -15,26 +15,26 @@ export interface Candidate {
   readonly failing: boolean
   readonly loggedIn: boolean | undefined
   readonly login: Login.AccountState
-  /** Empty when they are not known. */
+  /** Empty when unknown. */
   readonly models: ReadonlyArray<Model>
 }
 
-/** What a list of models is to a request. */
+/** Resolves a request's model against a list of models. */
 export type Offers = (models: ReadonlyArray<Model>) => Offer.Offer
 
-/** Why none of the instances is given. */
+/** Why there is no candidate. */
 export type Unserved = Offer.Refusal | QuotaExhausted
 
 export interface Wanted<A> {
-  /** Absent: any instance will do, whatever it offers. */
+  /** Undefined: any instance will do. */
   readonly offers: Offers | undefined
-  /** When the account can be asked for the model again, without a model for any; undefined: now. */
+  /** When the account's quota for the model (undefined: for any model) is back, in epoch ms; undefined: now. */
   readonly returns: (instance: A, model: string | undefined) => number | undefined
-  /** Whether an account that is spent may be asked all the same, since no other can answer. */
+  /** Whether a spent account may be probed, when no other account can answer. */
   readonly mayProbe: (instance: A) => boolean
 }
 
-/** States that lead to ready without anybody's doing. */
+/** States that become ready without intervention. */
 const coming: ReadonlySet<string> = new Set(["starting", "reconnecting"])
 
 type Some<A> = Arr.NonEmptyReadonlyArray<A>
@@ -46,7 +46,7 @@ const isSigningIn = ({ loggedIn, login, state }: Candidate) =>
   state === "ready" && loggedIn === false && Login.endsByItself(login)
 const isComing = (instance: Candidate) => coming.has(instance.state) || isSigningIn(instance)
 
-/** The first of these kinds that there are any of. */
+/** The instances of the first non-empty kind. */
 const firstOf = <A>(instances: ReadonlyArray<A>, ...kinds: ReadonlyArray<(instance: A) => boolean>) => {
   for (const kind of kinds) {
     const some = instances.filter(kind)
@@ -55,15 +55,15 @@ const firstOf = <A>(instances: ReadonlyArray<A>, ...kinds: ReadonlyArray<(instan
   return undefined
 }
 
-/** What the instances are to a request. */
+/** The instances, sorted by what they can do for a request. */
 interface Survey<A> {
-  /** Those that may answer it: nothing is known against it. */
+  /** May answer: nothing known rules them out. */
   readonly able: ReadonlyArray<A>
-  /** Those of them that are known to offer the model. */
+  /** The able ones that are known to offer the model. */
   readonly sure: ReadonlyArray<A>
-  /** Of those that offer it but have no quota left, the one that returns first. */
+  /** Offers the model without quota left: the one whose quota returns first. */
   readonly spent: QuotaExhausted | undefined
-  /** Those of these that may be asked all the same. */
+  /** The spent ones that may be probed now. */
   readonly probes: ReadonlyArray<A>
   readonly refusals: ReadonlyArray<Offer.Refusal>
 }
@@ -81,7 +81,7 @@ const survey = <A extends Candidate>(
   for (const instance of instances) {
     const offer = offers(instance.models)
     if (Either.isLeft(offer)) {
-      // What is offered without an account says nothing of what one would offer.
+      // The models listed while signed out are not those of the account.
       if (instance.loggedIn === false) able.push(instance)
       else refusals.push(offer.left)
       continue
@@ -104,9 +104,9 @@ const survey = <A extends Candidate>(
 }
 
 /**
- * Connected instances first, and of the ready ones those that surely offer the model; then those on their way. What is
- * down is asked when it offers the model and no account is merely spent, or when nobody knows better: each try may wake
- * one. Where all are spent, one of them is asked now and then.
+ * Candidates in order of preference: ready and known to offer the model, connected, then starting or signing in.
+ * Instances that are down are candidates when they offer the model and no account is just spent, or when nothing is
+ * known of any instance: an attempt may restart one. When all are spent, one is probed at growing intervals.
  */
 export const choose = <A extends Candidate>(
   instances: Some<A>,
@@ -124,7 +124,7 @@ export const choose = <A extends Candidate>(
   return first === undefined ? Either.right(instances) : Either.left(Offer.nearest(first, ...more))
 }
 
-/** For a further try: a ready one, else a failing one, else one on its way. */
+/** Candidates for a retry: a ready one, else a failing one, else one that is starting. */
 export const chooseOther = <A extends Candidate>(untried: ReadonlyArray<A>, wanted: Wanted<A>): Some<A> | undefined => {
   const { able, sure } = survey(untried, wanted)
   return firstOf(sure, isReady) ?? firstOf(able, isReady, isFailing, isComing)

@@ -1,43 +1,44 @@
 /**
- * When an instance is left out because its turns keep failing, and how it comes back. Pure; time in milliseconds.
+ * Outlier ejection: when an instance is taken out of routing because its turns keep failing, and how it returns. Pure;
+ * times in milliseconds of the monotonic clock.
  *
- * Each state ends by itself: an instance left out comes on probation, and a failing one counts as ready again after a
- * while, as nobody would send it the chat that proves it well otherwise.
+ * No state is final: an ejected instance goes on probation, and a failing one counts as ready again after a while,
+ * because it would never get the chat that proves it healthy otherwise.
  */
 
 export interface Health {
-  /** Turns that failed since the last good one, or since it was left out. */
+  /** Consecutive failures since the last success or ejection. */
   readonly failures: number
-  /** When the last failure counted. */
+  /** Time of the last counted failure. */
   readonly failedAt: number
-  /** When a connection was lost last. */
+  /** Time of the last lost connection. */
   readonly lostAt: number
-  /** Times it was left out since it last proved well. */
+  /** Ejections since the last success. */
   readonly ejections: number
-  /** Left out until then. */
+  /** Ejected until this time. */
   readonly until: number
 }
 
-/** `lost`: failed because the connection broke, with all others that were on it. */
+/** `lost`: failed because the connection broke; all chats on that connection end this way. */
 export type Outcome = "completed" | "failed" | "lost" | "cancelled"
 
-/** A chat that ended. */
+/** A finished chat. */
 export interface Ended {
   readonly outcome: Outcome
   readonly begunAt: number
-  /** Whether the others can do without this instance: the last one is never put out. */
+  /** Whether another instance is available: the last one is never ejected. */
   readonly spare: boolean
 }
 
-/** Failures in a row that put an instance out, or make the last one a failing one. */
+/** Consecutive failures that eject an instance, or mark the last available one as failing. */
 export const tolerated = 5
-/** An ejection lasts this long times their number. */
+/** Base ejection time; the n-th consecutive ejection lasts n times as long. */
 export const ejectionMillis = 30_000
 const longest = 10 * ejectionMillis
-/** How long after its last failure the last instance counts as failing. */
+/** How long an instance that could not be ejected counts as failing after its last failure. */
 export const failingMillis = 30_000
 
-/** Losses this close together are one. */
+/** Lost chats within this time count as one failure. */
 export const sameLossMillis = 500
 
 const never = Number.NEGATIVE_INFINITY
@@ -46,18 +47,18 @@ export const well: Health = { failures: 0, failedAt: never, lostAt: never, eject
 
 export const isEjected = (health: Health, now: number): boolean => health.until > now
 
-/** Its time is over, but it has not proved well yet: one chat at a time. */
+/** The ejection is over, but no chat has succeeded since: one chat at a time is sent. */
 export const isOnProbation = (health: Health, now: number): boolean => health.ejections > 0 && !isEjected(health, now)
 
-/** It kept failing and was not left out, as no other instance could stand in. */
+/** It keeps failing but was not ejected, because no other instance was available. */
 export const isFailing = (health: Health, now: number): boolean =>
   health.failures >= (health.ejections > 0 ? 1 : tolerated) &&
   !isEjected(health, now) &&
   now - health.failedAt < failingMillis
 
 /**
- * Why no chat is to be sent there now, if so. `trying`: when the chats began that run there on probation; one of this
- * probation is enough. Nothing here remembers that one runs, so nothing can forget that it ended.
+ * Why the instance should get no chat now; undefined if it may. `trying`: start times of the chats running there; one
+ * started in this probation is enough. Derived from the running chats, so no flag can be left set when one ends.
  */
 export const why = (
   health: Health,
@@ -79,13 +80,13 @@ const eject = (health: Health, now: number, millis: number): Health => ({
   until: now + millis
 })
 
-/** A chat there ended. */
+/** The state after a chat ended there. */
 export const ended = (health: Health, { begunAt, outcome, spare }: Ended, now: number): Health => {
   switch (outcome) {
     case "completed":
-      // What was on its way when the instance was put out proves nothing; what began since then does.
+      // A chat that began before the ejection proves nothing; one that began after it does.
       return isEjected(health, now) && begunAt <= health.failedAt ? health : well
-    case "cancelled": // a client that leaves says nothing about the instance
+    case "cancelled": // A client that disconnects says nothing about the instance.
       return health
     case "lost":
       if (isEjected(health, now) || now - health.lostAt < sameLossMillis) return health

@@ -1,14 +1,14 @@
 /**
- * What becomes of signing in an account.
+ * Sign-in states of an account, and why a login failed.
  */
 
 /**
- * - `bad_credentials`: the page refused user or password
- * - `human_needed`: a captcha, a choice nobody made a setting for, or a page that is not understood
- * - `browser_missing`: no browser on this machine, or none that starts
- * - `timed_out`: the page or the session did not come in time
- * - `refused_host`: the way led to a host where no password may be typed
- * - `no_login_url`: Lingma named no address to sign in at
+ * - `bad_credentials`: the login page rejected the user or password
+ * - `human_needed`: a captcha, a choice without a setting, or an unknown page
+ * - `browser_missing`: no browser was found, or none starts
+ * - `timed_out`: the page or the session did not arrive in time
+ * - `refused_host`: redirected to a host where no password may be entered
+ * - `no_login_url`: Lingma returned no login URL
  */
 export const loginReasons = [
   "bad_credentials",
@@ -22,22 +22,22 @@ export type LoginReason = (typeof loginReasons)[number]
 
 export type LoginState =
   | { readonly _tag: "Idle" }
-  /** A browser of ours is at it, or a person who was given the address. */
+  /** The gateway's browser, or a person with the login URL, is signing in. */
   | { readonly _tag: "Running"; readonly by: "browser" | "person" }
-  /** `until`: no automatic try before, in milliseconds of the monotonic clock. */
+  /** `until`: no automatic attempt before, in milliseconds of the monotonic clock. */
   | { readonly _tag: "Failed"; readonly reason: LoginReason; readonly detail: string; readonly until: number }
 
 export const idle: LoginState = { _tag: "Idle" }
 
-/** How the account of an instance fares: signed in, or what becomes of signing it in. */
+/** Sign-in state of an instance's account. */
 export type AccountState = { readonly _tag: "SignedIn" } | LoginState
 
 export const signedIn: AccountState = { _tag: "SignedIn" }
 
-/** Whether a browser of ours is at it: it ends without anybody's doing. */
+/** Whether the gateway's own browser is signing in, which ends without intervention. */
 export const endsByItself = (state: AccountState): boolean => state._tag === "Running" && state.by === "browser"
 
-/** Whether a person was given an address to sign in at. */
+/** Whether a person was given the login URL. */
 export const awaitsPerson = (state: AccountState): boolean => state._tag === "Running" && state.by === "person"
 
 /** One word for logs, labels and answers: `signed_in`, `idle`, `running`, `waiting_for_person`, `login_failed:<reason>`. */

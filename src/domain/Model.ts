@@ -1,10 +1,10 @@
 /**
- * The models an instance offers, and which of them a client's word means.
+ * The models of an instance, and how a client's model name resolves to one.
  */
 import { Either } from "effect"
 import { efforts, type ReasoningEffort } from "./Chat.ts"
 
-/** What is known of a model; unknown figures are absent, never invented. */
+/** A model as reported; unknown figures are absent, never invented. */
 export interface Model {
   readonly key: string
   readonly name: string
@@ -16,27 +16,27 @@ export interface Model {
   readonly maxOutputTokens?: number
 }
 
-/** `*` in a pattern stands for any text; case does not matter. */
+/** `*` in a pattern matches any text; case-insensitive. */
 export interface Alias {
   readonly pattern: string
   readonly target: string
-  /** Only for requests with one of these; such an alias also stands before a model of that name. */
+  /** Applies only to requests with one of these efforts; such an alias wins over a model of the same name. */
   readonly efforts?: ReadonlyArray<ReasoningEffort>
 }
 
-/** How names are understood. */
+/** Settings of name resolution. */
 export interface ResolveOptions {
   readonly aliases: ReadonlyArray<Alias>
-  /** By key or display name; what `auto`, `lingma` and `agent` mean. */
+  /** Key or display name of the model that `auto`, `lingma` and `agent` mean. */
   readonly defaultModel: string
-  /** `default`: an unknown name means the default model. */
+  /** `default`: an unknown name resolves to the default model. */
   readonly fallback: "none" | "default"
 }
 
-/** What a name means on an instance. */
+/** The result of resolving a name on an instance. */
 export interface Resolved {
   readonly key: string
-  /** Absent when the instance told no models and the name was passed on as it is. */
+  /** Absent when the instance listed no models and the name is passed on unchanged. */
   readonly model?: Model
   readonly mode?: "agent"
 }
@@ -47,22 +47,22 @@ const LONGEST = 128
 
 const fold = (text: string) => text.trim().toLowerCase()
 
-/** Claude Code asks so for a window of a million tokens, whatever the model. */
+/** Claude Code appends it to any model's name to ask for a context window of a million tokens. */
 const WINDOW = /\[1m\]\s*$/i
 
 const asName = (asked: string) => asked.replace(WINDOW, "").trim()
 
-/** A name as it may be shown: never longer than a model's name can be, and without control characters. */
+/** A name that is safe to show: cut to the longest model name, without control characters. */
 export const cut = (name: string): string => {
   const short = name.length <= LONGEST ? name : `${name.slice(0, LONGEST).replace(/[\uD800-\uDBFF]$/, "")}…`
   return short.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, "\uFFFD")
 }
 
-// The same display name occurs in several scenes with another key: chat wins, then assistant.
+// One display name can occur in several scenes under different keys: chat wins, then assistant.
 const place = ({ scene }: Model) => (scene === "chat" ? 0 : scene === "assistant" ? 1 : 2)
 const ranked = (models: ReadonlyArray<Model>) => [...models].sort((a, b) => place(a) - place(b))
 
-/** Each key once, chat and assistant first, otherwise in the order given. */
+/** Deduplicated by key; chat and assistant first, otherwise in the order given. */
 export const listed = (models: ReadonlyArray<Model>): ReadonlyArray<Model> => {
   const seen = new Set<string>()
   return ranked(models).filter(({ key }) => !seen.has(key) && seen.add(key))
@@ -133,7 +133,7 @@ const near = (models: ReadonlyArray<Model>, asked: string): ReadonlyArray<string
     .map(({ label }) => cut(label))
 }
 
-/** What the first fitting alias says; those of an effort first. Followed once: a target is not looked up again. */
+/** Target of the first matching alias, those with an effort first. Not recursive: a target is not an alias again. */
 const aliasFor = (name: string, aliases: ReadonlyArray<Alias>, effort: ReasoningEffort | undefined) => {
   const fitting = aliases.filter((alias) => matches(alias, name))
   return {
@@ -143,17 +143,17 @@ const aliasFor = (name: string, aliases: ReadonlyArray<Alias>, effort: Reasoning
 }
 
 /**
- * Whether a picture would be lost on it. Only what says that it does not see is taken at its word; a name such as Auto
- * stands for whichever model the upstream chooses, so what it says of itself means nothing.
+ * Whether the model takes no images. Only an explicit flag counts; a name such as Auto stands for whichever model the
+ * upstream chooses, so its flag is ignored.
  */
 export const refusesImages = (model: Model | undefined): boolean =>
   model?.vision === false && fold(model.name) !== "auto" && !/(^|_)auto$/.test(fold(model.key))
 
-/** Whether the default model is there, or a word that stands for one; not told where no models are. */
+/** Whether DEFAULT_MODEL resolves in this list; true for an empty list. */
 export const hasDefault = (models: ReadonlyArray<Model>, { defaultModel }: Pick<ResolveOptions, "defaultModel">) =>
   models.length === 0 || WORDS.has(fold(defaultModel)) || lookup(ranked(models), defaultModel) !== undefined
 
-/** The mode a name or its alias asks for, whatever the instance. */
+/** The mode that a name or its alias asks for, on any instance. */
 export const modeOf = (
   asked: string,
   { aliases }: Pick<ResolveOptions, "aliases">,
@@ -167,9 +167,8 @@ export const modeOf = (
 }
 
 /**
- * By an alias for the effort whose model is there, key, then key in another case when only one fits, display name,
- * alias, and at last the words for the default model. Left holds names that look alike. With no models told nothing can
- * be judged, so names are passed on.
+ * Order: an alias for the effort whose target exists, exact key, unique key in another case, display name, alias, then
+ * the names of the default model. Left holds similar names. With an empty list, names are passed on unchanged.
  */
 export const resolve = (
   models: ReadonlyArray<Model>,
@@ -200,23 +199,23 @@ export const resolve = (
   return Either.right(agent ? { ...resolved, mode: "agent" } : resolved)
 }
 
-/** A name that leads to a model. */
+/** A name that clients can use. */
 export interface Named {
   readonly id: string
-  /** For people. */
+  /** Display name. */
   readonly name: string
-  /** Absent where the instance told no such model, and the name is passed on as it is. */
+  /** Absent when the instance listed no such model and the name is passed on unchanged. */
   readonly model?: Model
 }
 
-/** What a name leads to; undefined where a chat would not be served. */
+/** Resolves a name for listing; undefined when a chat with it would not be served. */
 export const named = (models: ReadonlyArray<Model>, id: string, options: ResolveOptions): Named | undefined =>
   Either.match(id.trim() === "" ? Either.left([]) : resolve(models, id, options), {
     onLeft: () => undefined,
     onRight: ({ key, model }) => ({ id, name: model?.name ?? key, ...(model === undefined ? {} : { model }) })
   })
 
-/** The names that are listed: keys, the words for the default model, and the aliases that name one thing. */
+/** The names to list: keys, the names of the default model, and aliases without wildcards. */
 export const names = (models: ReadonlyArray<Model>, options: ResolveOptions): ReadonlyArray<Named> => {
   const taken = new Set(models.map(({ key }) => key))
   const plain = options.aliases.flatMap(({ efforts, pattern }) =>
@@ -230,7 +229,7 @@ export const names = (models: ReadonlyArray<Model>, options: ResolveOptions): Re
 
 const isEffort = (word: string): word is ReasoningEffort => efforts.some((effort) => effort === word)
 
-/** `auto@high|xhigh`; a name may hold an `@` of its own. */
+/** Parses `auto@high|xhigh`; a name may contain an `@` itself. */
 const parsePattern = (text: string): Omit<Alias, "target"> | undefined => {
   const at = text.lastIndexOf("@")
   const words = text.slice(at + 1).split("|")
@@ -240,7 +239,7 @@ const parsePattern = (text: string): Omit<Alias, "target"> | undefined => {
   return wanted.length === words.length && pattern !== "" ? { pattern, efforts: wanted } : undefined
 }
 
-/** `claude-*=qwen3-coder,auto@high=qwen3-thinking`; Left tells the rule that was broken, never the value. */
+/** Parses `claude-*=qwen3-coder,auto@high=qwen3-thinking`; Left holds the broken rule, never the value. */
 export const parseAliases = (text: string): Either.Either<ReadonlyArray<Alias>, string> =>
   Either.all(
     text

@@ -1,5 +1,5 @@
 /**
- * What the models of an instance are to a request: the one that it means, or why none of them will do.
+ * Resolves what a request needs against an instance's models: the model meant, or why none fits.
  */
 import { Either } from "effect"
 import type { ReasoningEffort } from "./Chat.ts"
@@ -11,18 +11,18 @@ type Models = ReadonlyArray<Model.Model>
 export interface Need {
   readonly model: string
   readonly effort?: ReasoningEffort | undefined
-  /** There are pictures that were not answered yet. */
+  /** The latest user turn holds pictures. */
   readonly images: boolean
-  /** Where the first of them stands in the client's request. */
+  /** JSON path of the first of them in the client's request, for the error. */
   readonly param?: string | undefined
-  /** Of the prompt; an estimate on the safe side. */
+  /** Prompt tokens, estimated high. */
   readonly tokens: number
 }
 
-/** Why a list of models will not do. Of several, the first here is the most telling. */
+/** Why no model fits, the most informative first. */
 export type Refusal = ContextLengthExceeded | ImagesNotSupported | ModelNotFound
 
-/** Of a list that is empty, which is one that is not known, nothing is refused. */
+/** An empty list means unknown, so nothing is refused. */
 export type Offer = Either.Either<Model.Resolved, Refusal>
 
 const order = ["ContextLengthExceeded", "ImagesNotSupported", "ModelNotFound"] satisfies ReadonlyArray<Refusal["_tag"]>
@@ -34,15 +34,15 @@ const isNearer = (a: Refusal, b: Refusal) =>
     ? a.limit > b.limit
     : order.indexOf(a._tag) < order.indexOf(b._tag)
 
-/** Of the reasons of several instances the one that came closest: of windows the longest. */
+/** The most informative refusal of several instances; of context windows, the largest. */
 export const nearest = (first: Refusal, ...others: ReadonlyArray<Refusal>): Refusal =>
   others.reduce((best, other) => (isNearer(other, best) ? other : best), first)
 
-/** Names remembered for one list, and the longest of them. */
+/** Bounds of the cache: names per list of models, and characters of a name. */
 const MOST_NAMES = 256
 const LONGEST_NAME = 128
 
-/** Each name is looked up once in a list of models, as long as the list is the same one. */
+/** Resolutions are cached per list of models, by identity of the list. */
 export const make = (options: Model.ResolveOptions) => {
   type Resolution = Either.Either<Model.Resolved, ModelNotFound>
   const lists = new WeakMap<Models, Map<string, Resolution>>()

@@ -1,16 +1,16 @@
 /**
- * When a process takes no new work because it has too much already: it begins late and ends later, so that it does
- * not flutter. Pure.
+ * When an overloaded process rejects new chats. With hysteresis: starts after two late samples, and stops only well below
+ * the limits. Pure.
  */
 
 export interface Look {
-  /** How late a timer came. */
+  /** Event loop delay: how late a timer fired. */
   readonly lagMillis: number
-  /** Of the memory there is, between 0 and 1. */
+  /** Used share of the available memory, 0 to 1. */
   readonly memoryShare: number
 }
 
-/** 0 = never for that reason. */
+/** Limits; 0 disables one. */
 export interface Limits {
   readonly lagMillis: number
   readonly memoryShare: number
@@ -18,7 +18,7 @@ export interface Limits {
 
 export interface State {
   readonly shedding: boolean
-  /** Late looks in a row. A single one may be a pause of the whole machine. */
+  /** Consecutive late samples. A single one may be a pause of the whole machine. */
   readonly late: number
 }
 

@@ -1,14 +1,14 @@
 /**
- * How many second tries are allowed: a fifth of the recent requests, and a few more so that quiet times have some.
+ * Limits retries to a fifth of the recent requests, plus a fixed reserve for quiet times.
  */
 
 export interface RetryBudget {
   readonly request: (now: number) => void
-  /** Takes one retry, if there is one left. */
+  /** Takes one retry; false if none is left. */
   readonly take: (now: number) => boolean
 }
 
-/** Requests and retries count for this long. */
+/** Sliding window over which requests and retries are counted. */
 const windowMillis = 10_000
 const share = 0.2
 const reserve = 10

@@ -3,23 +3,23 @@
  */
 import { Array as Arr, Option } from "effect"
 
-/** An instance as the choice sees it. */
+/** The part of an instance that routing reads. */
 export interface Candidate {
   readonly id: string
   readonly ready: boolean
   readonly inFlight: number
-  /** Most requests it may carry; none, or zero, means no limit of its own. */
+  /** Max concurrent requests; undefined or 0: no limit of its own. */
   readonly limit?: number | undefined
 }
 
-/** What the choice goes by. */
+/** Inputs of one pick. */
 export interface PickOptions {
   readonly key: Option.Option<string>
-  /** Counts the picks; ties and cold starts go round by it. */
+  /** Number of picks so far: rotates ties, and all instances while none is ready. */
   readonly turn: number
 }
 
-/** 53 well mixed bits of a text; one bit of difference changes half of them. */
+/** A 53-bit hash with good avalanche: one changed input bit flips half of the output bits. */
 const mix = (text: string): number => {
   let a = 0xdeadbeef
   let b = 0x41c6ce57
@@ -33,7 +33,7 @@ const mix = (text: string): number => {
   return 0x100000000 * (b & 0x1fffff) + (a >>> 0)
 }
 
-/** The place of an instance in the ranking of a key: the highest first. */
+/** Rendezvous weight of an instance for a key; the highest wins. */
 export const rank = (key: string, id: string): number => mix(`${key}\n${id}`)
 
 type Some<A> = Arr.NonEmptyReadonlyArray<A>
@@ -51,7 +51,7 @@ const highest = <A extends Candidate>(candidates: Some<A>, key: string): A => {
   let best: A | undefined
   let height = -1
   for (const candidate of candidates) {
-    // The least loaded one never is overloaded, so there always is a best.
+    // The least loaded one is never overloaded, so there is always a best.
     if (candidate.inFlight > 1.25 * mean && candidate.inFlight >= low + 2) continue
     const here = rank(key, candidate.id)
     if (best !== undefined && (here < height || (here === height && candidate.id > best.id))) continue
@@ -62,9 +62,10 @@ const highest = <A extends Candidate>(candidates: Some<A>, key: string): A => {
 }
 
 /**
- * A keyed request goes to the instance that ranks highest for its key (rendezvous hashing) among the ready ones that
- * are not overloaded, where overloaded means more than 1.25 times the mean and at least 2 above the least loaded.
- * A keyless one goes to the least loaded, ties in turn. With nothing ready, all take turns: each try may wake one.
+ * A request with a key goes to the instance with the highest rendezvous weight among the ready ones that are not
+ * overloaded; overloaded means more than 1.25 times the mean load and at least 2 above the least loaded. A request
+ * without a key goes to the least loaded, ties round robin. With none ready, all are tried round robin: an attempt may
+ * restart one.
  */
 export const pick = <A extends Candidate>(candidates: Some<A>, { key, turn }: PickOptions): A => {
   const ready = candidates.filter((candidate) => candidate.ready)

@@ -1,41 +1,41 @@
 /**
- * What of an account's quota is used up, by model, and when it returns. Pure; time in milliseconds of the epoch.
+ * Which quota of an account is used up, per model, and when it returns. Pure; times in epoch milliseconds.
  *
- * Two models that are spent at a time stand for the account: the quotas that are told per model are mostly shared.
+ * Two models spent at the same time count as the whole account being spent: quotas reported per model are mostly shared.
  */
 
-/** One failure for want of quota: a model's, or without a model the account's. */
+/** A quota refusal: of one model, or without `model` of the whole account. */
 export interface Quota {
   readonly model?: string | undefined
-  /** The earliest return that is known. */
+  /** When the quota returns, if known. */
   readonly until?: number | undefined
 }
 
 interface Mark {
   readonly model: string
-  /** When it was said. */
+  /** When the refusal came. */
   readonly since: number
   readonly until: number
 }
 
 export interface Spent {
-  /** What was said of the account whole: when, and until when it holds. */
+  /** Refusal of the whole account: when it came, and until when it holds. */
   readonly account: { readonly since: number; readonly until: number }
-  /** The latest return first. */
+  /** Sorted by return time, latest first. */
   readonly models: ReadonlyArray<Mark>
-  /** When the latest chat began that ended well: models marked before do not stand for the account. */
+  /** Start of the latest successful chat: marks older than this do not count towards the account. */
   readonly proved: number
-  /** From when it is asked all the same where nobody else can answer, and how long the next rest before that will be. */
+  /** When the next probe is allowed while no other account can answer, and the wait after it. */
   readonly probe: { readonly from: number; readonly wait: number }
 }
 
-/** How long what is spent rests where nothing says when it returns. */
+/** Assumed time until the quota returns, when the refusal does not tell. */
 export const restMillis = 60_000
-/** Nothing rests longer. */
+/** Upper bound of any rest. */
 export const longestMillis = 24 * 60 * 60_000
-/** Most models remembered for one account; two already stand for all of them. */
+/** Max models remembered per account; two already count as all of them. */
 export const most = 8
-/** Between two questions to a spent account: at first, doubled each time, and at most. */
+/** Wait between probes of a spent account: doubles from the first value up to the second. */
 export const firstWait = 1_000
 export const longestWait = 5 * 60_000
 
@@ -43,7 +43,7 @@ export const nothing: Spent = { account: { since: 0, until: 0 }, models: [], pro
 
 const without = (models: ReadonlyArray<Mark>, model: string) => models.filter((mark) => mark.model !== model)
 
-/** A chat failed because the quota is used up. */
+/** After a chat was refused for lack of quota. */
 export const failed = (spent: Spent, quota: Quota, now: number): Spent => {
   const { account, models } = spent
   const until = Math.min(quota.until ?? now + restMillis, now + longestMillis)
@@ -57,8 +57,8 @@ export const failed = (spent: Spent, quota: Quota, now: number): Spent => {
 }
 
 /**
- * A chat of the model ended well, so the model is not spent. Of the account it proves something only when it began
- * after that was said.
+ * After a chat on the model succeeded: the model is not spent. It clears the account's mark only if the chat began
+ * after that refusal.
  */
 export const succeeded = (spent: Spent, model: string, begunAt: number): Spent => {
   const { account, models, proved } = spent
@@ -73,13 +73,13 @@ export const succeeded = (spent: Spent, model: string, begunAt: number): Spent =
   }
 }
 
-/** Until when the account as a whole is spent. */
+/** Until when the whole account is spent. */
 const ofAccount = ({ account, models, proved }: Spent) =>
   Math.max(account.until, models.filter(({ since }) => since >= proved)[1]?.until ?? 0)
 
 const isMarked = (spent: Spent, now: number) => Math.max(spent.account.until, spent.models[0]?.until ?? 0) > now
 
-/** When the model can be asked again, without a model any; undefined: now. */
+/** When the model (undefined: any model) can be asked again; undefined: now. */
 export const returns = (spent: Spent, model: string | undefined, now: number): number | undefined => {
   const own = spent.models.find((mark) => mark.model === model)?.until ?? 0
   const until = Math.max(ofAccount(spent), own)
@@ -87,18 +87,18 @@ export const returns = (spent: Spent, model: string | undefined, now: number): n
 }
 
 /**
- * Whether a chat may ask a spent account all the same, where no other can answer: it may have been topped up. The first
- * one may at once, the next after a second, then after two, four and so on.
+ * Whether a spent account may be probed when no other can answer; it may have been topped up. The first probe is allowed
+ * at once, the next after 1 s, then 2 s, 4 s and so on.
  */
 export const mayProbe = ({ probe }: Spent, now: number): boolean => now >= probe.from
 
-/** A chat asks a spent account. */
+/** After a probe was sent. */
 export const probed = (spent: Spent, now: number): Spent => {
   const { wait } = spent.probe
   return { ...spent, probe: { from: now + wait, wait: Math.min(wait * 2, longestWait) } }
 }
 
-/** What is spent now: models, and without a model the account. */
+/** The current marks: models, and an entry without `model` for the account. */
 export const listed = (spent: Spent, now: number): ReadonlyArray<Quota & { readonly until: number }> => {
   const account = ofAccount(spent)
   const models = spent.models.map(({ model, until }) => ({ model, until }))

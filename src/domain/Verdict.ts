@@ -1,11 +1,11 @@
 /**
- * What a failure of a chat means: for the instance it happened on, and for whether another one is asked.
+ * What a failed chat means for its instance's health, and whether it may be retried on another one.
  */
 import type { AskMode } from "./Chat.ts"
 import type { ChatError } from "./ChatError.ts"
 import type * as Health from "./Health.ts"
 
-/** What a failure says about the instance it happened on. */
+/** How a failure counts for the instance it happened on; undefined: not at all. */
 export const blame = (error: ChatError): Exclude<Health.Outcome, "cancelled"> | "absent" | "exhausted" | undefined => {
   switch (error._tag) {
     case "BackendFailure":
@@ -27,7 +27,7 @@ export const blame = (error: ChatError): Exclude<Health.Outcome, "cancelled"> | 
   }
 }
 
-/** Whether another instance may be asked instead. In agent mode a turn that has begun may have done something. */
+/** Whether another instance may be tried. In agent mode a turn that has begun may have had side effects. */
 export const mayRetry = (error: ChatError, mode: AskMode): boolean => {
   switch (error._tag) {
     case "BackendFailure":

@@ -1,8 +1,8 @@
 /**
- * The JSON bodies of requests, with a bound on the memory that large ones take together: in all, and for each API key.
+ * Reads JSON bodies within a memory budget: for all requests together, and per API key.
  *
- * Bytes count once they have arrived, so that nobody holds memory by announcing a body; and they count until the request
- * is over, since its conversation lives as long, also while it waits for a slot.
+ * Bytes count from their arrival, so an announced length reserves nothing, until the request ends, because the parsed
+ * conversation lives as long, also while it is queued.
  */
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Context, Effect, Layer, Random, type Redacted, type Scope } from "effect"
@@ -19,13 +19,13 @@ import * as Body from "./Body.ts"
 type Request = HttpServerRequest.HttpServerRequest
 
 export interface BodiesOptions {
-  /** Largest body. */
+  /** Max bytes of one body. */
   readonly bodyLimitMb: number
-  /** Most for all bodies together; each is counted from `BodyBuffer.FREE` on. */
+  /** Max bytes of all bodies together; each counts beyond its first `BodyBuffer.FREE` bytes. */
   readonly bodiesLimitMb: number
-  /** Most for the bodies of one API key. */
+  /** Max bytes of the bodies of one API key. */
   readonly bodiesPerKeyMb: number
-  /** None: any key is taken, so all callers count as one. */
+  /** Empty: no key is required, and all callers share one budget. */
   readonly apiKeys: ReadonlyArray<Redacted.Redacted>
 }
 
@@ -39,9 +39,9 @@ const refuse = Effect.flatMap(Random.nextIntBetween(1, 6), (retryAfter) => {
 export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
   Bodies,
   {
-    /** Reads and parses a body. What it takes counts until the scope closes. */
+    /** Reads and parses a body; its bytes count until the scope closes. */
     readonly json: (request: Request) => Effect.Effect<unknown, BodyRefused | Overloaded, Scope.Scope>
-    /** Bytes counted now. */
+    /** Bytes currently counted. */
     readonly held: () => number
   }
 >() {
@@ -62,7 +62,7 @@ export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
       Metrics.mark(Metrics.bodyBytes, held)
     }
 
-    /** The part of one request. */
+    /** Reservation of one request. */
     const reservation = (owner: string) => {
       let mine = 0
       let isOver = false
@@ -84,7 +84,7 @@ export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
       Effect.suspend(() => {
         const memory = reservation(owner)
         const read = Body.json(request, limit, memory)
-        // Refused, nothing is held while the answer is sent and the rest of the body is dropped.
+        // After a refusal nothing is held while the response is sent and the rest of the body is discarded.
         return Effect.zipRight(
           Scoped.later(memory.release),
           Effect.tapError(read, () => Effect.sync(memory.release))

@@ -1,7 +1,7 @@
 /**
- * The JSON body of a request, read with a bound.
+ * Reads and parses one JSON body with bounds on bytes, nesting and number of values.
  *
- * Platform's own limit cuts the connection instead of answering, and is off unless asked for.
+ * The limit of @effect/platform is not used: it destroys the connection instead of answering.
  */
 import { isAscii } from "node:buffer"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -12,7 +12,7 @@ import * as Decompression from "../server/Decompression.ts"
 import * as NodeRequest from "../server/NodeRequest.ts"
 
 const DEPTH = 64
-/** A long conversation has some ten thousand. */
+/** Max values of a body; a long conversation has about ten thousand. */
 const VALUES = 200_000
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -22,18 +22,18 @@ const malformed = new BodyRefused({ reason: "malformed" })
 
 export interface Bounds {
   readonly depth: number
-  /** Strings, keys among them, and everything that a bracket or a comma begins. */
+  /** Number of strings (keys included), brackets and commas. */
   readonly values: number
 }
 
-/** A quote that an odd number of backslashes precedes does not end the string. */
+/** A quote preceded by an odd number of backslashes is escaped. */
 const isEscaped = (bytes: Uint8Array, quote: number): boolean => {
   let at = quote
   while (bytes[at - 1] === BACKSLASH) at--
   return (quote - at) % 2 === 1
 }
 
-/** Looks at structure only: a string is jumped over, however long. */
+/** Scans structure only; strings are skipped with indexOf. */
 export const exceeds = (bytes: Uint8Array, bounds: Bounds): keyof Bounds | undefined => {
   let depth = 0
   let values = 0
@@ -55,10 +55,10 @@ export const exceeds = (bytes: Uint8Array, bounds: Bounds): keyof Bounds | undef
   return undefined
 }
 
-/** Memory beyond `BodyBuffer.FREE`, where it is shared with other requests. */
+/** Budget for memory beyond `BodyBuffer.FREE`, shared with other requests. */
 export interface Memory<E> {
   readonly reserve: (bytes: number) => boolean
-  /** Whether so much could be reserved now. */
+  /** Tries to reserve so many bytes; false if the budget is used up. */
   readonly fits: (bytes: number) => boolean
   readonly refuse: Effect.Effect<never, E>
 }
@@ -113,7 +113,7 @@ const fromStream = <E>(
 
 const isJson = (type: string | undefined) => type !== undefined && /^application\/json\s*(;|$)/i.test(type.trim())
 
-/** Strictly: bytes that are no UTF-8 throw. Plain ASCII, as most bodies are, is copied. */
+/** Throws on invalid UTF-8. Plain ASCII, the usual case, takes the faster latin1 path. */
 const decode = (bytes: Uint8Array): string =>
   isAscii(bytes)
     ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1")
@@ -142,7 +142,7 @@ export const json = <E = never>(
   const declared = length === undefined ? undefined : Number(length)
   if (declared !== undefined) {
     if (declared > limit) return tooLarge
-    // Not asked for, and not read, what would be refused later.
+    // Without `100 Continue` a body that would be refused is never sent.
     if (memory?.fits(declared - BodyBuffer.FREE) === false) return memory.refuse
   }
   const node = NodeRequest.fromRequest(request)

@@ -1,5 +1,5 @@
 /**
- * A dialect of chats, as `ChatEndpoint` serves it: one record for each.
+ * Everything `ChatEndpoint` needs to serve a dialect, in one record.
  */
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type { Effect, Schema, Scope } from "effect"
@@ -15,52 +15,52 @@ import type { Issue } from "./SchemaIssue.ts"
 
 type Headers = Readonly<Record<string, string>>
 
-/** Whatever may end a request: `Failure` is one in the dialect's final words. */
+/** Everything that can end a request; `Failure` is already in the dialect's error shape. */
 export type Problem<Failure> = Failure | Refusal | ChatError
 
-/** How a dialect words what is wrong before an answer begins; after that it is the stream's last frame. */
+/** The dialect's errors before a response starts; later errors are the stream's last frame. */
 export interface ChatErrors<Failure> {
-  /** A body that does not fit the schema. */
+  /** The body does not match the schema. */
   readonly fromIssue: (issue: Issue, body: unknown) => Failure
   readonly fromParam: (refused: FieldSupport.ParamRefused) => Failure
   readonly fromImage: (refused: Images.ImageRefused) => Failure
   readonly respond: (problem: Problem<Failure>, requestId: string) => HttpServerResponse.HttpServerResponse
 }
 
-/** What is known of a request beside its payload. */
+/** A request's context beside its payload. */
 export interface ChatContext<Failure> {
   readonly config: Settings
-  /** Stands for the key. */
+  /** Digest of the API key. */
   readonly caller: string
-  /** Of the headers. */
+  /** From the headers. */
   readonly sessionId: string | undefined
   readonly requestId: string
   readonly pictures: (links: ReadonlyArray<Images.Link>) => Effect.Effect<Images.Loaded, Failure | Overloaded>
-  /** Tokens of the prompt that would be sent. */
+  /** Counts the tokens of the prompt that would be sent. */
   readonly count: (request: ChatRequest) => Effect.Effect<number>
 }
 
-/** Made for each streamed answer. `failure` is its last frame when it breaks. */
+/** Encoder of one streamed response. `failure` encodes the last frame if it breaks. */
 export type StreamEncoder = Pick<ChatResponse.StreamOptions, "encode" | "failure" | "keepAlive">
 
-/** Made for each whole answer. */
+/** Encoder of one whole response. */
 export interface WholeEncoder extends ChatResponse.Fold {
-  /** The body, so many milliseconds after the request. */
+  /** The body; `millis` since the request arrived. */
   readonly result: (millis: number) => unknown
 }
 
-/** A request that was read, and how its answer is written. `request.origin.stream` says which of the two it is. */
+/** A decoded request with the encoders of its response; `request.origin.stream` selects one. */
 export interface Exchange {
   readonly request: ChatRequest
   readonly stream: () => StreamEncoder
   readonly whole: (run: ChatRun) => WholeEncoder
-  /** In place of the chat itself: where a failure is an answer in this dialect. */
+  /** Replaces `Chat.open`, for a dialect in which some failures are responses. */
   readonly open?: (open: ChatResponse.Open) => ChatResponse.Open
 }
 
 export interface ChatDialect<Payload, Encoded, Failure> {
   readonly payload: Schema.Schema<Payload, Encoded>
-  /** Its path, and what becomes of each field. */
+  /** Path and table of fields. */
   readonly support: FieldSupport.Dialect
   readonly errors: ChatErrors<Failure>
   readonly exchange: (
@@ -68,12 +68,12 @@ export interface ChatDialect<Payload, Encoded, Failure> {
     context: ChatContext<Failure>
   ) => Effect.Effect<Exchange, Problem<Failure>, Scope.Scope>
   /**
-   * When fields without effect are looked at, and named. `first`: before anything else is read, and on every answer.
-   * `last`: after it; a stream that begins before an instance answers does not name them.
+   * When ignored fields are checked. `first`: before the rest of the request, and named on every response. `last`:
+   * after it; a stream that starts before an instance answers does not name them.
    */
   readonly heeds: "first" | "last"
-  /** Headers that name the conversation, beside those of all dialects. */
+  /** Further request headers with a session id. */
   readonly sessionHeaders?: ReadonlyArray<string>
-  /** Headers of a whole answer, so many milliseconds after the request. */
+  /** Headers of a whole response; `millis` since the request arrived. */
   readonly wholeHeaders?: (millis: number) => Headers
 }

@@ -1,7 +1,7 @@
 /**
- * Serves the chats of a dialect: body, schema, fields, pictures, `Chat.open`, and the answer, whole or streamed.
+ * Serves a dialect's chats: body, schema, fields, images, `Chat.open`, then the response, whole or streamed.
  *
- * The route's handler and the direct route are the same effect.
+ * The router's handler and the direct route run the same effect.
  */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -24,7 +24,7 @@ const SESSION = ["x-session-id", "session-id"]
 
 type Request = HttpServerRequest.HttpServerRequest
 
-/** Made once for each gateway; adds the direct route. */
+/** Made once per gateway; registers the direct route. */
 export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A, I, F>) {
   const chat = yield* Chat
   const auth = yield* Auth
@@ -56,7 +56,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
     }
   }
 
-  /** Reads a body by `schema`, made once for each route: `ask` makes of it what is asked. */
+  /** Made once per route: decodes a body with `schema`, and `ask` translates it. */
   const reader = <B, J, Asked, R = never>(
     schema: Schema.Schema<B, J>,
     ask: (payload: B, context: ChatContext<F>) => Effect.Effect<Asked, Problem<F>, R>
@@ -83,7 +83,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
     return Effect.suspend(read)
   }
 
-  /** Every failure as the dialect words it. */
+  /** Every failure in the dialect's error shape. */
   const answered = <R>(effect: Effect.Effect<HttpServerResponse.HttpServerResponse, Problem<F>, R>) =>
     Effect.catchAll(effect, (problem) => Effect.map(RequestId.current, (id) => errors.respond(problem, id)))
 

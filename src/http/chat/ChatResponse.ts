@@ -1,7 +1,7 @@
 /**
- * From a running chat to an answer, for any dialect: whole, or as a stream that says so while it waits.
+ * Turns a running chat into an HTTP response for any dialect: whole, or as an SSE stream with keep-alives.
  *
- * Events go by callback from the turn to the text; no fiber takes a step per token.
+ * Events go by callback from the turn to the encoder, so no fiber runs per token.
  */
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Cause, Clock, Duration, Effect, Either, ExecutionStrategy, Exit, Fiber, Option, Scope } from "effect"
@@ -18,18 +18,18 @@ export type Open = Effect.Effect<ChatRun, ChatError, Scope.Scope>
 
 export interface AnswerOptions {
   readonly drain: Pick<typeof Drain.Service, "onForced">
-  /** Silence after which a comment is sent; counted from the request. */
+  /** Silence after which a keep-alive is sent, from the request's arrival. */
   readonly keepAlive: Duration.Duration
 }
 
 export interface StreamOptions {
   readonly open: Open
   readonly headers: (run: ChatRun) => Readonly<Record<string, string>>
-  /** Called once per answer; then each event as the text it becomes. */
+  /** Called once per response; encodes each event as text. */
   readonly encode: (run: ChatRun) => (event: ChatEvent) => string
-  /** The last words of a stream that breaks. */
+  /** Encodes the last frame of a stream that breaks. */
   readonly failure: (error: ChatError | Broken) => string
-  /** Sent in silence in place of a comment: for clients that wait for events. */
+  /** Keep-alive event in place of a comment, for clients that ignore comments. */
   readonly keepAlive?: () => string
 }
 
@@ -37,17 +37,17 @@ export interface Fold {
   readonly add: (event: ChatEvent) => void
 }
 
-/** Which instance answers. */
+/** Names the answering instance. */
 export const headersOf = (run: ChatRun): Readonly<Record<string, string>> => ({
   "x-lingma-instance": run.servedBy,
   ...(run.emulated ? { "x-lingma-emulated": "true" } : {})
 })
 
 const COMMENT = ": keep-alive\n\n"
-/** Looks at a silence until a comment is due, at the fifth; a timer wound up by each token costs more. */
+/** The keep-alive is checked at a fifth of its interval, so that tokens re-arm no timer. */
 const LOOKS = 5
 
-/** What broke may have been the one who words it. */
+/** The error encoder itself may have been what failed. */
 const lastWords = ({ failure }: StreamOptions): string | undefined => {
   try {
     return failure(new Broken())
@@ -58,24 +58,24 @@ const lastWords = ({ failure }: StreamOptions): string | undefined => {
 
 interface Opening {
   readonly fiber: Fiber.RuntimeFiber<ChatRun, ChatError>
-  /** Of what the chat holds. */
+  /** Owns what the chat acquires. */
   readonly scope: Scope.CloseableScope
-  /** How a stream broke, if it did: with the response begun, the request itself ends well. */
+  /** How a stream broke, if it did; once the response has started, the request itself succeeds. */
   broken: Exit.Exit<never, unknown> | undefined
 }
 
 const stop = ({ fiber }: Opening) =>
   Effect.suspend(() => (fiber.unsafePoll() === null ? Fiber.interrupt(fiber) : Effect.void))
 
-/** Gives back all that the chat holds, told how it ended. */
+/** Closes the chat's scope with its outcome. */
 const giveBack = (opening: Opening, exit: Exit.Exit<unknown, unknown>) =>
   Effect.zipRight(stop(opening), Scoped.close(opening.scope, exit))
 
-/** The same, where the answer is decided already: what fails now is for the log. */
+/** The same once the response is decided: a failing finalizer is only logged. */
 const giveBackQuietly = (opening: Opening, exit: Exit.Exit<unknown, unknown>) =>
   Effect.catchAllCause(giveBack(opening, exit), (cause) => Effect.logError("request broken", cause))
 
-/** Runs beside the request, in a scope of its own within the request's; interrupted before that scope closes. */
+/** Forks a fiber in a child of the request's scope; it is interrupted before that scope closes. */
 const fork = Effect.fnUntraced(function* (open: Open): Effect.fn.Return<Opening, never, Scope.Scope> {
   const outer = yield* Effect.scope
   const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
@@ -129,7 +129,7 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
         run.turn.read({
           onEvent: (event) => {
             if (over) return
-            // A throw would land in the backend's own callback.
+            // An exception would reach the backend's own callback.
             try {
               const text = encode(event)
               if (text !== "") {
@@ -162,7 +162,7 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
       }
     }
 
-  /** What became of `open`, or nothing when `patience` ends first. */
+  /** The result of `open`, or none if `patience` ends first. */
   const outcome = ({ fiber: opening }: Opening, patience?: number) =>
     Effect.async<Option.Option<ChatRun>, ChatError>((resume) => {
       const done = (result: Effect.Effect<Option.Option<ChatRun>, ChatError>) => {
@@ -182,8 +182,8 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
     })
 
   /**
-   * Status and headers wait for the first event or the first keep-alive, so an early failure is a real status. What
-   * `open` holds is held by the request's scope, until the last byte was handed over.
+   * Status and headers are sent with the first event or keep-alive, so an early failure has a real status. What `open`
+   * acquires is owned by the request's scope until the last byte was written.
    */
   const stream = Effect.fnUntraced(function* (
     options: StreamOptions
@@ -217,7 +217,7 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
       return Effect.sync(release)
     })
 
-  /** Folds the events as they come. All that was held is given back before the answer is written. */
+  /** Folds the events as they arrive. Everything is released before the response is written. */
   const whole = <F extends Fold>(open: Open, make: (run: ChatRun) => F) =>
     Effect.flatMap(Effect.zip(Clock.currentTimeNanos, fork(open)), ([began, opening]) =>
       outcome(opening).pipe(

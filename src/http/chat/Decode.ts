@@ -1,17 +1,17 @@
 /**
- * Reads what a client sent by a schema.
+ * Decodes client JSON with a schema, safely for any JSON.
  *
- * Effect tells the members of a union apart by `String` of a field, which throws for an object whose own `toString` is
- * no function; JSON may hold such objects.
+ * Effect discriminates unions by `String(field)`, which throws for an object whose own `toString` is not a function;
+ * JSON may contain such objects.
  */
 import type { Either, ParseResult } from "effect"
 import { Schema } from "effect"
 
-/** The same without the names that `String` would call. */
+/** A copy without the properties that `String` would call. */
 const plain = (value: unknown): unknown =>
   JSON.parse(JSON.stringify(value), (name, inner) => (name === "toString" || name === "valueOf" ? undefined : inner))
 
-/** As `Schema.decodeUnknownEither`, for JSON of strangers. */
+/** `Schema.decodeUnknownEither` for untrusted JSON. */
 export const reader = <A, I>(schema: Schema.Schema<A, I>) => {
   const decode = Schema.decodeUnknownEither(schema)
   return (value: unknown): Either.Either<A, ParseResult.ParseError> => {
@@ -19,7 +19,7 @@ export const reader = <A, I>(schema: Schema.Schema<A, I>) => {
       return decode(value)
     } catch (error) {
       if (!(error instanceof TypeError)) throw error
-      // What it broke on fits no better without the name, and is told by its place.
+      // Without these names the value still does not match, and the issue names its path.
       return decode(plain(value))
     }
   }

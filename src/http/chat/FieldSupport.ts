@@ -1,29 +1,29 @@
 /**
- * What becomes of the fields that clients send: one table per dialect, in words that all dialects share.
+ * How request fields are supported: one table per dialect, with the same classes in all.
  */
 import { Data, Effect } from "effect"
 
 /**
- * `honoured`: does what it says. `emulated`: does what it says by our own means. `ignored`: taken, without effect, and
- * named in a header. `refused`: a 400, because ignoring it would give a wrong answer.
+ * `honoured`: works. `emulated`: works by the gateway's own means. `ignored`: accepted without effect and named in a
+ * header. `refused`: a 400, because ignoring it would give a wrong answer.
  */
 export type FieldClass = "honoured" | "emulated" | "ignored" | "refused"
 
 export interface FieldRule {
   readonly class: FieldClass
-  /** Values that are refused although the field is not. */
+  /** Refused values of an otherwise supported field. */
   readonly refused?: string
   readonly note?: string
 }
 
-/** A row for each field of a payload: a field without one does not compile. */
+/** A row for each field of the payload; a missing row does not compile. */
 export type Fields<Payload> = Readonly<Record<keyof Payload & string, FieldRule>>
 
-/** What a dialect tells of itself. */
+/** A dialect's table, as shown by `/v1/capabilities` and docs/parameters.md. */
 export interface Dialect {
   readonly path: string
   readonly fields: Readonly<Record<string, FieldRule>>
-  /** Most of something in one request. */
+  /** Max number of items per request, by field. */
   readonly limits: Readonly<Record<string, number>>
 }
 
@@ -32,7 +32,7 @@ export const IGNORED_PARAMS = "x-lingma-ignored-params"
 const NAME = /^[A-Za-z0-9_.-]{1,64}$/
 const MOST = 32
 
-/** Fields of a request that had no effect, unknown ones included. Names that do not look like one are left out. */
+/** Fields of a request without effect, unknown ones included. Names that are not plain identifiers are left out. */
 export const ignored = ({ fields }: Pick<Dialect, "fields">, body: unknown): ReadonlyArray<string> => {
   const names: Array<string> = []
   if (typeof body !== "object" || body === null) return names
@@ -43,16 +43,16 @@ export const ignored = ({ fields }: Pick<Dialect, "fields">, body: unknown): Rea
   return names
 }
 
-/** A field that would be ignored, where nothing may be. */
+/** An ignored field in strict mode (`GATEWAY_STRICT_PARAMS`). */
 export class ParamRefused extends Data.TaggedError("ParamRefused")<{
   readonly param: string
-  /** It is one of the dialect's. */
+  /** The dialect has a field of this name. */
   readonly known: boolean
 }> {}
 
 type Headers = Readonly<Record<string, string>>
 
-/** The header that names what is ignored; none when everything had its effect. `strict`: the first one is refused. */
+/** The `x-lingma-ignored-params` header, if anything is ignored. `strict`: the first ignored field is an error. */
 export const heed = (dialect: Pick<Dialect, "fields">, body: unknown, strict: boolean) =>
   Effect.suspend((): Effect.Effect<Headers, ParamRefused> => {
     const names = ignored(dialect, body)

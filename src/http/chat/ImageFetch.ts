@@ -1,8 +1,8 @@
 /**
- * Gets a picture from an address that a client wrote, without being sent anywhere private.
+ * Fetches a picture from a client's URL, with SSRF protection.
  *
- * A host is resolved once for each hop; all its addresses are checked, and the connection goes to those and no others.
- * Redirects are hops like the first.
+ * The host is resolved once per hop, all its addresses are checked, and the connection uses only those. Redirects are
+ * checked like the first hop.
  */
 import { Resolver } from "node:dns/promises"
 import * as http from "node:http"
@@ -12,11 +12,11 @@ import { Data, Effect, Either } from "effect"
 import * as ImageBytes from "./ImageBytes.ts"
 import { isPublic } from "./PublicAddress.ts"
 
-/** For the log: an answer tells nobody why. */
+/** For the log only: responses do not tell the reason. */
 export class NotFetched extends Data.TaggedError("NotFetched")<{ readonly reason: string }> {}
 
 export interface ImageFetchOptions {
-  /** Largest picture, in bytes. */
+  /** Max bytes of a picture. */
   readonly limit: number
   readonly resolve?: (host: string) => Effect.Effect<ReadonlyArray<string>, NotFetched>
   readonly mayConnect?: (address: string) => boolean
@@ -29,7 +29,7 @@ export interface Fetched {
 }
 
 const redirects = 3
-/** Most that are tried. */
+/** Max addresses tried. */
 const mostAddresses = 16
 const within = "10 seconds"
 const headers = {
@@ -40,7 +40,7 @@ const headers = {
 
 const failed = (reason: string) => new NotFetched({ reason })
 
-/** Asks the name servers only: names of this machine's own hosts file mean nothing here, and no thread waits. */
+/** DNS only: ignores the hosts file and blocks no thread, unlike getaddrinfo. */
 const fromDns = (host: string): Effect.Effect<ReadonlyArray<string>, NotFetched> =>
   Effect.suspend(() => {
     const resolver = new Resolver({ timeout: 2000, tries: 2 })
@@ -56,7 +56,7 @@ const fromDns = (host: string): Effect.Effect<ReadonlyArray<string>, NotFetched>
 
 const isWeb = (port: number) => port === 80 || port === 443
 
-/** http(s), a port that is allowed, and nobody's name or password in it. */
+/** http or https, an allowed port, no user info. */
 const target = (text: string, base: URL | undefined, mayUsePort: (port: number) => boolean): URL | undefined => {
   if (!URL.canParse(text, base)) return undefined
   const url = new URL(text, base)
@@ -69,11 +69,11 @@ const target = (text: string, base: URL | undefined, mayUsePort: (port: number) 
   return good ? url : undefined
 }
 
-/** Whether an address is of a form that is fetched at all; looks at the text only. */
+/** Whether the URL's form allows fetching it; nothing is resolved. */
 export const isAcceptable = (text: string, mayUsePort: (port: number) => boolean = isWeb): boolean =>
   target(text, undefined, mayUsePort) !== undefined
 
-/** Always the addresses that were checked. */
+/** A DNS lookup that returns the checked addresses. */
 const pinned =
   (addresses: ReadonlyArray<string>): LookupFunction =>
   (_host, { all }, done) => {
@@ -84,7 +84,7 @@ const pinned =
 
 type Hop = Either.Either<Fetched, string>
 
-/** One request: a picture, or (left) where else it is. */
+/** One request: a picture, or Left with the redirect's target. */
 const request = (url: URL, addresses: ReadonlyArray<string>, limit: number): Effect.Effect<Hop, NotFetched> =>
   Effect.async((resume) => {
     const { request } = url.protocol === "https:" ? https : http
@@ -102,7 +102,7 @@ const request = (url: URL, addresses: ReadonlyArray<string>, limit: number): Eff
         return end(Effect.succeed(Either.left(headers.location ?? "")))
       if (statusCode !== 200) return fail("status")
       if (Number(headers["content-length"] ?? 0) > limit) return fail("too large")
-      // One buffer that grows: a list would cost many times the limit when pieces are tiny.
+      // One growing buffer: a list of tiny chunks would take many times the limit.
       let held = Buffer.allocUnsafe(Math.min(limit, 64 << 10))
       let size = 0
       let type: ImageBytes.ImageType | undefined

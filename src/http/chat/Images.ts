@@ -1,8 +1,8 @@
 /**
- * The pictures of a request, checked, for every dialect.
+ * Checks and loads the pictures of a request, for every dialect.
  *
- * A dialect's codec lists where they are (`Link`, with the param path a complaint names) and the handler loads them;
- * the codec then finds each by its param:
+ * A dialect lists its pictures (`Link`, with the path that errors name), the endpoint loads them, and the translation
+ * looks each up by that path:
  *
  *     const pictures = yield* images.load(Codec.links(payload)).pipe(
  *       Effect.catchTag("ImageRefused", (refused) => Errors.fromImage(refused)))   // Overloaded is a ChatError
@@ -16,10 +16,10 @@ import type { Overloaded } from "../../domain/ChatError.ts"
 import * as ImageBytes from "./ImageBytes.ts"
 import * as ImageFetch from "./ImageFetch.ts"
 
-/** A picture as it was sent: an address (`data:` or http), or base64 beside a type. */
+/** A picture as sent: a URL (`data:` or http), or base64 with a media type. */
 export type Link = { readonly param: string } & ({ readonly url: string } | { readonly data: string })
 
-/** By param. */
+/** Loaded pictures by path. */
 export type Loaded = ReadonlyMap<string, Image>
 
 const words = {
@@ -29,12 +29,12 @@ const words = {
   not_an_image: "Images are taken as PNG, JPEG, WebP or GIF; this is none of these.",
   not_a_data_url: "Images are taken as base64 data: URLs of type png, jpeg, webp or gif; addresses are not fetched.",
   bad_address: "Images are taken as base64 data: URLs, or from http and https addresses on the usual ports.",
-  // One text for all that can happen there: an answer tells nothing about what is at an address.
+  // One text for every cause: a response must not reveal what is at an address.
   not_fetched: "No image could be fetched from this address."
 }
 type Reason = keyof typeof words
 
-/** A picture that is not taken. The message holds nothing of what was sent. */
+/** A refused picture. The message contains nothing that was sent. */
 export class ImageRefused extends Schema.TaggedError<ImageRefused>()("ImageRefused", {
   param: Schema.String,
   reason: Schema.Literal(...(Object.keys(words) as [Reason, ...ReadonlyArray<Reason>]))
@@ -45,29 +45,29 @@ export class ImageRefused extends Schema.TaggedError<ImageRefused>()("ImageRefus
 }
 
 export interface ImagesOptions {
-  /** Largest picture, and most for all that a request lets us fetch, in megabytes. */
+  /** Max megabytes of one picture, and of all fetched for one request. */
   readonly imageLimitMb: number
   readonly bodyLimitMb: number
-  /** Whether http(s) addresses are fetched. */
+  /** Whether http(s) URLs are fetched. */
   readonly imageUrls: boolean
-  /** Other ways out, for tests. */
+  /** Replaces the network, for tests. */
   readonly fetch?: Omit<ImageFetch.ImageFetchOptions, "limit">
 }
 
-/** Most pictures in one request: what a long conversation of an agent holds. Their size is bounded by the body's. */
+/** Max pictures per request, enough for a long agent conversation. Their size is bounded by the body's. */
 export const most = 100
 const fetchesAtOnce = 8
 const fetchesOfOne = 4
-/** For all pictures of one request together. */
+/** Time limit for all pictures of one request. */
 const within = "30 seconds"
 const none: Effect.Effect<Loaded> = Effect.succeed(new Map())
 
 const toImage = (type: ImageBytes.ImageType, data: string): Image => ({ mediaType: `image/${type}`, data })
 
-/** What stands before the data is short, whatever follows. */
+/** Max length of a data URL's header. */
 const longestHead = 256
 
-/** The base64 of a `data:` URL. The type it names is not read: the bytes tell. */
+/** The base64 of a `data:` URL. Its media type is ignored: the magic bytes decide. */
 const dataOf = (url: string): string | undefined => {
   const head = /^data:[^,]*,/i.exec(url.slice(0, longestHead))?.[0]
   return head !== undefined && /;base64,$/i.test(head) ? url.slice(head.length) : undefined
@@ -76,7 +76,7 @@ const dataOf = (url: string): string | undefined => {
 export class Images extends Context.Tag("lingma-gateway/http/Images")<
   Images,
   {
-    /** Checks and, where that is allowed, fetches; the first that is refused fails all. */
+    /** Checks and, if allowed, fetches all; fails with the first refusal. */
     readonly load: (links: ReadonlyArray<Link>) => Effect.Effect<Loaded, ImageRefused | Overloaded>
   }
 >() {
@@ -91,7 +91,7 @@ export class Images extends Context.Tag("lingma-gateway/http/Images")<
       const decoded = ImageBytes.fromBase64(data)
       if (decoded === undefined) return refuse("not_base64")
       if (decoded.bytes.length > limit) return refuse("too_large")
-      // A type that was declared wrongly is put right.
+      // A wrongly declared media type is corrected.
       const type = ImageBytes.typeOf(decoded.bytes)
       return type === undefined ? refuse("not_an_image") : Effect.succeed(toImage(type, decoded.data))
     }

@@ -1,5 +1,5 @@
 /**
- * The parts of a message, put together: texts a line apart, each picture with its place among them.
+ * Joins the parts of a message: texts separated by a line break, pictures with their position in the text.
  */
 import type { Image, PlacedImage } from "../../domain/Chat.ts"
 
@@ -8,14 +8,14 @@ export interface MessageContent {
   readonly images: ReadonlyArray<PlacedImage>
 }
 
-/** What a text of its own is, without pictures. */
+/** A plain text without pictures. */
 export const plain = (text: string): MessageContent => ({ text, images: [] })
 
 export interface Builder {
   readonly text: (text: string) => void
-  /** `param` is its place in the request. */
+  /** Adds a picture; `param` is its path in the request. */
   readonly image: (image: Image, param?: string) => void
-  /** A part that was built by itself, between two texts. */
+  /** Adds separately built content. */
   readonly nested: (part: MessageContent, before: string, after: string) => void
   readonly isEmpty: () => boolean
   readonly content: () => MessageContent
@@ -24,7 +24,7 @@ export interface Builder {
 export const make = (): Builder => {
   const texts: Array<string> = []
   const images: Array<PlacedImage> = []
-  /** Where the next part begins. */
+  /** Offset at which the next part starts. */
   let length = 0
   const text = (part: string) => {
     texts.push(part)

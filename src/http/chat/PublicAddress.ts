@@ -1,5 +1,5 @@
 /**
- * Which IP addresses are places on the open internet, by the special-purpose registries of IANA.
+ * Whether an IP address is globally reachable, by IANA's special-purpose address registries.
  */
 import { BlockList, isIPv4, isIPv6 } from "node:net"
 
@@ -28,7 +28,7 @@ const specialV4 = listOf("ipv4", [
   ["240.0.0.0", 4] // reserved, broadcast
 ])
 
-/** All that is handed out; IPv4-mapped, NAT64, loopback, local and multicast addresses lie outside. */
+/** IPv6 global unicast; excludes IPv4-mapped, NAT64, loopback, local and multicast addresses. */
 const globalV6 = listOf("ipv6", [["2000::", 3]])
 
 const specialV6 = listOf("ipv6", [
@@ -38,7 +38,7 @@ const specialV6 = listOf("ipv6", [
   ["3fff::", 20] // documentation
 ])
 
-/** False also for what is no address at all. */
+/** False for anything that is not an IP address. */
 export const isPublic = (address: string): boolean =>
   isIPv4(address)
     ? !specialV4.check(address, "ipv4")

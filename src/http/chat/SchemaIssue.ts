@@ -1,5 +1,5 @@
 /**
- * What is wrong with a body, told without a wire's words and without the value that was sent.
+ * The first problem of a body that does not match its schema, in neutral form and without the sent value.
  */
 import type { ParseResult } from "effect"
 import { SchemaAST as AST, Option } from "effect"
@@ -7,7 +7,7 @@ import { repair } from "./WellFormed.ts"
 
 export type Kind = "null" | "boolean" | "string" | "integer" | "number" | "array" | "object"
 
-/** Where the trouble is. */
+/** Path of the problem. */
 export type Path = ReadonlyArray<string | number>
 
 export type Rule =
@@ -41,7 +41,7 @@ const literals = (ast: AST.AST): ReadonlyArray<AST.LiteralValue> =>
 
 const isInteger = (ast: AST.Refinement) => limits(ast)["type"] === "integer"
 
-/** What a schema takes, `null` left out: it only says that the field may be absent. */
+/** The types a schema accepts, without `null`, which only makes a field optional. */
 const kinds = (ast: AST.AST): ReadonlyArray<Kind> => {
   switch (ast._tag) {
     case "Union":
@@ -77,7 +77,7 @@ const limits = (ast: AST.Refinement): Record<string, unknown> => ({
 const size = (value: unknown): number =>
   typeof value === "number" ? value : typeof value === "string" || Array.isArray(value) ? value.length : 0
 
-/** What only objects can break. */
+/** Issues that only an object can have. */
 const ofProperties = (all: Record<string, unknown>): { rule: Rule; limit: number } | undefined => {
   const most = all["maxProperties"]
   if (typeof most === "number") return { rule: "maxProperties", limit: most }
@@ -88,7 +88,7 @@ const ofProperties = (all: Record<string, unknown>): { rule: Rule; limit: number
 
 const broken = (ast: AST.Refinement, actual: unknown, path: Path): Issue => {
   const all = limits(ast)
-  // A whole number where any number goes is told as what was asked for.
+  // An integer sent where any number is expected is called a number, as in the expected type.
   const kind = kindOf(actual) === "integer" && !kinds(ast).includes("integer") ? "number" : kindOf(actual)
   for (const rule of ["minimum", "minLength", "minItems"] as const) {
     const limit = all[rule]
@@ -109,14 +109,14 @@ const list = <A>(issues: A | ReadonlyArray<A>): ReadonlyArray<A> => (Array.isArr
 
 const key = (part: PropertyKey): string | number => (typeof part === "number" ? part : String(part))
 
-/** The branch that goes deepest is the one the value was meant for. */
+/** The union member whose issue lies deepest is the one that was meant. */
 const deepest = (issues: ReadonlyArray<Issue>): Issue | undefined => {
   let best: Issue | undefined
   for (const issue of issues) if (best === undefined || issue.path.length > best.path.length) best = issue
   return best
 }
 
-/** What any of the branches takes where a word is none of theirs. */
+/** All literals that the members accept, when the value is none of them. */
 const withAll = (branches: ReadonlyArray<Issue>, issue: Issue): Issue => {
   if (issue._tag !== "NotAmong") return issue
   const place = format(issue.path)
@@ -140,7 +140,7 @@ const ofUnion = (issue: ParseResult.Composite, path: Path): Issue => {
     }
   }
   const branches = list(issue.issues).map((branch) => explain(branch, path))
-  // A branch of another kind, `null` above all, was not meant.
+  // Branches of another JSON type, mostly `null`, were not meant.
   const meant = branches.filter((branch) => branch._tag !== "WrongKind" || branch.path.length > path.length)
   return withAll(meant, deepest(meant) ?? branches[0]!)
 }
@@ -154,7 +154,7 @@ const ofType = (issue: ParseResult.Type, path: Path): Issue => {
     : { _tag: "WrongKind", path, expected, actual }
 }
 
-/** The first thing that is wrong. */
+/** The first problem. */
 export const explain = (issue: ParseResult.ParseIssue, path: Path = []): Issue => {
   switch (issue._tag) {
     case "Pointer":
@@ -175,16 +175,16 @@ export const explain = (issue: ParseResult.ParseIssue, path: Path = []): Issue =
   }
 }
 
-// A name may be the client's own, as long as it likes.
+// A key may be the client's own, of any length.
 const LONGEST_NAME = 64
 
 const short = (name: string) => (name.length <= LONGEST_NAME ? name : `${repair(name.slice(0, LONGEST_NAME))}…`)
 
-/** As Anthropic writes a place: `messages.0.content`. */
+/** A path in Anthropic's notation: `messages.0.content`. */
 export const dotted = (path: Path): string =>
   path.map((part) => (typeof part === "number" ? String(part) : short(part))).join(".")
 
-/** As OpenAI does: `messages[0].content`. */
+/** A path in OpenAI's notation: `messages[0].content`. */
 export const format = (path: Path): string =>
   path.reduce<string>(
     (text, part) =>

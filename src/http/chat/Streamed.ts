@@ -1,9 +1,9 @@
 /**
- * An operation that answers as a stream, too: the generator of the description keeps one media type per status.
+ * Declares an operation's SSE response in OpenAPI, since the generator keeps one media type per status.
  */
 type Spec = { responses?: Record<string, { content?: Record<string, unknown> }> }
 
-/** `events`: the schema that names what a stream holds. */
+/** `events`: name of the schema of the stream's events. */
 export const streamed =
   (events: string) =>
   (operation: Spec): Spec => {

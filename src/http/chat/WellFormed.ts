@@ -1,7 +1,7 @@
 /**
- * Text that is well-formed Unicode however it was cut: a character is never sent in halves.
+ * Keeps streamed text well-formed Unicode: a surrogate pair is never split.
  */
-/** Puts U+FFFD where half a character stands alone. */
+/** Replaces lone surrogates by U+FFFD. */
 export const repair = (text: string): string => text.toWellFormed()
 
 interface Piece<K> {
@@ -10,13 +10,13 @@ interface Piece<K> {
 }
 
 export interface Joiner<K> {
-  /** What can be sent now; `before` is what an earlier kind of text still owed. */
+  /** The text that can be sent now; `before` is the pending half of the previous kind of text. */
   readonly add: (kind: K, text: string) => { readonly text: string; readonly before: Piece<K> | undefined }
-  /** What is still owed when nothing more comes. */
+  /** The pending half at the end. */
   readonly rest: () => Piece<K> | undefined
 }
 
-/** Holds the first half of a character until the second comes. */
+/** Holds a high surrogate until its low surrogate arrives. */
 export const joiner = <K extends string>(): Joiner<K> => {
   let held: Piece<K> | undefined
   const rest = () => {

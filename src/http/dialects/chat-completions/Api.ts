@@ -1,5 +1,5 @@
 /**
- * The OpenAI dialect as seen from outside. No handlers here, so clients can import it.
+ * Routes and schemas of chat completions and models. Without handlers, so that clients can import it.
  */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
@@ -24,7 +24,7 @@ const Arguments = Schema.Struct({ arguments: Schema.String })
 
 const Latency = Schema.Struct({ first_token_ms: Schema.Number, total_ms: Schema.Number })
 
-/** Which of the two is there is set by REASONING_FIELD. */
+/** REASONING_FIELD selects which of the two is present. */
 const thoughts = {
   reasoning_content: Schema.optional(Schema.String),
   reasoning: Schema.optional(Schema.String)
@@ -37,7 +37,7 @@ const Usage = Schema.Struct({
   completion_tokens_details: Schema.optional(Schema.Struct({ reasoning_tokens: Schema.Int }))
 })
 
-/** Whether `usage` is Lingma's own, or estimated here. */
+/** Whether `usage` was reported by Lingma or estimated. */
 const UsageSource = Schema.Literal("reported", "estimated")
 const FinishReason = Schema.Literal("stop", "length", "tool_calls", "function_call", "content_filter")
 
@@ -67,7 +67,7 @@ export const ChatCompletion = Schema.Struct({
   usage_source: UsageSource
 }).annotations({ identifier: "ChatCompletion" })
 
-/** What each `data:` line of a stream holds, but for the last, `[DONE]`. */
+/** The JSON of each `data:` line of a stream, except the last, `[DONE]`. */
 export const ChatCompletionChunk = Schema.Struct({
   id: Schema.String,
   object: Schema.Literal("chat.completion.chunk"),
@@ -85,7 +85,7 @@ export const ChatCompletionChunk = Schema.Struct({
             Schema.Union(
               Schema.Struct({ ...index, ...FunctionCall.fields }),
               Schema.Struct({ ...index, ...CustomCall.fields }),
-              // More of a call that began in an earlier chunk.
+              // Further arguments of a call from an earlier chunk.
               Schema.Struct({ ...index, function: Arguments }),
               Schema.Struct({ ...index, custom: Schema.Struct({ input: Schema.String }) })
             )
@@ -161,5 +161,5 @@ export class OpenAiApi extends HttpApiGroup.make("openai")
 
 const MODELS = "/v1/models/"
 
-/** The id of a model may hold slashes; as one segment they reach the route however the client wrote them. */
+/** A model id may contain slashes, encoded or not; it reaches the route as one segment. */
 export const oneSegment = (url: string): string => PathSegment.last(url, MODELS)

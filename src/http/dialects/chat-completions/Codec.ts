@@ -28,7 +28,7 @@ const roles: Record<PayloadMessage["role"], Role> = {
 
 const imageParam = (path: Path) => format([...path, "image_url"])
 
-/** Where the pictures of a request are. */
+/** The pictures of a request, with their paths. */
 export const links = ({ messages }: ChatCompletionRequest): ReadonlyArray<Link> =>
   messages.flatMap(({ content }, i) =>
     typeof content !== "object"
@@ -87,7 +87,7 @@ const toMessage = (message: PayloadMessage, i: number, pictures: Loaded): Checke
   }))
 }
 
-/** What would silently give a wrong answer if it were ignored. */
+/** Refuses values that would give a wrong answer if they were ignored. */
 const refused = (payload: ChatCompletionRequest): Errors.Failure | undefined => {
   const isAlone = payload.stream_options && payload.stream !== true
   if (isAlone) return Errors.streamOptionsAlone
@@ -101,11 +101,11 @@ const refused = (payload: ChatCompletionRequest): Errors.Failure | undefined => 
 }
 
 export interface RequestOptions extends Pick<Affinity.Signs, "caller" | "sessionId"> {
-  /** As `REASONING_FIELD` has it. */
+  /** From `REASONING_FIELD`. */
   readonly hidesThoughts?: boolean
 }
 
-/** `pictures` are those of `links`, loaded. */
+/** `pictures`: the loaded pictures of `links`. */
 export const toRequest = EitherFn.fn(function* (
   payload: ChatCompletionRequest,
   { caller, hidesThoughts = false, sessionId }: RequestOptions,
@@ -142,7 +142,7 @@ export const toRequest = EitherFn.fn(function* (
   }
 })
 
-// Stable between calls: nothing tells when a model came to be.
+// A constant, since creation times are unknown and clients expect stable values.
 const CREATED = 1_704_067_200
 
 const toModelObject = ({ id, model, name }: Model.Named): typeof ModelObject.Encoded => {
@@ -153,12 +153,12 @@ const toModelObject = ({ id, model, name }: Model.Named): typeof ModelObject.Enc
     created: CREATED,
     owned_by: "lingma",
     name,
-    // The same figure under the names that clients read.
+    // The same number under the names that clients read.
     ...(length === undefined ? {} : { context_length: length, context_window: length, max_model_len: length }),
     ...(maxOutputTokens === undefined ? {} : { max_output_tokens: maxOutputTokens }),
     capabilities: {
       ...(vision === undefined ? {} : { vision }),
-      // By emulation, whatever the model.
+      // Emulated, so independent of the model.
       tools: true,
       ...(reasoning === undefined ? {} : { reasoning })
     }
@@ -173,7 +173,7 @@ export const toModelList = (
   data: Model.names(models, options).map(toModelObject)
 })
 
-/** Any name that a chat would take. */
+/** Finds a model by any name that a chat accepts. */
 export const toModel = (
   models: ReadonlyArray<Model.Model>,
   id: string,

@@ -1,5 +1,5 @@
 /**
- * Pure translation of events into OpenAI's two answers: a stream of chunks, and a whole completion.
+ * Encodes events as OpenAI's two responses: a stream of chunks, and a whole completion. Pure.
  */
 import type { ChatEvent, FinishReason, ToolCall } from "../../../domain/Chat.ts"
 import * as TokenMeter from "../../../tokens/TokenMeter.ts"
@@ -7,12 +7,12 @@ import * as WellFormed from "../../chat/WellFormed.ts"
 import type { ChatCompletion } from "./Api.ts"
 import type { CallShape } from "./Tools.ts"
 
-/** Where thoughts go. */
+/** The field for reasoning. */
 export type ReasoningField = "reasoning_content" | "reasoning" | "both" | "think-tags" | "none"
 
 export interface AnswerOptions {
   readonly id: string
-  /** Seconds since 1970. */
+  /** Unix time in seconds. */
   readonly created: number
   readonly model: string
   readonly tokens: () => TokenMeter.Tokens
@@ -34,7 +34,7 @@ const callObject = ({ id, name, arguments: args }: ToolCall, { custom }: CallSha
     ? { id, type: "custom" as const, custom: { name, input: WellFormed.repair(args) } }
     : { id, type: "function" as const, function: { name, arguments: WellFormed.repair(args) } }
 
-/** What begins a call that is sent as it is written. */
+/** The first delta of a call whose arguments are streamed. */
 const begunCall = ({ id, name }: Pick<ToolCall, "id" | "name">, { custom }: CallShape) =>
   custom.has(name)
     ? { id, type: "custom" as const, custom: { name, input: "" } }
@@ -51,7 +51,7 @@ const extras = ({ firstTokenMillis, servedBy, tokens }: AnswerOptions, totalMill
   served_by: servedBy
 })
 
-/** Thoughts as part of the text, between tags. */
+/** Reasoning as part of the text, between tags. */
 const tagger = () => {
   let isOpen = false
   return {
@@ -70,7 +70,7 @@ const tagger = () => {
 
 type Kind = "content" | "thought"
 
-/** The field of a delta and of a message, by what is said in it. */
+/** Field name of a delta or message, by kind of text. */
 const fieldsOf: Record<ReasoningField, ReadonlyArray<"reasoning_content" | "reasoning">> = {
   reasoning_content: ["reasoning_content"],
   reasoning: ["reasoning"],
@@ -81,24 +81,24 @@ const fieldsOf: Record<ReasoningField, ReadonlyArray<"reasoning_content" | "reas
 
 export interface ChunkOptions extends AnswerOptions {
   readonly includeUsage: boolean
-  /** Milliseconds since the request came. */
+  /** Milliseconds since the request arrived. */
   readonly elapsed: () => number
 }
 
-/** Each event as the frames it becomes, often none. The last event's frames end in `[DONE]`. */
+/** Encodes each event as SSE frames, often none. The last event's frames end with `[DONE]`. */
 export const chunks = (options: ChunkOptions): ((event: ChatEvent) => string) => {
   const join = WellFormed.joiner<Kind>()
   const tags = tagger()
   const { created, id, model, reasoningField, shape } = options
   const base = JSON.stringify({ id, object: "chat.completion.chunk", created, model }).slice(0, -1)
-  // Written once per answer: a token costs one JSON string.
+  // Built once per response, so that a token costs one JSON.stringify of a string.
   const head = `data: ${base},"choices":[{"index":0,"delta":`
   const unused = options.includeUsage ? `,"usage":null` : ""
   const tail = `,"logprobs":null,"finish_reason":null}]${unused}}\n\n`
   const thoughtFields = fieldsOf[reasoningField]
   let calls = 0
   let began = false
-  /** The frame of a piece of the arguments of the call that is open, up to it and from there on. */
+  /** The constant parts of an arguments delta's frame, before and after the text. */
   let open: readonly [head: string, tail: string] = ["", ""]
 
   const begin = (content: "" | null) => {
@@ -135,7 +135,7 @@ export const chunks = (options: ChunkOptions): ((event: ChatEvent) => string) =>
   const call = (made: ToolCall) => {
     const index = calls++
     if (!shape.legacy) return `${head}${JSON.stringify({ tool_calls: [{ index, ...callObject(made, shape) }] })}${tail}`
-    // The old shape has room for one.
+    // The deprecated shape holds one call.
     return index > 0 ? "" : `${head}${JSON.stringify({ function_call: legacyCall(made) })}${tail}`
   }
   const beginCall = (made: Pick<ToolCall, "id" | "name">) => {
@@ -188,7 +188,7 @@ export interface Fold {
   readonly result: (totalMillis: number) => typeof ChatCompletion.Encoded
 }
 
-/** Folds the events as they come; holds the text once. */
+/** Folds the events as they arrive; keeps one copy of the text. */
 export const fold = (options: AnswerOptions): Fold => {
   const { reasoningField, shape } = options
   const tags = tagger()

@@ -1,5 +1,5 @@
 /**
- * Chat completions and models, for the registry. OpenAI's wording is also that of every path no other dialect claims.
+ * Chat completions and models, for the registry. Paths that no dialect claims get OpenAI's error shape, too.
  */
 import type { Dialect } from "../../edge/Dialect.ts"
 import { isRefusal } from "../../edge/EdgeError.ts"

@@ -1,5 +1,5 @@
 /**
- * Chat completions as `ChatEndpoint` serves them.
+ * The `ChatDialect` record of chat completions.
  */
 import { Effect } from "effect"
 import type { ChatContext, ChatDialect, Exchange } from "../../chat/ChatDialect.ts"

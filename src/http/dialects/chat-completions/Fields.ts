@@ -1,5 +1,5 @@
 /**
- * What becomes of each field of a chat completion request.
+ * Support for each field of a chat completion request.
  */
 import type { Dialect, Fields } from "../../chat/FieldSupport.ts"
 import { type ChatCompletionRequest, limits } from "./Payload.ts"

@@ -1,5 +1,5 @@
 /**
- * The routes of OpenAI's older API: chat completions, and the models.
+ * Handlers of chat completions and models.
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"

@@ -1,7 +1,7 @@
 /**
  * The body of a chat completion request: every field with its type and limits.
  *
- * Liberal on purpose: optional fields may be `null`, and unknown ones are ignored.
+ * Lenient on purpose: optional fields may be `null`, and unknown ones are ignored.
  */
 import { Schema } from "effect"
 import { efforts } from "../../../domain/Chat.ts"
@@ -9,15 +9,15 @@ import { atMost, counts, Description, Id, Label, listOf, Name, Stop, Word } from
 
 const opt = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
 const between = (min: number, max: number) => Schema.Number.pipe(Schema.between(min, max))
-// Also beyond what a number holds exactly: a seed may be any int64.
+// Beyond the safe integers too: a seed may be any int64.
 const Whole = Schema.Number.pipe(Schema.filter(Number.isInteger, { jsonSchema: { type: "integer" } }))
 const integer = (min: number, max: number) => Whole.pipe(Schema.between(min, max))
 const Loose = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 
-/** Most of something in one request. */
+/** Max number of items per request. */
 export const limits = { messages: 4096, tools: 128, stop: 4, metadata: 16 } as const
 
-// MCP servers use dots and more than the 64 characters of the original rule.
+// MCP servers use dots and more than OpenAI's 64 characters.
 const FunctionName = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_.-]{1,128}$/))
 
 const TextPart = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String })
@@ -48,7 +48,7 @@ const ToolCall = Schema.Union(
 )
 export type ToolCall = typeof ToolCall.Type
 
-// One role each: a union is searched by single literals.
+// One literal role each, so that the union is discriminated by it.
 const Said = <R extends string>(role: R) => Schema.Struct({ role: Schema.Literal(role), content: Content })
 
 const Message = Schema.Union(

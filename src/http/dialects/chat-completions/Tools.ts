@@ -1,5 +1,5 @@
 /**
- * Tools, their choice and the form of an answer, from OpenAI's several ways of saying them.
+ * Translates tools, tool choice and response format, in current and deprecated form.
  */
 import { Either } from "effect"
 import { noTools, type OutputFormat, type Tool, type ToolChoice, type Toolset } from "../../../domain/Chat.ts"
@@ -10,11 +10,11 @@ import type { ChatCompletionRequest, NamedTool, Tool as PayloadTool } from "./Pa
 
 type Checked<A> = Either.Either<A, Errors.Failure>
 
-/** How the calls of an answer are written. */
+/** How calls are encoded in the response. */
 export interface CallShape {
-  /** `function_call` in place of `tool_calls`. */
+  /** Deprecated `function_call` in place of `tool_calls`. */
   readonly legacy: boolean
-  /** Names of tools that take free text. */
+  /** Names of custom tools, which take free text. */
   readonly custom: ReadonlySet<string>
 }
 
@@ -61,7 +61,7 @@ const choose = (tools: ReadonlyArray<Tool>, choice: ChatCompletionRequest["tool_
   return Either.right({ tools: tools.filter(({ name }) => names.has(name)), choice: mode })
 }
 
-/** The deprecated way: one call at most. */
+/** The deprecated form: at most one call. */
 const chooseFunction = (
   tools: ReadonlyArray<Tool>,
   choice: ChatCompletionRequest["function_call"]

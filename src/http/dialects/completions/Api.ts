@@ -1,5 +1,5 @@
 /**
- * OpenAI's oldest dialect as seen from outside: a text that is gone on with. No handlers here, so clients can import it.
+ * Route and schemas of OpenAI's legacy text completions. Without handlers, so that clients can import it.
  */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
@@ -32,7 +32,7 @@ export const Completion = Schema.Struct({
   usage: Usage
 }).annotations({ identifier: "Completion" })
 
-/** What each `data:` line of a stream holds, but for the last, `[DONE]`. */
+/** The JSON of each `data:` line of a stream, except the last, `[DONE]`. */
 export const CompletionChunk = Schema.Struct({
   ...head,
   choices: Schema.Array(Schema.Struct({ ...choice, finish_reason: Schema.NullOr(FinishReason) })),

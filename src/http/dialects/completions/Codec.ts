@@ -11,7 +11,7 @@ import type { CompletionRequest } from "./Payload.ts"
 
 const NO_LOGPROBS = "Log probabilities are not supported."
 
-/** What would silently give a wrong answer if it were ignored. */
+/** Refuses values that would give a wrong answer if they were ignored. */
 const refused = (payload: CompletionRequest): Errors.Failure | undefined => {
   if (payload.stream_options && payload.stream !== true) return Errors.streamOptionsAlone
   if (payload.suffix) {
@@ -22,7 +22,7 @@ const refused = (payload: CompletionRequest): Errors.Failure | undefined => {
   return (payload.logprobs ?? undefined) === undefined ? undefined : Errors.unsupported("logprobs", NO_LOGPROBS)
 }
 
-/** The one text that is asked. */
+/** The single prompt text. */
 export const promptOf = ({ prompt }: CompletionRequest): Either.Either<string, Errors.Failure> => {
   if (typeof prompt === "string") return Either.right(prompt)
   const [first] = prompt
@@ -49,7 +49,7 @@ export const toRequest = EitherFn.fn(function* (
     messages,
     stop: typeof payload.stop === "string" ? [payload.stop] : (payload.stop ?? []),
     maxTokens: payload.max_tokens ?? undefined,
-    // There is no place for them.
+    // The response has no field for reasoning.
     hidesThoughts: true,
     affinity: Affinity.key({ caller, sessionId, user: payload.user ?? undefined, messages }),
     origin: { dialect: "completions", stream: payload.stream === true }

@@ -1,5 +1,5 @@
 /**
- * Pure translation of events into the two answers of text completions: a stream of chunks, and a whole one.
+ * Encodes events as the two responses of text completions: a stream of chunks, and a whole one. Pure.
  */
 import type { ChatEvent, FinishReason } from "../../../domain/Chat.ts"
 import type { Tokens } from "../../../tokens/TokenMeter.ts"
@@ -8,11 +8,11 @@ import type { Completion } from "./Api.ts"
 
 export interface AnswerOptions {
   readonly id: string
-  /** Seconds since 1970. */
+  /** Unix time in seconds. */
   readonly created: number
   readonly model: string
   readonly tokens: () => Tokens
-  /** What stands before the answer: the prompt, where it is to be sent back. */
+  /** Text before the answer: the prompt with `echo`, else empty. */
   readonly echo: string
 }
 
@@ -22,18 +22,18 @@ const usageObject = ({ completion, prompt }: Tokens) => ({
   total_tokens: prompt + completion
 })
 
-/** No tool is offered, so none is called. */
+/** Never a tool call, since no tools are offered. */
 const finishReason = (reason: FinishReason) => (reason === "tool_calls" ? "stop" : reason)
 
 export interface ChunkOptions extends AnswerOptions {
   readonly includeUsage: boolean
 }
 
-/** Each event as the frames it becomes, often none. The last event's frames end in `[DONE]`. */
+/** Encodes each event as SSE frames, often none. The last event's frames end with `[DONE]`. */
 export const chunks = (options: ChunkOptions): ((event: ChatEvent) => string) => {
   const { created, echo, id, includeUsage, model } = options
   const join = WellFormed.joiner<"text">()
-  // Written once per answer: a token costs one JSON string.
+  // Built once per response, so that a token costs one JSON.stringify of a string.
   const base = `data: ${JSON.stringify({ id, object: "text_completion", created, model }).slice(0, -1)},"choices":[`
   const head = `${base}{"text":`
   const unused = includeUsage ? `,"usage":null` : ""
@@ -62,7 +62,7 @@ export interface Fold {
   readonly result: () => typeof Completion.Encoded
 }
 
-/** Folds the events as they come; holds the text once. */
+/** Folds the events as they arrive; keeps one copy of the text. */
 export const fold = ({ created, echo, id, model, tokens }: AnswerOptions): Fold => {
   let text = ""
   let reason: FinishReason = "stop"

@@ -1,5 +1,5 @@
 /**
- * Text completions, for the registry. At the edge they are worded as every path of OpenAI's.
+ * Text completions, for the registry. Errors at the edge have OpenAI's shape.
  */
 import { CompletionChunk, CompletionsApi } from "./Api.ts"
 import { dialect as support } from "./Fields.ts"

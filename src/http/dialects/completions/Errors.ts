@@ -1,5 +1,5 @@
 /**
- * How clients of text completions hear about failures: as every OpenAI client, of a prompt in place of messages.
+ * Errors of text completions: OpenAI's, with `prompt` in place of `messages`.
  */
 
 import type { ChatError } from "../../../domain/ChatError.ts"
@@ -19,5 +19,5 @@ export const errors: ChatErrors<OpenAi.Failure> = {
     OpenAi.respond(problem._tag === "OpenAiFailure" ? problem : ofPrompt(OpenAi.fromProblem(problem)))
 }
 
-/** The last event of a stream that breaks. */
+/** Last event of a stream that breaks. */
 export const frame = (problem: ChatError | Refusal): string => OpenAi.frame(ofPrompt(OpenAi.fromProblem(problem)))

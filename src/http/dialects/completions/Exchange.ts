@@ -1,5 +1,5 @@
 /**
- * Text completions as `ChatEndpoint` serves them.
+ * The `ChatDialect` record of text completions.
  */
 import { Effect } from "effect"
 import type { ChatContext, ChatDialect, Exchange } from "../../chat/ChatDialect.ts"

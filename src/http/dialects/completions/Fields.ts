@@ -1,5 +1,5 @@
 /**
- * What becomes of each field of a text completion request.
+ * Support for each field of a text completion request.
  */
 import type { Dialect, Fields } from "../../chat/FieldSupport.ts"
 import { type CompletionRequest, limits } from "./Payload.ts"

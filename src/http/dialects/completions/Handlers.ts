@@ -1,5 +1,5 @@
 /**
- * The route of text completions.
+ * Handler of text completions.
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"

@@ -1,21 +1,21 @@
 /**
  * The body of a text completion request: every field with its type and limits.
  *
- * Liberal on purpose: optional fields may be `null`, and unknown ones are ignored.
+ * Lenient on purpose: optional fields may be `null`, and unknown ones are ignored.
  */
 import { Schema } from "effect"
 import { atMost, counts, Label, listOf, Stop } from "../../chat/TextLimits.ts"
 
 const opt = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
 const between = (min: number, max: number) => Schema.Number.pipe(Schema.between(min, max))
-// Also beyond what a number holds exactly: a seed may be any int64.
+// Beyond the safe integers too: a seed may be any int64.
 const Whole = Schema.Number.pipe(Schema.filter(Number.isInteger, { jsonSchema: { type: "integer" } }))
 const integer = (min: number, max: number) => Whole.pipe(Schema.between(min, max))
 
-/** Most of something in one request. */
+/** Max number of items per request. */
 export const limits = { prompt: 1, stop: 4 } as const
 
-// All but one text is refused by name later: a schema could only say that it does not fit.
+// Anything but one text is refused later with a clear message, which a schema could not give.
 const Prompt = Schema.Union(
   Schema.String,
   listOf(Schema.String, counts.parts),

@@ -1,5 +1,5 @@
 /**
- * What OpenAI's dialects of chats have in common: their errors, and a header that tells how long the answer took.
+ * What OpenAI's dialects share: errors, and the `openai-processing-ms` header.
  */
 import { randomUUID } from "node:crypto"
 import { Effect } from "effect"
@@ -20,7 +20,7 @@ export const shared = { errors, wholeHeaders, heeds: "first" } satisfies Partial
   ChatDialect<unknown, unknown, Errors.Failure>
 >
 
-/** The name and time of an answer that begins now. */
+/** A new response's id and creation time. */
 export const stamped = (prefix: string) =>
   Effect.map(Effect.clock, (clock) => {
     const began = clock.unsafeCurrentTimeNanos()

@@ -1,5 +1,5 @@
 /**
- * How OpenAI clients hear about failures, and everybody else where no dialect is known.
+ * Errors in OpenAI's shape, also for paths without a dialect.
  */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Match } from "effect"
@@ -20,7 +20,7 @@ export const fromParam = ({ known, param }: ParamRefused): Failure =>
     ? badRequest(`'${param}' has no effect here, and fields without one are refused.`, param, "unsupported_parameter")
     : badRequest(`Unknown parameter: '${param}'.`, param, "unknown_parameter")
 
-/** Fields that are right each alone, but not together. */
+/** Fields that are valid alone but not together. */
 export const invalid = (param: string, message: string, code = "invalid_value"): Failure =>
   badRequest(message, param, code)
 
@@ -47,17 +47,17 @@ const retryAfter = (seconds: number): Failure["headers"] => ({
 })
 const noRetry = { "x-should-retry": "false" }
 
-/** The same request would be refused again. */
+/** Tells OpenAI's SDKs not to retry: the same request would be refused again. */
 const final = (failure: Failure): Failure => new Failure({ ...failure, headers: { ...failure.headers, ...noRetry } })
 
-/** Seconds to the earliest return; a minute where none is known. */
+/** Seconds until the quota returns; 60 if unknown. */
 export const secondsUntil = (until: number | undefined): number =>
   until === undefined ? 60 : Math.max(1, Math.ceil((until - Date.now()) / 1000))
 
 const unavailable = (message: string, code: string, headers: Failure["headers"]) =>
   failure(503, message, { type: "service_unavailable", code }, headers)
 
-// A name that looks like one helps whoever mistyped it; anything else is not sent back.
+// A plausible model name is repeated to help with typos; anything else is not echoed.
 const PLAIN = /^[\w .:/@+-]{1,128}$/
 
 const notFound = (model: string, near: ReadonlyArray<string>) => {
@@ -66,7 +66,7 @@ const notFound = (model: string, near: ReadonlyArray<string>) => {
   return failure(404, `The ${name} does not exist.${hint}`, { param: "model", code: "model_not_found" })
 }
 
-/** Exhaustive on purpose: a new `ChatError` does not compile until it has a wording here. */
+/** Exhaustive: a new `ChatError` does not compile until it has a message here. */
 export const fromChatError = Match.type<ChatError>().pipe(
   Match.tagsExhaustive({
     Overloaded: (error) =>
@@ -184,7 +184,7 @@ const unparsed = {
   url_too_long: failure(414, "The request URL is too long", { code: "request_url_too_long" }),
   expectation: failure(417, "Nothing but 100-continue can be expected", { code: "expectation_not_supported" }),
   upgrade: badRequest("Upgrades are not supported", null, "upgrade_not_supported"),
-  // Codex tries a WebSocket first, and goes on without one at this status alone.
+  // Codex tries a WebSocket first, and falls back to HTTP only at this status.
   no_websocket: failure(
     426,
     "Responses are served over HTTP only: POST /v1/responses",
@@ -193,7 +193,7 @@ const unparsed = {
   )
 }
 
-/** The setting that lets it in is named: whoever runs the gateway reads this too. */
+/** Names the setting that allows the host, for the operator. */
 export const callerRefused = {
   host: "This host may not call this server: name it in GATEWAY_ALLOWED_HOSTS, or set API_KEYS",
   origin: "This origin may not call this server: name it in GATEWAY_CORS_ORIGINS"
@@ -236,5 +236,5 @@ export const respond = (error: Failure | ChatError): HttpServerResponse.HttpServ
   return HttpServerResponse.unsafeJson(body, { status, headers })
 }
 
-/** The last event of a stream that breaks after its first byte; no `[DONE]` follows. */
+/** Last event of a stream that breaks after its first byte; no `[DONE]` follows. */
 export const frame = ({ body }: Failure): string => `data: ${JSON.stringify(body)}\n\n`

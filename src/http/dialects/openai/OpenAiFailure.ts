@@ -1,5 +1,5 @@
 /**
- * A failure in the shape of OpenAI's API.
+ * An error response in OpenAI's shape.
  */
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { Data, Schema } from "effect"
@@ -14,14 +14,14 @@ export const ErrorBody = Schema.Struct({
 }).annotations({ identifier: "Error" })
 export type ErrorBody = typeof ErrorBody.Type
 
-/** A failure in its final words. */
+/** An error with its final message. */
 export class Failure extends Data.TaggedError("OpenAiFailure")<{
   readonly status: number
   readonly body: ErrorBody
   readonly headers: Readonly<Record<string, string>>
 }> {}
 
-/** A failure of one status, as the API declares it: told apart by content, since all bodies have one shape. */
+/** The error schema of one status. All bodies have one shape, so the status is matched by content. */
 export const withStatus = (status: number) =>
   Schema.transform(
     ErrorBody,

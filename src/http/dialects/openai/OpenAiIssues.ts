@@ -1,5 +1,5 @@
 /**
- * What is wrong with a field of a request, in OpenAI's words.
+ * Messages for invalid request fields, in OpenAI's style.
  */
 import { format, type Issue, type Kind, type Rule } from "../../chat/SchemaIssue.ts"
 import { badRequest, type Failure, NO_MESSAGES, NOT_JSON } from "./OpenAiFailure.ts"

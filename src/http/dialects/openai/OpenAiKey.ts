@@ -1,5 +1,5 @@
 /**
- * The key that OpenAI's dialects ask for, by `Authorization: Bearer` or `x-api-key`.
+ * API key of OpenAI's dialects: `Authorization: Bearer`, `x-api-key` or `api-key`.
  */
 import * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
 import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"

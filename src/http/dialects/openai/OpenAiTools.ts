@@ -1,5 +1,5 @@
 /**
- * Tools and forms of an answer as OpenAI's dialects mean them, however each of them writes them.
+ * Neutral tools and response formats from the parts that OpenAI's dialects share.
  */
 import { Either } from "effect"
 import type { JsonSchema, OutputFormat, Tool } from "../../../domain/Chat.ts"
@@ -35,7 +35,7 @@ export const ofFunction = ({ description, name, parameters, strict }: WrittenFun
   strict: strict === true
 })
 
-/** The upstream cannot be held to a grammar; it can be told. */
+/** Adds a custom tool's grammar to its description: it is told to the model, not enforced. */
 const told = (description: Maybe<string>, grammar: Grammar | undefined): string | undefined => {
   if (grammar === undefined) return description ?? undefined
   const rule = `The input must match this ${syntaxes[grammar.syntax]}:\n${grammar.definition}`
@@ -55,11 +55,14 @@ export const ofCustom = (
 
 export interface Listed {
   readonly tool: Tool
-  /** Where it is, up to its name. */
+  /** Path of the tool's object in the request. */
   readonly at: string
 }
 
-/** Each name once, since an answer names nothing else; and each with a schema that is one. `format`: of the answer. */
+/**
+ * Checks that names are unique, because calls refer to tools by name, and that schemas are valid. `format`: the
+ * response's.
+ */
 export const checked = EitherFn.fn(function* (
   listed: ReadonlyArray<Listed>,
   format: Maybe<JsonSchema>
@@ -88,7 +91,7 @@ export interface WrittenFormat {
   readonly strict?: Maybe<boolean>
 }
 
-/** `param` is where its schema is. */
+/** `param`: path of its schema. */
 export const ofSchema = ({ name, schema, strict }: WrittenFormat, param: string): Checked<OutputFormat> =>
   Either.mapBoth(JsonSchemas.validator(schema ?? {}), {
     onLeft: (why) => Errors.notSchema(param, why),
