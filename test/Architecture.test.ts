@@ -55,6 +55,7 @@ const laws: ReadonlyArray<Law> = [
   ...rooms
     .filter((room) => isIn(room, "http/dialects") && !["http/dialects", "http/dialects/openai"].includes(room))
     .map((part) => ({ part, sees: [...edge, "tokens", "textonly", "http/dialects/openai"] })),
+  { part: "http/ollama", sees: [...edge, "http/dialects/openai"] },
   { part: "http/admin", sees: [...edge, "http/dialects/openai", "Version.ts"] },
   { part: "http", sees: [...waist, ...tools, "Version.ts", "http"] },
   { part: "Client.ts", sees: ["http"] },

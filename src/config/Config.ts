@@ -5,6 +5,7 @@
  */
 import { Config, ConfigError, ConfigProvider, Context, Effect, Either, Layer } from "effect"
 import * as Model from "../domain/Model.ts"
+import { embeddingsSettings } from "./EmbeddingsSettings.ts"
 import { all, type Setting, setting } from "./Setting.ts"
 import * as SettingConflicts from "./SettingConflicts.ts"
 import * as Rule from "./SettingRules.ts"
@@ -99,7 +100,18 @@ const table = {
     Rule.seconds(0, 3600)
   ),
   allowedHosts: setting("GATEWAY_ALLOWED_HOSTS", "", "comma-separated Host names to accept on loopback", Rule.list),
-  corsOrigins: setting("GATEWAY_CORS_ORIGINS", "", "comma-separated web origins; empty = no CORS", Rule.origins),
+  corsOrigins: setting(
+    "GATEWAY_CORS_ORIGINS",
+    "",
+    "comma-separated web origins, or schemes of extensions such as vscode-webview://*; empty = no CORS",
+    Rule.origins
+  ),
+  ollamaDiscovery: setting(
+    "OLLAMA_DISCOVERY",
+    "false",
+    "answer /api/version, /api/tags and /api/show for clients that look for an Ollama server",
+    Rule.flag
+  ),
   lingmaBin: setting("LINGMA_BIN", "", "path of the Lingma binary; empty = the built-in emulator", Rule.optional),
   lingmaWorkDir: setting("LINGMA_WORK_DIR", "data/lingma", "directory of Lingma's login and state", Rule.text),
   lingmaSocketPort: setting(
@@ -175,6 +187,7 @@ const table = {
     "max responses of /v1/responses kept in memory for previous_response_id; 0 = none",
     Rule.integer(0, 10_000)
   ),
+  ...embeddingsSettings,
   toolFormat: setting("TOOL_FORMAT", "xml", "tool-call syntax in prompts: xml or hermes", Rule.oneOf("xml", "hermes")),
   toolRetries: setting(
     "TOOL_RETRIES",

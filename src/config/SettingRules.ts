@@ -80,8 +80,15 @@ export const environmentNames: Parse<ReadonlyArray<string>> = (raw) =>
     () => "must be a comma separated list of variable names"
   )
 
-/** Includes origins of browser extensions, such as `chrome-extension://ID`, for which `URL.origin` is "null". */
+const isWeb = (scheme: string): boolean => /^https?$/i.test(scheme)
+
+/**
+ * Includes origins of browser extensions, such as `chrome-extension://ID`, for which `URL.origin` is "null"; and
+ * `vscode-webview://*`, since some of these ids change with each start or each installation.
+ */
 const isOrigin = (text: string): boolean => {
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\/\*$/.exec(text)?.[1]
+  if (scheme !== undefined) return !isWeb(scheme)
   if (!URL.canParse(text)) return false
   const { origin, protocol } = new URL(text)
   return /^https?:$/.test(protocol) ? origin === text : /^[a-z][a-z0-9+.-]*:\/\/[\w.-]+$/.test(text)
@@ -91,7 +98,8 @@ export const origins: Parse<ReadonlyArray<string>> = (raw) =>
   Either.filterOrLeft(
     list(raw),
     (items) => items.every(isOrigin),
-    () => "must be a comma separated list of origins such as https://app.example.com or chrome-extension://ID"
+    () =>
+      "must be a comma separated list of origins such as https://app.example.com, chrome-extension://ID or vscode-webview://*"
   )
 
 export const maybe =
@@ -112,6 +120,19 @@ export const endpoint: Parse<Option.Option<string>> = (raw) =>
     (url) => Option.isNone(url) || (URL.canParse(url.value) && /^https?:$/.test(new URL(url.value).protocol)),
     () => "must be an address such as https://example.com"
   )
+
+/** An http(s) URL to which paths are appended: without a query, a user or a password. */
+export const baseUrl: Parse<Option.Option<string>> = (raw) => {
+  if (raw === "") return Either.right(Option.none())
+  const url = URL.canParse(raw) ? new URL(raw) : undefined
+  const good =
+    url !== undefined &&
+    /^https?:$/.test(url.protocol) &&
+    `${url.username}${url.password}${url.search}${url.hash}` === ""
+  return good
+    ? Either.right(Option.some(raw.replace(/\/+$/, "")))
+    : Either.left("must be a base URL such as https://api.example.com/v1, without user, password or query")
+}
 
 /** Hosts of Alibaba's login pages. */
 export const LOGIN_HOSTS = [

@@ -28,6 +28,7 @@ import * as RequestSpan from "./edge/RequestSpan.ts"
 import * as Routes from "./edge/Routes.ts"
 import * as Mount from "./Mount.ts"
 import * as OwnRouter from "./OwnRouter.ts"
+import { OllamaHandlers } from "./ollama/Handlers.ts"
 import * as Docs from "./openapi/Docs.ts"
 import { Drain, onClose } from "./server/Drain.ts"
 
@@ -35,7 +36,7 @@ const OPENAPI = "/openapi.json"
 const DOCS = "/docs"
 
 const ApiRoutes = HttpLayerRouter.addHttpApi(Api).pipe(
-  Layer.provide([DialectHandlers.layer, OpsHandlers, InternalHandlers]),
+  Layer.provide([DialectHandlers.layer, OllamaHandlers, OpsHandlers, InternalHandlers]),
   Layer.provide(CapabilitiesHandlers(Registry.support)),
   Layer.provide([Auth.layer, Bodies.layerFromConfig, Images.layerFromConfig])
 )

@@ -39,7 +39,8 @@ describe("GatewayConfig", () => {
         GATEWAY_QUEUE_TIMEOUT_SEC: "-1",
         LOG_LEVEL: "zebra",
         API_KEYS: "zebra,,zebra",
-        GATEWAY_CORS_ORIGINS: "zebra",
+        GATEWAY_CORS_ORIGINS: "https://*",
+        EMBEDDINGS_URL: "https://zebra:zebra@api.example.com/v1",
         MODEL_ALIASES: "zebra",
         GATEWAY_ALLOW_OPEN: "zebra"
       }
@@ -47,6 +48,20 @@ describe("GatewayConfig", () => {
         const text = yield* refused({ [name]: value })
         assert.include(text, name)
         assert.notInclude(text, value)
+      }
+    })
+  )
+
+  it.effect("takes origins of extensions, schemes that end in an asterisk, and a base URL without its last slash", () =>
+    Effect.gen(function* () {
+      const { corsOrigins, embeddingsUrl } = yield* load({
+        GATEWAY_CORS_ORIGINS: "chrome-extension://abc, vscode-webview://*,https://app.example.com",
+        EMBEDDINGS_URL: "http://127.0.0.1:11434/v1/"
+      })
+      assert.deepStrictEqual(corsOrigins, ["chrome-extension://abc", "vscode-webview://*", "https://app.example.com"])
+      assert.deepStrictEqual(embeddingsUrl, Option.some("http://127.0.0.1:11434/v1"))
+      for (const url of ["api.example.com/v1", "ftp://api.example.com", "https://api.example.com/v1?key=1"]) {
+        assert.include(yield* refused({ EMBEDDINGS_URL: url }), "EMBEDDINGS_URL must be a base URL")
       }
     })
   )

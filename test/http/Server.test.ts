@@ -292,7 +292,31 @@ describe("callers", () => {
         const headers = { origin, "access-control-request-method": "POST" }
         const preflight = yield* request("/v1/chat/completions", { method: "OPTIONS", headers })
         assert.deepStrictEqual([preflight.status, preflight.headers.get("access-control-allow-origin")], [204, origin])
+        assert.include(preflight.headers.get("access-control-allow-methods"), "DELETE")
+        assert.isNull(preflight.headers.get("access-control-allow-private-network"))
+        const isPrivate = { ...headers, "access-control-request-private-network": "true" }
+        const asked = yield* request("/v1/models", { method: "OPTIONS", headers: isPrivate })
+        assert.strictEqual(asked.headers.get("access-control-allow-private-network"), "true")
       }
+    })
+  )
+
+  it.scopedLive("of a listed scheme are answered whatever their id, except by the administration", () =>
+    Effect.gen(function* () {
+      const corsOrigins = ["vscode-webview://*", "https://app.example.com"]
+      const { request } = yield* TestGateway.serve(TestBackend.make(), { corsOrigins })
+      const allowed = (origin: string) =>
+        Effect.map(request("/v1/models", { headers: { origin } }), ({ headers }) =>
+          headers.get("access-control-allow-origin")
+        )
+      const view = "vscode-webview://1a2b3c"
+      assert.strictEqual(yield* allowed(view), view)
+      for (const other of ["vscode-webview:", "chrome-extension://1a2b3c", "https://vscode-webview://1"]) {
+        assert.isNull(yield* allowed(other))
+      }
+      const stats = (origin: string) =>
+        Effect.map(request("/internal/stats", { headers: { origin } }), ({ status }) => status)
+      assert.deepStrictEqual([yield* stats(view), yield* stats("https://app.example.com")], [403, 200])
     })
   )
 
@@ -412,6 +436,32 @@ describe("models", () => {
       assert.strictEqual(unknown.status, 404)
       assert.strictEqual(unknown.json.error?.code, "model_not_found")
       assert.notInclude(unknown.text, "script")
+    })
+  )
+
+  it.scopedLive("are found by every listed name in each shape, in any case and with either form of a slash", () =>
+    Effect.gen(function* () {
+      const modelAliases = [
+        { pattern: "GPT-5/fast", target: "Qwen3 Coder" },
+        { pattern: "claude-*", target: "lingma" }
+      ]
+      const { request } = yield* TestGateway.serve(TestBackend.make(), { modelAliases })
+      const anthropic = { headers: { "anthropic-version": "2023-06-01" } }
+      for (const [root, init] of [
+        ["/v1/models", {}],
+        ["/v1/models", anthropic],
+        ["/anthropic/v1/models", {}]
+      ] as ReadonlyArray<readonly [string, RequestInit]>) {
+        const listed = (yield* request(root, init)).json["data"] as ReadonlyArray<{ readonly id: string }>
+        const ids = listed.map(({ id }) => id)
+        assert.deepStrictEqual(ids, ["auto", "org/qwen3 coder", "agent", "GPT-5/fast"])
+        for (const id of ids.flatMap((id) => [id, id.toUpperCase(), id.toLowerCase()])) {
+          for (const path of [encodeURIComponent(id), encodeURI(id)]) {
+            const { json, status } = yield* request(`${root}/${path}`, init)
+            assert.deepStrictEqual([path, status, json["id"]], [path, 200, id])
+          }
+        }
+      }
     })
   )
 

@@ -52,7 +52,7 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
     readonly caller: (request: Request) => string
     /** For `/metrics`: its own token, else an admin or API key. */
     readonly metrics: Check<KeyRefused>
-    /** Also refuses every page of a web site that is not listed. */
+    /** Also refuses every web origin that is not listed by itself: a listed scheme, as `app://*`, is not enough. */
     readonly admin: Check<KeyRefused | CallerRefused>
   }
 >() {

@@ -35,6 +35,14 @@ export interface EdgeOptions extends HostPolicy.GateOptions {
 /** Probes are answered to the end. */
 const probes = new Set(["/health", "/healthz", "/readyz"])
 
+/** Where Ollama's clients look for what is served elsewhere. */
+const ofOllama: Readonly<Record<string, string>> = {
+  "/api/chat": "/v1/chat/completions",
+  "/api/generate": "/v1/completions",
+  "/api/embed": "/v1/embeddings",
+  "/api/embeddings": "/v1/embeddings"
+}
+
 /** A failure's body says what it was. */
 const isTold = ({ body, headers }: Response): boolean =>
   body._tag === "Uint8Array" && body.body.length > 0 && (headers["content-type"] ?? "").startsWith("application/json")
@@ -64,7 +72,8 @@ export const make = (options: EdgeOptions) => {
     const { method, url } = request
     const path = AccessLog.pathOf(url)
     const tidy = path.replace(/\/{2,}/g, "/").replace(/(?<=.)\/$/, "")
-    const meant = [`/v1${path}`, path.replace(/^\/v1(?=\/v1\/)/, ""), tidy, `/v1${tidy}`].find(isRouted)
+    const candidates = [`/v1${path}`, path.replace(/^\/v1(?=\/v1\/)/, ""), tidy, `/v1${tidy}`, ofOllama[tidy] ?? ""]
+    const meant = candidates.find(isRouted)
     const allow = options.methodsOf(dialectOf(request).route(url))
     return method === "OPTIONS" && allow.length > 0
       ? Effect.succeed(HttpServerResponse.empty({ status: 204, headers: { allow: allow.join(", ") } }))

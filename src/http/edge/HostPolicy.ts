@@ -44,10 +44,14 @@ export const isHostAllowed = ({ allowedHosts, apiKeys, host }: GateOptions, { he
   )
 }
 
+/** Whether an origin is listed by itself, or by its scheme as in `vscode-webview://*`. */
+export const isListed = (listed: ReadonlyArray<string>, origin: string): boolean =>
+  listed.some((one) => one === origin || (one.endsWith("://*") && origin.startsWith(one.slice(0, -1))))
+
 /** The caller's origin if it is a listed one. */
 export const listedOrigin = ({ corsOrigins }: GateOptions, { headers }: Request): string | undefined => {
   const origin = headers["origin"]
-  return origin !== undefined && corsOrigins.includes(origin) ? origin : undefined
+  return origin !== undefined && isListed(corsOrigins, origin) ? origin : undefined
 }
 
 export const isPreflight = ({ headers, method }: Request): boolean =>
@@ -73,8 +77,12 @@ export const preflight = ({ headers }: Request): HttpServerResponse.HttpServerRe
   HttpServerResponse.empty({
     status: 204,
     headers: {
-      "access-control-allow-methods": "GET, POST, OPTIONS",
+      "access-control-allow-methods": "GET, POST, DELETE, OPTIONS",
       "access-control-allow-headers": headers["access-control-request-headers"] ?? "authorization, content-type",
-      "access-control-max-age": "600"
+      "access-control-max-age": "600",
+      // Asked by Chrome before a page of a public site may call a private address.
+      ...(headers["access-control-request-private-network"] === "true"
+        ? { "access-control-allow-private-network": "true" }
+        : {})
     }
   })

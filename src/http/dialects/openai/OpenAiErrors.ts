@@ -160,6 +160,12 @@ export const loginNotTaken = (detail: string): Failure =>
 
 export const modelNotFound = (model: string): Failure => notFound(model, [])
 
+export const ollamaOff: Failure = failure(
+  404,
+  "Unknown request URL: OLLAMA_DISCOVERY=true lets this gateway answer clients that look for an Ollama server",
+  { code: "unknown_url" }
+)
+
 const NO_KEY =
   "You didn't provide an API key. Send it in the Authorization header, as in 'Authorization: Bearer YOUR_KEY'."
 

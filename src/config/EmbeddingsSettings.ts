@@ -1,0 +1,24 @@
+/**
+ * Settings of the API that embeddings are passed on to.
+ */
+import { setting } from "./Setting.ts"
+import * as Rule from "./SettingRules.ts"
+
+export const embeddingsSettings = {
+  embeddingsUrl: setting(
+    "EMBEDDINGS_URL",
+    "",
+    "base URL of an OpenAI-compatible API that serves /v1/embeddings, with its /v1; empty = embeddings are not supported",
+    Rule.baseUrl
+  ),
+  embeddingsApiKey: setting("EMBEDDINGS_API_KEY", "", "API key sent to EMBEDDINGS_URL; empty = none", Rule.secret, {
+    secret: true,
+    emptyIs: "wrong"
+  }),
+  embeddingsTimeout: setting(
+    "EMBEDDINGS_TIMEOUT_SEC",
+    "60",
+    "time limit for an answer of EMBEDDINGS_URL, in seconds",
+    Rule.seconds(0.01, 3600)
+  )
+}

@@ -1,0 +1,68 @@
+/**
+ * Discovery as Ollama's clients do it; a 404 that names the setting while it is switched off.
+ */
+import * as HttpApi from "@effect/platform/HttpApi"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Effect, Either, Layer } from "effect"
+import { Chat } from "../../chat/Chat.ts"
+import { GatewayConfig } from "../../config/Config.ts"
+import type { ChatError } from "../../domain/ChatError.ts"
+import * as Model from "../../domain/Model.ts"
+import { Bodies } from "../chat/Bodies.ts"
+import * as Decode from "../chat/Decode.ts"
+import * as SchemaIssue from "../chat/SchemaIssue.ts"
+import * as OpenAiChat from "../dialects/openai/OpenAiChat.ts"
+import * as Errors from "../dialects/openai/OpenAiErrors.ts"
+import * as Auth from "../edge/Auth.ts"
+import type { Refusal } from "../edge/EdgeError.ts"
+import { OllamaApi, OllamaKey, ShowRequest } from "./Api.ts"
+import * as Models from "./Models.ts"
+
+const decode = Decode.reader(ShowRequest)
+const missing = Errors.invalid("model", "Missing required parameter: 'model'.", "missing_required_parameter")
+
+const handlers = HttpApiBuilder.group(
+  HttpApi.make("lingma-gateway").add(OllamaApi),
+  "ollama",
+  Effect.fnUntraced(function* (handlers) {
+    const chat = yield* Chat
+    const bodies = yield* Bodies
+    const config = yield* GatewayConfig
+    const names = { ...config, aliases: config.modelAliases, fallback: config.modelFallback }
+
+    const show = Effect.fnUntraced(function* () {
+      const body = yield* bodies.json(yield* HttpServerRequest.HttpServerRequest)
+      const payload = yield* Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(SchemaIssue.explain(issue)))
+      const name = payload.model ?? payload.name
+      if (name === undefined) return yield* missing
+      const found = Model.named(yield* chat.models, name, names)
+      return yield* found === undefined ? Errors.modelNotFound(name) : Effect.succeed(Models.toShown(found))
+    })
+
+    const answer = <A, R>(effect: Effect.Effect<A, Errors.Failure | Refusal | ChatError, R>) =>
+      Effect.match(effect, {
+        onFailure: (problem) => OpenAiChat.errors.respond(problem, ""),
+        onSuccess: (body) => HttpServerResponse.unsafeJson(body)
+      })
+
+    return handlers
+      .handle("version", () => answer(Effect.succeed({ version: Models.VERSION })))
+      .handle("tags", () => answer(Effect.map(chat.models, (all) => Models.toTags(Model.names(all, names)))))
+      .handleRaw("show", () => answer(Effect.suspend(show)))
+  })
+)
+
+/** No key is asked for by routes that are not there. */
+const keys = Layer.effect(
+  OllamaKey,
+  Effect.gen(function* () {
+    const { ollamaDiscovery } = yield* GatewayConfig
+    const checks = yield* Auth.routeCheck((refusal) => Errors.fromRefusal(refusal))
+    const off = () => Errors.ollamaOff
+    return OllamaKey.of(ollamaDiscovery ? checks : { bearer: off, apiKey: off })
+  })
+)
+
+export const OllamaHandlers = Layer.provide(handlers, keys)
