@@ -56,6 +56,7 @@ const laws: ReadonlyArray<Law> = [
     .filter((room) => isIn(room, "http/dialects") && !["http/dialects", "http/dialects/openai"].includes(room))
     .map((part) => ({ part, sees: [...edge, "tokens", "textonly", "http/dialects/openai"] })),
   { part: "http/ollama", sees: [...edge, "http/dialects/openai"] },
+  { part: "http/embeddings", sees: [...edge, "http/dialects/openai", "Version.ts"] },
   { part: "http/admin", sees: [...edge, "http/dialects/openai", "Version.ts"] },
   { part: "http", sees: [...waist, ...tools, "Version.ts", "http"] },
   { part: "Client.ts", sees: ["http"] },

@@ -19,6 +19,6 @@ export const embeddingsSettings = {
     "EMBEDDINGS_TIMEOUT_SEC",
     "60",
     "time limit for an answer of EMBEDDINGS_URL, in seconds",
-    Rule.seconds(0.01, 3600)
+    Rule.seconds(0.01, 300)
   )
 }

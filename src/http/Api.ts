@@ -8,11 +8,13 @@ import { CapabilitiesApi } from "./admin/capabilities/Api.ts"
 import { OpsApi } from "./admin/health/Api.ts"
 import { InternalApi } from "./admin/internal/Api.ts"
 import * as Registry from "./dialects/Registry.ts"
+import { EmbeddingsApi } from "./embeddings/Api.ts"
 import { OllamaApi } from "./ollama/Api.ts"
 import * as Description from "./openapi/Description.ts"
 
 /** Every route with its shapes and failures, for clients, for `/openapi.json` and for the handlers. */
 export class Api extends Registry.addTo(HttpApi.make("lingma-gateway"))
+  .add(EmbeddingsApi)
   .add(OllamaApi)
   .add(CapabilitiesApi)
   .add(OpsApi)

@@ -26,6 +26,7 @@ import * as PathSegment from "./edge/PathSegment.ts"
 import * as RequestId from "./edge/RequestId.ts"
 import * as RequestSpan from "./edge/RequestSpan.ts"
 import * as Routes from "./edge/Routes.ts"
+import { EmbeddingsHandlers } from "./embeddings/Handlers.ts"
 import * as Mount from "./Mount.ts"
 import * as OwnRouter from "./OwnRouter.ts"
 import { OllamaHandlers } from "./ollama/Handlers.ts"
@@ -36,7 +37,7 @@ const OPENAPI = "/openapi.json"
 const DOCS = "/docs"
 
 const ApiRoutes = HttpLayerRouter.addHttpApi(Api).pipe(
-  Layer.provide([DialectHandlers.layer, OllamaHandlers, OpsHandlers, InternalHandlers]),
+  Layer.provide([DialectHandlers.layer, EmbeddingsHandlers, OllamaHandlers, OpsHandlers, InternalHandlers]),
   Layer.provide(CapabilitiesHandlers(Registry.support)),
   Layer.provide([Auth.layer, Bodies.layerFromConfig, Images.layerFromConfig])
 )

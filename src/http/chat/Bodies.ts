@@ -41,6 +41,8 @@ export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
   {
     /** Reads and parses a body; its bytes count until the scope closes. */
     readonly json: (request: Request) => Effect.Effect<unknown, BodyRefused | Overloaded, Scope.Scope>
+    /** Memory beside the body, such as for another server's answer, counted as the caller's until the scope closes. */
+    readonly memory: (request: Request) => Effect.Effect<Body.Memory<Overloaded>, never, Scope.Scope>
     /** Bytes currently counted. */
     readonly held: () => number
   }
@@ -91,12 +93,19 @@ export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
         )
       })
 
+    const ownerOf = (request: Request) => (isOpen ? "" : (Auth.keyOf(request) ?? ""))
+
     return Bodies.of({
       json: (request) =>
         Number(request.headers["content-length"] ?? Number.POSITIVE_INFINITY) <= BodyBuffer.FREE &&
         request.headers["content-encoding"] === undefined
           ? Body.json(request, limit)
-          : large(request, isOpen ? "" : (Auth.keyOf(request) ?? "")),
+          : large(request, ownerOf(request)),
+      memory: (request) =>
+        Effect.suspend(() => {
+          const memory = reservation(ownerOf(request))
+          return Effect.as(Scoped.later(memory.release), memory)
+        }),
       held: () => held
     })
   }

@@ -60,6 +60,8 @@ const patient: ReadonlyArray<Header> = ["retry-after", "retry-after-ms", "x-shou
 const ofStatus: Readonly<Record<string, ReadonlyArray<Header>>> = {
   "401": ["www-authenticate"],
   "429": patient,
+  "501": ["x-should-retry"],
+  "502": ["x-should-retry"],
   "503": patient,
   "529": patient
 }
@@ -87,6 +89,7 @@ const meanings: Readonly<Record<string, string>> = {
   "417": "Another `expect` than `100-continue`",
   "431": "The headers are too large",
   "500": "A bug; what it was is in the log",
+  "501": "The gateway is not set up for it",
   "502": "Lingma answered with a failure, or with nothing that can be used",
   "503": "Nobody can answer now: starting, signed out, or going down",
   "504": "Lingma gave no answer in time",

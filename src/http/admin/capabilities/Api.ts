@@ -32,7 +32,8 @@ export const Capabilities = Schema.Struct({
     stop: Schema.Struct({ support: Support }),
     max_tokens: Schema.Struct({ support: Support }),
     vision: Schema.Struct({ formats: Schema.Array(Schema.String) }),
-    reasoning: Schema.Struct({ field: Schema.String })
+    reasoning: Schema.Struct({ field: Schema.String }),
+    embeddings: Schema.Boolean.annotations({ description: "Whether EMBEDDINGS_URL is set" })
   }),
   limits: Schema.Struct({ body_mb: Schema.Number, in_flight: Schema.Int, queue: Schema.Int }),
   dialects: Schema.Record({

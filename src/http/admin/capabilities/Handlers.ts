@@ -3,7 +3,7 @@
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Option } from "effect"
 import { GatewayConfig } from "../../../config/Config.ts"
 import { version } from "../../../Version.ts"
 import type { Dialect } from "../../chat/FieldSupport.ts"
@@ -18,7 +18,7 @@ const handlers = (dialects: ReadonlyArray<Dialect>) =>
     HttpApi.make("lingma-gateway").add(CapabilitiesApi),
     "capabilities",
     Effect.fnUntraced(function* (handlers) {
-      const { bodyLimitMb, maxInFlight, queueMax, reasoningField } = yield* GatewayConfig
+      const { bodyLimitMb, embeddingsUrl, maxInFlight, queueMax, reasoningField } = yield* GatewayConfig
       const answer: typeof Capabilities.Type = {
         object: "capabilities",
         version,
@@ -34,7 +34,8 @@ const handlers = (dialects: ReadonlyArray<Dialect>) =>
           stop: emulated,
           max_tokens: emulated,
           vision: { formats: ["png", "jpeg", "webp", "gif"] },
-          reasoning: { field: reasoningField }
+          reasoning: { field: reasoningField },
+          embeddings: Option.isSome(embeddingsUrl)
         },
         limits: { body_mb: bodyLimitMb, in_flight: maxInFlight, queue: queueMax },
         dialects: Object.fromEntries(dialects.map(({ fields, limits, path }) => [path, { fields, limits }]))

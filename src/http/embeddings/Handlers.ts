@@ -1,0 +1,72 @@
+/**
+ * Passes requests for embeddings on to the operator's API, and its answers back unchanged; 501 where none is set.
+ */
+import * as HttpApi from "@effect/platform/HttpApi"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Effect, Either, Layer, Option, Redacted, Schema } from "effect"
+import { GatewayConfig } from "../../config/Config.ts"
+import { Overloaded } from "../../domain/ChatError.ts"
+import * as Scoped from "../../runtime/Scoped.ts"
+import { Bodies } from "../chat/Bodies.ts"
+import * as Decode from "../chat/Decode.ts"
+import * as SchemaIssue from "../chat/SchemaIssue.ts"
+import * as OpenAiChat from "../dialects/openai/OpenAiChat.ts"
+import * as Errors from "../dialects/openai/OpenAiErrors.ts"
+import { OpenAiKey } from "../dialects/openai/OpenAiKey.ts"
+import * as RequestId from "../edge/RequestId.ts"
+import { EmbeddingsApi } from "./Api.ts"
+import * as Outcome from "./Outcome.ts"
+import * as Upstream from "./Upstream.ts"
+
+/** What the upstream cannot do without; the rest is for it to judge, which knows its models. */
+const decode = Decode.reader(
+  Schema.Struct({ model: Schema.String, input: Schema.Union(Schema.String, Schema.Array(Schema.Unknown)) })
+)
+const full = new Overloaded({ reason: "queue_full", retryAfter: 1 })
+
+const handlers = HttpApiBuilder.group(
+  HttpApi.make("lingma-gateway").add(EmbeddingsApi),
+  "embeddings",
+  Effect.fnUntraced(function* (handlers) {
+    const { embeddingsApiKey, embeddingsTimeout, embeddingsUrl, maxInFlight } = yield* GatewayConfig
+    const bodies = yield* Bodies
+    const apiKey = Option.getOrUndefined(embeddingsApiKey)
+    const secret = apiKey === undefined ? undefined : Redacted.value(apiKey)
+    const upstream = Option.map(embeddingsUrl, (url) => Upstream.make({ url, apiKey, timeout: embeddingsTimeout }))
+    let inFlight = 0
+
+    const embeddings = Effect.fnUntraced(function* () {
+      if (Option.isNone(upstream)) return yield* Outcome.notSupported
+      const slot = yield* Scoped.own(
+        () => (inFlight < maxInFlight ? ++inFlight : undefined),
+        () => inFlight--
+      )
+      if (slot === undefined) return yield* full
+      const request = yield* HttpServerRequest.HttpServerRequest
+      const body = yield* bodies.json(request)
+      yield* Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(SchemaIssue.explain(issue)))
+      const memory = yield* bodies.memory(request)
+      const asked = upstream.value(JSON.stringify(body), yield* RequestId.current, memory.reserve)
+      const answer = yield* Effect.catchAll(asked, (broken) => {
+        const told: Effect.Effect<never, Errors.Failure | Overloaded> = Outcome.fromBroken(broken) ?? memory.refuse
+        return Effect.zipRight(
+          Effect.annotateLogs(Effect.logWarning("embeddings API failed"), { reason: broken.reason }),
+          told
+        )
+      })
+      if (answer.status !== 200) {
+        yield* Effect.annotateLogs(Effect.logWarning("embeddings API failed"), { status: answer.status })
+      }
+      const bytes = yield* Outcome.fromAnswer(answer, secret)
+      return HttpServerResponse.uint8Array(bytes, { contentType: "application/json" })
+    })
+
+    return handlers.handleRaw("embeddings", () =>
+      Effect.catchAll(Effect.suspend(embeddings), (problem) => Effect.succeed(OpenAiChat.errors.respond(problem, "")))
+    )
+  })
+)
+
+export const EmbeddingsHandlers = Layer.provide(handlers, OpenAiKey.layer)
