@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck as fc } from "effect"
-import * as TestBackend from "../support/TestBackend.ts"
-import * as TestGateway from "../support/TestGateway.ts"
+import * as Gateway from "./gateway.ts"
 import * as Requests from "./requests.ts"
 import { ask, judge, targets } from "./targets.ts"
 
@@ -12,7 +11,7 @@ describe("anything at all", () => {
   for (const { name, property, runs } of targets) {
     it.scopedLive(`is borne: ${name}`, () =>
       Effect.gen(function* () {
-        const { drained, lines, port } = yield* TestGateway.serve(TestBackend.make())
+        const { drained, lines, port } = yield* Gateway.serve
         yield* Effect.promise(() => Promise.resolve(fc.assert(property(port), { seed, numRuns: runs })))
         yield* drained
         assert.deepStrictEqual(
@@ -23,9 +22,9 @@ describe("anything at all", () => {
     )
   }
 
-  it.scopedLive("of the corpus is answered in every dialect", () =>
+  it.scopedLive("of the corpus is answered on every route that reads a body", () =>
     Effect.gen(function* () {
-      const { drained, lines, port } = yield* TestGateway.serve(TestBackend.make())
+      const { drained, lines, port } = yield* Gateway.serve
       for (const [name, body] of Requests.corpus) {
         for (const path of Requests.paths) {
           const heard = yield* Effect.promise(() => ask(port, path, body))

@@ -5,8 +5,7 @@
  */
 import { parseArgs } from "node:util"
 import { Effect, FastCheck as fc } from "effect"
-import * as TestBackend from "../support/TestBackend.ts"
-import * as TestGateway from "../support/TestGateway.ts"
+import * as Gateway from "./gateway.ts"
 import * as Properties from "./properties.ts"
 import { targets } from "./targets.ts"
 
@@ -26,7 +25,7 @@ const share = (Number(values.seconds) * 1000) / Math.max(1, chosen.length)
 
 const program = Effect.gen(function* () {
   for (const { name, property } of chosen) {
-    const { lines, port } = yield* TestGateway.serve(TestBackend.make())
+    const { lines, port } = yield* Gateway.serve
     const seed = Number(values.seed)
     const result = yield* Effect.promise(() =>
       Promise.resolve(

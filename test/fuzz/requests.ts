@@ -1,5 +1,5 @@
 /**
- * Bodies for every dialect: right ones with something changed, and the nasty ones of `test/corpus`.
+ * Bodies for every route that reads one of a client: right ones with something changed, and the nasty ones of `test/corpus`.
  */
 import { readdirSync, readFileSync } from "node:fs"
 import { FastCheck as fc } from "effect"
@@ -78,6 +78,25 @@ const right: Readonly<Record<string, ReadonlyArray<object>>> = {
         { type: "reasoning", id: "r", summary: [] }
       ]
     }
+  ],
+  "/v1/completions": [
+    { model: "auto", prompt: "Once upon" },
+    {
+      model: "auto",
+      stream: true,
+      stream_options: { include_usage: true },
+      prompt: ["Once upon"],
+      echo: true,
+      max_tokens: 100,
+      n: 1,
+      stop: ["x"],
+      temperature: 0.5,
+      user: "u"
+    }
+  ],
+  "/v1/embeddings": [
+    { model: "m", input: "hi" },
+    { model: "m", input: ["a", "b"], encoding_format: "base64", dimensions: 3, user: "u" }
   ],
   "/v1/messages": [
     { model: "auto", max_tokens: 100, messages: [{ role: "user", content: "hi" }] },
