@@ -12,9 +12,7 @@ import { OpsHandlers } from "./admin/health/Handlers.ts"
 import { InternalHandlers } from "./admin/internal/Handlers.ts"
 import { Bodies } from "./chat/Bodies.ts"
 import { Images } from "./chat/Images.ts"
-import { oneSegment } from "./dialects/chat-completions/Api.ts"
 import * as DialectHandlers from "./dialects/Handlers.ts"
-import { MODELS } from "./dialects/messages/Api.ts"
 import * as Registry from "./dialects/Registry.ts"
 import * as AccessLog from "./edge/AccessLog.ts"
 import { Auth } from "./edge/Auth.ts"
@@ -46,7 +44,7 @@ const DocsRoute = Docs.layer({ api: Api, spec: OPENAPI, page: DOCS })
 
 const table = Routes.table(Api, [OPENAPI, DOCS])
 
-const patternOf = (url: string) => table.patternOf(PathSegment.last(oneSegment(AccessLog.pathOf(url)), `${MODELS}/`))
+const patternOf = (url: string) => table.patternOf(PathSegment.under(Registry.idRoots, AccessLog.pathOf(url)))
 
 const EdgeMiddleware = HttpLayerRouter.middleware(
   Effect.gen(function* () {

@@ -242,7 +242,8 @@ const suite = (it: Tests, isBrief = false) => {
         const refused = {
           "chat completions": "content_filter",
           responses: "incomplete: content_filter",
-          messages: "refusal"
+          messages: "refusal",
+          completions: "content_filter"
         }
         for (const [code, reason] of [
           [406, undefined],

@@ -12,18 +12,20 @@ interface Tests {
   readonly effect: (name: string, test: () => Effect.Effect<void, unknown, Gateway>) => void
 }
 
+const isOlder = ({ name }: Dialects.Dialect) => name === "chat completions" || name === "completions"
+
 const asked = (program: Program, dialect: Dialects.Dialect, prompt: string, stream: boolean) =>
   Effect.map(
     Dialects.ask(program, dialect, prompt, {
       stream,
-      ...(stream && dialect.name === "chat completions" ? { stream_options: { include_usage: true } } : {})
+      ...(stream && isOlder(dialect) ? { stream_options: { include_usage: true } } : {})
     }),
     ({ outcome }) => {
       const { usage = {} } = outcome ?? {}
-      const isChat = dialect.name === "chat completions"
+      const older = isOlder(dialect)
       return {
-        input: usage[isChat ? "prompt_tokens" : "input_tokens"],
-        output: usage[isChat ? "completion_tokens" : "output_tokens"],
+        input: usage[older ? "prompt_tokens" : "input_tokens"],
+        output: usage[older ? "completion_tokens" : "output_tokens"],
         source: outcome?.source
       }
     }

@@ -1,5 +1,5 @@
 /**
- * Small ways of Lingma's on the wire, as clients of three dialects see them: resuming, pushes of old turns, pushes that
+ * Small ways of Lingma's on the wire, as clients of each dialect see them: resuming, pushes of old turns, pushes that
  * name no turn, long silence, a handshake without a name, and a session that is never created.
  */
 import { assert, layer } from "@effect/vitest"
@@ -16,7 +16,8 @@ const text = "t0 t1 t2 t3 t4 t5 "
 const ends: Readonly<Record<Dialects.Dialect["name"], string>> = {
   "chat completions": "stop",
   responses: "completed",
-  messages: "end_turn"
+  messages: "end_turn",
+  completions: "stop"
 }
 
 const each = Effect.fnUntraced(function* (program: Program, prompt: string, expected = text) {

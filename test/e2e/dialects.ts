@@ -1,5 +1,5 @@
 /**
- * The three dialects as a client of each sees them: how a chat is asked for, and how its text and its failure look.
+ * The dialects as a client of each sees them: how a chat is asked for, and how its text and its failure look.
  */
 import { Effect } from "effect"
 import { type Program, text } from "./support.ts"
@@ -28,7 +28,7 @@ export interface Outcome {
 }
 
 export interface Dialect {
-  readonly name: "chat completions" | "responses" | "messages"
+  readonly name: "chat completions" | "responses" | "messages" | "completions"
   readonly path: string
   readonly body: (prompt: string) => Json
   readonly failure: (body: Json) => Failure
@@ -42,13 +42,11 @@ type Loose = any
 
 const failureOf = ({ error }: Loose): Failure => ({ type: error?.type, code: error?.code, message: error?.message })
 
-const completions: Dialect = {
-  name: "chat completions",
-  path: "/v1/chat/completions",
-  body: (prompt) => ({ model: "auto", messages: [{ role: "user", content: prompt }] }),
+/** The text of a choice, whole or a piece of it, is where the two of OpenAI's older dialects differ. */
+const withChoices = (textOf: (choice: Loose) => string): Pick<Dialect, "failure" | "whole" | "streamed"> => ({
   failure: failureOf,
   whole: (body: Loose) => ({
-    text: body.choices[0].message.content,
+    text: textOf(body.choices[0]),
     end: body.choices[0].finish_reason,
     failure: undefined,
     usage: body.usage,
@@ -59,7 +57,7 @@ const completions: Dialect = {
     const last = frames.at(-1)
     const choices = frames.flatMap((frame: Loose) => frame.choices ?? [])
     return {
-      text: choices.map((choice: Loose) => choice.delta.content ?? "").join(""),
+      text: choices.map(textOf).join(""),
       end: isDone ? choices.at(-1)?.finish_reason : undefined,
       failure: last.error === undefined ? undefined : failureOf(last),
       usage: last.usage,
@@ -67,6 +65,20 @@ const completions: Dialect = {
       last
     }
   }
+})
+
+const chatCompletions: Dialect = {
+  name: "chat completions",
+  path: "/v1/chat/completions",
+  body: (prompt) => ({ model: "auto", messages: [{ role: "user", content: prompt }] }),
+  ...withChoices((choice) => (choice.message ?? choice.delta).content ?? "")
+}
+
+const completions: Dialect = {
+  name: "completions",
+  path: "/v1/completions",
+  body: (prompt) => ({ model: "auto", prompt }),
+  ...withChoices((choice) => choice.text)
 }
 
 const said = (output: Loose) =>
@@ -132,7 +144,7 @@ const messages: Dialect = {
   }
 }
 
-export const all: ReadonlyArray<Dialect> = [completions, responses, messages]
+export const all: ReadonlyArray<Dialect> = [chatCompletions, responses, messages, completions]
 
 export interface Answered {
   readonly status: number
@@ -142,7 +154,7 @@ export interface Answered {
   readonly outcome: Outcome | undefined
 }
 
-/** The JSON of each `data:` line but the last word of chat completions. */
+/** The JSON of each `data:` line but the last word of OpenAI's older dialects. */
 const framesOf = (body: string): ReadonlyArray<Json> =>
   body
     .split("\n")

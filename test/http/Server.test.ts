@@ -445,7 +445,7 @@ describe("models", () => {
         { pattern: "GPT-5/fast", target: "Qwen3 Coder" },
         { pattern: "claude-*", target: "lingma" }
       ]
-      const { request } = yield* TestGateway.serve(TestBackend.make(), { modelAliases })
+      const { lines, request } = yield* TestGateway.serve(TestBackend.make(), { modelAliases })
       const anthropic = { headers: { "anthropic-version": "2023-06-01" } }
       for (const [root, init] of [
         ["/v1/models", {}],
@@ -462,6 +462,12 @@ describe("models", () => {
           }
         }
       }
+      const routes = new Set(lines.map(({ annotations }) => annotations["route"]))
+      const roots = ["/v1/models", "/anthropic/v1/models"]
+      assert.sameMembers(
+        [...routes],
+        roots.flatMap((root) => [root, `${root}/:id`])
+      )
     })
   )
 

@@ -38,6 +38,9 @@ export const edge: Edge.Dialects = Arr.append(
   fallback
 )
 
+/** Where ids are that may hold slashes. */
+export const idRoots = edge.flatMap(({ idRoots }) => idRoots)
+
 const [first, ...rest] = all
 type Group = (typeof all)[number]["api"]
 

@@ -9,6 +9,8 @@ import type { Refusal } from "./EdgeError.ts"
 export interface Dialect {
   /** By path, without the query, and headers. */
   readonly claims: (path: string, headers: Readonly<Record<string, unknown>>) => boolean
+  /** Where ids are that may hold slashes, such as `/v1/models/`. */
+  readonly idRoots: ReadonlyArray<string>
   /** The URL its router knows. */
   readonly route: (url: string) => string
   readonly respond: (problem: Refusal | ChatError, requestId: string) => HttpServerResponse.HttpServerResponse

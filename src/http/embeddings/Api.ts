@@ -7,6 +7,7 @@ import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import * as Errors from "../dialects/openai/OpenAiErrors.ts"
 import { OpenAiKey } from "../dialects/openai/OpenAiKey.ts"
+import * as DeclaredErrors from "../edge/DeclaredErrors.ts"
 
 const Tokens = Schema.Array(Schema.Int)
 
@@ -37,15 +38,7 @@ export class EmbeddingsApi extends HttpApiGroup.make("embeddings")
     HttpApiEndpoint.post("embeddings", "/v1/embeddings")
       .setPayload(EmbeddingsRequest)
       .addSuccess(EmbeddingList)
-      .addError(Errors.withStatus(400))
-      .addError(Errors.withStatus(404))
-      .addError(Errors.withStatus(413))
-      .addError(Errors.withStatus(415))
-      .addError(Errors.withStatus(429))
-      .addError(Errors.withStatus(501))
-      .addError(Errors.withStatus(502))
-      .addError(Errors.withStatus(503))
-      .addError(Errors.withStatus(504))
+      .addError(Errors.withStatuses(...DeclaredErrors.ofChat, 501))
       .annotate(OpenApi.Summary, "Embeddings, answered by the API that EMBEDDINGS_URL names")
   )
   .annotate(OpenApi.Description, "As OpenAI's API: embeddings, passed through")

@@ -9,6 +9,7 @@ import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import * as Errors from "../dialects/openai/OpenAiErrors.ts"
+import * as DeclaredErrors from "../edge/DeclaredErrors.ts"
 
 /** An API key, once the routes are there at all. */
 export class OllamaKey extends HttpApiMiddleware.Tag<OllamaKey>()("lingma-gateway/http/OllamaKey", {
@@ -77,11 +78,7 @@ export class OllamaApi extends HttpApiGroup.make("ollama")
     HttpApiEndpoint.post("show", "/api/show")
       .setPayload(ShowRequest)
       .addSuccess(Shown)
-      .addError(Errors.withStatus(400))
-      .addError(Errors.withStatus(413))
-      .addError(Errors.withStatus(415))
-      .addError(Errors.withStatus(429))
-      .addError(Errors.withStatus(503))
+      .addError(Errors.withStatuses(...DeclaredErrors.ofBody, 429, 503))
       .annotate(OpenApi.Summary, "One model, as Ollama describes it")
   )
   .annotate(OpenApi.Description, "For clients that look for an Ollama server; 404 unless OLLAMA_DISCOVERY is set")

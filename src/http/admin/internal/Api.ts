@@ -8,6 +8,7 @@ import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import * as Errors from "../../dialects/openai/OpenAiErrors.ts"
+import * as DeclaredErrors from "../../edge/DeclaredErrors.ts"
 
 /** An admin key; an API key where no admin keys are set. */
 export class AdminKey extends HttpApiMiddleware.Tag<AdminKey>()("lingma-gateway/http/internal/AdminKey", {
@@ -144,9 +145,7 @@ export class InternalApi extends HttpApiGroup.make("internal")
         })
       )
       .addSuccess(LoginStarted)
-      .addError(Errors.withStatus(404))
-      .addError(Errors.withStatus(502))
-      .addError(Errors.withStatus(503))
+      .addError(Errors.withStatuses(404, 502, 503))
       .annotate(OpenApi.Summary, "Signs an instance in: by a browser, or at an address for a person")
   )
   .add(
@@ -158,12 +157,7 @@ export class InternalApi extends HttpApiGroup.make("internal")
     HttpApiEndpoint.post("loginCallback", "/internal/auto-login/callback")
       .setPayload(LoginCallback)
       .addSuccess(LoginDone)
-      .addError(Errors.withStatus(400))
-      .addError(Errors.withStatus(404))
-      .addError(Errors.withStatus(413))
-      .addError(Errors.withStatus(415))
-      .addError(Errors.withStatus(502))
-      .addError(Errors.withStatus(503))
+      .addError(Errors.withStatuses(...DeclaredErrors.ofBody, 404, 502, 503))
       .annotate(OpenApi.Summary, "Takes the address a browser on another machine ended at")
   )
   .annotate(OpenApi.Description, "For administrators: figures, and signing in")

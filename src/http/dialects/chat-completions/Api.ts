@@ -7,7 +7,7 @@ import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import { streamed } from "../../chat/Streamed.ts"
-import * as PathSegment from "../../edge/PathSegment.ts"
+import * as DeclaredErrors from "../../edge/DeclaredErrors.ts"
 import * as Errors from "../openai/OpenAiErrors.ts"
 import { OpenAiKey } from "../openai/OpenAiKey.ts"
 import { ChatCompletionRequest } from "./Payload.ts"
@@ -132,14 +132,7 @@ export class OpenAiApi extends HttpApiGroup.make("openai")
     HttpApiEndpoint.post("chatCompletions", "/v1/chat/completions")
       .setPayload(ChatCompletionRequest)
       .addSuccess(ChatCompletion)
-      .addError(Errors.withStatus(400))
-      .addError(Errors.withStatus(404))
-      .addError(Errors.withStatus(413))
-      .addError(Errors.withStatus(415))
-      .addError(Errors.withStatus(429))
-      .addError(Errors.withStatus(502))
-      .addError(Errors.withStatus(503))
-      .addError(Errors.withStatus(504))
+      .addError(Errors.withStatuses(...DeclaredErrors.ofChat))
       .annotate(OpenApi.Summary, "Answers a conversation, whole or as a stream")
       .annotate(OpenApi.Transform, streamed("ChatCompletionChunk"))
   )
@@ -152,14 +145,8 @@ export class OpenAiApi extends HttpApiGroup.make("openai")
   .add(
     HttpApiEndpoint.get("model")`/v1/models/${id}`
       .addSuccess(ModelObject)
-      .addError(Errors.withStatus(404))
-      .addError(Errors.withStatus(503))
+      .addError(Errors.withStatuses(404, 503))
       .annotate(OpenApi.Summary, "One model")
   )
   .annotate(OpenApi.Description, "As OpenAI's API: chat completions and models")
   .middleware(OpenAiKey) {}
-
-const MODELS = "/v1/models/"
-
-/** A model id may contain slashes, encoded or not; it reaches the route as one segment. */
-export const oneSegment = (url: string): string => PathSegment.last(url, MODELS)

@@ -3,13 +3,17 @@
  */
 import type { Dialect } from "../../edge/Dialect.ts"
 import { isRefusal } from "../../edge/EdgeError.ts"
+import * as PathSegment from "../../edge/PathSegment.ts"
 import * as Errors from "../openai/OpenAiErrors.ts"
-import { ChatCompletionChunk, OpenAiApi, oneSegment } from "./Api.ts"
+import { ChatCompletionChunk, OpenAiApi } from "./Api.ts"
 import { dialect as support } from "./Fields.ts"
+
+const idRoots = ["/v1/models/"]
 
 export const fallback: Dialect = {
   claims: () => true,
-  route: oneSegment,
+  idRoots,
+  route: (url) => PathSegment.under(idRoots, url),
   respond: (problem) => Errors.respond(isRefusal(problem) ? Errors.fromRefusal(problem) : problem)
 }
 

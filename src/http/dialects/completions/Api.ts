@@ -6,6 +6,7 @@ import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import { streamed } from "../../chat/Streamed.ts"
+import * as DeclaredErrors from "../../edge/DeclaredErrors.ts"
 import * as Errors from "../openai/OpenAiErrors.ts"
 import { OpenAiKey } from "../openai/OpenAiKey.ts"
 import { CompletionRequest } from "./Payload.ts"
@@ -18,6 +19,9 @@ const Usage = Schema.Struct({
   total_tokens: Schema.Int
 })
 
+/** Whether `usage` is Lingma's own, or estimated here. */
+const UsageSource = Schema.Literal("reported", "estimated")
+
 const head = {
   id: Schema.String,
   object: Schema.Literal("text_completion"),
@@ -29,14 +33,16 @@ const choice = { text: Schema.String, index: Schema.Int, logprobs: Schema.Null }
 export const Completion = Schema.Struct({
   ...head,
   choices: Schema.Array(Schema.Struct({ ...choice, finish_reason: FinishReason })),
-  usage: Usage
+  usage: Usage,
+  usage_source: UsageSource
 }).annotations({ identifier: "Completion" })
 
 /** The JSON of each `data:` line of a stream, except the last, `[DONE]`. */
 export const CompletionChunk = Schema.Struct({
   ...head,
   choices: Schema.Array(Schema.Struct({ ...choice, finish_reason: Schema.NullOr(FinishReason) })),
-  usage: Schema.optional(Schema.NullOr(Usage))
+  usage: Schema.optional(Schema.NullOr(Usage)),
+  usage_source: Schema.optional(UsageSource)
 }).annotations({ identifier: "CompletionChunk" })
 
 export class CompletionsApi extends HttpApiGroup.make("completions")
@@ -44,14 +50,7 @@ export class CompletionsApi extends HttpApiGroup.make("completions")
     HttpApiEndpoint.post("completions", "/v1/completions")
       .setPayload(CompletionRequest)
       .addSuccess(Completion)
-      .addError(Errors.withStatus(400))
-      .addError(Errors.withStatus(404))
-      .addError(Errors.withStatus(413))
-      .addError(Errors.withStatus(415))
-      .addError(Errors.withStatus(429))
-      .addError(Errors.withStatus(502))
-      .addError(Errors.withStatus(503))
-      .addError(Errors.withStatus(504))
+      .addError(Errors.withStatuses(...DeclaredErrors.ofChat))
       .annotate(OpenApi.Summary, "Answers a prompt that is a text, whole or as a stream")
       .annotate(OpenApi.Transform, streamed("CompletionChunk"))
   )

@@ -2,7 +2,7 @@
  * Encodes events as the two responses of text completions: a stream of chunks, and a whole one. Pure.
  */
 import type { ChatEvent, FinishReason } from "../../../domain/Chat.ts"
-import type { Tokens } from "../../../tokens/TokenMeter.ts"
+import * as TokenMeter from "../../../tokens/TokenMeter.ts"
 import * as WellFormed from "../../chat/WellFormed.ts"
 import type { Completion } from "./Api.ts"
 
@@ -11,15 +11,18 @@ export interface AnswerOptions {
   /** Unix time in seconds. */
   readonly created: number
   readonly model: string
-  readonly tokens: () => Tokens
+  readonly tokens: () => TokenMeter.Tokens
   /** Text before the answer: the prompt with `echo`, else empty. */
   readonly echo: string
 }
 
-const usageObject = ({ completion, prompt }: Tokens) => ({
-  prompt_tokens: prompt,
-  completion_tokens: completion,
-  total_tokens: prompt + completion
+const usageOf = (tokens: TokenMeter.Tokens) => ({
+  usage: {
+    prompt_tokens: tokens.prompt,
+    completion_tokens: tokens.completion,
+    total_tokens: tokens.prompt + tokens.completion
+  },
+  usage_source: TokenMeter.source(tokens)
 })
 
 /** Never a tool call, since no tools are offered. */
@@ -52,7 +55,7 @@ export const chunks = (options: ChunkOptions): ((event: ChatEvent) => string) =>
     if (event._tag === "TextDelta") return begin() + piece(join.add("text", event.text).text)
     if (event._tag !== "Finish") return ""
     const last = `${head}""${tail(`"${finishReason(event.reason)}"`)}`
-    const usage = includeUsage ? `${base}],"usage":${JSON.stringify(usageObject(options.tokens()))}}\n\n` : ""
+    const usage = includeUsage ? `${base}],${JSON.stringify(usageOf(options.tokens())).slice(1)}\n\n` : ""
     return `${begin()}${piece(join.rest()?.text ?? "")}${last}${usage}data: [DONE]\n\n`
   }
 }
@@ -84,7 +87,7 @@ export const fold = ({ created, echo, id, model, tokens }: AnswerOptions): Fold 
           finish_reason: finishReason(reason)
         }
       ],
-      usage: usageObject(tokens())
+      ...usageOf(tokens())
     })
   }
 }

@@ -9,6 +9,7 @@ import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import { streamed } from "../../chat/Streamed.ts"
+import * as DeclaredErrors from "../../edge/DeclaredErrors.ts"
 import * as Errors from "./Errors.ts"
 import { CountTokensRequest, MessagesRequest } from "./Payload.ts"
 
@@ -123,15 +124,7 @@ export class AnthropicApi extends HttpApiGroup.make("anthropic")
     HttpApiEndpoint.post("messages", "/v1/messages")
       .setPayload(MessagesRequest)
       .addSuccess(Message)
-      .addError(Errors.withStatus(400))
-      .addError(Errors.withStatus(404))
-      .addError(Errors.withStatus(413))
-      .addError(Errors.withStatus(415))
-      .addError(Errors.withStatus(429))
-      .addError(Errors.withStatus(502))
-      .addError(Errors.withStatus(503))
-      .addError(Errors.withStatus(504))
-      .addError(Errors.withStatus(529))
+      .addError(Errors.withStatuses(...DeclaredErrors.ofChat, 529))
       .annotate(OpenApi.Summary, "Answers a conversation in Anthropic's dialect, whole or as a stream")
       .annotate(OpenApi.Transform, streamed("MessageStreamEvent"))
   )
@@ -139,9 +132,7 @@ export class AnthropicApi extends HttpApiGroup.make("anthropic")
     HttpApiEndpoint.post("countTokens", "/v1/messages/count_tokens")
       .setPayload(CountTokensRequest)
       .addSuccess(TokenCount)
-      .addError(Errors.withStatus(400))
-      .addError(Errors.withStatus(413))
-      .addError(Errors.withStatus(415))
+      .addError(Errors.withStatuses(...DeclaredErrors.ofBody))
       .annotate(OpenApi.Summary, "How many tokens a conversation has, as it is sent on")
   )
   .add(
@@ -156,8 +147,7 @@ export class AnthropicApi extends HttpApiGroup.make("anthropic")
   .add(
     HttpApiEndpoint.get("model")`/anthropic/v1/models/${id}`
       .addSuccess(ModelInfo)
-      .addError(Errors.withStatus(404))
-      .addError(Errors.withStatus(503))
+      .addError(Errors.withStatuses(404, 503))
       .annotate(OpenApi.Summary, "One model in Anthropic's shape")
   )
   .middleware(AnthropicKey) {}

@@ -14,11 +14,14 @@ const LISTED = "/v1/models"
 /** The last two are where a wrong base URL leads. */
 const claimed = ["/v1/messages", MODELS, "/v1/v1/messages", "/messages"]
 
+const idRoots = [`${MODELS}/`]
+
 /** Both list models at the same path: the header tells who asks. */
 const edge: Dialect = {
   claims: (path, headers) =>
     claimed.some((root) => under(path, root)) || (under(path, LISTED) && headers["anthropic-version"] !== undefined),
-  route: (url) => PathSegment.last(url.startsWith(LISTED) ? MODELS + url.slice(LISTED.length) : url, `${MODELS}/`),
+  idRoots,
+  route: (url) => PathSegment.under(idRoots, url.startsWith(LISTED) ? MODELS + url.slice(LISTED.length) : url),
   respond: Errors.respond,
   headers: (requestId) => ({ "request-id": requestId })
 }

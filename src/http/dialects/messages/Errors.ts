@@ -11,6 +11,7 @@ import type { ChatError } from "../../../domain/ChatError.ts"
 import type { ParamRefused } from "../../chat/FieldSupport.ts"
 import type { ImageRefused } from "../../chat/Images.ts"
 import type { Issue, Kind, Rule } from "../../chat/SchemaIssue.ts"
+import * as DeclaredErrors from "../../edge/DeclaredErrors.ts"
 import { isRefusal, type Refusal } from "../../edge/EdgeError.ts"
 import * as Decompression from "../../server/Decompression.ts"
 import { callerRefused, secondsUntil } from "../openai/OpenAiErrors.ts"
@@ -60,6 +61,8 @@ export const withStatus = (status: number) =>
       encode: (failure) => bodyOf(failure, failure.requestId)
     }
   ).annotations(HttpApiSchema.annotations({ status }))
+
+export const withStatuses = DeclaredErrors.union(withStatus)
 
 export const failure = (
   status: number,

@@ -10,7 +10,7 @@ import { isRefusal, type Refusal } from "../../edge/EdgeError.ts"
 import * as Decompression from "../../server/Decompression.ts"
 import { badRequest, Failure, failure, NO_MESSAGES, NOT_JSON, unsupported } from "./OpenAiFailure.ts"
 
-export { ErrorBody, Failure, unsupported, withStatus } from "./OpenAiFailure.ts"
+export { ErrorBody, Failure, unsupported, withStatus, withStatuses } from "./OpenAiFailure.ts"
 export { fromIssue } from "./OpenAiIssues.ts"
 
 export const fromImage = ({ message, param }: ImageRefused): Failure => unsupported(param, message)

@@ -3,6 +3,7 @@
  */
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { Data, Schema } from "effect"
+import * as DeclaredErrors from "../../edge/DeclaredErrors.ts"
 
 export const ErrorBody = Schema.Struct({
   error: Schema.Struct({
@@ -28,6 +29,8 @@ export const withStatus = (status: number) =>
     Schema.declare((input): input is Failure => input instanceof Failure && input.status === status),
     { strict: true, decode: (body) => new Failure({ status, body, headers: {} }), encode: ({ body }) => body }
   ).annotations(HttpApiSchema.annotations({ status }))
+
+export const withStatuses = DeclaredErrors.union(withStatus)
 
 type Detail = Partial<Omit<ErrorBody["error"], "message">>
 

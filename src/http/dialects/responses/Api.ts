@@ -7,6 +7,7 @@ import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import { streamed } from "../../chat/Streamed.ts"
+import * as DeclaredErrors from "../../edge/DeclaredErrors.ts"
 import { OpenAiKey } from "../openai/OpenAiKey.ts"
 import * as Errors from "./Errors.ts"
 import { ResponsesRequest } from "./Payload.ts"
@@ -95,14 +96,7 @@ export class ResponsesApi extends HttpApiGroup.make("responses")
     HttpApiEndpoint.post("createResponse", "/v1/responses")
       .setPayload(ResponsesRequest)
       .addSuccess(ResponseObject)
-      .addError(Errors.withStatus(400))
-      .addError(Errors.withStatus(404))
-      .addError(Errors.withStatus(413))
-      .addError(Errors.withStatus(415))
-      .addError(Errors.withStatus(429))
-      .addError(Errors.withStatus(502))
-      .addError(Errors.withStatus(503))
-      .addError(Errors.withStatus(504))
+      .addError(Errors.withStatuses(...DeclaredErrors.ofChat))
       .annotate(OpenApi.Summary, "Answers an input, whole or as a stream of events")
       .annotate(OpenApi.Transform, streamed("ResponseStreamEvent"))
   )
@@ -110,24 +104,14 @@ export class ResponsesApi extends HttpApiGroup.make("responses")
     HttpApiEndpoint.post("inputTokens", "/v1/responses/input_tokens")
       .setPayload(ResponsesRequest)
       .addSuccess(InputTokens)
-      .addError(Errors.withStatus(400))
-      .addError(Errors.withStatus(404))
-      .addError(Errors.withStatus(413))
-      .addError(Errors.withStatus(415))
+      .addError(Errors.withStatuses(...DeclaredErrors.ofBody, 404))
       .annotate(OpenApi.Summary, "How many tokens an input has, as it is sent on")
   )
   .add(
     HttpApiEndpoint.post("compact", "/v1/responses/compact")
       .setPayload(ResponsesRequest)
       .addSuccess(Compacted)
-      .addError(Errors.withStatus(400))
-      .addError(Errors.withStatus(404))
-      .addError(Errors.withStatus(413))
-      .addError(Errors.withStatus(415))
-      .addError(Errors.withStatus(429))
-      .addError(Errors.withStatus(502))
-      .addError(Errors.withStatus(503))
-      .addError(Errors.withStatus(504))
+      .addError(Errors.withStatuses(...DeclaredErrors.ofChat))
       .annotate(OpenApi.Summary, "A conversation made short: what users said, and a summary that the model writes")
   )
   .add(

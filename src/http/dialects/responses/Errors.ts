@@ -13,7 +13,8 @@ export {
   fromIssue,
   streamOptionsAlone,
   unsupported,
-  withStatus
+  withStatus,
+  withStatuses
 } from "../openai/OpenAiErrors.ts"
 
 export const noInput = OpenAi.invalid("input", "Missing required parameter: 'input'.", "missing_required_parameter")

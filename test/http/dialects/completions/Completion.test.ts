@@ -35,12 +35,12 @@ describe("a text completion", () => {
   })
 
   it("is whole as one text with its usage", () => {
-    assert.deepStrictEqual(whole(events), { ...choice("Hello", "stop"), usage } as never)
+    assert.deepStrictEqual(whole(events), { ...choice("Hello", "stop"), usage, usage_source: "reported" } as never)
   })
 
   it("brings its usage last in a stream that asks for it", () => {
     const chunks = streamed(events, { includeUsage: true })
-    assert.deepStrictEqual(chunks.at(-1), { ...head, choices: [], usage })
+    assert.deepStrictEqual(chunks.at(-1), { ...head, choices: [], usage, usage_source: "reported" })
     for (const chunk of chunks.slice(0, -1)) assert.isNull(chunk.usage)
   })
 
