@@ -5,7 +5,7 @@ import type * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import { type Array as Arr, type ConfigError, Effect, Layer, Option } from "effect"
 import type { Backend } from "./chat/Backend.ts"
 import { Chat } from "./chat/Chat.ts"
-import { Gauges } from "./chat/Gauges.ts"
+import * as Gauges from "./chat/Gauges.ts"
 import { Guard } from "./chat/Guard.ts"
 import { OverloadProtection } from "./chat/OverloadProtection.ts"
 import { Pool } from "./chat/Pool.ts"
@@ -46,7 +46,8 @@ const pooled = Layer.unwrapScoped(
  */
 export const lingmas: Layer.Layer<Pool, WorkDirInUse, GatewayConfig> = pooled.pipe(
   Layer.provide(AutoLogin.layerFromConfig),
-  Layer.provide(Browsers)
+  // The same metrics as those of `chat`: layers are shared within one graph.
+  Layer.provide([Browsers, Metrics.layer])
 )
 
 /** Chats without HTTP, over any `Pool`. */
@@ -56,8 +57,7 @@ export const chat: Layer.Layer<Chat | Guard | Metrics, ConfigError.ConfigError, 
     Layer.provideMerge(Layer.merge(GuardFromConfig, Metrics.layer))
   )
 
-const onChat = <A, E, R>(http: Layer.Layer<A, E, R>) =>
-  http.pipe(Layer.merge(Gauges.keepFresh), Layer.provide(Gauges.layer), Layer.provide(chat))
+const onChat = <A, E, R>(http: Layer.Layer<A, E, R>) => http.pipe(Layer.merge(Gauges.layer), Layer.provide(chat))
 
 /** The HTTP API over any `Pool`, to be served by an `HttpServer`. */
 export const layerWithoutPool = onChat(Server.layer)
@@ -94,7 +94,7 @@ export const routes = (prefix?: HttpLayerRouter.PathInput) => Layer.provide(rout
 /** The gateway over given backends and settings, for tests; ignores the environment and exposes its parts. */
 export const layerTest = (backends: Arr.NonEmptyReadonlyArray<Backend>, settings?: Partial<Settings>) =>
   Server.layer.pipe(
-    Layer.provide(Gauges.layer),
+    Layer.merge(Gauges.layer),
     Layer.provideMerge(chat),
     Layer.provideMerge(Pool.layer(backends)),
     Layer.provideMerge(GatewayConfig.layer(settings))

@@ -7,9 +7,7 @@ const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.ur
 const metric = /\b(?:gateway|process|nodejs)_[a-z0-9_]+/g
 /** The names that `/metrics` may show. */
 const exposed = new Set(
-  [
-    ...(read("src/observe/Metrics.ts") + read("src/chat/Gauges.ts")).matchAll(/"((?:gateway|process|nodejs)_\w+)"/g)
-  ].map(([, name]) => name)
+  [...read("src/observe/MetricKeys.ts").matchAll(/"((?:gateway|process|nodejs)_\w+)"/g)].map(([, name]) => name)
 )
 
 const unknown = (text: string) => [

@@ -4,7 +4,8 @@ import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Logger, Stream } from "effect"
+import { Duration, Effect, Layer, Logger, Option, Schedule, Stream } from "effect"
+import * as Telemetry from "../src/app/Telemetry.ts"
 import * as Client from "../src/Client.ts"
 import { Backend } from "../src/chat/Backend.ts"
 import { Chat } from "../src/chat/Chat.ts"
@@ -13,6 +14,7 @@ import { Pool } from "../src/chat/Pool.ts"
 import { GatewayConfig } from "../src/config/Config.ts"
 import { finish, request, textDelta } from "../src/domain/Chat.ts"
 import * as Gateway from "../src/Gateway.ts"
+import * as Collector from "./support/Collector.ts"
 
 const saying = (text: string) =>
   Backend.fromStream({ id: text, models: ["one", "two"], chat: () => Stream.make(textDelta(text), finish("stop")) })
@@ -91,6 +93,70 @@ describe("Gateway", () => {
       )
     }).pipe(Effect.provide(serve(Layer.merge(one("/a"), one("/b")))))
   })
+
+  it.scopedLive("has metrics of its own in a process of several, for Prometheus and for OTLP", () =>
+    Effect.gen(function* () {
+      const collectors = { "/a": yield* Collector.make(), "/b": yield* Collector.make() }
+      const one = (prefix: "/a" | "/b") =>
+        Layer.fresh(
+          Gateway.routesWithoutPool(prefix).pipe(
+            Layer.provide(Telemetry.layerFromConfig),
+            Layer.provide(Pool.layer([saying(prefix)])),
+            Layer.provide(
+              GatewayConfig.layer({
+                otelEndpoint: Option.some(collectors[prefix].url),
+                otelTracesExporter: "none",
+                otelMetricInterval: Duration.millis(50)
+              })
+            )
+          )
+        )
+      /** Counters, gauges and a histogram: all that chats move, and each at the same time. */
+      const names = [
+        "gateway_chats_total",
+        "gateway_accepted_total",
+        "gateway_pool_instance_in_flight",
+        "gateway_chat_duration_seconds"
+      ]
+      const scraped = (prefix: string) =>
+        Effect.map(
+          Effect.flatMap(HttpClient.get(`${prefix}/metrics`), (response) => response.text),
+          (text) =>
+            names.map((name) =>
+              text
+                .split("\n")
+                .filter((line) => new RegExp(`^${name}(_count)?[{ ]`).test(line))
+                .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0)
+            )
+        )
+      const exported = (prefix: "/a" | "/b") => names.map((name) => collectors[prefix].figure(name) ?? 0)
+      const untilExported = (prefix: "/a" | "/b", wanted: ReadonlyArray<number>) =>
+        Effect.sync(() => JSON.stringify(exported(prefix)) === JSON.stringify(wanted)).pipe(
+          Effect.repeat({ until: (yes) => yes, schedule: Schedule.spaced("10 millis") }),
+          Effect.timeout("5 seconds"),
+          Effect.ignore
+        )
+      yield* Effect.gen(function* () {
+        yield* Effect.repeatN(ask("/a"), 1)
+        yield* ask("/b")
+        yield* ask("/a")
+        assert.deepStrictEqual(yield* scraped("/a"), [3, 3, 0, 3])
+        assert.deepStrictEqual(yield* scraped("/b"), [1, 1, 0, 1])
+        yield* untilExported("/a", [3, 3, 0, 3])
+        yield* untilExported("/b", [1, 1, 0, 1])
+        assert.deepStrictEqual(
+          [exported("/a"), exported("/b")],
+          [
+            [3, 3, 0, 3],
+            [1, 1, 0, 1]
+          ]
+        )
+        yield* ask("/b")
+      }).pipe(Effect.provide(serve(Layer.merge(one("/a"), one("/b")))))
+      // What came after the last interval is sent at shutdown.
+      assert.deepStrictEqual(exported("/b"), [2, 2, 0, 2])
+    })
+  )
 })
 
 describe("a backend from a stream", () => {

@@ -5,7 +5,6 @@
  * are logged once a minute, and shutdown waits at most two seconds.
  */
 
-import * as OtlpMetrics from "@effect/opentelemetry/OtlpMetrics"
 import * as OtlpSerialization from "@effect/opentelemetry/OtlpSerialization"
 import * as OtlpTracer from "@effect/opentelemetry/OtlpTracer"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
@@ -13,8 +12,10 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import { Clock, Duration, Effect, Layer, Logger, Option, Redacted, Tracer } from "effect"
 import { GatewayConfig, type Settings } from "../config/Config.ts"
-import * as Metrics from "../observe/Metrics.ts"
+import * as MetricKeys from "../observe/MetricKeys.ts"
+import { Metrics } from "../observe/Metrics.ts"
 import { version } from "../Version.ts"
+import * as OtlpMetrics from "./OtlpMetrics.ts"
 
 /** Max concurrent exports; further ones are dropped. */
 const mostExports = 2
@@ -29,11 +30,12 @@ const endpointOf = (specific: Option.Option<string>, base: Option.Option<string>
 const patient = (timeout: Duration.Duration) =>
   Effect.gen(function* () {
     const client = yield* HttpClient.HttpClient
+    const { mark } = yield* Metrics
     let running = 0
     let quietUntil: bigint | undefined
     const complain = (reason: string) =>
       Effect.flatMap(Clock.currentTimeNanos, (now) => {
-        Metrics.mark(Metrics.failedExports, 1)
+        mark(MetricKeys.failedExports, 1)
         if (quietUntil !== undefined && now < quietUntil) return Effect.void
         quietUntil = now + complainEvery
         return Effect.annotateLogs(Effect.logWarning("telemetry not delivered"), { reason })
@@ -108,7 +110,8 @@ const layerOf = (settings: Settings) => {
   })
   const Measures = Option.match(metrics, {
     onNone: () => Layer.empty,
-    onSome: (url) => OtlpMetrics.layer({ ...shared, url, exportInterval: settings.otelMetricInterval })
+    onSome: (url) =>
+      Layer.scopedDiscard(OtlpMetrics.make({ ...shared, url, exportInterval: settings.otelMetricInterval }))
   })
   const Serialization =
     settings.otelProtocol === "http/protobuf" ? OtlpSerialization.layerProtobuf : OtlpSerialization.layerJson
@@ -120,7 +123,10 @@ const layerOf = (settings: Settings) => {
   return Layer.mergeAll(Traces, Measures, LogOnly).pipe(Layer.provide(Serialization), Layer.provide(Client))
 }
 
-/** Exports spans and metrics to an OTLP collector; does nothing unless an endpoint is set. */
+/**
+ * Exports spans and metrics to an OTLP collector; does nothing unless an endpoint is set. The metrics are those of the
+ * gateway in the same graph of layers.
+ */
 export const layerFromConfig: Layer.Layer<never, never, GatewayConfig> = Layer.unwrapEffect(
   Effect.map(GatewayConfig, layerOf)
-)
+).pipe(Layer.provide(Metrics.layer))

@@ -13,7 +13,8 @@ import {
 import * as Model from "../domain/Model.ts"
 import * as Offer from "../domain/Offer.ts"
 import type { Turn } from "../domain/Turn.ts"
-import * as Metrics from "../observe/Metrics.ts"
+import * as MetricKeys from "../observe/MetricKeys.ts"
+import { Metrics } from "../observe/Metrics.ts"
 import * as Scoped from "../runtime/Scoped.ts"
 import * as Nonce from "../textonly/Nonce.ts"
 import * as Prompt from "../textonly/Prompt.ts"
@@ -68,6 +69,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
   const watchdog = yield* Watchdog.make(options)
   const { count: countTokens, counter: newCounter, isExact } = yield* TokenCounter
   const clock = yield* Effect.clock
+  const { mark } = yield* Metrics
 
   const offer = Offer.make(options)
   const judged = new WeakSet<ReadonlyArray<Model.Model>>()
@@ -145,6 +147,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     const own = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
     const onRetry = yield* followUps(own, {
       instance: backend.id,
+      mark,
       reply: () => reply,
       again: ({ hint, said }) =>
         askedAgain(backend, { ...question, prompt: render(Prompt.followUp(request, said, hint), withoutImages) })
@@ -194,18 +197,19 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
 
 interface FollowUps {
   readonly instance: string
+  readonly mark: (typeof Metrics.Service)["mark"]
   readonly reply: () => Reply.Reply
   readonly again: (retry: Reply.Retry) => Effect.Effect<Turn, TurnError, Scope.Scope>
 }
 
 /** One further answer; what the one before it held is given back first. */
 const followUp = Effect.fnUntraced(function* (
-  { again, reply }: FollowUps,
+  { again, mark, reply }: FollowUps,
   retry: Reply.Retry,
   before: Scope.CloseableScope,
   own: Scope.CloseableScope
 ) {
-  Metrics.mark(Metrics.replyRetries, 1, { reason: retry.reason })
+  mark(MetricKeys.replyRetries, 1, { reason: retry.reason })
   yield* Effect.annotateLogs(Effect.logInfo("answer asked for again"), { reason: retry.reason })
   yield* Scoped.close(before)
   reply().hear(yield* Scope.extend(again(retry), own))

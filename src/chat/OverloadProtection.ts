@@ -7,7 +7,8 @@ import { Context, Effect, Layer, Random } from "effect"
 import { GatewayConfig } from "../config/Config.ts"
 import { Shed } from "../domain/ChatError.ts"
 import * as OverloadPolicy from "../domain/OverloadPolicy.ts"
-import * as Metrics from "../observe/Metrics.ts"
+import * as MetricKeys from "../observe/MetricKeys.ts"
+import { Metrics } from "../observe/Metrics.ts"
 
 export interface LoadOptions {
   readonly limits: OverloadPolicy.Limits
@@ -33,6 +34,7 @@ export class OverloadProtection extends Context.Reference<OverloadProtection>()(
 ) {
   static readonly make = Effect.fnUntraced(function* ({ limits, memoryShare = memoryUsed }: LoadOptions) {
     const clock = yield* Effect.clock
+    const { mark, observe } = yield* Metrics
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
     let state = OverloadPolicy.calm
     let due = now() + PERIOD
@@ -42,18 +44,21 @@ export class OverloadProtection extends Context.Reference<OverloadProtection>()(
       state = OverloadPolicy.next(state, { lagMillis: at - due, memoryShare: memoryShare() }, limits)
       due = at + PERIOD
       if (state.shedding === before) return Effect.void
-      Metrics.mark(Metrics.shedding, state.shedding ? 1 : 0)
       return Effect.logWarning(state.shedding ? "too much work: new chats are refused" : "new chats are taken again")
     })
+    observe(
+      "overload protection",
+      Effect.sync(() => [{ key: MetricKeys.shedding, value: state.shedding ? 1 : 0 }])
+    )
     yield* Effect.sleep(PERIOD).pipe(Effect.zipRight(look), Effect.forever, Effect.interruptible, Effect.forkScoped)
     const refuse = Effect.flatMap(Random.nextIntBetween(2, 6), (retryAfter) => {
-      Metrics.mark(Metrics.shed, 1)
+      mark(MetricKeys.shed, 1)
       return Effect.fail(new Shed({ retryAfter }))
     })
     return { admit: Effect.suspend(() => (state.shedding ? refuse : Effect.void)) }
   })
 
-  static readonly layerFromConfig: Layer.Layer<never, never, GatewayConfig> = Layer.scoped(
+  static readonly layerFromConfig: Layer.Layer<never, never, GatewayConfig | Metrics> = Layer.scoped(
     OverloadProtection,
     Effect.flatMap(GatewayConfig, ({ shedLag, shedMemoryPercent }) =>
       OverloadProtection.make({ limits: { lagMillis: shedLag, memoryShare: shedMemoryPercent / 100 } })

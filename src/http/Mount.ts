@@ -7,6 +7,7 @@
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import { Effect, Layer } from "effect"
 import { GatewayConfig, isLoopback, type Settings } from "../config/Config.ts"
+import { Metrics } from "../observe/Metrics.ts"
 import * as Registry from "./dialects/Registry.ts"
 import * as AccessLog from "./edge/AccessLog.ts"
 import * as HostPolicy from "./edge/HostPolicy.ts"
@@ -38,6 +39,7 @@ export const layer = <A, E, R>(routes: Layer.Layer<A, E, R>, { patternOf, prefix
       const router = yield* HttpLayerRouter.HttpRouter
       const drain = yield* Drain
       const settings = yield* GatewayConfig
+      const log = { patternOf, metrics: yield* Metrics }
       if (isOpen(settings, yield* HostPolicy.listensAt(settings.host)))
         yield* Effect.logWarning("mounted without API_KEYS where others than this machine can call")
       const inner = yield* OwnRouter.make(routes)
@@ -46,7 +48,7 @@ export const layer = <A, E, R>(routes: Layer.Layer<A, E, R>, { patternOf, prefix
       const around = Effect.zipRight(
         drain.enter,
         LastResort.middleware(Registry.edge)(
-          RequestSpan.scoped(patternOf)(RequestId.middleware(AccessLog.scoped(patternOf)(app)))
+          RequestSpan.scoped(patternOf)(RequestId.middleware(AccessLog.scoped(log)(app)))
         )
       )
       if (prefix === undefined) {

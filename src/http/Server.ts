@@ -6,6 +6,8 @@ import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import * as HttpServer from "@effect/platform/HttpServer"
 import { Effect, Layer } from "effect"
 import { GatewayConfig } from "../config/Config.ts"
+import * as MetricKeys from "../observe/MetricKeys.ts"
+import { Metrics } from "../observe/Metrics.ts"
 import { Api } from "./Api.ts"
 import { CapabilitiesHandlers } from "./admin/capabilities/Handlers.ts"
 import { OpsHandlers } from "./admin/health/Handlers.ts"
@@ -29,6 +31,8 @@ import * as Mount from "./Mount.ts"
 import * as OwnRouter from "./OwnRouter.ts"
 import { OllamaHandlers } from "./ollama/Handlers.ts"
 import * as Docs from "./openapi/Docs.ts"
+import { Connections } from "./server/Connections.ts"
+import { CurrentServer } from "./server/CurrentServer.ts"
 import { Drain, onClose } from "./server/Drain.ts"
 
 const OPENAPI = "/openapi.json"
@@ -68,10 +72,11 @@ const served = (all: typeof routes) =>
   Layer.unwrapScoped(
     Effect.gen(function* () {
       const drain = yield* Drain
+      const log = { patternOf, metrics: yield* Metrics }
       const app = yield* OwnRouter.make(all)
       return HttpServer.serve(app, (inner) =>
         LastResort.middleware(Registry.edge)(
-          RequestSpan.middleware(patternOf)(RequestId.middleware(AccessLog.middleware(patternOf)(drain.track(inner))))
+          RequestSpan.middleware(patternOf)(RequestId.middleware(AccessLog.middleware(log)(drain.track(inner))))
         )
       )
     })
@@ -79,9 +84,20 @@ const served = (all: typeof routes) =>
 
 const drained = Layer.scopedDiscard(Effect.flatMap(GatewayConfig, ({ drainTimeout }) => onClose(drainTimeout)))
 
+/** What the Node server counts itself, for all gateways that it serves. */
+const observed = Layer.effectDiscard(
+  Effect.map(Effect.all([CurrentServer, Metrics]), ([server, metrics]) => {
+    if (!(server instanceof Connections)) return
+    metrics.observe(
+      "connections",
+      Effect.sync(() => [{ key: MetricKeys.connectionsShed, value: server.shed }])
+    )
+  })
+)
+
 /** Platform's own span holds every header. */
 const layerOf = (all: typeof routes) =>
-  drained.pipe(
+  Layer.merge(drained, observed).pipe(
     Layer.provide(HttpMiddleware.withTracerDisabledWhen(served(all), () => true)),
     Layer.provide(Drain.layer)
   )
@@ -94,4 +110,7 @@ export const layerRouted = layerOf(routesWith(DirectRoutes.none))
 
 /** The routes for the router of an app, at the paths they have or under a prefix. Drains before what it stands on. */
 export const mounted = (prefix?: HttpLayerRouter.PathInput) =>
-  drained.pipe(Layer.provide(Mount.layer(routes, { table, patternOf, prefix })), Layer.provide(Drain.layer))
+  Layer.merge(drained, observed).pipe(
+    Layer.provide(Mount.layer(routes, { table, patternOf, prefix })),
+    Layer.provide(Drain.layer)
+  )

@@ -7,6 +7,7 @@ import { Array as Arr, Effect, Option, type Scope } from "effect"
 import type { Backend } from "../chat/Backend.ts"
 import type { Settings } from "../config/Config.ts"
 import type { Account } from "../domain/Account.ts"
+import type { Metrics } from "../observe/Metrics.ts"
 import { version } from "../Version.ts"
 import * as LingmaBackend from "./LingmaBackend.ts"
 import type { AutoLogin } from "./login/AutoLogin.ts"
@@ -93,7 +94,7 @@ const makeGate = Effect.map(Effect.clock, (clock) => {
 /** Starts the instances in the background; see `status` of each. Fails if another gateway uses the work directory. */
 export const make = (
   settings: Settings
-): Effect.Effect<Arr.NonEmptyReadonlyArray<Backend>, WorkDirLock.WorkDirInUse, AutoLogin | Scope.Scope> =>
+): Effect.Effect<Arr.NonEmptyReadonlyArray<Backend>, WorkDirLock.WorkDirInUse, AutoLogin | Metrics | Scope.Scope> =>
   Effect.gen(function* () {
     yield* WorkDirLock.hold(guarded(settings))
     const gate = yield* makeGate

@@ -5,6 +5,7 @@ import { type Duration, Effect, Either, Option, Schedule, type Scope, Stream, Su
 import type { BackendIdentity, BackendState, BackendStatus } from "../chat/Backend.ts"
 import { BackendUnavailable, NotLoggedIn } from "../domain/ChatError.ts"
 import type { Model } from "../domain/Model.ts"
+import type { Metrics } from "../observe/Metrics.ts"
 import * as SharedWork from "../runtime/SharedWork.ts"
 import * as AccountWord from "./AccountWord.ts"
 import * as Models from "./Models.ts"
@@ -28,7 +29,7 @@ export interface InstanceOptions {
   /** Called after each report of the login state. */
   readonly onAuth: (loggedIn: boolean) => void
   /** Default: `LingmaRpc.make`. */
-  readonly connect?: (options: LingmaRpcOptions) => Effect.Effect<LingmaRpc["Type"], never, Scope.Scope>
+  readonly connect?: (options: LingmaRpcOptions) => Effect.Effect<LingmaRpc["Type"], never, Metrics | Scope.Scope>
 }
 
 export interface Instance {
@@ -69,7 +70,7 @@ const settling = new Set<BackendState>(["ready", "failed", "closed"])
 /** Errors of a single call: the connection itself works. */
 const failedOnly = new Set<string>(["RpcRejected", "RpcMalformed"])
 
-export const make = (options: InstanceOptions): Effect.Effect<Instance, never, Scope.Scope> =>
+export const make = (options: InstanceOptions): Effect.Effect<Instance, never, Metrics | Scope.Scope> =>
   Effect.gen(function* () {
     const { connect = LingmaRpc.make, id } = options
     const clock = yield* Effect.clock

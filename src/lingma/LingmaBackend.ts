@@ -10,6 +10,7 @@ import type { Ask, Image } from "../domain/Chat.ts"
 import { BackendFailure, type TurnError } from "../domain/ChatError.ts"
 import * as Login from "../domain/Login.ts"
 import * as Turn from "../domain/Turn.ts"
+import type { Metrics } from "../observe/Metrics.ts"
 import * as Scoped from "../runtime/Scoped.ts"
 import * as SharedWork from "../runtime/SharedWork.ts"
 import * as Instance from "./Instance.ts"
@@ -28,7 +29,7 @@ export interface LingmaBackendOptions extends Omit<Instance.InstanceOptions, "on
 /** Min milliseconds between logins that are forced although Lingma reports a login. */
 const betweenForced = Duration.toMillis(Duration.minutes(15))
 
-export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, never, AutoLogin | Scope.Scope> =>
+export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, never, AutoLogin | Metrics | Scope.Scope> =>
   Effect.gen(function* () {
     const { id } = options
     const lifetime = yield* Effect.scope

@@ -1,23 +1,28 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Metric, Option } from "effect"
+import { Effect, Exit, Fiber, Option } from "effect"
 import * as Attempt from "../../src/chat/Attempt.ts"
 import { type ChatRequest, finish, message, request, textDelta } from "../../src/domain/Chat.ts"
 import { BackendFailure } from "../../src/domain/ChatError.ts"
-import * as Metrics from "../../src/observe/Metrics.ts"
+import * as MetricKeys from "../../src/observe/MetricKeys.ts"
+import { Metrics } from "../../src/observe/Metrics.ts"
 import { TokenCounter } from "../../src/tokens/TokenCounter.ts"
 import * as TokenEstimate from "../../src/tokens/TokenEstimate.ts"
+import * as Figures from "../support/Figures.ts"
 import * as LogLines from "../support/LogLines.ts"
 import * as QuickClock from "../support/QuickClock.ts"
 import * as TestBackend from "../support/TestBackend.ts"
 import { model, mustCall, options, x } from "../support/TestChat.ts"
 
 /** An attempt whose tries begin where nothing was asked yet. */
-const make = (more: Partial<Attempt.AttemptOptions> = {}) =>
-  Effect.map(Attempt.make({ ...options, ...more }), ({ begin, deadline, ...rest }) => ({
-    ...rest,
-    ask: (prepared: Attempt.Prepared, { backend }: TestBackend.Scripted, progress = { started: false }) =>
-      begin(prepared, backend, deadline(), progress)
-  }))
+const make = (more: Partial<Attempt.AttemptOptions> = {}, metrics = Metrics.make) =>
+  Effect.map(
+    Effect.provideServiceEffect(Attempt.make({ ...options, ...more }), Metrics, metrics),
+    ({ begin, deadline, ...rest }) => ({
+      ...rest,
+      ask: (prepared: Attempt.Prepared, { backend }: TestBackend.Scripted, progress = { started: false }) =>
+        begin(prepared, backend, deadline(), progress)
+    })
+  )
 const attempt = make()
 
 const wanting = (model: string) => request({ messages: "List.", model, toolset: mustCall })
@@ -233,10 +238,9 @@ describe("Attempt", () => {
 
   it.scoped("tells of a further question in the log and in the metrics, and lets go of the first answer before", () => {
     const { layer, lines } = LogLines.listening()
-    const retries = Metric.value(Metric.tagged(Metrics.replyRetries, "reason", "no_call"))
     return Effect.gen(function* () {
-      const { ask, prepare } = yield* attempt
-      const before = yield* retries
+      const metrics = yield* Metrics.make
+      const { ask, prepare } = yield* make({}, Effect.succeed(metrics))
       let closed = 0
       const scripted = second((turn, question) => {
         closed = scripted.counts.closed
@@ -244,7 +248,8 @@ describe("Attempt", () => {
       })
       yield* ask(prepare(wanting("auto")), scripted)
       assert.strictEqual(closed, 1)
-      assert.strictEqual((yield* retries).count - before.count, 1)
+      const retries = Figures.value(MetricKeys.replyRetries, { reason: "no_call" })
+      assert.strictEqual(yield* Effect.provideService(retries, Metrics, metrics), 1)
       assert.deepStrictEqual(
         lines.map(({ annotations, level, message }) => [level, message, annotations]),
         [["INFO", "answer asked for again", { reason: "no_call" }]]

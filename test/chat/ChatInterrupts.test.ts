@@ -98,7 +98,10 @@ const gateway = Effect.fnUntraced(function* (
       rpcTimeout: Duration.seconds(20),
       version: "0"
     })
-  ).pipe(Effect.provide(Layer.provide(login, Layer.succeed(Browser, browser))), Effect.withClock(impatient))
+  ).pipe(
+    Effect.provide(Layer.merge(Layer.provide(login, Layer.succeed(Browser, browser)), Metrics.layer)),
+    Effect.withClock(impatient)
+  )
   const context = yield* Chat.layer({
     aliases: [],
     defaultModel: "auto",

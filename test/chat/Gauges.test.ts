@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Metric, Option, TestClock } from "effect"
-import { Gauges } from "../../src/chat/Gauges.ts"
+import { Effect, Layer, Option, TestClock } from "effect"
+import * as Gauges from "../../src/chat/Gauges.ts"
 import { Guard } from "../../src/chat/Guard.ts"
 import { Pool } from "../../src/chat/Pool.ts"
-import * as Metrics from "../../src/observe/Metrics.ts"
+import * as MetricKeys from "../../src/observe/MetricKeys.ts"
+import { Metrics } from "../../src/observe/Metrics.ts"
+import * as Figures from "../support/Figures.ts"
 import * as TestBackend from "../support/TestBackend.ts"
 
 const backends = [
@@ -11,6 +13,7 @@ const backends = [
   TestBackend.make(undefined, { id: "b" }).backend
 ] as const
 const layer = Gauges.layer.pipe(
+  Layer.provideMerge(Metrics.layer),
   Layer.provideMerge(Guard.layer({ maxInFlight: 4, queueMax: 4, queueTimeout: "1 second" })),
   Layer.provideMerge(Pool.layer(backends))
 )
@@ -19,7 +22,6 @@ describe("Gauges", () => {
   it.effect("count each time an instance was left out, once, also when it is back", () =>
     Effect.gen(function* () {
       const pool = yield* Pool
-      const { collect } = yield* Gauges
       const key = Option.some("k")
       const chat = (outcome: "completed" | "failed") =>
         Effect.scoped(
@@ -31,11 +33,9 @@ describe("Gauges", () => {
       const fail = (times: number) => Effect.repeatN(chat("failed"), times - 1)
       const name = yield* chat("completed")
       const read = Effect.gen(function* () {
-        yield* collect
-        yield* collect
-        const { count } = yield* Metric.value(Metric.tagged(Metrics.instanceEjections, "name", name))
-        const { value } = yield* Metric.value(Metric.tagged(Metrics.instanceEjected, "name", name))
-        return { times: count, isOut: value === 1 }
+        const times = yield* Figures.value(MetricKeys.instanceEjections, { name })
+        assert.strictEqual(yield* Figures.value(MetricKeys.instanceEjections, { name }), times)
+        return { times, isOut: (yield* Figures.value(MetricKeys.instanceEjected, { name })) === 1 }
       })
       assert.deepStrictEqual(yield* read, { times: 0, isOut: false })
       yield* fail(5)

@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Metric, TestClock } from "effect"
+import { Effect, Exit, TestClock } from "effect"
 import { OverloadProtection } from "../../src/chat/OverloadProtection.ts"
-import * as Metrics from "../../src/observe/Metrics.ts"
+import * as MetricKeys from "../../src/observe/MetricKeys.ts"
+import { Metrics } from "../../src/observe/Metrics.ts"
+import * as Figures from "../support/Figures.ts"
 import * as TestBackend from "../support/TestBackend.ts"
 import * as TestGateway from "../support/TestGateway.ts"
 
@@ -27,12 +29,13 @@ describe("Load", () => {
       const { _tag, retryAfter } = yield* Effect.flip(admit)
       assert.strictEqual(_tag, "Shed")
       assert.isTrue(Number.isInteger(retryAfter) && retryAfter >= 1)
-      assert.strictEqual((yield* Metric.value(Metrics.shedding)).value, 1)
+      assert.strictEqual(yield* Figures.value(MetricKeys.shedding), 1)
       share = 0.5
       yield* TestClock.adjust("250 millis")
       yield* admit
-      assert.strictEqual((yield* Metric.value(Metrics.shedding)).value, 0)
-    })
+      assert.strictEqual(yield* Figures.value(MetricKeys.shedding), 0)
+      assert.strictEqual(yield* Figures.value(MetricKeys.shed), 1)
+    }).pipe(Effect.provide(Metrics.layer))
   )
 
   it.scopedLive("refuses while the loop is late again and again, not for one pause", () =>
@@ -45,7 +48,7 @@ describe("Load", () => {
       yield* pause
       yield* pause
       assert.isTrue(Exit.isFailure(yield* Effect.exit(admit)))
-    })
+    }).pipe(Effect.provide(Metrics.layer))
   )
 
   it.scopedLive("is told as a 503 in every dialect, and takes no slot", () =>
@@ -71,6 +74,6 @@ describe("Load", () => {
       }
       assert.deepInclude(yield* guard.stats, { accepted: 0, rejected: 0 })
       assert.strictEqual((yield* request("/healthz")).status, 200)
-    })
+    }).pipe(Effect.provide(Metrics.layer))
   )
 })

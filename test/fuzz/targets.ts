@@ -153,7 +153,7 @@ const writer = fc.asyncProperty(
         stops++
       }
     }
-    const fiber = Effect.runFork(SseWriter.write(response as unknown as ServerResponse, source))
+    const fiber = Effect.runFork(SseWriter.write(response as unknown as ServerResponse, source, SseWriter.backlog()))
     await pause()
     let sent = ""
     let how: Step = "wait"

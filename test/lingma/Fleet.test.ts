@@ -10,6 +10,7 @@ import { GatewayConfig, type Settings } from "../../src/config/Config.ts"
 import * as Fleet from "../../src/lingma/Fleet.ts"
 import { AutoLogin } from "../../src/lingma/login/AutoLogin.ts"
 import { Browser } from "../../src/lingma/login/Browser.ts"
+import { Metrics } from "../../src/observe/Metrics.ts"
 
 const emulator = fileURLToPath(new URL("../../bin/lingma-emulator.js", import.meta.url))
 
@@ -20,7 +21,7 @@ const temporary = Effect.acquireRelease(
 
 const fleet = (dir: string, settings: Partial<Settings>) =>
   Effect.flatMap(GatewayConfig, Fleet.make).pipe(
-    Effect.provide(AutoLogin.layerFromConfig.pipe(Layer.provide(Browser.layerNoop))),
+    Effect.provide(AutoLogin.layerFromConfig.pipe(Layer.provide(Browser.layerNoop), Layer.merge(Metrics.layer))),
     Effect.provide(
       GatewayConfig.layer({
         lingmaBin: Option.some(emulator),

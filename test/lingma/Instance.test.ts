@@ -8,6 +8,7 @@ import type { BackendState } from "../../src/chat/Backend.ts"
 import * as Instance from "../../src/lingma/Instance.ts"
 import * as Endpoint from "../../src/lingma/process/Endpoint.ts"
 import * as Port from "../../src/lingma/process/Port.ts"
+import { Metrics } from "../../src/observe/Metrics.ts"
 import * as FakeLingma from "../support/FakeLingma.ts"
 
 const emulator = fileURLToPath(new URL("../../bin/lingma-emulator.js", import.meta.url))
@@ -38,7 +39,7 @@ const instance = (dir: string, before = "") =>
       httpPort: 37510,
       childEnv: []
     })
-  })
+  }).pipe(Effect.provide(Metrics.layer))
 
 const reaches = (one: Instance.Instance, state: BackendState) =>
   Effect.timeout(Stream.runDrain(Stream.takeUntil(one.state.changes, (next) => next === state)), "15 seconds")
@@ -115,7 +116,7 @@ describe("Instance", () => {
       gate: (start) => start,
       onAuth: () => {},
       find: Endpoint.at(url)
-    })
+    }).pipe(Effect.provide(Metrics.layer))
   const models = { chat: [{ key: "auto", displayName: "Auto" }] }
 
   for (const [what, table, loggedIn, count] of [

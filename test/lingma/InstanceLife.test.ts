@@ -10,6 +10,7 @@ import { ProcessExited } from "../../src/lingma/process/LingmaProcess.ts"
 import type { LingmaRpc, RpcState } from "../../src/lingma/rpc/LingmaRpc.ts"
 import type { Method } from "../../src/lingma/rpc/Protocol.ts"
 import { RpcDisconnected, RpcTimeout } from "../../src/lingma/rpc/RpcError.ts"
+import { Metrics } from "../../src/observe/Metrics.ts"
 
 const startup = 30_000
 const callTimeout = 30_000
@@ -150,7 +151,7 @@ const makeWorld = Effect.gen(function* () {
       version: "0",
       onAuth: () => {},
       connect: () => connect
-    })
+    }).pipe(Effect.provide(Metrics.layer))
   return { world, held, launched, attached, make, process: () => current, starts: () => starts }
 })
 

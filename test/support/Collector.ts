@@ -21,6 +21,18 @@ interface RawSpan {
   readonly events?: ReadonlyArray<{ readonly name: string }>
 }
 
+interface Point {
+  readonly attributes: ReadonlyArray<{ readonly key: string; readonly value: Value }>
+  readonly asDouble?: number
+  readonly count?: number
+}
+interface Metric {
+  readonly name: string
+  readonly sum?: { readonly dataPoints: ReadonlyArray<Point> }
+  readonly gauge?: { readonly dataPoints: ReadonlyArray<Point> }
+  readonly histogram?: { readonly dataPoints: ReadonlyArray<Point> }
+}
+
 export interface Span extends Omit<RawSpan, "attributes" | "events"> {
   readonly attributes: Readonly<Record<string, unknown>>
   readonly events: ReadonlyArray<string>
@@ -30,6 +42,8 @@ export interface Collector {
   readonly url: string
   readonly spans: ReadonlyArray<Span>
   readonly metrics: ReadonlySet<string>
+  /** Sum of a metric's series as they were last sent: values of a counter or gauge, the count of a histogram. */
+  readonly figure: (name: string) => number | undefined
   readonly requests: () => number
   readonly raw: () => string
   readonly headers: () => Readonly<Record<string, unknown>>
@@ -42,6 +56,7 @@ export const make = (answer: (response: ServerResponse) => void = (response) => 
   Effect.gen(function* () {
     const spans: Array<Span> = []
     const metrics = new Set<string>()
+    const figures = new Map<string, number>()
     let requests = 0
     let raw = ""
     let headers: Record<string, unknown> = {}
@@ -52,7 +67,7 @@ export const make = (answer: (response: ServerResponse) => void = (response) => 
           readonly scopeSpans: ReadonlyArray<{ readonly spans: ReadonlyArray<RawSpan> }>
         }>
         readonly resourceMetrics?: ReadonlyArray<{
-          readonly scopeMetrics: ReadonlyArray<{ readonly metrics: ReadonlyArray<{ readonly name: string }> }>
+          readonly scopeMetrics: ReadonlyArray<{ readonly metrics: ReadonlyArray<Metric> }>
         }>
       }
       if (path === "/v1/traces") {
@@ -64,8 +79,14 @@ export const make = (answer: (response: ServerResponse) => void = (response) => 
           })
         }
       }
-      for (const one of sent.resourceMetrics?.flatMap((r) => r.scopeMetrics.flatMap((s) => s.metrics)) ?? [])
+      for (const one of sent.resourceMetrics?.flatMap((r) => r.scopeMetrics.flatMap((s) => s.metrics)) ?? []) {
         metrics.add(one.name)
+        const points = (one.sum ?? one.gauge ?? one.histogram)?.dataPoints ?? []
+        figures.set(
+          one.name,
+          points.reduce((sum, { asDouble, count }) => sum + (asDouble ?? count ?? 0), 0)
+        )
+      }
     }
     const server = yield* Effect.acquireRelease(
       Effect.async<ReturnType<typeof createServer>>((resume) => {
@@ -92,5 +113,13 @@ export const make = (answer: (response: ServerResponse) => void = (response) => 
     )
     const { port } = server.address() as AddressInfo
     const url = `http://127.0.0.1:${port}`
-    return { url, spans, metrics, requests: () => requests, raw: () => raw, headers: () => headers } satisfies Collector
+    return {
+      url,
+      spans,
+      metrics,
+      figure: (name: string) => figures.get(name),
+      requests: () => requests,
+      raw: () => raw,
+      headers: () => headers
+    } satisfies Collector
   })

@@ -4,7 +4,7 @@
 import * as HttpServer from "@effect/platform/HttpServer"
 import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { Chat } from "../../src/chat/Chat.ts"
-import { Gauges } from "../../src/chat/Gauges.ts"
+import * as Gauges from "../../src/chat/Gauges.ts"
 import { Guard } from "../../src/chat/Guard.ts"
 import { Pool } from "../../src/chat/Pool.ts"
 import { GatewayConfig, type Settings } from "../../src/config/Config.ts"

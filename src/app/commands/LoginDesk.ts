@@ -6,6 +6,7 @@ import { GatewayConfig, type Settings } from "../../config/Config.ts"
 import * as Fleet from "../../lingma/Fleet.ts"
 import { AutoLogin } from "../../lingma/login/AutoLogin.ts"
 import { Browser } from "../../lingma/login/Browser.ts"
+import { Metrics } from "../../observe/Metrics.ts"
 import * as SharedWork from "../../runtime/SharedWork.ts"
 
 export class LoginRefused extends Data.TaggedError("LoginRefused")<{ readonly message: string }> {}
@@ -128,6 +129,7 @@ const local = (settings: Settings, instance: Option.Option<string>) =>
   }).pipe(
     Effect.provide(
       AutoLogin.layerFromConfig.pipe(
+        Layer.provideMerge(Metrics.layer),
         Layer.provide(Browser.layerNoop),
         Layer.provide(Layer.succeed(GatewayConfig, settings))
       )

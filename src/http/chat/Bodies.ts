@@ -8,7 +8,8 @@ import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Context, Effect, Layer, Random, type Redacted, type Scope } from "effect"
 import { GatewayConfig } from "../../config/Config.ts"
 import { Overloaded } from "../../domain/ChatError.ts"
-import * as Metrics from "../../observe/Metrics.ts"
+import * as MetricKeys from "../../observe/MetricKeys.ts"
+import { Metrics } from "../../observe/Metrics.ts"
 import { ChurnMap } from "../../runtime/ChurnMap.ts"
 import * as Scoped from "../../runtime/Scoped.ts"
 import * as Auth from "../edge/Auth.ts"
@@ -31,11 +32,6 @@ export interface BodiesOptions {
 
 const MEBIBYTE = 1024 * 1024
 
-const refuse = Effect.flatMap(Random.nextIntBetween(1, 6), (retryAfter) => {
-  Metrics.mark(Metrics.bodiesRefused, 1)
-  return Effect.fail(new Overloaded({ reason: "bodies", retryAfter }))
-})
-
 export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
   Bodies,
   {
@@ -45,6 +41,8 @@ export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
     readonly memory: (request: Request) => Effect.Effect<Body.Memory<Overloaded>, never, Scope.Scope>
     /** Bytes currently counted. */
     readonly held: () => number
+    /** Requests refused so far because bodies took too much memory. */
+    readonly refused: () => number
   }
 >() {
   static readonly make = (options: BodiesOptions): typeof Bodies.Service => {
@@ -54,14 +52,18 @@ export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
     const isOpen = options.apiKeys.length === 0
     const byOwner = new ChurnMap<string, number>()
     let held = 0
+    let refused = 0
 
+    const refuse = Effect.flatMap(Random.nextIntBetween(1, 6), (retryAfter) => {
+      refused++
+      return Effect.fail(new Overloaded({ reason: "bodies", retryAfter }))
+    })
     const fits = (owner: string, bytes: number) => held + bytes <= all && (byOwner.get(owner) ?? 0) + bytes <= each
     const count = (owner: string, bytes: number) => {
       const own = (byOwner.get(owner) ?? 0) + bytes
       if (own > 0) byOwner.set(owner, own)
       else byOwner.delete(owner)
       held += bytes
-      Metrics.mark(Metrics.bodyBytes, held)
     }
 
     /** Reservation of one request. */
@@ -106,12 +108,21 @@ export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
           const memory = reservation(ownerOf(request))
           return Effect.as(Scoped.later(memory.release), memory)
         }),
-      held: () => held
+      held: () => held,
+      refused: () => refused
     })
   }
 
-  static readonly layerFromConfig: Layer.Layer<Bodies, never, GatewayConfig> = Layer.effect(
+  static readonly layerFromConfig: Layer.Layer<Bodies, never, GatewayConfig | Metrics> = Layer.effect(
     Bodies,
-    Effect.map(GatewayConfig, Bodies.make)
+    Effect.map(Effect.all([GatewayConfig, Metrics]), ([config, { observe }]) => {
+      const bodies = Bodies.make(config)
+      const readings = Effect.sync(() => [
+        { key: MetricKeys.bodyBytes, value: bodies.held() },
+        { key: MetricKeys.bodiesRefused, value: bodies.refused() }
+      ])
+      observe("bodies", readings)
+      return bodies
+    })
   )
 }

@@ -5,7 +5,8 @@ import * as HttpServerError from "@effect/platform/HttpServerError"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Cause, Clock, Context, Effect, Exit, type Fiber, FiberRef, LogLevel, type Scope } from "effect"
-import * as Metrics from "../../observe/Metrics.ts"
+import * as MetricKeys from "../../observe/MetricKeys.ts"
+import type { Metrics } from "../../observe/Metrics.ts"
 import * as RequestLog from "./RequestLog.ts"
 
 const probes = new Set([
@@ -47,61 +48,68 @@ const chatFields = ({ run }: RequestLog.RequestNotes) => {
   }
 }
 
-/** What is noted of a request, and its line. */
-const begin = (patternOf: (url: string) => string) => (fiber: Fiber.RuntimeFiber<unknown, unknown>) => {
-  const { headers, method, url } = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
-  const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
-  const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
-  const began = now()
-  const notes: RequestLog.RequestNotes = { route: patternOf(url), run: undefined }
-  const line = (level: LogLevel.LogLevel, path: string, status: number) =>
-    Effect.logWithLevel(level, "request").pipe(
-      Effect.annotateLogs({
-        method,
-        path,
-        route: notes.route,
-        status,
-        ms: Math.round(now() - began),
-        ...(notes.route.startsWith("/v1/") && method === "POST"
-          ? { outcome: RequestLog.outcomeOf(notes, status) }
-          : {}),
-        ...clientId(headers),
-        ...chatFields(notes)
-      })
-    )
-  const write = (exit: Exit.Exit<HttpServerResponse.HttpServerResponse, unknown>) => {
-    const path = pathOf(url)
-    const status = statusOf(exit)
-    const verb = METHODS.has(method) ? method : "other"
-    Metrics.mark(Metrics.httpRequests, 1, { route: notes.route, method: verb, status: String(status) })
-    const level = probes.has(path) ? LogLevel.Debug : LogLevel.Info
-    const isBroken = Exit.isFailure(exit) && !Cause.isInterrupted(exit.cause)
-    const isHeard = LogLevel.greaterThanEqual(level, fiber.getFiberRef(FiberRef.currentMinimumLogLevel))
-    if (!isBroken) return isHeard ? line(level, path, status) : Effect.void
-    return Effect.zipRight(Effect.logError("request broken", exit.cause), line(level, path, status))
-  }
-  return { notes, write }
+export interface AccessLogOptions {
+  readonly patternOf: (url: string) => string
+  readonly metrics: Pick<typeof Metrics.Service, "mark">
 }
+
+/** What is noted of a request, and its line. */
+const begin =
+  ({ metrics, patternOf }: AccessLogOptions) =>
+  (fiber: Fiber.RuntimeFiber<unknown, unknown>) => {
+    const { headers, method, url } = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
+    const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
+    const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+    const began = now()
+    const notes: RequestLog.RequestNotes = { route: patternOf(url), run: undefined }
+    const line = (level: LogLevel.LogLevel, path: string, status: number) =>
+      Effect.logWithLevel(level, "request").pipe(
+        Effect.annotateLogs({
+          method,
+          path,
+          route: notes.route,
+          status,
+          ms: Math.round(now() - began),
+          ...(notes.route.startsWith("/v1/") && method === "POST"
+            ? { outcome: RequestLog.outcomeOf(notes, status) }
+            : {}),
+          ...clientId(headers),
+          ...chatFields(notes)
+        })
+      )
+    const write = (exit: Exit.Exit<HttpServerResponse.HttpServerResponse, unknown>) => {
+      const path = pathOf(url)
+      const status = statusOf(exit)
+      const verb = METHODS.has(method) ? method : "other"
+      metrics.mark(MetricKeys.httpRequests, 1, { route: notes.route, method: verb, status: String(status) })
+      const level = probes.has(path) ? LogLevel.Debug : LogLevel.Info
+      const isBroken = Exit.isFailure(exit) && !Cause.isInterrupted(exit.cause)
+      const isHeard = LogLevel.greaterThanEqual(level, fiber.getFiberRef(FiberRef.currentMinimumLogLevel))
+      if (!isBroken) return isHeard ? line(level, path, status) : Effect.void
+      return Effect.zipRight(Effect.logError("request broken", exit.cause), line(level, path, status))
+    }
+    return { notes, write }
+  }
 
 /** Around the sending too. */
 export const middleware =
-  (patternOf: (url: string) => string) =>
+  (options: AccessLogOptions) =>
   <E, R>(
     app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
   ): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest> =>
     Effect.withFiberRuntime((fiber) => {
-      const { notes, write } = begin(patternOf)(fiber)
+      const { notes, write } = begin(options)(fiber)
       return Effect.onExit(RequestLog.provide(notes)(app), write)
     })
 
 /** Where somebody else sends: written when the request's scope closes, which is after that. */
 export const scoped =
-  (patternOf: (url: string) => string) =>
+  (options: AccessLogOptions) =>
   <E, R>(
     app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
   ): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | Scope.Scope | HttpServerRequest.HttpServerRequest> =>
     Effect.withFiberRuntime((fiber) => {
-      const { notes, write } = begin(patternOf)(fiber)
+      const { notes, write } = begin(options)(fiber)
       let answered: Exit.Exit<HttpServerResponse.HttpServerResponse, unknown> | undefined
       const ended = (sent: Exit.Exit<unknown, unknown>) =>
         answered === undefined || (Exit.isSuccess(answered) && Exit.isFailure(sent))

@@ -11,6 +11,7 @@ import * as ClientGone from "../server/ClientGone.ts"
 import type { Drain } from "../server/Drain.ts"
 import * as NodeRequest from "../server/NodeRequest.ts"
 import * as Send from "../server/Send.ts"
+import * as SseWriter from "../server/SseWriter.ts"
 import * as AccessLog from "./AccessLog.ts"
 import type { Auth } from "./Auth.ts"
 import * as Dialect from "./Dialect.ts"
@@ -135,12 +136,13 @@ export const make = (options: EdgeOptions) => {
     ...dialectOf(request).headers?.(id)
   })
 
+  const backlog = SseWriter.backlog()
   return <E>(app: App<E>): App<E> =>
     Effect.withFiberRuntime((fiber) => {
       const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
       const id = RequestId.of(fiber)
       const headed = (response: Response) => HttpServerResponse.setHeaders(response, shared(request, response, id))
-      const sender = Send.handler((cause) => Effect.map(broken(request, cause), headed))
+      const sender = Send.handler(backlog, (cause) => Effect.map(broken(request, cause), headed))
       const finish = (response: Response) =>
         // Registered here, when all others are: it sends.
         Effect.as(HttpApp.appendPreResponseHandler(sender), headed(response))

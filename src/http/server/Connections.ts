@@ -8,7 +8,6 @@
  */
 import { type IncomingMessage, Server, type ServerOptions, type ServerResponse } from "node:http"
 import type { Socket } from "node:net"
-import * as Metrics from "../../observe/Metrics.ts"
 import { Eviction } from "./Eviction.ts"
 import * as PeerProbe from "./PeerProbe.ts"
 
@@ -27,6 +26,8 @@ export interface ConnectionOptions extends ServerOptions {
 }
 
 export class Connections extends Server {
+  /** Number of connections closed because there were too many. */
+  shed = 0
   readonly #all = new Set<Socket>()
   /** Those without a request, the longest idle first; half a request is none. */
   readonly #idle = new Set<Socket>()
@@ -87,7 +88,7 @@ export class Connections extends Server {
   }
 
   #shed(socket: Socket): void {
-    Metrics.mark(Metrics.connectionsShed, 1)
+    this.shed++
     this.#forget(socket)
     socket.destroy()
   }

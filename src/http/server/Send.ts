@@ -22,7 +22,11 @@ const portable = (response: HttpServerResponse.HttpServerResponse, source: Sse.S
     HttpBody.stream(Sse.toStream(source), response.headers["content-type"] ?? "text/event-stream")
   )
 
-const send = (request: HttpServerRequest.HttpServerRequest, response: HttpServerResponse.HttpServerResponse) =>
+const send = (
+  backlog: SseWriter.Backlog,
+  request: HttpServerRequest.HttpServerRequest,
+  response: HttpServerResponse.HttpServerResponse
+) =>
   Effect.suspend(() => {
     const source = sourceOf(response)
     const node = NodeRequest.fromRequest(request)
@@ -32,7 +36,7 @@ const send = (request: HttpServerRequest.HttpServerRequest, response: HttpServer
     if (outgoing.headersSent || outgoing.writableEnded || outgoing.destroyed) return Effect.succeed(response)
     if (source !== undefined) {
       outgoing.writeHead(response.status, response.headers)
-      return Effect.as(SseWriter.write(outgoing, source), response)
+      return Effect.as(SseWriter.write(outgoing, source, backlog), response)
     }
     const { body } = response
     if (body._tag !== "Uint8Array" && body._tag !== "Empty") return Effect.succeed(response)
@@ -54,10 +58,13 @@ const send = (request: HttpServerRequest.HttpServerRequest, response: HttpServer
  * as for a header that Node refuses; once the head is out nothing more can be said.
  */
 export const handler =
-  (broken: <E>(cause: Cause.Cause<E>) => Effect.Effect<HttpServerResponse.HttpServerResponse>): PreResponseHandler =>
+  (
+    backlog: SseWriter.Backlog,
+    broken: <E>(cause: Cause.Cause<E>) => Effect.Effect<HttpServerResponse.HttpServerResponse>
+  ): PreResponseHandler =>
   (request, response) =>
-    Effect.catchAllCause(send(request, response), (cause) =>
+    Effect.catchAllCause(send(backlog, request, response), (cause) =>
       NodeRequest.fromRequest(request)?.outgoing.headersSent === false
-        ? Effect.flatMap(broken(cause), (response) => send(request, response))
+        ? Effect.flatMap(broken(cause), (response) => send(backlog, request, response))
         : Effect.failCause(cause)
     )

@@ -19,10 +19,9 @@ const HURRY = 1 / 6
 const wait = (response: ServerResponse, patience: number) =>
   response.socket?.setTimeout(response.writableLength > CAPACITY ? patience * HURRY : patience)
 
-/** Most characters that wait for all readers together; beyond it, those who want more than their share are cut. */
+/** Max characters that wait for all readers of a gateway together; beyond it, a reader with more than its share is cut. */
 const TOGETHER = 48 << 20
 const SHARE = 64 << 10
-let waiting = 0
 
 /** Shortest of all comments. */
 const COMMENT = ":\n\n"
@@ -37,22 +36,34 @@ export const linger = (response: ServerResponse, patience = PATIENCE): void => {
   Eviction.markUnread(response)
 }
 
+/** What waits for the readers of one gateway. */
+export interface Backlog {
+  characters: number
+}
+
+export const backlog = (): Backlog => ({ characters: 0 })
+
 /** Ends when the last byte was handed over; the head must be written already. */
-export const write = (response: ServerResponse, source: Source, patience = PATIENCE): Effect.Effect<void> =>
+export const write = (
+  response: ServerResponse,
+  source: Source,
+  all: Backlog,
+  patience = PATIENCE
+): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
     let buffer = ""
     let over = false
     let stalled = false
     let scheduled = false
     let stop = () => {}
-    /** Its part of what waits for all. */
+    /** Its part of the backlog. */
     let held = 0
 
     const hold = (size: number) => {
-      waiting += size - held
+      all.characters += size - held
       held = size
     }
-    const isTooMuch = (size: number) => size > CAPACITY || (size > SHARE && waiting > TOGETHER)
+    const isTooMuch = (size: number) => size > CAPACITY || (size > SHARE && all.characters > TOGETHER)
 
     const cut = (exit: Effect.Effect<void>) => {
       over = true

@@ -6,7 +6,8 @@ import { GatewayConfig } from "../../config/Config.ts"
 import type { Account } from "../../domain/Account.ts"
 import { type BackendUnavailable, LoginFailed, LoginInProgress } from "../../domain/ChatError.ts"
 import { idle, type LoginReason, type LoginState, word } from "../../domain/Login.ts"
-import * as Metrics from "../../observe/Metrics.ts"
+import * as MetricKeys from "../../observe/MetricKeys.ts"
+import { Metrics } from "../../observe/Metrics.ts"
 import * as Span from "../../observe/Span.ts"
 import * as SharedWork from "../../runtime/SharedWork.ts"
 import type { LingmaRpc } from "../rpc/LingmaRpc.ts"
@@ -96,6 +97,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
 >() {
   static readonly make = Effect.fnUntraced(function* (options: AutoLoginOptions) {
     const browser = yield* Browser
+    const { mark } = yield* Metrics
     const clock = yield* Effect.clock
     const whole = Duration.sum(options.timeout, sessionPatience)
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
@@ -186,14 +188,14 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
         asked = undefined
         if (Exit.isSuccess(exit)) {
           state = idle
-          Metrics.mark(Metrics.logins, 1, { name: id, outcome: "succeeded" })
+          mark(MetricKeys.logins, 1, { name: id, outcome: "succeeded" })
           return yield* told("login done", { by })
         }
         const error = Option.getOrElse(Cause.failureOption(exit.cause), () => broken)
         // A manual login that timed out causes no pause.
         const until = now() + (by === "person" ? 0 : Duration.toMillis(restAfter(error.reason)))
         state = by === "person" ? idle : { _tag: "Failed", reason: error.reason, detail: error.detail, until }
-        Metrics.mark(Metrics.logins, 1, { name: id, outcome: error.reason })
+        mark(MetricKeys.logins, 1, { name: id, outcome: error.reason })
         client.onFailure?.()
         yield* Effect.annotateLogs(Effect.logWarning("login failed"), {
           instance: id,
@@ -278,7 +280,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
 
   /** With explicit options. */
   static readonly layer = (options: AutoLoginOptions): Layer.Layer<AutoLogin, never, Browser> =>
-    Layer.effect(AutoLogin, AutoLogin.make(options))
+    Layer.provide(Layer.effect(AutoLogin, AutoLogin.make(options)), Metrics.layer)
 
   /** With options from the settings. */
   static readonly layerFromConfig: Layer.Layer<AutoLogin, never, Browser | GatewayConfig> = Layer.unwrapEffect(

@@ -7,7 +7,8 @@
 
 import { Context, Duration, Effect, Either, Layer, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
 import { isRecord } from "../../json/Json.ts"
-import * as Metrics from "../../observe/Metrics.ts"
+import * as MetricKeys from "../../observe/MetricKeys.ts"
+import { Metrics } from "../../observe/Metrics.ts"
 import * as Span from "../../observe/Span.ts"
 import * as Scoped from "../../runtime/Scoped.ts"
 import * as Product from "../process/Product.ts"
@@ -119,6 +120,7 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
 >() {
   static readonly make = Effect.fnUntraced(function* (options: LingmaRpcOptions) {
     const clock = yield* Effect.clock
+    const { mark } = yield* Metrics
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
     const state = yield* SubscriptionRef.make<RpcState>("connecting")
     const calls = Calls.make(now)
@@ -151,7 +153,7 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
     const request = (method: string, params: unknown, millis: number, settle: Calls.Settle): number | undefined => {
       const began = now()
       const id = calls.enter(method, millis, (reply) => {
-        Metrics.mark(Metrics.rpcDuration, (now() - began) / 1000, { method })
+        mark(MetricKeys.rpcDuration, (now() - began) / 1000, { method })
         settle(reply)
       })
       if (write({ jsonrpc: "2.0", id, method, params })) return id
@@ -293,5 +295,5 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
 
   /** Connects in the background and reconnects; without a server `ready` waits instead of failing. */
   static readonly layer = (options: LingmaRpcOptions): Layer.Layer<LingmaRpc> =>
-    Layer.scoped(LingmaRpc, LingmaRpc.make(options))
+    Layer.provide(Layer.scoped(LingmaRpc, LingmaRpc.make(options)), Metrics.layer)
 }

@@ -48,7 +48,7 @@ describe("SseWriter", () => {
     Effect.gen(function* () {
       const { peer, response } = yield* serve
       const { sink, source } = held()
-      const fiber = yield* Effect.fork(SseWriter.write(response, source))
+      const fiber = yield* Effect.fork(SseWriter.write(response, source, SseWriter.backlog()))
       yield* Effect.yieldNow()
       for (const letter of "abc") sink().write(letter)
       yield* peer.until("3\r\nabc\r\n")
@@ -64,7 +64,7 @@ describe("SseWriter", () => {
       const { peer, response } = yield* serve
       const { sink, source } = held()
       peer.socket.pause()
-      const fiber = yield* Effect.fork(SseWriter.write(response, source, 50))
+      const fiber = yield* Effect.fork(SseWriter.write(response, source, SseWriter.backlog(), 50))
       yield* Effect.yieldNow()
       const closed = Effect.async<void>((resume) => {
         response.on("close", () => resume(Effect.void))
@@ -86,15 +86,15 @@ describe("SseWriter", () => {
     })
   )
 
-  it.scopedLive("lets each reader hold a little only, while all together hold too much", () =>
+  it.scopedLive("lets each reader hold a little only, while all of its gateway together hold too much", () =>
     Effect.gen(function* () {
       const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
       /** Fills the kernel's buffers and most of what one reader may hold. */
-      const stalled = Effect.gen(function* () {
+      const stalled = Effect.fnUntraced(function* (backlog: SseWriter.Backlog) {
         const { peer, response } = yield* serve
         const { sink, source } = held()
         peer.socket.pause()
-        const fiber = yield* Effect.forkScoped(SseWriter.write(response, source))
+        const fiber = yield* Effect.forkScoped(SseWriter.write(response, source, backlog))
         yield* Effect.yieldNow()
         for (let still = 0; still < 20; ) {
           if (response.writableLength === 0) sink().write("x".repeat(100_000))
@@ -104,12 +104,17 @@ describe("SseWriter", () => {
         for (let n = 0; n < 8; n++) sink().write("x".repeat(100_000))
         return { fiber, response }
       })
-      const readers = yield* Effect.replicateEffect(stalled, 70)
+      const full = SseWriter.backlog()
+      const readers = yield* Effect.replicateEffect(stalled(full), 70)
       const cut = readers.filter(({ response }) => response.destroyed).length
       assert.isAbove(cut, 5)
       assert.isBelow(cut, 30)
+      const neighbour = yield* stalled(SseWriter.backlog())
+      assert.isFalse(neighbour.response.destroyed, "a reader of another gateway is not cut")
+      yield* Fiber.interrupt(neighbour.fiber)
       yield* Effect.forEach(readers, ({ fiber }) => Fiber.interrupt(fiber))
-      const { response } = yield* stalled
+      assert.strictEqual(full.characters, 0)
+      const { response } = yield* stalled(full)
       assert.isFalse(response.destroyed)
     })
   )
@@ -119,7 +124,7 @@ describe("SseWriter", () => {
       const { peer, response } = yield* serve
       const { sink, source } = held()
       peer.socket.pause()
-      const fiber = yield* Effect.fork(SseWriter.write(response, source, 6_000))
+      const fiber = yield* Effect.fork(SseWriter.write(response, source, SseWriter.backlog(), 6_000))
       yield* Effect.yieldNow()
       const closed = Effect.async<void>((resume) => {
         response.on("close", () => resume(Effect.void))
@@ -134,7 +139,7 @@ describe("SseWriter", () => {
     Effect.gen(function* () {
       const { peer, response } = yield* serve
       const { sink, source } = held()
-      const fiber = yield* Effect.fork(SseWriter.write(response, source))
+      const fiber = yield* Effect.fork(SseWriter.write(response, source, SseWriter.backlog()))
       yield* Effect.yieldNow()
       sink().write("half")
       yield* peer.until("half")
@@ -150,7 +155,7 @@ describe("SseWriter", () => {
     Effect.gen(function* () {
       const { peer, response } = yield* serve
       const { sink, source, stops } = held()
-      const fiber = yield* Effect.fork(SseWriter.write(response, source))
+      const fiber = yield* Effect.fork(SseWriter.write(response, source, SseWriter.backlog()))
       yield* Effect.yieldNow()
       sink().write("half")
       yield* peer.until("half")

@@ -5,6 +5,7 @@ import * as Login from "../../../src/domain/Login.ts"
 import { AutoLogin, type AutoLoginOptions } from "../../../src/lingma/login/AutoLogin.ts"
 import { Browser, type SignIn, SignInStopped } from "../../../src/lingma/login/Browser.ts"
 import { LingmaRpc } from "../../../src/lingma/rpc/LingmaRpc.ts"
+import { Metrics } from "../../../src/observe/Metrics.ts"
 import * as FakeLingma from "../../support/FakeLingma.ts"
 
 const options: AutoLoginOptions = {
@@ -37,7 +38,8 @@ const make = (
       if (message.method !== undefined)
         peer.send({ jsonrpc: "2.0", id: message.id, result: results[message.method] ?? null })
     })
-    const rpc = yield* LingmaRpc.make({ url: server.url, timeout: "5 seconds", initialize: {} })
+    const connect = LingmaRpc.make({ url: server.url, timeout: "5 seconds", initialize: {} })
+    const rpc = yield* Effect.provide(connect, Metrics.layer)
     yield* rpc.ready
     const browser = Browser.of({
       path: Effect.succeed("/browser"),
@@ -48,7 +50,10 @@ const make = (
           return act(ask)
         })
     })
-    const { of } = yield* Effect.provideService(AutoLogin.make({ ...options, ...more }), Browser, browser)
+    const { of } = yield* AutoLogin.make({ ...options, ...more }).pipe(
+      Effect.provideService(Browser, browser),
+      Effect.provide(Metrics.layer)
+    )
     const client = {
       id: "inst-0",
       account,
@@ -180,7 +185,10 @@ describe("AutoLogin", () => {
       })
       const url = { loginUrl: "https://login.example.com/login?state=s&port=1" }
       const rpc = { call: () => Effect.succeed(url) } as unknown as LingmaRpc["Type"]
-      const { of } = yield* Effect.provideService(AutoLogin.make(options), Browser, browser)
+      const { of } = yield* AutoLogin.make(options).pipe(
+        Effect.provideService(Browser, browser),
+        Effect.provide(Metrics.layer)
+      )
       const client = { id: "inst-0", account, workDir: "/nowhere", check: Effect.succeed(false) }
       const passes = (login: { readonly begin: Effect.Effect<void> }, time: Duration.DurationInput) =>
         Effect.zipRight(TestClock.adjust(time), Effect.zipRight(login.begin, TestClock.adjust("1 second")))

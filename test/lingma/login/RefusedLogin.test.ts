@@ -7,6 +7,7 @@ import * as LingmaBackend from "../../../src/lingma/LingmaBackend.ts"
 import { AutoLogin } from "../../../src/lingma/login/AutoLogin.ts"
 import { Browser, SignInStopped } from "../../../src/lingma/login/Browser.ts"
 import * as Endpoint from "../../../src/lingma/process/Endpoint.ts"
+import { Metrics } from "../../../src/observe/Metrics.ts"
 import { ask } from "../../support/Endings.ts"
 import * as FakeLingma from "../../support/FakeLingma.ts"
 
@@ -67,7 +68,7 @@ const make = (at: At, signIn: (world: World) => Effect.Effect<void, SignInStoppe
       startupTimeout: Duration.seconds(10),
       rpcTimeout: Duration.seconds(10),
       version: "0"
-    }).pipe(Effect.provide(Layer.provide(login, Layer.succeed(Browser, browser))))
+    }).pipe(Effect.provide(Layer.merge(Layer.provide(login, Layer.succeed(Browser, browser)), Metrics.layer)))
     /** What a chat ends with before any event of it, if it does. */
     const chat = Effect.gen(function* () {
       yield* backend.ensureReady

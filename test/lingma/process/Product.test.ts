@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Product from "../../../src/lingma/process/Product.ts"
 import { LingmaRpc } from "../../../src/lingma/rpc/LingmaRpc.ts"
+import { Metrics } from "../../../src/observe/Metrics.ts"
 import * as FakeLingma from "../../support/FakeLingma.ts"
 
 const by = (name: unknown, version: unknown, place?: string) =>
@@ -43,7 +44,8 @@ describe("the product", () => {
       const server = yield* FakeLingma.make(undefined, undefined, {
         serverInfo: { name: "QoderCN", version: "1.25.0" }
       })
-      const rpc = yield* LingmaRpc.make({ url: server.url, timeout: "2 seconds", initialize: {} })
+      const connect = LingmaRpc.make({ url: server.url, timeout: "2 seconds", initialize: {} })
+      const rpc = yield* Effect.provide(connect, Metrics.layer)
       yield* rpc.ready
       assert.strictEqual(rpc.product(), "qodercn")
     })

@@ -4,6 +4,7 @@ import { Deferred, Effect, Fiber, Schema, Stream } from "effect"
 import { LingmaRpc, type LingmaRpcOptions } from "../../../src/lingma/rpc/LingmaRpc.ts"
 import type { Method } from "../../../src/lingma/rpc/Protocol.ts"
 import type { Json } from "../../../src/lingma/rpc/Pushes.ts"
+import { Metrics } from "../../../src/observe/Metrics.ts"
 import * as FakeLingma from "../../support/FakeLingma.ts"
 
 const method = (name: string): Method<Record<string, unknown>, unknown> => ({
@@ -17,7 +18,10 @@ const strict: Method<Record<string, unknown>, { readonly n: number }> = {
 }
 
 const connect = (url: string, options: Partial<LingmaRpcOptions> = {}) =>
-  Effect.tap(LingmaRpc.make({ url, timeout: "2 seconds", initialize: {}, ...options }), (rpc) => rpc.ready)
+  LingmaRpc.make({ url, timeout: "2 seconds", initialize: {}, ...options }).pipe(
+    Effect.tap((rpc) => rpc.ready),
+    Effect.provide(Metrics.layer)
+  )
 
 /** Echoes `params`, rejects `fail`, hangs up on `drop`, is silent on `hang`. */
 const lingma = FakeLingma.make((message, peer) => {

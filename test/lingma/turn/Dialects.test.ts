@@ -6,6 +6,7 @@ import { LingmaRpc } from "../../../src/lingma/rpc/LingmaRpc.ts"
 import { describe as words } from "../../../src/lingma/rpc/RpcError.ts"
 import * as AskDialect from "../../../src/lingma/turn/AskDialect.ts"
 import * as SessionDialect from "../../../src/lingma/turn/SessionDialect.ts"
+import { Metrics } from "../../../src/observe/Metrics.ts"
 import { ask, ended } from "../../support/Endings.ts"
 import * as FakeLingma from "../../support/FakeLingma.ts"
 
@@ -24,7 +25,8 @@ const options = (rpc: LingmaRpc["Type"], lifetime: Scope.Scope) => ({
 /** A connection, and a dialect begun in a scope of its own. */
 const begin = (dialect: "session" | "ask", server: FakeLingma.FakeLingma, asking = ask) =>
   Effect.gen(function* () {
-    const rpc = yield* LingmaRpc.make({ url: server.url, timeout: "2 seconds", initialize: {} })
+    const connect = LingmaRpc.make({ url: server.url, timeout: "2 seconds", initialize: {} })
+    const rpc = yield* Effect.provide(connect, Metrics.layer)
     yield* rpc.ready
     const lifetime = yield* Effect.scope
     const scope = yield* Scope.make()

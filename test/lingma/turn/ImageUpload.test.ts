@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, TestClock } from "effect"
 import { LingmaRpc } from "../../../src/lingma/rpc/LingmaRpc.ts"
 import * as ImageUpload from "../../../src/lingma/turn/ImageUpload.ts"
+import { Metrics } from "../../../src/observe/Metrics.ts"
 import * as FakeLingma from "../../support/FakeLingma.ts"
 
 describe("what an upload is answered", () => {
@@ -29,7 +30,7 @@ describe("an upload", () => {
     Effect.gen(function* () {
       const server = yield* FakeLingma.make(({ id }, peer) => peer.send({ id, result: { result: { success: true } } }))
       const connect = LingmaRpc.make({ url: server.url, timeout: "2 seconds", initialize: {} })
-      const rpc = yield* Effect.withClock(connect, Clock.make())
+      const rpc = yield* Effect.withClock(Effect.provide(connect, Metrics.layer), Clock.make())
       yield* rpc.ready
       const picture = { mediaType: "image/png", data: "aGk=" }
       const waiting = yield* Effect.fork(Effect.flip(ImageUpload.all(rpc, [picture])))

@@ -5,9 +5,9 @@ import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Clock, Effect, Metric } from "effect"
-import { Gauges } from "../../../chat/Gauges.ts"
+import { Clock, Effect } from "effect"
 import { Pool } from "../../../chat/Pool.ts"
+import { Metrics } from "../../../observe/Metrics.ts"
 import * as Errors from "../../dialects/openai/OpenAiErrors.ts"
 import { Auth } from "../../edge/Auth.ts"
 import { Drain } from "../../server/Drain.ts"
@@ -24,7 +24,7 @@ export const OpsHandlers = HttpApiBuilder.group(
     const pool = yield* Pool
     const drain = yield* Drain
     const auth = yield* Auth
-    const gauges = yield* Gauges
+    const { snapshot } = yield* Metrics
 
     const health = Effect.fnUntraced(function* () {
       const instances = yield* pool.snapshot
@@ -57,8 +57,7 @@ export const OpsHandlers = HttpApiBuilder.group(
       function* () {
         const request = yield* HttpServerRequest.HttpServerRequest
         yield* auth.metrics(request)
-        yield* gauges.collect
-        const text = Prometheus.render(Metric.unsafeSnapshot(undefined))
+        const text = Prometheus.render(yield* snapshot)
         return HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4; charset=utf-8" })
       },
       Effect.catchAll((refusal) => Effect.succeed(Errors.respond(Errors.fromRefusal(refusal))))

@@ -3,9 +3,6 @@
  */
 import { type MetricPair, MetricState, Option } from "effect"
 
-/** Effect's own metrics of fibers are not ours to promise. */
-const ours = /^(gateway|process|nodejs)_/
-
 const NAME = /[^a-zA-Z0-9_:]/g
 const escapeHelp = (text: string) => text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")
 const escapeLabel = (text: string) => escapeHelp(text).replaceAll('"', '\\"')
@@ -46,7 +43,7 @@ export const render = (pairs: ReadonlyArray<MetricPair.MetricPair.Untyped>): str
   for (const { metricKey, metricState } of pairs) {
     const name = metricKey.name.replaceAll(NAME, "_")
     const type = typeOf(metricState)
-    if (!ours.test(name) || type === undefined) continue
+    if (type === undefined) continue
     const help = Option.getOrElse(metricKey.description, () => name)
     const family = families.get(name) ?? { help, type, lines: [] }
     families.set(name, family)

@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Metric, MetricLabel, Option, Queue, Redacted } from "effect"
+import { Effect, MetricKey, MetricLabel, MetricPair, MetricState, Option, Queue, Redacted } from "effect"
 import { finish, textDelta } from "../../../../src/domain/Chat.ts"
 import * as Prometheus from "../../../../src/http/admin/health/Prometheus.ts"
+import * as MetricKeys from "../../../../src/observe/MetricKeys.ts"
+import * as MetricStore from "../../../../src/observe/MetricStore.ts"
 import * as TestBackend from "../../../support/TestBackend.ts"
 import * as TestGateway from "../../../support/TestGateway.ts"
 
@@ -57,14 +59,17 @@ const check = (text: string) => {
 
 describe("the text format", () => {
   it.effect("escapes labels and help, and closes each histogram", () =>
-    Effect.sync(() => {
-      const counter = Metric.counter("gateway_test_hostile_total", { description: 'a "b" \\ \n c', incremental: true })
-      counter.unsafeUpdate(1, [MetricLabel.make("name", 'x"\\\n}{ 1\n# TYPE evil counter')])
-      const text = Prometheus.render(Metric.unsafeSnapshot(undefined))
+    Effect.gen(function* () {
+      const counter = MetricKey.counter("gateway_test_hostile_total", { description: 'a "b" \\ \n c' })
+      const key = MetricKey.taggedWithLabels(counter, [MetricLabel.make("name", 'x"\\\n}{ 1\n# TYPE evil counter')])
+      const histogram = MetricStore.make()
+      histogram.mark(MetricKeys.queueWait, 0.3)
+      const pairs = [MetricPair.unsafeMake(key, MetricState.counter(1)), ...(yield* histogram.snapshot)]
+      const text = Prometheus.render(pairs)
       check(text)
       assert.include(text, '# HELP gateway_test_hostile_total a "b" \\\\ \\n c')
       assert.notInclude(text, "\n# TYPE evil")
-      assert.notInclude(text, "effect_fiber")
+      assert.include(text, 'gateway_queue_wait_seconds_bucket{le="+Inf"} 1')
     })
   )
 })
@@ -129,6 +134,8 @@ describe("/metrics", () => {
           gateway.request("/v1/models", { method: i % 2 === 0 ? "PROPFIND" : "DELETE" })
         ])
       yield* Effect.forEach([1, 2, 3, 4], hostile)
+      // A scrape is counted once it has ended.
+      yield* series
       const before = yield* series
       yield* Effect.forEach(
         Array.from({ length: 150 }, (_, i) => i),
