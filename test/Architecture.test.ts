@@ -101,6 +101,23 @@ const wallClock: Record<string, readonly [times: number, why: string]> = {
 const readsWallClock =
   /Date\.now\(|new Date\(\)|[cC]urrentTimeMillis|DateTime\.(?:unsafeN|n)ow|Schedule\.(?:resetAfter|elapsed|upTo|during)|WithTTL\(/g
 
+/** Where Node's clock is used in place of Effect's, which a TestClock does not move: how often, and why. */
+const nodeTimers: Record<string, readonly [times: number, why: string]> = {
+  "lingma/rpc/LingmaRpc.ts": [1, "the time limit of a call: each chat makes three, and a sleep costs a fiber"],
+  "lingma/turn/Cancel.ts": [1, "runs after its turn has ended, when no fiber is left"],
+  "lingma/process/LingmaProcess.ts": [1, "lines a second of another process's output"],
+  "lingma/login/PlaywrightBrowser.ts": [3, "the time that a real browser takes"],
+  "lingma/login/PageDriver.ts": [7, "the time that a real page takes, looked at from promises"],
+  "http/chat/ChatResponse.ts": [2, "keep-alive and patience of each chat: a sleep costs a fiber"],
+  "http/server/Sse.ts": [1, "the next turn of the event loop, not a time"],
+  "http/server/Eviction.ts": [3, "how long a socket has waited"],
+  "http/server/PeerProbe.ts": [1, "between two probes of a socket"],
+  "http/server/NodeRequest.ts": [1, "how long a refused body is read on from a socket"],
+  "http/NodeServer.ts": [1, "how long a socket may take to send its last bytes"]
+}
+/** A socket's own `setTimeout` is left out: it tells that nothing has moved on the wire. */
+const usesNodeTimer = /(?<!socket\??\.)\bset(?:Timeout|Interval)\(|\bperformance\.now\(|\bhrtime\b|"node:timers/g
+
 const inEmulator = (file: string) => file.startsWith("emulator/")
 
 describe("src", () => {
@@ -220,6 +237,19 @@ describe("src", () => {
       return times > (wallClock[file]?.[0] ?? 0) ? [`${file}: ${times}`] : []
     })
     assert.deepStrictEqual(broken, [])
+  })
+
+  it("waits and measures by Effect's Clock, except in a few places that say why", () => {
+    const found = Object.fromEntries(
+      files.flatMap((file) => {
+        const times = [...readFileSync(join(src, file), "utf8").matchAll(usesNodeTimer)].length
+        return times === 0 || inEmulator(file) ? [] : [[file, times]]
+      })
+    )
+    assert.deepStrictEqual(
+      found,
+      Object.fromEntries(Object.entries(nodeTimers).map(([file, [times]]) => [file, times]))
+    )
   })
 
   // What one caller runs for others ends with that caller, or keeps its permit for good: an interrupt may fall anywhere.

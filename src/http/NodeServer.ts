@@ -85,6 +85,7 @@ export const make = (options: ServerOptions): Server => {
     else if (isBusy) {
       // What was said already may be the whole of it.
       socket.end(() => socket.destroy())
+      // Node's timer: no fiber serves this socket.
       setTimeout(() => socket.destroy(), 2_000).unref()
     } else {
       const asked = answer?.writableFinished === false ? answer.req : undefined

@@ -86,6 +86,33 @@ describe("what goes with a scope", () => {
     )
   })
 
+  it.effect("is released at once where a release adds it to the scope that closes, before what is still held", () =>
+    Effect.gen(function* () {
+      for (const of of [(scope: Scope.CloseableScope) => scope, foreign]) {
+        for (const way of names) {
+          const seen: Array<string> = []
+          const scope = of(yield* Scope.make())
+          const adding = Effect.suspend(() =>
+            Scope.extend(
+              ways[way]!("added", (name) => void seen.push(name)),
+              scope
+            )
+          )
+          yield* Scope.extend(
+            Effect.all([
+              Scoped.later(() => void seen.push("first")),
+              Scoped.onClose(adding),
+              Scoped.later(() => void seen.push("last"))
+            ]),
+            scope
+          )
+          yield* Effect.exit(Scope.close(scope, Exit.void))
+          assert.deepStrictEqual(seen, ["last", "added", "first"], way)
+        }
+      }
+    })
+  )
+
   it.effect("is one finalizer for all that is plain and in a row, and another one behind anything else", () =>
     Effect.gen(function* () {
       for (const between of names) {

@@ -102,6 +102,7 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
         opening.removeObserver(onExit)
       }
       let silent = 0
+      // Node's timer, not a fiber: one for each stream.
       const timer = setInterval(() => {
         if (++silent < LOOKS) return
         silent = 0
@@ -170,6 +171,7 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
         resume(result)
       }
       const onExit = (exit: Exit.Exit<ChatRun, ChatError>) => done(Exit.map(exit, Option.some))
+      // Node's timer: `Effect.timeout` costs two fibers per chat.
       const timer = patience === undefined ? undefined : setTimeout(() => done(Effect.succeedNone), patience)
       const release = drain.onForced(() => done(new ShuttingDown()))
       const stop = () => {

@@ -8,6 +8,8 @@
  * 5. the new connection.
  *
  * Finished answers that wait for their readers have a bound in bytes, too: over it the oldest are dropped.
+ *
+ * Ages are by Node's clock: callbacks of sockets run outside any fiber.
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import type { Socket } from "node:net"

@@ -57,6 +57,7 @@ export const discarded = ({ incoming }: NodeRequest): Effect.Effect<void> =>
       stop()
       resume(Effect.void)
     }
+    // Node's timer: it races events of the socket.
     const timer = setTimeout(over, LINGER)
     const stop = () => {
       clearTimeout(timer)

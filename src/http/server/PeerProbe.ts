@@ -41,6 +41,7 @@ export const start = (socket: Socket, answering: () => ServerResponse | undefine
       if (isSame && response !== undefined) probe(socket, response)
       after(isSame ? Math.min(millis * 2, LONGEST) : FIRST)
     }
+    // Node's timer: a socket's, which no fiber waits for.
     timers.set(socket, setTimeout(look, millis).unref())
   }
   stop(socket)

@@ -84,6 +84,7 @@ export const toStream = (source: Source): Stream.Stream<Uint8Array> =>
         if (end !== undefined) return
         if (isLate) return crash(new Error("the reader fell behind"))
         buffer += text
+        // The next turn of the event loop, not a time.
         if (buffer.length > CAPACITY) timer ??= setTimeout(look)
         poke()
       },

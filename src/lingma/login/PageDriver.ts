@@ -160,6 +160,7 @@ export const run = (context: BrowserContext, page: Page, ask: SignIn): Effect.Ef
   }
 
   const lead = async (signal: AbortSignal) => {
+    // Node's clock, not Effect's: these are promises, and what they wait for is a real page.
     const deadline = performance.now() + Duration.toMillis(ask.timeout)
     await watch()
     await page.goto(ask.url, { waitUntil: "commit", timeout: 30_000 }).catch((cause: unknown) => {

@@ -60,6 +60,7 @@ const environment = () =>
 const close = (browser: Chromium): Effect.Effect<void> =>
   Effect.promise(async () => {
     const asked = browser.close().catch(() => {})
+    // Node's timer: Playwright's promise cannot be interrupted.
     const late = new Promise<"late">((resolve) => setTimeout(() => resolve("late"), closeMillis).unref())
     if ((await Promise.race([asked, late])) === "late") await browser.close().catch(() => {})
   })
@@ -143,6 +144,7 @@ export const make = (options: BrowserOptions) =>
       timeout: number
     ): Effect.Effect<Chromium, SignInStopped, Scope.Scope> => {
       const isRoot = process.getuid?.() === 0
+      // Node's clock, like the timeouts of Playwright that it is subtracted from.
       const began = performance.now()
       const left = () => Math.max(1_000, timeout - (performance.now() - began))
       const start = isRoot

@@ -102,6 +102,7 @@ const drain = (output: Readable | null, onLine: (line: string) => void) => {
   let second = 0
   let passedOn = 0
   output?.setEncoding("utf8").on("data", (text: string) => {
+    // Node's clock: a rate limit of real output, in a callback of the stream.
     const now = Math.floor(performance.now() / 1000)
     if (now !== second) {
       second = now

@@ -39,7 +39,7 @@ export const cancel = (
     isOver = true
     run()
   }
-  // Not the call's own timeout, which has a resolution of one second.
+  // Not the call's own timeout, which has a resolution of one second; Node's timer, because no fiber is left to wait.
   const timer = setTimeout(() => {
     leavesUnanswered.add(rpc)
     once(notify)
