@@ -49,6 +49,7 @@ const laws: ReadonlyArray<Law> = [
   { part: "http/server", sees: ["observe", ...tools] },
   { part: "http/edge", sees: [...waist, ...tools, "http/server"] },
   { part: "http/chat", sees: edge },
+  { part: "http/socket", sees: ["config", ...tools, "http/server", "http/chat"] },
   { part: "http/openapi", sees: tools },
   { part: "http/dialects/openai", sees: [...edge, "textonly"] },
   // Messages takes two of OpenAI's words that are everybody's.

@@ -188,6 +188,12 @@ const table = {
     Rule.integer(0, 10_000)
   ),
   ...embeddingsSettings,
+  responsesWebsocket: setting(
+    "RESPONSES_WEBSOCKET",
+    "true",
+    "serve /v1/responses over WebSocket, too; false = answer 426, at which Codex goes on over HTTP",
+    Rule.flag
+  ),
   toolFormat: setting("TOOL_FORMAT", "xml", "tool-call syntax in prompts: xml or hermes", Rule.oneOf("xml", "hermes")),
   toolRetries: setting(
     "TOOL_RETRIES",

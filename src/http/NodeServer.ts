@@ -9,6 +9,7 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Duration, Effect, Layer } from "effect"
 import { GatewayConfig } from "../config/Config.ts"
 import * as Registry from "./dialects/Registry.ts"
+import * as Socket from "./dialects/responses/socket/Socket.ts"
 import * as AccessLog from "./edge/AccessLog.ts"
 import * as Dialect from "./edge/Dialect.ts"
 import { Unparsed } from "./edge/EdgeError.ts"
@@ -16,6 +17,7 @@ import * as RequestId from "./edge/RequestId.ts"
 import { Connections } from "./server/Connections.ts"
 import { CurrentServer } from "./server/CurrentServer.ts"
 import * as NodeRequest from "./server/NodeRequest.ts"
+import * as Upgrade from "./socket/Upgrade.ts"
 
 const reasons: Record<string, Unparsed["reason"]> = {
   HPE_HEADER_OVERFLOW: "headers_too_large",
@@ -47,13 +49,17 @@ export interface ServerOptions {
   /** For the whole request, its body included. */
   readonly requestTimeout: Duration.Duration
   readonly maxConnections: number
+  /** Where sockets are opened; undefined where they are not. */
+  readonly socketPath?: string | undefined
 }
 
 /** Not listening yet. */
 export const make = (options: ServerOptions): Server => {
   const requestTimeout = Duration.toMillis(options.requestTimeout)
   const headersTimeout = Math.min(Duration.toMillis(options.headersTimeout), requestTimeout)
+  const { socketPath } = options
   const server = new Connections({
+    ...(socketPath === undefined ? {} : { IncomingMessage: Upgrade.headsAt(socketPath) }),
     maxConnections: options.maxConnections,
     maxHeaderSize: 16 * 1024,
     headersTimeout,
@@ -92,6 +98,7 @@ export const make = (options: ServerOptions): Server => {
       last(socket, reasons[error.code ?? ""] ?? "malformed", RequestId.make(), asked)
     }
   })
+  if (socketPath !== undefined) Upgrade.listen(server)
   // Platform would serve an upgrade over the bare socket. With no listener Node serves it as the plain request it also
   // is, which some clients expect (`Upgrade: h2c`); the edge refuses those that insist.
   server.on("newListener", (event, listener) => {
@@ -104,8 +111,8 @@ type Platform = Layer.Layer.Success<ReturnType<typeof NodeHttpServer.layer>>
 
 /** Listens where the settings say, and lends the server to `Drain`. */
 export const layerFromConfig: Layer.Layer<Platform, HttpServerError.ServeError, GatewayConfig> = Layer.unwrapEffect(
-  Effect.map(GatewayConfig, ({ host, port, ...options }) => {
-    const server = make(options)
+  Effect.map(GatewayConfig, ({ host, port, responsesWebsocket, ...options }) => {
+    const server = make({ ...options, socketPath: responsesWebsocket ? Socket.protocol.path : undefined })
     return Layer.merge(
       NodeHttpServer.layer(() => server, { host, port }),
       Layer.succeed(CurrentServer, server)

@@ -1,10 +1,12 @@
 /**
  * Routes, docs and everything around them as one layer, still without a port.
  */
+import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import * as HttpServer from "@effect/platform/HttpServer"
-import { Effect, Layer } from "effect"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import { Effect, Layer, Runtime } from "effect"
 import { GatewayConfig } from "../config/Config.ts"
 import * as MetricKeys from "../observe/MetricKeys.ts"
 import { Metrics } from "../observe/Metrics.ts"
@@ -16,6 +18,7 @@ import { Bodies } from "./chat/Bodies.ts"
 import { Images } from "./chat/Images.ts"
 import * as DialectHandlers from "./dialects/Handlers.ts"
 import * as Registry from "./dialects/Registry.ts"
+import * as Socket from "./dialects/responses/socket/Socket.ts"
 import * as AccessLog from "./edge/AccessLog.ts"
 import { Auth } from "./edge/Auth.ts"
 import { DirectRoutes } from "./edge/DirectRoutes.ts"
@@ -34,6 +37,9 @@ import * as Docs from "./openapi/Docs.ts"
 import { Connections } from "./server/Connections.ts"
 import { CurrentServer } from "./server/CurrentServer.ts"
 import { Drain, onClose } from "./server/Drain.ts"
+import * as MessageRequest from "./server/MessageRequest.ts"
+import * as Unread from "./server/Unread.ts"
+import * as Sockets from "./socket/Sockets.ts"
 
 const OPENAPI = "/openapi.json"
 const DOCS = "/docs"
@@ -56,11 +62,25 @@ const EdgeMiddleware = HttpLayerRouter.middleware(
     const drain = yield* Drain
     const auth = yield* Auth
     const shortcuts = yield* DirectRoutes
+    const app = yield* Sockets.MessageApp
+    const bodies = yield* Bodies
+    const backlog = Unread.backlog()
+    const sockets = Sockets.make({ app, backlog, bodies, config, drain, protocol: Socket.protocol })
     const host = yield* HostPolicy.listensAt(config.host)
-    return Edge.make({ ...config, host, drain, auth, shortcuts, methodsOf: table.methodsOf, dialects: Registry.edge })
+    return Edge.make({
+      ...config,
+      host,
+      drain,
+      auth,
+      shortcuts,
+      backlog,
+      socketOf: sockets.of,
+      methodsOf: table.methodsOf,
+      dialects: Registry.edge
+    })
   }),
   { global: true }
-).pipe(Layer.provide(Auth.layer))
+).pipe(Layer.provide([Auth.layer, Bodies.layerFromConfig]))
 
 const routesWith = (direct: Layer.Layer<DirectRoutes>) =>
   Layer.mergeAll(ApiRoutes, DocsRoute, EdgeMiddleware).pipe(Layer.provide(direct))
@@ -68,17 +88,34 @@ const routesWith = (direct: Layer.Layer<DirectRoutes>) =>
 /** All routes, for a router of their own. */
 export const routes = routesWith(DirectRoutes.layer)
 
-const served = (all: typeof routes) =>
+/** Serves the messages of sockets as the server does requests. */
+const served = <E, R>(app: HttpApp.Default<E, R>, around: HttpMiddleware.HttpMiddleware) => {
+  const handled = HttpApp.toHandled(
+    app,
+    (request, response) => MessageRequest.of(request)?.deliver(response, undefined) ?? Effect.void,
+    around
+  )
+  type Needs = Exclude<Effect.Effect.Context<typeof handled>, HttpServerRequest.HttpServerRequest>
+  return Effect.map(Effect.runtime<Needs>(), (runtime) => {
+    const fork = Runtime.runFork(runtime)
+    return (request: HttpServerRequest.HttpServerRequest) =>
+      fork(Effect.provideService(handled, HttpServerRequest.HttpServerRequest, request))
+  })
+}
+
+const serve = (all: typeof routes) =>
   Layer.unwrapScoped(
     Effect.gen(function* () {
       const drain = yield* Drain
       const log = { patternOf, metrics: yield* Metrics }
+      const messages = yield* Sockets.MessageApp
       const app = yield* OwnRouter.make(all)
-      return HttpServer.serve(app, (inner) =>
+      const around = <E, R>(inner: HttpApp.Default<E, R>) =>
         LastResort.middleware(Registry.edge)(
           RequestSpan.middleware(patternOf)(RequestId.middleware(AccessLog.middleware(log)(drain.track(inner))))
         )
-      )
+      messages.bind(yield* served(app, around))
+      return HttpServer.serve(app, around)
     })
   )
 
@@ -98,8 +135,8 @@ const observed = Layer.effectDiscard(
 /** Platform's own span holds every header. */
 const layerOf = (all: typeof routes) =>
   Layer.merge(drained, observed).pipe(
-    Layer.provide(HttpMiddleware.withTracerDisabledWhen(served(all), () => true)),
-    Layer.provide(Drain.layer)
+    Layer.provide(HttpMiddleware.withTracerDisabledWhen(serve(all), () => true)),
+    Layer.provide([Drain.layer, Sockets.MessageApp.layer])
   )
 
 /** Serves on `NodeServer.layerFromConfig`, or on any `HttpServer`. Drains before the server it is on stops. */

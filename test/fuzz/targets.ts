@@ -10,6 +10,7 @@ import { Effect, Fiber, FastCheck as fc } from "effect"
 import * as Turn from "../../src/domain/Turn.ts"
 import type { Sink } from "../../src/http/server/Sse.ts"
 import * as SseWriter from "../../src/http/server/SseWriter.ts"
+import * as Unread from "../../src/http/server/Unread.ts"
 import * as Frame from "../../src/lingma/rpc/Frame.ts"
 import type { Json } from "../../src/lingma/rpc/Pushes.ts"
 import * as TurnSink from "../../src/lingma/turn/TurnSink.ts"
@@ -153,7 +154,7 @@ const writer = fc.asyncProperty(
         stops++
       }
     }
-    const fiber = Effect.runFork(SseWriter.write(response as unknown as ServerResponse, source, SseWriter.backlog()))
+    const fiber = Effect.runFork(SseWriter.write(response as unknown as ServerResponse, source, Unread.backlog()))
     await pause()
     let sent = ""
     let how: Step = "wait"

@@ -320,9 +320,9 @@ describe("callers", () => {
     })
   )
 
-  it.scopedLive("of Codex who ask for a WebSocket are told to go on without", () =>
+  it.scopedLive("of Codex who ask for a WebSocket are told to go on without where it is switched off", () =>
     Effect.gen(function* () {
-      const { port } = yield* TestGateway.serve(TestBackend.make(), { apiKeys: keys })
+      const { port } = yield* TestGateway.serve(TestBackend.make(), { apiKeys: keys, responsesWebsocket: false })
       const ask = (path: string) =>
         Effect.scoped(
           Effect.gen(function* () {

@@ -13,8 +13,9 @@ import { Metrics } from "../../observe/Metrics.ts"
 import { ChurnMap } from "../../runtime/ChurnMap.ts"
 import * as Scoped from "../../runtime/Scoped.ts"
 import * as Auth from "../edge/Auth.ts"
-import type { BodyRefused } from "../edge/EdgeError.ts"
+import { BodyRefused } from "../edge/EdgeError.ts"
 import * as BodyBuffer from "../server/BodyBuffer.ts"
+import * as MessageRequest from "../server/MessageRequest.ts"
 import * as Body from "./Body.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
@@ -32,6 +33,13 @@ export interface BodiesOptions {
 
 const MEBIBYTE = 1024 * 1024
 
+/** What one message of a socket holds, counted by whoever receives it. */
+export interface Reservation {
+  /** Counts so many bytes more; false if that is too much. */
+  readonly reserve: (bytes: number) => boolean
+  readonly release: () => void
+}
+
 export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
   Bodies,
   {
@@ -39,6 +47,10 @@ export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
     readonly json: (request: Request) => Effect.Effect<unknown, BodyRefused | Overloaded, Scope.Scope>
     /** Memory beside the body, such as for another server's answer, counted as the caller's until the scope closes. */
     readonly memory: (request: Request) => Effect.Effect<Body.Memory<Overloaded>, never, Scope.Scope>
+    /** Memory of the caller's, for what does not arrive as a body. */
+    readonly reservation: (request: Request) => Reservation
+    /** Max bytes of one body. */
+    readonly limit: number
     /** Bytes currently counted. */
     readonly held: () => number
     /** Requests refused so far because bodies took too much memory. */
@@ -58,6 +70,12 @@ export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
       refused++
       return Effect.fail(new Overloaded({ reason: "bodies", retryAfter }))
     })
+    const ofMessage = ({ bytes, unread }: MessageRequest.Message): Effect.Effect<unknown, BodyRefused | Overloaded> =>
+      unread === undefined
+        ? Body.parse(bytes)
+        : unread === "not_reserved"
+          ? refuse
+          : new BodyRefused({ reason: unread })
     const fits = (owner: string, bytes: number) => held + bytes <= all && (byOwner.get(owner) ?? 0) + bytes <= each
     const count = (owner: string, bytes: number) => {
       const own = (byOwner.get(owner) ?? 0) + bytes
@@ -84,6 +102,8 @@ export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
       return { reserve, release, fits: (bytes: number) => fits(owner, bytes), refuse }
     }
 
+    const ownerOf = (request: Request) => (isOpen ? "" : (Auth.keyOf(request) ?? ""))
+
     const large = (request: Request, owner: string) =>
       Effect.suspend(() => {
         const memory = reservation(owner)
@@ -95,19 +115,22 @@ export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
         )
       })
 
-    const ownerOf = (request: Request) => (isOpen ? "" : (Auth.keyOf(request) ?? ""))
-
     return Bodies.of({
-      json: (request) =>
-        Number(request.headers["content-length"] ?? Number.POSITIVE_INFINITY) <= BodyBuffer.FREE &&
-        request.headers["content-encoding"] === undefined
+      json: (request) => {
+        const message = MessageRequest.of(request)
+        if (message !== undefined) return ofMessage(message)
+        return Number(request.headers["content-length"] ?? Number.POSITIVE_INFINITY) <= BodyBuffer.FREE &&
+          request.headers["content-encoding"] === undefined
           ? Body.json(request, limit)
-          : large(request, ownerOf(request)),
+          : large(request, ownerOf(request))
+      },
       memory: (request) =>
         Effect.suspend(() => {
           const memory = reservation(ownerOf(request))
           return Effect.as(Scoped.later(memory.release), memory)
         }),
+      reservation: (request) => reservation(ownerOf(request)),
+      limit,
       held: () => held,
       refused: () => refused
     })

@@ -119,7 +119,7 @@ const decode = (bytes: Uint8Array): string =>
     ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1")
     : new TextDecoder("utf-8", { fatal: true }).decode(bytes)
 
-const parse = (bytes: Uint8Array): Effect.Effect<unknown, BodyRefused> => {
+export const parse = (bytes: Uint8Array): Effect.Effect<unknown, BodyRefused> => {
   const exceeded = exceeds(bytes, { depth: DEPTH, values: VALUES })
   if (exceeded !== undefined) return exceeded === "depth" ? malformed : new BodyRefused({ reason: "too_many_values" })
   return Effect.try({

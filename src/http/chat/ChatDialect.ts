@@ -2,12 +2,13 @@
  * Everything `ChatEndpoint` needs to serve a dialect, in one record.
  */
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import type { Effect, Schema, Scope } from "effect"
+import type { Effect, Either, Schema, Scope } from "effect"
 import type { ChatRun } from "../../chat/Chat.ts"
 import type { Settings } from "../../config/Config.ts"
 import type { ChatRequest } from "../../domain/Chat.ts"
 import type { ChatError, Overloaded } from "../../domain/ChatError.ts"
 import type { Refusal } from "../edge/EdgeError.ts"
+import type { Message } from "../server/MessageRequest.ts"
 import type * as ChatResponse from "./ChatResponse.ts"
 import type * as FieldSupport from "./FieldSupport.ts"
 import type * as Images from "./Images.ts"
@@ -35,6 +36,8 @@ export interface ChatContext<Failure> {
   /** From the headers. */
   readonly sessionId: string | undefined
   readonly requestId: string
+  /** The message of a socket that it came as, if it did. */
+  readonly message: Message | undefined
   readonly pictures: (links: ReadonlyArray<Images.Link>) => Effect.Effect<Images.Loaded, Failure | Overloaded>
   /** Counts the tokens of the prompt that would be sent. */
   readonly count: (request: ChatRequest) => Effect.Effect<number>
@@ -72,6 +75,8 @@ export interface ChatDialect<Payload, Encoded, Failure> {
    * after it; a stream that starts before an instance answers does not name them.
    */
   readonly heeds: "first" | "last"
+  /** The payload in a socket's message, for a dialect that is also served over sockets. */
+  readonly fromMessage?: (sent: unknown, message: Message) => Either.Either<unknown, Failure>
   /** Further request headers with a session id. */
   readonly sessionHeaders?: ReadonlyArray<string>
   /** Headers of a whole response; `millis` since the request arrived. */

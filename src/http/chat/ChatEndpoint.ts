@@ -12,6 +12,7 @@ import { Auth } from "../edge/Auth.ts"
 import { DirectRoutes } from "../edge/DirectRoutes.ts"
 import * as RequestId from "../edge/RequestId.ts"
 import { Drain } from "../server/Drain.ts"
+import * as MessageRequest from "../server/MessageRequest.ts"
 import { Bodies } from "./Bodies.ts"
 import type { ChatContext, ChatDialect, Problem } from "./ChatDialect.ts"
 import * as ChatResponse from "./ChatResponse.ts"
@@ -44,6 +45,9 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   const heed = (body: unknown) =>
     Effect.mapError(FieldSupport.heed(support, body, config.strictParams), errors.fromParam)
 
+  const payloadOf = (sent: unknown, message: MessageRequest.Message) =>
+    dialect.fromMessage?.(sent, message) ?? Either.right(sent)
+
   const contextOf = (request: Request, requestId: string): ChatContext<F> => {
     const named = sessionHeaders.find((name) => request.headers[name] !== undefined)
     return {
@@ -51,6 +55,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
       caller: auth.caller(request),
       sessionId: named === undefined ? undefined : request.headers[named],
       requestId,
+      message: MessageRequest.of(request),
       pictures,
       count: chat.count
     }
@@ -68,7 +73,9 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
     const decode = Decode.reader(schema)
     const read = Effect.fnUntraced(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest
-      const body = yield* bodies.json(request)
+      const sent = yield* bodies.json(request)
+      const message = MessageRequest.of(request)
+      const body = message === undefined ? sent : yield* payloadOf(sent, message)
       const payload = yield* Either.mapLeft(decode(body), ({ issue }) =>
         errors.fromIssue(SchemaIssue.explain(issue), body)
       )

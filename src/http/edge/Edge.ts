@@ -11,7 +11,7 @@ import * as ClientGone from "../server/ClientGone.ts"
 import type { Drain } from "../server/Drain.ts"
 import * as NodeRequest from "../server/NodeRequest.ts"
 import * as Send from "../server/Send.ts"
-import * as SseWriter from "../server/SseWriter.ts"
+import type * as Unread from "../server/Unread.ts"
 import * as AccessLog from "./AccessLog.ts"
 import type { Auth } from "./Auth.ts"
 import * as Dialect from "./Dialect.ts"
@@ -29,6 +29,10 @@ export interface EdgeOptions extends HostPolicy.GateOptions {
   readonly drain: Pick<typeof Drain.Service, "isDraining">
   readonly auth: Pick<typeof Auth.Service, "api">
   readonly shortcuts: typeof DirectRoutes.Service
+  /** What waits for the readers of this gateway. */
+  readonly backlog: Unread.Backlog
+  /** What takes the connection of a request over that asks for a socket, where there is one. */
+  readonly socketOf?: (request: Request) => Send.Takeover | undefined
   readonly methodsOf: (url: string) => ReadonlyArray<string>
   readonly dialects: Dialect.Dialects
 }
@@ -51,9 +55,9 @@ const isTold = ({ body, headers }: Response): boolean =>
 const closing = HttpServerResponse.setHeader("connection", "close")
 
 /** What is wrong with a request before anything is asked of it. */
-const headOf = (request: Request): Unparsed["reason"] | undefined => {
+const headOf = (request: Request, socket: Send.Takeover | undefined): Unparsed["reason"] | undefined => {
   const { expect, upgrade } = request.headers
-  if (upgrade?.toLowerCase() === "websocket") {
+  if (socket === undefined && upgrade?.toLowerCase() === "websocket") {
     return AccessLog.pathOf(request.url) === "/v1/responses" ? "no_websocket" : "upgrade"
   }
   if (expect !== undefined && expect.toLowerCase() !== "100-continue") return "expectation"
@@ -110,8 +114,18 @@ export const make = (options: EdgeOptions) => {
     })
   }
 
+  /** Browsers ask nobody before they open a socket, so a page's origin is looked at here. */
+  const letIn = (request: Request, socket: Send.Takeover): Effect.Effect<Response> =>
+    HostPolicy.isOriginAllowed(options, request)
+      ? Effect.matchEffect(options.auth.api(request), {
+          onFailure: (refusal) => refuse(request, refusal),
+          onSuccess: () => Effect.succeed(HttpServerResponse.raw(socket, { status: 101 }))
+        })
+      : refuse(request, new CallerRefused({ reason: "origin" }))
+
   const gate = <E>(request: Request, app: App<E>): App<E> => {
-    const wrong = headOf(request)
+    const socket = options.socketOf?.(request)
+    const wrong = headOf(request, socket)
     if (wrong !== undefined) return Effect.map(refuse(request, new Unparsed({ reason: wrong })), closing)
     if (!HostPolicy.isHostAllowed(options, request)) return refuse(request, new CallerRefused({ reason: "host" }))
     if (HostPolicy.isPreflight(request) && HostPolicy.listedOrigin(options, request) !== undefined) {
@@ -120,6 +134,7 @@ export const make = (options: EdgeOptions) => {
     if (options.drain.isDraining() && !probes.has(AccessLog.pathOf(request.url))) {
       return refuse(request, new ShuttingDown())
     }
+    if (socket !== undefined) return letIn(request, socket)
     const url = dialectOf(request).route(request.url)
     return url === request.url
       ? short(request, app)
@@ -136,13 +151,12 @@ export const make = (options: EdgeOptions) => {
     ...dialectOf(request).headers?.(id)
   })
 
-  const backlog = SseWriter.backlog()
   return <E>(app: App<E>): App<E> =>
     Effect.withFiberRuntime((fiber) => {
       const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
       const id = RequestId.of(fiber)
       const headed = (response: Response) => HttpServerResponse.setHeaders(response, shared(request, response, id))
-      const sender = Send.handler(backlog, (cause) => Effect.map(broken(request, cause), headed))
+      const sender = Send.handler(options.backlog, (cause) => Effect.map(broken(request, cause), headed))
       const finish = (response: Response) =>
         // Registered here, when all others are: it sends.
         Effect.as(HttpApp.appendPreResponseHandler(sender), headed(response))

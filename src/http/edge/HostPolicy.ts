@@ -54,6 +54,13 @@ export const listedOrigin = ({ corsOrigins }: GateOptions, { headers }: Request)
   return origin !== undefined && isListed(corsOrigins, origin) ? origin : undefined
 }
 
+/** Whether a page may open a socket: where a key is asked for it has none; else it is this server's own, or listed. */
+export const isOriginAllowed = (options: GateOptions, request: Request): boolean => {
+  const { host, origin } = request.headers
+  if (options.apiKeys.length > 0 || origin === undefined) return true
+  return listedOrigin(options, request) !== undefined || origin.replace(/^https?:\/\//, "") === host
+}
+
 export const isPreflight = ({ headers, method }: Request): boolean =>
   method === "OPTIONS" && headers["origin"] !== undefined && headers["access-control-request-method"] !== undefined
 

@@ -62,6 +62,12 @@ export class Connections extends Server {
     return this.#answers.get(socket)
   }
 
+  /** Something else than a request is served over a connection, until the answer is called. */
+  serving(socket: Socket): () => void {
+    this.#count(socket, 1)
+    return () => this.#count(socket, -1)
+  }
+
   override emit(event: string | symbol, ...args: ReadonlyArray<unknown>): boolean {
     const emit = super.emit as (event: string | symbol, ...args: ReadonlyArray<unknown>) => boolean
     if (event !== "request") return emit.call(this, event, ...args)

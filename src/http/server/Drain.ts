@@ -21,6 +21,8 @@ export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
     readonly track: <A, E, R>(app: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
     /** Counts a request until its scope closes. */
     readonly enter: Effect.Effect<void, never, Scope.Scope>
+    /** Called once when it begins; the answer takes it back. */
+    readonly onBegun: (stop: () => void) => () => void
     /** Called once when the time is up; the answer takes it back. */
     readonly onForced: (stop: () => void) => () => void
     readonly run: (limit: Duration.Duration) => Effect.Effect<"drained" | "forced">
@@ -28,6 +30,7 @@ export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
 >() {
   static readonly make = Effect.fnUntraced(function* (server: Server | undefined) {
     const idle = yield* Deferred.make<void>()
+    const begins = new Set<() => void>()
     const stops = new ChurnMap<object, () => void>()
     let draining = false
     let running = 0
@@ -46,6 +49,13 @@ export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
       }),
       () => leave
     )
+
+    const onBegun = (stop: () => void) => {
+      begins.add(stop)
+      return () => {
+        begins.delete(stop)
+      }
+    }
 
     const onForced = (stop: () => void) => {
       const key = {}
@@ -77,6 +87,7 @@ export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
     const run = Effect.fnUntraced(
       function* (limit: Duration.Duration) {
         draining = true
+        for (const begin of begins) begin()
         if (running === 0) yield* Deferred.succeed(idle, undefined)
         // While work runs, who comes anew is answered: a balancer's probe by 503, a chat by one that may be tried again.
         const done =
@@ -95,7 +106,7 @@ export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
       Effect.interruptible
     )
 
-    return Drain.of({ isDraining: () => draining, track, enter, onForced, run })
+    return Drain.of({ isDraining: () => draining, track, enter, onBegun, onForced, run })
   })
 
   static readonly layer: Layer.Layer<Drain> = Layer.effect(Drain, Effect.flatMap(CurrentServer, Drain.make))

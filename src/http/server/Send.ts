@@ -9,9 +9,19 @@ import * as HttpBody from "@effect/platform/HttpBody"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { type Cause, Effect } from "effect"
+import * as MessageRequest from "./MessageRequest.ts"
 import * as NodeRequest from "./NodeRequest.ts"
 import * as Sse from "./Sse.ts"
 import * as SseWriter from "./SseWriter.ts"
+import type * as Unread from "./Unread.ts"
+
+/** A body that takes the connection over, in place of an answer; ends when it is done with it. */
+export class Takeover {
+  readonly run: (node: NodeRequest.NodeRequest, headers: Readonly<Record<string, string>>) => Effect.Effect<void>
+  constructor(run: Takeover["run"]) {
+    this.run = run
+  }
+}
 
 const sourceOf = ({ body }: HttpServerResponse.HttpServerResponse): Sse.Source | undefined =>
   body._tag === "Raw" && body.body instanceof Sse.SseBody ? body.body.source : undefined
@@ -23,17 +33,22 @@ const portable = (response: HttpServerResponse.HttpServerResponse, source: Sse.S
   )
 
 const send = (
-  backlog: SseWriter.Backlog,
+  backlog: Unread.Backlog,
   request: HttpServerRequest.HttpServerRequest,
   response: HttpServerResponse.HttpServerResponse
 ) =>
   Effect.suspend(() => {
     const source = sourceOf(response)
+    const message = MessageRequest.of(request)
+    if (message !== undefined) return Effect.as(message.deliver(response, source), response)
     const node = NodeRequest.fromRequest(request)
     if (node === undefined) return Effect.succeed(source === undefined ? response : portable(response, source))
     const { outgoing } = node
     // A second call, after a defect in the first: nothing more can be said.
     if (outgoing.headersSent || outgoing.writableEnded || outgoing.destroyed) return Effect.succeed(response)
+    if (response.body._tag === "Raw" && response.body.body instanceof Takeover) {
+      return Effect.as(response.body.body.run(node, response.headers), response)
+    }
     if (source !== undefined) {
       outgoing.writeHead(response.status, response.headers)
       return Effect.as(SseWriter.write(outgoing, source, backlog), response)
@@ -59,7 +74,7 @@ const send = (
  */
 export const handler =
   (
-    backlog: SseWriter.Backlog,
+    backlog: Unread.Backlog,
     broken: <E>(cause: Cause.Cause<E>) => Effect.Effect<HttpServerResponse.HttpServerResponse>
   ): PreResponseHandler =>
   (request, response) =>

@@ -8,20 +8,11 @@ import * as ClientGone from "./ClientGone.ts"
 import * as Eviction from "./Eviction.ts"
 import { ignore } from "./NodeRequest.ts"
 import * as PeerProbe from "./PeerProbe.ts"
-import { CAPACITY, type Source } from "./Sse.ts"
-
-/** A reader that takes nothing for so long is cut. */
-const PATIENCE = 30_000
-
-/** So much less time when more than `CAPACITY` waits for it, as after one piece of megabytes. */
-const HURRY = 1 / 6
+import type { Source } from "./Sse.ts"
+import * as Unread from "./Unread.ts"
 
 const wait = (response: ServerResponse, patience: number) =>
-  response.socket?.setTimeout(response.writableLength > CAPACITY ? patience * HURRY : patience)
-
-/** Max characters that wait for all readers of a gateway together; beyond it, a reader with more than its share is cut. */
-const TOGETHER = 48 << 20
-const SHARE = 64 << 10
+  response.socket?.setTimeout(Unread.patienceFor(response.writableLength, patience))
 
 /** Shortest of all comments. */
 const COMMENT = ":\n\n"
@@ -30,25 +21,18 @@ const COMMENT = ":\n\n"
 const soon = Promise.resolve()
 
 /** Once ended, the socket alone holds what is left, and not for ever. Node sets its own time when all is sent. */
-export const linger = (response: ServerResponse, patience = PATIENCE): void => {
+export const linger = (response: ServerResponse, patience = Unread.PATIENCE): void => {
   if (response.writableFinished) return
   wait(response, patience)
   Eviction.markUnread(response)
 }
 
-/** What waits for the readers of one gateway. */
-export interface Backlog {
-  characters: number
-}
-
-export const backlog = (): Backlog => ({ characters: 0 })
-
 /** Ends when the last byte was handed over; the head must be written already. */
 export const write = (
   response: ServerResponse,
   source: Source,
-  all: Backlog,
-  patience = PATIENCE
+  all: Unread.Backlog,
+  patience = Unread.PATIENCE
 ): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
     let buffer = ""
@@ -56,14 +40,7 @@ export const write = (
     let stalled = false
     let scheduled = false
     let stop = () => {}
-    /** Its part of the backlog. */
-    let held = 0
-
-    const hold = (size: number) => {
-      all.characters += size - held
-      held = size
-    }
-    const isTooMuch = (size: number) => size > CAPACITY || (size > SHARE && all.characters > TOGETHER)
+    const { held, hold, isTooMuch } = Unread.part(all)
 
     const cut = (exit: Effect.Effect<void>) => {
       over = true
@@ -83,7 +60,7 @@ export const write = (
       if (response.destroyed) response.end()
       else body.end(buffer + last)
       hold(response.writableFinished ? 0 : response.writableLength)
-      if (held > 0) response.once("close", () => hold(0))
+      if (held() > 0) response.once("close", () => hold(0))
       linger(response, patience)
       resume(exit)
     }
@@ -117,7 +94,7 @@ export const write = (
         buffer += text
         if (stalled) {
           hold(buffer.length + response.writableLength)
-          if (isTooMuch(held)) {
+          if (isTooMuch()) {
             stop()
             cut(ClientGone.leave)
           }

@@ -16,6 +16,7 @@ import * as RequestId from "../../../src/http/edge/RequestId.ts"
 import * as Routes from "../../../src/http/edge/Routes.ts"
 import * as NodeServer from "../../../src/http/NodeServer.ts"
 import * as Server from "../../../src/http/Server.ts"
+import * as Unread from "../../../src/http/server/Unread.ts"
 import * as RawHttp from "../../support/RawHttp.ts"
 import * as TestBackend from "../../support/TestBackend.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
@@ -213,6 +214,7 @@ describe("a handler", () => {
   const edgeOf = (app: App, isShort = false) =>
     Effect.map(GatewayConfig, (config) =>
       Edge.make({
+        backlog: Unread.backlog(),
         ...config,
         host: "127.0.0.1",
         drain: { isDraining: () => false },

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber } from "effect"
 import type { Sink } from "../../../src/http/server/Sse.ts"
 import * as SseWriter from "../../../src/http/server/SseWriter.ts"
+import * as Unread from "../../../src/http/server/Unread.ts"
 import * as RawHttp from "../../support/RawHttp.ts"
 
 /** A bare server that hands its first response to the test. */
@@ -48,7 +49,7 @@ describe("SseWriter", () => {
     Effect.gen(function* () {
       const { peer, response } = yield* serve
       const { sink, source } = held()
-      const fiber = yield* Effect.fork(SseWriter.write(response, source, SseWriter.backlog()))
+      const fiber = yield* Effect.fork(SseWriter.write(response, source, Unread.backlog()))
       yield* Effect.yieldNow()
       for (const letter of "abc") sink().write(letter)
       yield* peer.until("3\r\nabc\r\n")
@@ -64,7 +65,7 @@ describe("SseWriter", () => {
       const { peer, response } = yield* serve
       const { sink, source } = held()
       peer.socket.pause()
-      const fiber = yield* Effect.fork(SseWriter.write(response, source, SseWriter.backlog(), 50))
+      const fiber = yield* Effect.fork(SseWriter.write(response, source, Unread.backlog(), 50))
       yield* Effect.yieldNow()
       const closed = Effect.async<void>((resume) => {
         response.on("close", () => resume(Effect.void))
@@ -90,7 +91,7 @@ describe("SseWriter", () => {
     Effect.gen(function* () {
       const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
       /** Fills the kernel's buffers and most of what one reader may hold. */
-      const stalled = Effect.fnUntraced(function* (backlog: SseWriter.Backlog) {
+      const stalled = Effect.fnUntraced(function* (backlog: Unread.Backlog) {
         const { peer, response } = yield* serve
         const { sink, source } = held()
         peer.socket.pause()
@@ -104,12 +105,12 @@ describe("SseWriter", () => {
         for (let n = 0; n < 8; n++) sink().write("x".repeat(100_000))
         return { fiber, response }
       })
-      const full = SseWriter.backlog()
+      const full = Unread.backlog()
       const readers = yield* Effect.replicateEffect(stalled(full), 70)
       const cut = readers.filter(({ response }) => response.destroyed).length
       assert.isAbove(cut, 5)
       assert.isBelow(cut, 30)
-      const neighbour = yield* stalled(SseWriter.backlog())
+      const neighbour = yield* stalled(Unread.backlog())
       assert.isFalse(neighbour.response.destroyed, "a reader of another gateway is not cut")
       yield* Fiber.interrupt(neighbour.fiber)
       yield* Effect.forEach(readers, ({ fiber }) => Fiber.interrupt(fiber))
@@ -124,7 +125,7 @@ describe("SseWriter", () => {
       const { peer, response } = yield* serve
       const { sink, source } = held()
       peer.socket.pause()
-      const fiber = yield* Effect.fork(SseWriter.write(response, source, SseWriter.backlog(), 6_000))
+      const fiber = yield* Effect.fork(SseWriter.write(response, source, Unread.backlog(), 6_000))
       yield* Effect.yieldNow()
       const closed = Effect.async<void>((resume) => {
         response.on("close", () => resume(Effect.void))
@@ -139,7 +140,7 @@ describe("SseWriter", () => {
     Effect.gen(function* () {
       const { peer, response } = yield* serve
       const { sink, source } = held()
-      const fiber = yield* Effect.fork(SseWriter.write(response, source, SseWriter.backlog()))
+      const fiber = yield* Effect.fork(SseWriter.write(response, source, Unread.backlog()))
       yield* Effect.yieldNow()
       sink().write("half")
       yield* peer.until("half")
@@ -155,7 +156,7 @@ describe("SseWriter", () => {
     Effect.gen(function* () {
       const { peer, response } = yield* serve
       const { sink, source, stops } = held()
-      const fiber = yield* Effect.fork(SseWriter.write(response, source, SseWriter.backlog()))
+      const fiber = yield* Effect.fork(SseWriter.write(response, source, Unread.backlog()))
       yield* Effect.yieldNow()
       sink().write("half")
       yield* peer.until("half")

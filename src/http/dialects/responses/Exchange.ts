@@ -13,6 +13,9 @@ import * as Items from "./Items.ts"
 import { ResponsesRequest } from "./Payload.ts"
 import * as Resource from "./Resource.ts"
 import type * as Store from "./Store.ts"
+import * as Recent from "./socket/Recent.ts"
+import * as Socket from "./socket/Socket.ts"
+import * as WarmUp from "./socket/WarmUp.ts"
 
 const newId = (prefix: string) => `${prefix}_${randomBytes(24).toString("hex")}`
 
@@ -27,32 +30,55 @@ export interface ResponsesOptions {
 }
 
 export const make = ({ clock, store }: ResponsesOptions) => {
+  const recent = Recent.make()
   const now = () => Math.floor(clock.unsafeCurrentTimeMillis() / 1000)
 
   /** A request as the chat that it asks for. */
   const asked = Effect.fnUntraced(function* (
-    payload: ResponsesRequest,
-    { caller, pictures: load, sessionId }: ChatContext<Errors.Failure>,
+    sent: ResponsesRequest,
+    { caller, message, pictures: load, sessionId }: ChatContext<Errors.Failure>,
     wishes: Pick<Codec.RequestOptions, "compacts">
   ) {
+    const warmsUp = Socket.isWarmUp(message)
+    const payload = warmsUp && (sent.input ?? undefined) === undefined ? { ...sent, input: [] } : sent
     const own = store.of(caller)
-    const past: Codec.Past = { items: (id) => own.get(id)?.items, item: own.item }
+    const lately = message === undefined ? undefined : recent.of(message)
+    const past: Codec.Past = {
+      items: (id) => lately?.take(id) ?? own.get(id)?.items,
+      item: (id) => lately?.item(id) ?? own.item(id)
+    }
     const turn = yield* Codec.toTurn(payload, past)
     const pictures = yield* load(Items.links(turn))
-    const { skipped, ...rest } = yield* Codec.toRequest({ caller, payload, turn, pictures, past, sessionId, ...wishes })
+    const { skipped, ...rest } = yield* Codec.toRequest({
+      caller,
+      payload,
+      turn: warmsUp ? { ...turn, now: WarmUp.behind(turn.now) } : turn,
+      pictures,
+      past,
+      sessionId,
+      ...wishes
+    })
     yield* noteSkipped(skipped)
-    return { ...rest, own, payload, turn }
+    return { ...rest, lately, own, payload, turn, warmsUp }
   })
   type Asked = Effect.Effect.Success<ReturnType<typeof asked>>
 
-  const optionsOf = ({ compacts, own, payload, tools, turn }: Asked, isKept: boolean): Events.EventsOptions => ({
+  const optionsOf = (
+    { compacts, lately, own, payload, tools, turn }: Asked,
+    isKept: boolean
+  ): Events.EventsOptions => ({
     fixed: Resource.toFixed({ id: newId("resp"), created: now(), payload, tools, kept: isKept }),
     named: tools.named,
     model: payload.model,
     compacts,
     newId,
     now,
-    ...(isKept ? { ended: (response) => own.put(response, [...turn.before, ...turn.now]) } : {})
+    ended: (response) => {
+      if (!isKept && lately === undefined) return
+      const input = [...turn.before, ...turn.now]
+      if (isKept) own.put(response, input)
+      lately?.put(response, input)
+    }
   })
 
   const exchange = Effect.fnUntraced(function* (payload: ResponsesRequest, context: ChatContext<Errors.Failure>) {
@@ -64,7 +90,8 @@ export const make = ({ clock, store }: ResponsesOptions) => {
         const { encode, fail, keepAlive } = Events.make(options)
         return { encode, keepAlive, failure: (error) => fail(Errors.inResponse(error)) }
       },
-      whole: (run) => Events.whole(options, run)
+      whole: (run) => Events.whole(options, run),
+      ...(read.warmsUp ? { open: () => WarmUp.run(payload.model) } : {})
     }
     return made
   })
@@ -73,6 +100,7 @@ export const make = ({ clock, store }: ResponsesOptions) => {
     payload: ResponsesRequest,
     support,
     exchange,
+    fromMessage: Socket.fromMessage,
     ...OpenAiChat.shared,
     errors: { ...OpenAiChat.errors, respond: Errors.respond }
   }

@@ -1,0 +1,100 @@
+/**
+ * Responses over a WebSocket: what its messages are made of, beside the payload and the events that HTTP has too.
+ */
+import { Either } from "effect"
+import type { Message } from "../../../server/MessageRequest.ts"
+import * as Errors from "../../openai/OpenAiErrors.ts"
+
+const CREATE = "response.create"
+
+/** What Codex reports when it is through with a response. An answer would be taken for that of its next request. */
+const SILENT = "response.processed"
+const LONGEST_SILENT = 1024
+
+/** Over a socket its status is another one. */
+const GONE = "previous_response_not_found"
+
+/** The contract names these of a failure's headers. */
+const told = /^(?:retry-after|retry-after-ms|x-should-retry|x-request-id)$/
+
+const PLAIN = /^[\w.]{1,64}$/
+const LONGEST_LABEL = 128
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const parsed = (text: string): Readonly<Record<string, unknown>> => {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isObject(value) ? value : {}
+  } catch {
+    return {}
+  }
+}
+
+const warmUps = new WeakSet<Message>()
+
+/** Whether a message asks for a response without output, to go on from. */
+export const isWarmUp = (message: Message | undefined): boolean => message !== undefined && warmUps.has(message)
+
+const wrongType = (type: unknown): Errors.Failure =>
+  Errors.invalid(
+    "type",
+    `${typeof type === "string" && PLAIN.test(type) ? `Messages of type '${type}' are` : "This message is"} not known here: '${CREATE}' is.`
+  )
+
+/** The payload of a message; the rest is noted of it. */
+export const fromMessage = (sent: unknown, message: Message): Either.Either<unknown, Errors.Failure> => {
+  const { generate, stream_id: label, type, ...payload } = isObject(sent) ? sent : {}
+  if (label !== undefined && label !== null) {
+    if (typeof label !== "string" || label === "" || label.length > LONGEST_LABEL) {
+      return Either.left(Errors.invalid("stream_id", `'stream_id' must have 1 to ${LONGEST_LABEL} characters.`))
+    }
+    message.label = label
+  }
+  if (type !== CREATE) return Either.left(wrongType(type))
+  if (generate !== undefined && generate !== null && typeof generate !== "boolean") {
+    return Either.left(Errors.invalid("generate", "'generate' must be true or false."))
+  }
+  if (generate === false) warmUps.add(message)
+  return Either.right({ ...payload, stream: true })
+}
+
+interface Answer {
+  readonly status: number
+  readonly body: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+const event = (status: number, error: unknown, headers: Readonly<Record<string, string>> = {}) => {
+  const some = Object.keys(headers).length > 0
+  return JSON.stringify({ type: "error", status, error, ...(some ? { headers } : {}) })
+}
+
+const invalid = (code: string, message: string) => ({ type: "invalid_request_error", code, message, param: null })
+
+export const protocol = {
+  path: "/v1/responses",
+  isSilent: (bytes: Uint8Array): boolean =>
+    bytes.length <= LONGEST_SILENT && parsed(Buffer.from(bytes).toString())["type"] === SILENT,
+  fromAnswer: ({ body, headers, status }: Answer): string => {
+    const { error = { type: "server_error", code: null, message: "Internal error", param: null } } = parsed(body)
+    const names = Object.entries(headers).filter(([name]) => told.test(name))
+    const isGone = isObject(error) && error["code"] === GONE
+    return event(isGone ? 400 : status, error, Object.fromEntries(names))
+  },
+  labelled: (message: string, label: string): string => `${message.slice(0, -1)},"stream_id":${JSON.stringify(label)}}`,
+  tooMany: (most: number): string =>
+    event(429, {
+      ...invalid("websocket_queue_limit_reached", `No more than ${most} messages may wait on a connection.`),
+      type: "rate_limit_error"
+    }),
+  tooOld: (minutes: number): string =>
+    event(
+      400,
+      invalid(
+        "websocket_connection_limit_reached",
+        `Responses websocket connection limit reached (${minutes} minutes). Create a new websocket connection to continue.`
+      )
+    )
+}

@@ -1,0 +1,60 @@
+/**
+ * An answer over a socket: a stream as one message for each of its events, anything else as one message.
+ */
+import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Effect } from "effect"
+import type { Source } from "../server/Sse.ts"
+import type { Protocol } from "./Protocol.ts"
+
+const DATA = "data: "
+
+/** What the frames of a piece of a stream hold; a piece has whole frames. */
+const events = (text: string): ReadonlyArray<string> =>
+  text.split("\n").flatMap((line) => (line.startsWith(DATA) ? [line.slice(DATA.length)] : []))
+
+const textOf = ({ body }: HttpServerResponse.HttpServerResponse): string =>
+  body._tag === "Uint8Array" ? Buffer.from(body.body).toString() : ""
+
+export interface DeliverOptions {
+  readonly send: (text: string) => void
+  /** What was sent must not look whole. */
+  readonly terminate: () => void
+}
+
+const stream = (source: Source, { send, terminate }: DeliverOptions): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    let isOver = false
+    const write = (text: string) => events(text).forEach(send)
+    const finish = (exit: Effect.Effect<void>) => {
+      isOver = true
+      resume(exit)
+    }
+    const stop = source({
+      write: (text) => {
+        if (!isOver) write(text)
+      },
+      end: () => finish(Effect.void),
+      crash: (defect, last) => {
+        if (last === undefined) terminate()
+        else write(last)
+        finish(Effect.die(defect))
+      }
+    })
+    return Effect.sync(() => {
+      isOver = true
+      stop()
+    })
+  }).pipe(Effect.interruptible)
+
+export const deliver = (
+  response: HttpServerResponse.HttpServerResponse,
+  source: Source | undefined,
+  { fromAnswer }: Pick<Protocol, "fromAnswer">,
+  options: DeliverOptions
+): Effect.Effect<void> =>
+  source === undefined
+    ? Effect.sync(() => {
+        const { headers, status } = response
+        options.send(fromAnswer({ status, headers, body: textOf(response) }))
+      })
+    : stream(source, options)
