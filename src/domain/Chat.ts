@@ -47,6 +47,8 @@ export type JsonSchema = Readonly<Record<string, unknown>>
 export interface Tool {
   readonly kind: "function" | "custom"
   readonly name: string
+  /** What else a model may write for it, where that is no other tool's name. */
+  readonly aliases?: ReadonlyArray<string>
   readonly description: string | undefined
   /** Of the arguments, which are an object. */
   readonly parameters: JsonSchema

@@ -35,6 +35,23 @@ interface Open {
   readonly seen: Array<string>
   text: string
   told: string | undefined
+  /** Of a shell. */
+  readonly commands: Array<string>
+}
+
+type CommandEvent = Extract<Event, { command_index: number }>
+
+/** Each command begins empty, grows and ends as it was told. */
+const addCommand = ({ commands, index, seen }: Open, event: CommandEvent) => {
+  assert.strictEqual(event.output_index, index)
+  seen.push(event.type)
+  if ("delta" in event) {
+    assert.isNotEmpty(event.delta)
+    commands[event.command_index] += event.delta
+  } else if (event.type.endsWith(".added")) {
+    assert.deepStrictEqual([event.command_index, event.command], [commands.length, ""])
+    commands.push("")
+  } else assert.strictEqual(event.command, commands[event.command_index])
 }
 
 const bodies: Record<OutputItem["type"], RegExp> = {
@@ -44,6 +61,10 @@ const bodies: Record<OutputItem["type"], RegExp> = {
     /^response\.reasoning_summary_part\.added( response\.reasoning_summary_text\.delta)* response\.reasoning_summary_text\.done response\.reasoning_summary_part\.done$/,
   function_call: /^(response\.function_call_arguments\.delta )*response\.function_call_arguments\.done$/,
   tool_search_call: /^$/,
+  local_shell_call: /^$/,
+  shell_call:
+    /^(response\.shell_call_command\.added (response\.shell_call_command\.delta )?response\.shell_call_command\.done ?)*$/,
+  apply_patch_call: /^$/,
   compaction: /^$/,
   custom_tool_call: /^(response\.custom_tool_call_input\.delta )*response\.custom_tool_call_input\.done$/
 }
@@ -51,9 +72,15 @@ const bodies: Record<OutputItem["type"], RegExp> = {
 export const textOf = (item: OutputItem): string => {
   if (item.type === "message") return item.content.map(({ text }) => text).join("")
   if (item.type === "reasoning") return item.summary.map(({ text }) => text).join("")
-  if (item.type === "tool_search_call" || item.type === "compaction") return ""
-  return item.type === "function_call" ? item.arguments : item.input
+  if (item.type === "function_call") return item.arguments
+  return item.type === "custom_tool_call" ? item.input : ""
 }
+
+/** Told of with its end: nothing of it grows, but the commands of a shell, which have events of their own. */
+const isWhole = ({ type }: OutputItem): boolean =>
+  !["message", "reasoning", "function_call", "custom_tool_call"].includes(type)
+
+const commandsOf = (item: OutputItem): ReadonlyArray<string> => (item.type === "shell_call" ? item.action.commands : [])
 
 const ended = (open: Open, item: OutputItem, isCut: boolean) => {
   assert.match(open.seen.join(" "), bodies[item.type])
@@ -61,8 +88,9 @@ const ended = (open: Open, item: OutputItem, isCut: boolean) => {
   assert.strictEqual(item.type, open.item.type)
   assert.strictEqual(textOf(open.item), "")
   assert.strictEqual(textOf(item), open.text)
-  const isWhole = item.type === "tool_search_call" || item.type === "compaction"
-  if (!isWhole) assert.strictEqual(open.told, open.text)
+  if (!isWhole(item)) assert.strictEqual(open.told, open.text)
+  assert.isEmpty(commandsOf(open.item))
+  assert.deepStrictEqual(open.commands, commandsOf(item))
   if ("status" in item) assert.include(isCut ? ["completed", "incomplete"] : ["completed"], item.status)
 }
 
@@ -102,14 +130,15 @@ export const read = (events: ReadonlyArray<Event>): ResponseObject => {
     if (event.type === "response.output_item.added" && "item" in event) {
       assert.isUndefined(open, "items do not overlap")
       assert.strictEqual(event.output_index, done.length)
-      open = { index: event.output_index, item: event.item, seen: [], text: "", told: undefined }
+      open = { index: event.output_index, item: event.item, seen: [], text: "", told: undefined, commands: [] }
     } else if (open === undefined) assert.fail(`${event.type} outside of an item`)
     else if (event.type === "response.output_item.done" && "item" in event) {
       assert.strictEqual(event.output_index, open.index)
       ended(open, event.item, last.type === "response.incomplete")
       done.push(event.item)
       open = undefined
-    } else add(open, event)
+    } else if ("command_index" in event) addCommand(open, event)
+    else add(open, event)
   }
   const { response } = last
   assert.strictEqual(last.type, `response.${response.status}`)

@@ -57,6 +57,8 @@ export interface Exchange {
   readonly request: ChatRequest
   readonly stream: () => StreamEncoder
   readonly whole: (run: ChatRun) => WholeEncoder
+  /** What had no effect within fields, as named by `FieldSupport.within`. */
+  readonly leftOut?: ReadonlyArray<string>
   /** Replaces `Chat.open`, for a dialect in which some failures are responses. */
   readonly open?: (open: ChatResponse.Open) => ChatResponse.Open
 }

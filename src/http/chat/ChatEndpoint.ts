@@ -47,6 +47,8 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
 
   const payloadOf = (sent: unknown, message: MessageRequest.Message) =>
     dialect.fromMessage?.(sent, message) ?? Either.right(sent)
+  const heedWithin = (ignored: FieldSupport.Headers, leftOut: ReadonlyArray<string>) =>
+    Effect.mapError(FieldSupport.heedWithin(ignored, leftOut, config.strictParams), errors.fromParam)
 
   const contextOf = (request: Request, requestId: string): ChatContext<F> => {
     const named = sessionHeaders.find((name) => request.headers[name] !== undefined)
@@ -64,7 +66,8 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   /** Made once per route: decodes a body with `schema`, and `ask` translates it. */
   const reader = <B, J, Asked, R = never>(
     schema: Schema.Schema<B, J>,
-    ask: (payload: B, context: ChatContext<F>) => Effect.Effect<Asked, Problem<F>, R>
+    ask: (payload: B, context: ChatContext<F>) => Effect.Effect<Asked, Problem<F>, R>,
+    leftOut: (asked: Asked) => ReadonlyArray<string> = () => []
   ): Effect.Effect<
     { readonly asked: Asked; readonly ignored: Readonly<Record<string, string>> },
     Problem<F>,
@@ -80,12 +83,10 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
         errors.fromIssue(SchemaIssue.explain(issue), body)
       )
       const context = contextOf(request, yield* RequestId.current)
-      if (heedsFirst) {
-        const ignored = yield* heed(body)
-        return { ignored, asked: yield* ask(payload, context) }
-      }
+      const first = heedsFirst ? yield* heed(body) : undefined
       const asked = yield* ask(payload, context)
-      return { ignored: yield* heed(body), asked }
+      const ignored = first ?? (yield* heed(body))
+      return { asked, ignored: yield* heedWithin(ignored, leftOut(asked)) }
     })
     return Effect.suspend(read)
   }
@@ -94,7 +95,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   const answered = <R>(effect: Effect.Effect<HttpServerResponse.HttpServerResponse, Problem<F>, R>) =>
     Effect.catchAll(effect, (problem) => Effect.map(RequestId.current, (id) => errors.respond(problem, id)))
 
-  const read = reader(dialect.payload, dialect.exchange)
+  const read = reader(dialect.payload, dialect.exchange, ({ leftOut = [] }) => leftOut)
 
   const chats = Effect.fnUntraced(function* () {
     const { asked, ignored } = yield* read

@@ -4,7 +4,7 @@
 import type { Tool, Toolset } from "../../domain/Chat.ts"
 
 export interface ToolCatalog {
-  /** By exact name, else case-insensitively if that is unique. */
+  /** By exact name, else case-insensitively, else by another name that models write for it; these if they are unique. */
   readonly find: (name: string) => Tool | undefined
   /** Whether some name starts with this, case-insensitively. */
   readonly mayBecome: (name: string) => boolean
@@ -14,6 +14,17 @@ export interface ToolCatalog {
   readonly isActive: boolean
 }
 
+/** A tool of an MCP server, as agents name it: `mcp__server__tool`. */
+const OF_SERVER = /^mcp__(.+?)__(.+)$/
+
+/** Its other names: the given ones, and for a server's tool `server.tool`, `server__tool` and `tool`. */
+const aliasesOf = ({ aliases = [], name }: Tool): ReadonlyArray<string> => {
+  const [, server, bare] = OF_SERVER.exec(name) ?? []
+  return server === undefined || bare === undefined
+    ? aliases
+    : [...aliases, `${server}.${bare}`, `${server}__${bare}`, bare]
+}
+
 export const make = ({ choice, tools }: Toolset): ToolCatalog => {
   const exact = new Map(tools.map((tool) => [tool.name, tool]))
   const lower = new Map<string, Tool | undefined>()
@@ -21,9 +32,15 @@ export const make = ({ choice, tools }: Toolset): ToolCatalog => {
     const name = tool.name.toLowerCase()
     lower.set(name, lower.has(name) ? undefined : tool)
   }
-  const names = [...lower.keys()]
+  const others = new Map<string, Tool | undefined>()
+  for (const tool of exact.values()) {
+    for (const alias of new Set(aliasesOf(tool).map((one) => one.toLowerCase()))) {
+      if (!lower.has(alias)) others.set(alias, others.has(alias) ? undefined : tool)
+    }
+  }
+  const names = [...lower.keys(), ...others.keys()]
   return {
-    find: (name) => exact.get(name) ?? lower.get(name.toLowerCase()),
+    find: (name) => exact.get(name) ?? lower.get(name.toLowerCase()) ?? others.get(name.toLowerCase()),
     mayBecome: (name) => {
       const begin = name.trimStart().toLowerCase()
       return names.some((one) => one.startsWith(begin))

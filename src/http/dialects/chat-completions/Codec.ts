@@ -118,6 +118,7 @@ export const toRequest = EitherFn.fn(function* (
     return yield* Either.left(Errors.emptyMessages)
   }
   const toolset = yield* Tools.toToolset(payload)
+  const { told } = Tools.missing(payload)
   const format = yield* Tools.toFormat(payload)
   const stop = typeof payload.stop === "string" ? [payload.stop] : (payload.stop ?? [])
   const affinity: Option.Option<string> = Affinity.key({
@@ -130,7 +131,7 @@ export const toRequest = EitherFn.fn(function* (
   const origin = { dialect: "chat_completions", stream: payload.stream === true } as const
   return {
     model: payload.model,
-    messages,
+    messages: Arr.isNonEmptyReadonlyArray(told) ? Arr.appendAll(told, messages) : messages,
     toolset,
     format,
     stop,

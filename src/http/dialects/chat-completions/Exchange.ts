@@ -25,6 +25,7 @@ const exchange = Effect.fnUntraced(function* (
   const includeUsage = payload.stream_options?.include_usage === true
   const asked: Exchange = {
     request,
+    leftOut: Tools.missing(payload).leftOut,
     stream: () => ({
       encode: (run) => Completion.chunks({ ...options, includeUsage, ...run }),
       failure: (error) => Errors.frame(Errors.fromProblem(error))

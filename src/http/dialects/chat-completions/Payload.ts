@@ -6,6 +6,7 @@
 import { Schema } from "effect"
 import { efforts } from "../../../domain/Chat.ts"
 import { atMost, counts, Description, Id, Label, listOf, Name, Stop, Word } from "../../chat/TextLimits.ts"
+import * as HostedTools from "../openai/HostedTools.ts"
 
 const opt = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
 const between = (min: number, max: number) => Schema.Number.pipe(Schema.between(min, max))
@@ -82,12 +83,16 @@ const CustomFormat = Schema.Union(
   })
 )
 
+/** None of them is there: they are left out, and told to be missing. */
+const HostedTool = Schema.Struct({ type: Schema.Literal(...HostedTools.kinds) })
+
 const Tool = Schema.Union(
   Schema.Struct({ type: Schema.Literal("function"), function: Function }),
   Schema.Struct({
     type: Schema.Literal("custom"),
     custom: Schema.Struct({ name: FunctionName, description: opt(Description), format: opt(CustomFormat) })
-  })
+  }),
+  HostedTool
 )
 export type Tool = typeof Tool.Type
 
@@ -101,6 +106,7 @@ const ToolChoice = Schema.Union(
   Schema.Literal("none", "auto", "required"),
   NamedFunction,
   NamedCustom,
+  HostedTool,
   Schema.Struct({
     type: Schema.Literal("allowed_tools"),
     allowed_tools: Schema.Struct({

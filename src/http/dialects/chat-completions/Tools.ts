@@ -4,6 +4,8 @@
 import { Either } from "effect"
 import { noTools, type OutputFormat, type Tool, type ToolChoice, type Toolset } from "../../../domain/Chat.ts"
 import * as EitherFn from "../../../runtime/EitherFn.ts"
+import * as FieldSupport from "../../chat/FieldSupport.ts"
+import * as HostedTools from "../openai/HostedTools.ts"
 import * as Errors from "../openai/OpenAiErrors.ts"
 import * as OpenAiTools from "../openai/OpenAiTools.ts"
 import type { ChatCompletionRequest, NamedTool, Tool as PayloadTool } from "./Payload.ts"
@@ -23,16 +25,33 @@ export const shapeOf = ({ functions, tools }: ChatCompletionRequest): CallShape 
   custom: new Set((tools ?? []).flatMap((tool) => (tool.type === "custom" ? [tool.custom.name] : [])))
 })
 
-const ofTool = (tool: PayloadTool): Tool => {
+const ofTool = (tool: PayloadTool): Tool | undefined => {
   if (tool.type === "function") return OpenAiTools.ofFunction(tool.function)
+  if (tool.type !== "custom") return undefined
   const { format } = tool.custom
   return OpenAiTools.ofCustom(tool.custom, format?.type === "grammar" ? format.grammar : undefined)
+}
+
+/** Tools of OpenAI's own that were asked for: what the model is to know of them, and how they are named to the client. */
+export const missing = ({ tools, web_search_options: search }: ChatCompletionRequest) => {
+  const gathered = HostedTools.gather()
+  const leftOut = new Set<string>()
+  if (search) gathered.add("web_search")
+  for (const { type } of tools ?? []) {
+    if (type === "function" || type === "custom") continue
+    gathered.add(type)
+    leftOut.add(FieldSupport.within("tools", type))
+  }
+  return { told: gathered.told(), leftOut: [...leftOut] }
 }
 
 const nameOf = (named: NamedTool): string => (named.type === "function" ? named.function.name : named.custom.name)
 
 const list = ({ functions, tools }: ChatCompletionRequest): ReadonlyArray<OpenAiTools.Listed> => [
-  ...(tools ?? []).map((tool, i) => ({ tool: ofTool(tool), at: `tools[${i}].${tool.type}` })),
+  ...(tools ?? []).flatMap((written, i) => {
+    const tool = ofTool(written)
+    return tool === undefined ? [] : [{ tool, at: `tools[${i}].${written.type}` }]
+  }),
   ...(functions ?? []).map((tool, i) => ({ tool: OpenAiTools.ofFunction(tool), at: `functions[${i}]` }))
 ]
 
@@ -41,14 +60,32 @@ const isThere = (tools: ReadonlyArray<Tool>, named: NamedTool): boolean =>
 
 type Chosen = Pick<Toolset, "tools" | "choice">
 
-const choose = (tools: ReadonlyArray<Tool>, choice: ChatCompletionRequest["tool_choice"]): Checked<Chosen> => {
+type Choice = NonNullable<ChatCompletionRequest["tool_choice"]>
+type HostedChoice = Exclude<Choice, string | { type: "function" | "custom" | "allowed_tools" }>
+
+const isHosted = (choice: Exclude<Choice, string>): choice is HostedChoice =>
+  choice.type !== "function" && choice.type !== "custom" && choice.type !== "allowed_tools"
+
+const choose = (
+  tools: ReadonlyArray<Tool>,
+  { tool_choice: choice, tools: written }: ChatCompletionRequest
+): Checked<Chosen> => {
+  const asked = written ?? []
   const absent = (param: string) =>
     Either.left(Errors.invalid(param, `Invalid value for '${param}': no such tool in 'tools'.`))
   if (choice === null || choice === undefined || choice === "auto" || choice === "none") {
     return Either.right({ tools, choice: choice ?? "auto" })
   }
-  if (tools.length === 0) return Either.left(Errors.choiceWithoutTools("tool_choice", "tools"))
+  const [hosted] = asked.filter(({ type }) => type !== "function" && type !== "custom")
+  if (tools.length === 0) {
+    return Either.left(
+      hosted === undefined
+        ? Errors.choiceWithoutTools("tool_choice", "tools")
+        : HostedTools.forced("tool_choice", hosted.type)
+    )
+  }
   if (choice === "required") return Either.right({ tools, choice })
+  if (isHosted(choice)) return Either.left(HostedTools.forced("tool_choice", choice.type))
   if (choice.type !== "allowed_tools") {
     return isThere(tools, choice)
       ? Either.right({ tools, choice: { name: nameOf(choice) } })
@@ -89,7 +126,7 @@ export const toToolset = EitherFn.fn(function* (
   }
   const tools = yield* OpenAiTools.checked(list(payload), formatSchema(payload))
   const chosen = isNew
-    ? yield* choose(tools, payload.tool_choice)
+    ? yield* choose(tools, payload)
     : { tools, choice: yield* chooseFunction(tools, payload.function_call) }
   if (chosen.tools.length === 0 || chosen.choice === "none") return noTools
   return { ...chosen, parallel: isNew && (payload.parallel_tool_calls ?? true) }

@@ -20,6 +20,7 @@ const numbered = <T extends string>(...types: ReadonlyArray<T>) => ({
 const placed = { item_id: Schema.String, output_index: Schema.Int }
 const inMessage = { ...placed, content_index: Schema.Int }
 const inSummary = { ...placed, summary_index: Schema.Int }
+const ofCommand = { output_index: Schema.Int, command_index: Schema.Int }
 const SummaryText = Schema.Struct({ type: Schema.Literal("summary_text"), text: Schema.String })
 const logprobs = Schema.Array(Schema.Unknown)
 
@@ -66,7 +67,13 @@ export const ResponseStreamEvent = Schema.Union(
     name: Schema.String,
     arguments: Schema.String
   }),
-  Schema.Struct({ ...numbered("response.custom_tool_call_input.done"), ...placed, input: Schema.String })
+  Schema.Struct({ ...numbered("response.custom_tool_call_input.done"), ...placed, input: Schema.String }),
+  Schema.Struct({
+    ...numbered("response.shell_call_command.added", "response.shell_call_command.done"),
+    ...ofCommand,
+    command: Schema.String
+  }),
+  Schema.Struct({ ...numbered("response.shell_call_command.delta"), ...ofCommand, delta: Schema.String })
 ).annotations({ identifier: "ResponseStreamEvent" })
 export type ResponseStreamEvent = typeof ResponseStreamEvent.Type
 

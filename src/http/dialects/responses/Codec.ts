@@ -11,7 +11,8 @@ import * as Compaction from "./Compaction.ts"
 import * as Errors from "./Errors.ts"
 import * as Items from "./Items.ts"
 import type { Checked } from "./Kinds.ts"
-import type { Loose, ResponsesRequest } from "./Payload.ts"
+import type { Loose } from "./Loose.ts"
+import type { ResponsesRequest } from "./Payload.ts"
 import * as Tools from "./Tools.ts"
 
 export interface Past {
@@ -24,13 +25,13 @@ export interface Past {
 export interface Read {
   readonly request: ChatRequest
   readonly tools: Tools.Tools
-  /** Kinds of items, parts and tools that are not known; each once, a few at most. */
-  readonly skipped: ReadonlySet<string>
+  /** What of it has no effect, as `FieldSupport.within` names it; each once, a few at most. */
+  readonly leftOut: ReadonlyArray<string>
   /** A summary is wanted in place of an answer. */
   readonly compacts: boolean
 }
 
-const MOST_SKIPPED = 16
+const MOST_LEFT_OUT = 16
 
 /** What would silently give a wrong answer if it were ignored. */
 const refused = (payload: ResponsesRequest): Errors.Failure | undefined => {
@@ -76,16 +77,22 @@ export const toRequest = EitherFn.fn(function* (options: RequestOptions): Either
   const { caller, past, payload, pictures, sessionId, turn } = options
   const complaint = refused(payload)
   if (complaint !== undefined) yield* Either.left(complaint)
-  const skipped = new Set<string>()
+  const leftOut = new Set<string>()
   const skip = (what: string) => {
-    if (skipped.size < MOST_SKIPPED) skipped.add(what)
+    if (leftOut.size < MOST_LEFT_OUT) leftOut.add(what)
   }
   const tools = yield* Tools.read(payload, skip, Items.tools(turn))
-  const said = yield* Items.toMessages(turn, { pictures, held: past.item, named: tools.named, skip })
+  const { configuration, messages: said } = yield* Items.read(turn, {
+    pictures,
+    held: past.item,
+    named: tools.named,
+    skip
+  })
   const compacts = options.compacts ?? Items.wantsCompaction(turn)
-  const messages = [...instructed(payload), ...said, ...(compacts ? [Compaction.ask] : [])]
+  const told = compacts ? [] : tools.told
+  const messages = [...instructed(payload), ...told, ...said, ...(compacts ? [Compaction.ask] : [])]
   if (!Arr.isNonEmptyReadonlyArray(messages) || Prompt.isEmpty(said)) return yield* Either.left(Errors.emptyInput)
-  const format = yield* Tools.toFormat(payload)
+  const format = yield* Tools.toFormat(configuration.format ?? payload.text?.format)
   const request: ChatRequest = {
     model: payload.model,
     messages,
@@ -94,7 +101,7 @@ export const toRequest = EitherFn.fn(function* (options: RequestOptions): Either
     stop: [],
     maxTokens: payload.max_output_tokens ?? undefined,
     hidesThoughts: compacts,
-    effort: payload.reasoning?.effort ?? undefined,
+    effort: configuration.effort ?? payload.reasoning?.effort ?? undefined,
     affinity: Affinity.key({
       caller,
       sessionId,
@@ -104,5 +111,5 @@ export const toRequest = EitherFn.fn(function* (options: RequestOptions): Either
     }),
     origin: { dialect: "responses", stream: payload.stream === true }
   }
-  return { request, tools, skipped, compacts }
+  return { request, tools, leftOut: [...leftOut], compacts }
 })

@@ -4,6 +4,7 @@
  */
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type { ChatError } from "../../../domain/ChatError.ts"
+import type { Path } from "../../chat/SchemaIssue.ts"
 import type { Refusal } from "../../edge/EdgeError.ts"
 import * as OpenAi from "../openai/OpenAiErrors.ts"
 
@@ -39,6 +40,8 @@ export const notHeld = notFound("response_id", "response_not_found", "No such re
 
 export const itemNotHeld = (param: string): Failure =>
   notFound(param, "item_not_found", "No such item is held here: send it whole, as with 'store': false.")
+
+export const missingCallId = (path: Path): Failure => OpenAi.fromIssue({ _tag: "Missing", path: [...path, "call_id"] })
 
 export const foreignCompaction = (param: string): Failure =>
   OpenAi.invalid(param, "This summary was not made here, and cannot be read: send the conversation itself.")

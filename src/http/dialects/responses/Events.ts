@@ -72,6 +72,17 @@ export const make = (options: EventsOptions): Events => {
   const message = "response.output_text"
   const summary = "response.reasoning_summary_text"
 
+  /** A shell's commands are told one by one; these events name no item. */
+  const commandsTold = (commands: ReadonlyArray<string>, index: number) => {
+    for (const [i, command] of commands.entries()) {
+      const where = `"output_index":${index},"command_index":${i}`
+      const text = JSON.stringify(command)
+      frame("response.shell_call_command.added", `${where},"command":""`)
+      if (command !== "") frame("response.shell_call_command.delta", `${where},"delta":${text}`)
+      frame("response.shell_call_command.done", `${where},"command":${text}`)
+    }
+  }
+
   const callDone = (item: Done, where: string) => {
     if (item.type === "custom_tool_call") {
       return frame("response.custom_tool_call_input.done", `${where},"input":${JSON.stringify(item.input)}`)
@@ -114,6 +125,7 @@ export const make = (options: EventsOptions): Events => {
           frame("response.reasoning_summary_part.done", `${where},"summary_index":0,"part":${whole}`)
         }
       } else if (item.type === "function_call" || item.type === "custom_tool_call") callDone(item, where)
+      else if (item.type === "shell_call") commandsTold(item.action.commands, place.index)
       frame("response.output_item.done", `"output_index":${place.index},"item":${JSON.stringify(item)}`)
     }
   }

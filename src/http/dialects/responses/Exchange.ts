@@ -19,11 +19,6 @@ import * as WarmUp from "./socket/WarmUp.ts"
 
 const newId = (prefix: string) => `${prefix}_${randomBytes(24).toString("hex")}`
 
-const noteSkipped = (skipped: ReadonlySet<string>) =>
-  skipped.size === 0
-    ? Effect.void
-    : Effect.annotateLogs(Effect.logDebug("parts of a request skipped"), { skipped: [...skipped].join(", ") })
-
 export interface ResponsesOptions {
   readonly clock: Clock.Clock
   readonly store: Store.Store
@@ -49,7 +44,7 @@ export const make = ({ clock, store }: ResponsesOptions) => {
     }
     const turn = yield* Codec.toTurn(payload, past)
     const pictures = yield* load(Items.links(turn))
-    const { skipped, ...rest } = yield* Codec.toRequest({
+    const read = yield* Codec.toRequest({
       caller,
       payload,
       turn: warmsUp ? { ...turn, now: WarmUp.behind(turn.now) } : turn,
@@ -58,8 +53,7 @@ export const make = ({ clock, store }: ResponsesOptions) => {
       sessionId,
       ...wishes
     })
-    yield* noteSkipped(skipped)
-    return { ...rest, lately, own, payload, turn, warmsUp }
+    return { ...read, lately, own, payload, turn, warmsUp }
   })
   type Asked = Effect.Effect.Success<ReturnType<typeof asked>>
 
@@ -86,6 +80,7 @@ export const make = ({ clock, store }: ResponsesOptions) => {
     const options = optionsOf(read, store.isOn && payload.store !== false)
     const made: Exchange = {
       request: read.request,
+      leftOut: read.leftOut,
       stream: () => {
         const { encode, fail, keepAlive } = Events.make(options)
         return { encode, keepAlive, failure: (error) => fail(Errors.inResponse(error)) }

@@ -12,6 +12,7 @@ import * as ChatResponse from "../../chat/ChatResponse.ts"
 import { Auth } from "../../edge/Auth.ts"
 import { OpenAiKey } from "../openai/OpenAiKey.ts"
 import { ResponsesApi } from "./Api.ts"
+import type * as Codec from "./Codec.ts"
 import * as Errors from "./Errors.ts"
 import * as Events from "./Events.ts"
 import * as Exchange from "./Exchange.ts"
@@ -30,8 +31,13 @@ const handlers = HttpApiBuilder.group(
     const { asked, dialect, optionsOf } = Exchange.make({ clock, store })
     const { answer, answered, chat, handle, reader } = yield* ChatEndpoint.make(dialect)
 
-    const readCount = reader(ResponsesRequest, (payload, context) => asked(payload, context, {}))
-    const readCompact = reader(ResponsesRequest, (payload, context) => asked(payload, context, { compacts: true }))
+    const leftOut = (read: Pick<Codec.Read, "leftOut">) => read.leftOut
+    const readCount = reader(ResponsesRequest, (payload, context) => asked(payload, context, {}), leftOut)
+    const readCompact = reader(
+      ResponsesRequest,
+      (payload, context) => asked(payload, context, { compacts: true }),
+      leftOut
+    )
 
     const inputTokens = Effect.gen(function* () {
       const { asked, ignored } = yield* readCount

@@ -2,16 +2,19 @@
  * The items of an input as the messages of a conversation.
  */
 import { Either } from "effect"
-import type { Image, Message, Role, ToolCall } from "../../../domain/Chat.ts"
+import type { Image, Message, ReasoningEffort, Role, ToolCall } from "../../../domain/Chat.ts"
 import * as EitherFn from "../../../runtime/EitherFn.ts"
 import type { Link, Loaded } from "../../chat/Images.ts"
 import * as MessageContent from "../../chat/MessageContent.ts"
 import { format as at, type Path } from "../../chat/SchemaIssue.ts"
 import * as Errors from "../openai/OpenAiErrors.ts"
+import * as ClientTools from "./ClientTools.ts"
 import * as Compaction from "./Compaction.ts"
-import { foreignCompaction, itemNotHeld } from "./Errors.ts"
+import { foreignCompaction, itemNotHeld, missingCallId } from "./Errors.ts"
+import * as HostedItems from "./HostedItems.ts"
 import * as Kinds from "./Kinds.ts"
-import { type Content, type Item, kinds, type Loose } from "./Payload.ts"
+import { isLoose, type Loose } from "./Loose.ts"
+import { type Content, type Format, type Item, kinds } from "./Payload.ts"
 import * as Tools from "./Tools.ts"
 
 type Checked<A> = Kinds.Checked<A>
@@ -28,12 +31,13 @@ export interface ReadOptions {
   /** An item that is held here. */
   readonly held: (id: string) => Loose | undefined
   readonly named: ReadonlyArray<Tools.Named>
-  /** Told of each kind that is not known. */
-  readonly skip: (what: string) => void
+  /** Told of each kind that is left out. */
+  readonly skip: Kinds.Skip
 }
 
-const readItem = Kinds.reader("item", kinds.items)
-const readPart = Kinds.reader("part", kinds.parts)
+const readItem = Kinds.reader("input", kinds.items)
+const readReference = Kinds.reader("input", { item_reference: kinds.reference })
+const readPart = Kinds.reader("content", kinds.parts)
 
 const roles: Record<Extract<Item, { role: string }>["role"], Role> = {
   system: "system",
@@ -47,8 +51,6 @@ const imageParam = (path: Path) => at([...path, "image_url"])
 /** Items of earlier turns have numbers below zero. */
 const numbered = ({ before, now }: Turn): ReadonlyArray<readonly [Loose, Path]> =>
   [...before, ...now].map((item, i) => [item, ["input", i - before.length]] as const)
-
-const isLoose = (value: unknown): value is Loose => typeof value === "object" && value !== null
 
 /** Where the pictures of a request are; whether all else is right is not looked at. */
 export const links = (turn: Turn): ReadonlyArray<Link> =>
@@ -82,11 +84,13 @@ export const ofUsers = ({ before, now }: Turn): ReadonlyArray<Loose> =>
   [...before, ...now].filter((item) => item["role"] === "user" && kindOf(item) === "message")
 
 /** What a model is told of a search: the names it may call from now on. */
-const foundText = (tools: ReadonlyArray<Loose>): string => {
+const foundText = (tools: ReadonlyArray<Loose>, flatName: ReturnType<typeof Tools.flatNames>): string => {
+  const nameOf = (tool: unknown, namespace?: string) =>
+    isLoose(tool) && typeof tool["name"] === "string" ? [flatName(tool["name"], namespace)] : []
   const names = tools.flatMap((tool) =>
     Array.isArray(tool["tools"])
-      ? tool["tools"].map((one: unknown) => (isLoose(one) ? one["name"] : ""))
-      : [tool["name"]]
+      ? tool["tools"].flatMap((one: unknown) => nameOf(one, String(tool["name"])))
+      : nameOf(tool)
   )
   return names.length === 0 ? "No tool was found." : `These tools can be called now: ${names.join(", ")}`
 }
@@ -106,7 +110,10 @@ const toSaid = EitherFn.fn(function* (
   for (const [i, written] of content.entries()) {
     const here = [...path, i]
     const part = yield* readPart(written, Kinds.kindOf(written, "input_text"), here, skip)
-    if (part === undefined) continue
+    if (part === undefined) {
+      built.text(`[content of a kind that cannot be shown here: ${Kinds.nameOf(written)}]`)
+      continue
+    }
     if (part.type === "input_image") built.image(yield* toImage(pictures, here))
     else if (part.type === "refusal") built.text(part.refusal)
     else if (part.type === "input_file" || part.type === "input_audio") {
@@ -120,10 +127,20 @@ const toSaid = EitherFn.fn(function* (
 const kindOf = (item: Loose): string =>
   Kinds.kindOf(item, "role" in item || !("id" in item) ? "message" : "item_reference")
 
-type Reference = Extract<Item, { id: string }>
-const isReference = (item: Item): item is Reference => "id" in item
-
 const notHeld = (path: Path): Errors.Failure => itemNotHeld(at([...path, "id"]))
+
+/** An item, or the one that it refers to, and its kind. */
+const resolved = (given: Loose, path: Path, { held }: ReadOptions): Checked<readonly [item: Loose, kind: string]> => {
+  const kind = kindOf(given)
+  if (kind !== "item_reference") return Either.right([given, kind])
+  return Either.flatMap(
+    readReference(given, kind, path, () => {}),
+    (reference) => {
+      const found = reference === undefined ? undefined : held(reference.id)
+      return found === undefined ? Either.left(notHeld(path)) : Either.right([found, kindOf(found)])
+    }
+  )
+}
 
 /** Calls join the assistant's message before them, as one turn. */
 const conversation = () => {
@@ -141,45 +158,91 @@ const conversation = () => {
   return { messages, say, call }
 }
 
-export const toMessages = EitherFn.fn(function* (
-  turn: Turn,
-  options: ReadOptions
-): EitherFn.Return<ReadonlyArray<Message>, Errors.Failure> {
-  const { held, named, skip } = options
+/** What the last updates within a conversation say of how to answer. */
+export interface Configuration {
+  effort?: ReasoningEffort
+  format?: Format
+}
+
+interface Read {
+  readonly messages: ReadonlyArray<Message>
+  readonly configuration: Configuration
+}
+
+const summaryOf = (content: string, path: Path): Checked<Message> =>
+  Either.fromNullable(Compaction.decode(content), () => foreignCompaction(at([...path, "encrypted_content"]))).pipe(
+    Either.map(Compaction.told)
+  )
+
+export const read = EitherFn.fn(function* (turn: Turn, options: ReadOptions): EitherFn.Return<Read, Errors.Failure> {
+  const { named, skip } = options
   const { call, messages, say } = conversation()
   const flatName = Tools.flatNames(named)
+  const configuration: Configuration = {}
+  /** The calls of items, for results that name the item. */
+  const calls = new Map<string, string>()
   for (const [given, path] of numbered(turn)) {
-    let item = yield* readItem(given, kindOf(given), path, skip)
-    if (item !== undefined && isReference(item)) {
-      const found = held(item.id)
-      if (found === undefined) return yield* Either.left(notHeld(path))
-      item = yield* readItem(found, kindOf(found), path, skip)
-    }
-    if (item === undefined || isReference(item)) continue
-    if (item.type === "reasoning" || item.type === "additional_tools" || item.type === "compaction_trigger") continue
-    if ("encrypted_content" in item) {
-      const summary = Compaction.decode(item.encrypted_content)
-      if (summary === undefined) return yield* Either.left(foreignCompaction(at([...path, "encrypted_content"])))
-      messages.push(Compaction.told(summary))
+    const [written, kind] = yield* resolved(given, path, options)
+    if (HostedItems.isHosted(kind)) {
+      say(HostedItems.roleOf(kind), MessageContent.plain(HostedItems.markOf(kind, written)))
       continue
     }
-    if (item.type === "tool_search_call") {
-      const args = typeof item.arguments === "string" ? item.arguments : JSON.stringify(item.arguments)
-      call({ id: item.call_id ?? Tools.SEARCH, name: flatName(Tools.SEARCH, undefined), arguments: args })
-      continue
-    }
-    if (item.type === "tool_search_output") {
-      say("tool", MessageContent.plain(foundText(item.tools)), item.call_id ?? Tools.SEARCH)
-      continue
-    }
-    if ("role" in item) {
-      say(roles[item.role], yield* toSaid(item.content ?? "", [...path, "content"], options))
-    } else if ("output" in item) {
-      say("tool", yield* toSaid(item.output, [...path, "output"], options), item.call_id)
-    } else {
-      const name = flatName(item.name, item.namespace)
-      call({ id: item.call_id, name, arguments: "input" in item ? item.input : item.arguments })
+    const item = yield* readItem(written, kind, path, skip)
+    switch (item?.type) {
+      // Thoughts of earlier turns are not asked for again; tools and the wish for a summary are read elsewhere.
+      case "reasoning":
+      case "additional_tools":
+      case "compaction_trigger":
+        break
+      case "configuration_update":
+        if (item.reasoning?.effort) configuration.effort = item.reasoning.effort
+        if (item.text?.format) configuration.format = item.text.format
+        break
+      case "compaction":
+      case "compaction_summary":
+        messages.push(yield* summaryOf(item.encrypted_content, path))
+        break
+      case "tool_search_call": {
+        const args = typeof item.arguments === "string" ? item.arguments : JSON.stringify(item.arguments)
+        call({ id: item.call_id ?? Tools.SEARCH, name: flatName(Tools.SEARCH), arguments: args })
+        break
+      }
+      case "tool_search_output":
+        say("tool", MessageContent.plain(foundText(item.tools, flatName)), item.call_id ?? Tools.SEARCH)
+        break
+      case "local_shell_call":
+        if (item.id) calls.set(item.id, item.call_id)
+        call(ClientTools.callOf(item))
+        break
+      case "shell_call":
+      case "apply_patch_call":
+        call(ClientTools.callOf(item))
+        break
+      case "local_shell_call_output": {
+        const id = item.call_id ?? item.id
+        if (!id) return yield* Either.left(missingCallId(path))
+        say("tool", MessageContent.plain(ClientTools.outputOf(item)), calls.get(id) ?? id)
+        break
+      }
+      case "shell_call_output":
+      case "apply_patch_call_output":
+        say("tool", MessageContent.plain(ClientTools.outputOf(item)), item.call_id)
+        break
+      case "function_call_output":
+      case "custom_tool_call_output":
+        say("tool", yield* toSaid(item.output, [...path, "output"], options), item.call_id)
+        break
+      case "function_call":
+        call({ id: item.call_id, name: flatName(item.name, item.namespace), arguments: item.arguments })
+        break
+      case "custom_tool_call":
+        call({ id: item.call_id, name: flatName(item.name, item.namespace), arguments: item.input })
+        break
+      default:
+        if (item !== undefined && "role" in item) {
+          say(roles[item.role], yield* toSaid(item.content ?? "", [...path, "content"], options))
+        }
     }
   }
-  return messages
+  return { messages, configuration }
 })

@@ -5,9 +5,10 @@
  */
 import type { ChatEvent, ToolCall } from "../../../domain/Chat.ts"
 import * as WellFormed from "../../chat/WellFormed.ts"
+import * as ClientTools from "./ClientTools.ts"
 import * as Compaction from "./Compaction.ts"
 import * as Resource from "./Resource.ts"
-import type { Named } from "./Tools.ts"
+import type { Named, OwnKind } from "./Tools.ts"
 
 export type Kind = "text" | "thought"
 
@@ -26,7 +27,7 @@ export interface Listener {
 
 export interface OutputOptions {
   /** A new id with this prefix. */
-  readonly newId: (prefix: "msg" | "rs" | "fc" | "ctc" | "tsc" | "cmp") => string
+  readonly newId: (prefix: "msg" | "rs" | "fc" | "ctc" | "tsc" | "lsh" | "sh" | "apc" | "cmp") => string
   readonly named: ReadonlyArray<Named>
   readonly listener?: Listener
   /** All that is said is a summary, and becomes one item. */
@@ -36,10 +37,25 @@ export interface OutputOptions {
 /** A call that is being written; its item with so much of its arguments. */
 interface Call {
   readonly place: Place
+  /** Told of with its end only: what it is made of is not known before; nothing where it has none. */
+  readonly isWhole: boolean
   readonly item: (status: ItemStatus, written: string) => Resource.OutputItem
-  /** Its arguments are told while they are written. */
-  readonly grows: boolean
 }
+
+const prefixes = { tool_search: "tsc", local_shell: "lsh", shell: "sh", apply_patch: "apc" } as const
+
+/** A call of a tool that has a kind in place of a name. */
+const ownItem = (own: OwnKind, called: { readonly id: string; readonly call_id: string }): Call["item"] =>
+  own === "tool_search"
+    ? (status, written) => ({
+        ...called,
+        type: "tool_search_call",
+        execution: "client",
+        status,
+        arguments: status === "completed" ? recordOf(written) : {}
+      })
+    : (status, written) =>
+        ClientTools.toItem(own, called, status === "completed" ? status : "in_progress", recordOf(written))
 
 type ItemStatus = "in_progress" | "completed" | "incomplete"
 
@@ -142,17 +158,15 @@ const makeUsual = ({ listener, named, newId }: OutputOptions): Output => {
   const startCall = (call: Call) => {
     openCall = call
     text = ""
-    listener?.began(call.item("in_progress", ""), call.place)
+    if (!call.isWhole) listener?.began(call.item("in_progress", ""), call.place)
   }
   const beginCall = ({ id, name: flat }: Pick<ToolCall, "id" | "name">) => {
     release()
     end("completed")
     const one = byFlat.get(flat)
-    if (one?.isSearch === true) {
-      const place: Place = { id: newId("tsc"), index: items.length }
-      const search = { id: place.id, type: "tool_search_call", execution: "client", call_id: id } as const
-      const item = (status: ItemStatus, whole: string) => ({ ...search, status, arguments: recordOf(whole) })
-      return startCall({ place, item, grows: false })
+    if (one?.own !== undefined) {
+      const place: Place = { id: newId(prefixes[one.own]), index: items.length }
+      return startCall({ place, isWhole: true, item: ownItem(one.own, { id: place.id, call_id: id }) })
     }
     const custom = one?.kind === "custom"
     const { name, namespace } = one ?? { name: flat, namespace: undefined }
@@ -162,17 +176,18 @@ const makeUsual = ({ listener, named, newId }: OutputOptions): Output => {
         ? { id: place.id, type: "custom_tool_call", status, ...called, input: whole }
         : { id: place.id, type: "function_call", status, ...called, arguments: whole }
     const place: Place = { id: newId(custom ? "ctc" : "fc"), index: items.length }
-    startCall({ place, item, grows: true })
+    startCall({ place, item, isWhole: false })
   }
   const growCall = (piece: string) => {
     const written = WellFormed.repair(piece)
     text += written
-    if (written !== "" && openCall?.grows === true) listener?.grew(written)
+    if (written !== "" && openCall?.isWhole === false) listener?.grew(written)
   }
   const endCall = () => {
     if (openCall === undefined) return
-    const { item, place } = openCall
+    const { isWhole, item, place } = openCall
     openCall = undefined
+    if (isWhole) listener?.began(item("in_progress", text), place)
     const done = item("completed", text)
     items.push(done)
     listener?.ended(done, place)
@@ -180,7 +195,7 @@ const makeUsual = ({ listener, named, newId }: OutputOptions): Output => {
   /** What has no end is told of in the response only: agents act on the end of an item. */
   const unfinished = () => {
     if (open !== undefined) return [textItem(open.kind, open.id, "incomplete", text)]
-    return openCall === undefined ? [] : [openCall.item("incomplete", text)]
+    return openCall === undefined || openCall.isWhole ? [] : [openCall.item("incomplete", text)]
   }
 
   return {

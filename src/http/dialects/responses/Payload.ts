@@ -1,18 +1,20 @@
 /**
  * The body of a `/v1/responses` request: every field with its type and limits.
  *
- * Liberal on purpose: optional fields may be `null`, unknown ones are ignored, and so are kinds of items, parts and
- * tools that are not known. Those are read one by one, by the tables below.
+ * Liberal on purpose: optional fields may be `null`, unknown ones are ignored, and kinds of items, parts and tools that
+ * are not known are left out by name. They are read one by one, by the tables below and in `ClientItems.ts`.
  */
 import { JSONSchema, Schema } from "effect"
 import { efforts } from "../../../domain/Chat.ts"
 import { atMost, counts, Description, Id, Label, listOf, Name, Word } from "../../chat/TextLimits.ts"
+import * as Hosted from "../openai/HostedTools.ts"
+import * as ClientItems from "./ClientItems.ts"
+import { Loose, opt } from "./Loose.ts"
 
-const opt = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
+export type { Loose } from "./Loose.ts"
+
 const between = (min: number, max: number) => Schema.Number.pipe(Schema.between(min, max))
 const integer = (min: number, max: number) => Schema.Int.pipe(Schema.between(min, max))
-const Loose = Schema.Record({ key: Schema.String, value: Schema.Unknown })
-export type Loose = typeof Loose.Type
 
 /** Most of something in one request. A long agent session has thousands of items. */
 export const limits = { input: 16_384, tools: 256, metadata: 16 } as const
@@ -91,16 +93,33 @@ const tools = {
   function: FunctionTool,
   custom: CustomTool,
   namespace: NamespaceTool,
-  tool_search: ToolSearch
+  tool_search: ToolSearch,
+  ...ClientItems.tools
 } as const
-const Tool = described(Schema.Union(FunctionTool, CustomTool, NamespaceTool, ToolSearch))
+const Tool = described(
+  Schema.Union(FunctionTool, CustomTool, NamespaceTool, ToolSearch, ...Object.values(ClientItems.tools))
+)
 const Tools = Schema.Array(Tool).pipe(Schema.maxItems(limits.tools))
 export type FunctionTool = typeof FunctionTool.Type
 export type CustomTool = typeof CustomTool.Type
 export type ToolSearch = typeof ToolSearch.Type
 export type Tool = (typeof tools)[keyof typeof tools]["Type"]
 
+const Format = Schema.Union(
+  Schema.Struct({ type: Schema.Literal("text") }),
+  Schema.Struct({ type: Schema.Literal("json_object") }),
+  Schema.Struct({
+    type: Schema.Literal("json_schema"),
+    name: Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_-]{1,64}$/)),
+    description: opt(Description),
+    schema: Loose,
+    strict: opt(Schema.Boolean)
+  })
+)
+export type Format = typeof Format.Type
+
 const items = {
+  ...ClientItems.items,
   message: Schema.Struct({
     type: opt(Schema.Literal("message")),
     role: Schema.Literal("user", "assistant", "system", "developer"),
@@ -144,9 +163,15 @@ const items = {
     call_id: opt(Id),
     tools: Tools
   }),
-  reasoning: Schema.Struct({ type: Schema.Literal("reasoning"), summary: opt(listOf(Loose, counts.parts)) }),
-  item_reference: Schema.Struct({ type: opt(Schema.Literal("item_reference")), id: Id })
+  configuration_update: Schema.Struct({
+    type: Schema.Literal("configuration_update"),
+    reasoning: opt(Schema.Struct({ effort: opt(Schema.Literal(...efforts)) })),
+    text: opt(Schema.Struct({ format: opt(Format) }))
+  }),
+  reasoning: Schema.Struct({ type: Schema.Literal("reasoning"), summary: opt(listOf(Loose, counts.parts)) })
 } as const
+/** Stands for an item that is held here. */
+const reference = Schema.Struct({ type: opt(Schema.Literal("item_reference")), id: Id })
 export type Item = (typeof items)[keyof typeof items]["Type"]
 
 const Item = described(
@@ -161,39 +186,34 @@ const Item = described(
     items.additional_tools,
     items.tool_search_call,
     items.tool_search_output,
-    items.reasoning
+    items.configuration_update,
+    items.reasoning,
+    ...Object.values(ClientItems.items)
   )
 )
 
-/** How each kind of a thing is read; a kind that is not in its table is skipped. */
-export const kinds = { parts, items, tools }
+/** How each kind of a thing is read; a kind that is not in its table is left out, and named. */
+export const kinds = { parts, items, tools, reference }
 
 const NamedTool = Schema.Struct({
   type: Schema.Literal("function", "custom"),
   name: Name,
   namespace: opt(Name)
 })
-export type NamedTool = typeof NamedTool.Type
+
+/** A tool that has a kind in place of a name; of OpenAI's own ones none is there. */
+const KindOfTool = Schema.Struct({
+  type: Schema.Literal("tool_search", ...ClientItems.kinds, ...Hosted.kinds)
+})
 
 const ToolChoice = Schema.Union(
   Schema.Literal("none", "auto", "required"),
   NamedTool,
+  KindOfTool,
   Schema.Struct({
     type: Schema.Literal("allowed_tools"),
     mode: Schema.Literal("auto", "required"),
     tools: Schema.Array(Loose).pipe(Schema.minItems(1), Schema.maxItems(limits.tools))
-  })
-)
-
-const Format = Schema.Union(
-  Schema.Struct({ type: Schema.Literal("text") }),
-  Schema.Struct({ type: Schema.Literal("json_object") }),
-  Schema.Struct({
-    type: Schema.Literal("json_schema"),
-    name: Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_-]{1,64}$/)),
-    description: opt(Description),
-    schema: Loose,
-    strict: opt(Schema.Boolean)
   })
 )
 

@@ -58,6 +58,43 @@ const ToolSearchCall = Schema.Struct({
   arguments: Schema.Record({ key: Schema.String, value: Schema.Unknown })
 })
 
+const LocalShellCall = Schema.Struct({
+  id: Schema.String,
+  type: Schema.Literal("local_shell_call"),
+  status: Status,
+  call_id: Schema.String,
+  action: Schema.Struct({
+    type: Schema.Literal("exec"),
+    command: Schema.Array(Schema.String),
+    env: Schema.Record({ key: Schema.String, value: Schema.String }),
+    timeout_ms: Schema.optional(Schema.Number),
+    user: Schema.optional(Schema.String),
+    working_directory: Schema.optional(Schema.String)
+  })
+})
+const ShellCall = Schema.Struct({
+  id: Schema.String,
+  type: Schema.Literal("shell_call"),
+  status: Status,
+  call_id: Schema.String,
+  action: Schema.Struct({
+    commands: Schema.Array(Schema.String),
+    timeout_ms: Schema.NullOr(Schema.Number),
+    max_output_length: Schema.NullOr(Schema.Number)
+  }),
+  environment: Schema.Struct({ type: Schema.Literal("local") })
+})
+const ApplyPatchCall = Schema.Struct({
+  id: Schema.String,
+  type: Schema.Literal("apply_patch_call"),
+  status: Schema.Literal("in_progress", "completed"),
+  call_id: Schema.String,
+  operation: Schema.Union(
+    Schema.Struct({ type: Schema.Literal("create_file", "update_file"), path: Schema.String, diff: Schema.String }),
+    Schema.Struct({ type: Schema.Literal("delete_file"), path: Schema.String })
+  )
+})
+
 /** A summary of the conversation, for later requests. */
 export const CompactionItem = Schema.Struct({
   id: Schema.String,
@@ -65,7 +102,17 @@ export const CompactionItem = Schema.Struct({
   encrypted_content: Schema.String
 })
 
-export const OutputItem = Schema.Union(Message, Reasoning, FunctionCall, CustomToolCall, ToolSearchCall, CompactionItem)
+export const OutputItem = Schema.Union(
+  Message,
+  Reasoning,
+  FunctionCall,
+  CustomToolCall,
+  ToolSearchCall,
+  LocalShellCall,
+  ShellCall,
+  ApplyPatchCall,
+  CompactionItem
+)
 export type OutputItem = typeof OutputItem.Type
 
 const Usage = Schema.Struct({

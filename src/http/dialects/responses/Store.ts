@@ -1,7 +1,7 @@
 /**
  * The last responses, kept in memory for whoever goes on from one of them: its own caller. Nothing outlives the process.
  */
-import type { Loose } from "./Payload.ts"
+import type { Loose } from "./Loose.ts"
 import type { ResponseObject } from "./Resource.ts"
 
 export interface Stored {

@@ -2,39 +2,37 @@
  * The tools of a request as one flat list of names, and each name back as the client wrote it.
  */
 import { Either } from "effect"
-import { noTools, type OutputFormat, type Tool, type Toolset } from "../../../domain/Chat.ts"
+import { type Message, noTools, type OutputFormat, type Tool, type Toolset } from "../../../domain/Chat.ts"
 import * as EitherFn from "../../../runtime/EitherFn.ts"
+import * as FieldSupport from "../../chat/FieldSupport.ts"
 import type { Path } from "../../chat/SchemaIssue.ts"
 import { format } from "../../chat/SchemaIssue.ts"
+import * as Hosted from "../openai/HostedTools.ts"
 import * as Errors from "../openai/OpenAiErrors.ts"
 import * as OpenAiTools from "../openai/OpenAiTools.ts"
+import type * as ClientItems from "./ClientItems.ts"
+import * as ClientTools from "./ClientTools.ts"
 import * as Kinds from "./Kinds.ts"
-import {
-  type CustomTool,
-  type FunctionTool,
-  kinds,
-  type Loose,
-  limits,
-  type NamedTool,
-  type ResponsesRequest,
-  type ToolSearch
-} from "./Payload.ts"
+import type { Loose } from "./Loose.ts"
+import { type CustomTool, type FunctionTool, kinds, limits, type ResponsesRequest, type ToolSearch } from "./Payload.ts"
+import * as ToolNames from "./ToolNames.ts"
 
 type Checked<A> = Kinds.Checked<A>
 
+/** Tools that have a kind in place of a name. */
+export type OwnKind = "tool_search" | ClientItems.Kind
+
 /** As the client names it; `flat` is what the model is told. */
-export interface Named {
+export interface Named extends ToolNames.Declared {
   readonly kind: Tool["kind"]
-  readonly name: string
-  readonly namespace: string | undefined
   readonly flat: string
   /** Its calls are items of their own kind. */
-  readonly isSearch: boolean
+  readonly own: OwnKind | undefined
 }
 
 interface Listed extends OpenAiTools.Listed {
   readonly namespace: string | undefined
-  readonly isSearch?: boolean
+  readonly own?: OwnKind
 }
 
 interface Flat extends Named, OpenAiTools.Listed {}
@@ -42,6 +40,8 @@ interface Flat extends Named, OpenAiTools.Listed {}
 export interface Tools {
   readonly toolset: Toolset
   readonly named: ReadonlyArray<Named>
+  /** What the model is to know of those that are not there. */
+  readonly told: ReadonlyArray<Message>
   /** Those of known kinds, as they were written. */
   readonly echoed: ReadonlyArray<Loose>
 }
@@ -52,10 +52,8 @@ const toListed = (written: FunctionTool | CustomTool, namespace: string | undefi
   return { tool: OpenAiTools.ofCustom(written, grammar), namespace, at: format(path) }
 }
 
-const readTool = Kinds.reader("tool", kinds.tools)
-const readMember = Kinds.reader("tool", { function: kinds.tools.function, custom: kinds.tools.custom })
-
-type Skip = (what: string) => void
+const readTool = Kinds.reader("tools", kinds.tools)
+const readMember = Kinds.reader("tools", { function: kinds.tools.function, custom: kinds.tools.custom })
 
 /** What the model calls a search by. */
 export const SEARCH = "tool_search"
@@ -83,63 +81,92 @@ const toSearch = ({ description, parameters }: ToolSearch, path: Path): Listed =
     undefined,
     path
   )
-  return { tool, namespace: undefined, at: format(path), isSearch: true }
+  return { tool, namespace: undefined, at: format(path), own: "tool_search" }
 }
 
-const list = EitherFn.fn(function* (tools: ReadonlyArray<Loose>, root: Path, skip: Skip) {
-  const listed: Array<Listed> = []
+interface Listing {
+  readonly listed: Array<Listed>
+  /** Told of kinds that are not there. */
+  readonly skip: Kinds.Skip
+  readonly missing: ReturnType<typeof Hosted.gather>
+}
+
+const list = EitherFn.fn(function* (tools: ReadonlyArray<Loose>, root: Path, { listed, missing, skip }: Listing) {
   const echoed: Array<Loose> = []
   for (const [i, written] of tools.entries()) {
     const path = [...root, i]
-    const tool = yield* readTool(written, Kinds.kindOf(written, "function"), path, skip)
-    if (tool === undefined) continue
+    const kind = Kinds.kindOf(written, "function")
+    const tool = yield* readTool(written, kind, path, skip)
+    if (tool === undefined) {
+      missing.add(kind, written["server_label"])
+      continue
+    }
     echoed.push(
       tool.type === "function"
         ? { ...written, parameters: tool.parameters ?? null, strict: tool.strict ?? false }
         : written
     )
-    if (tool.type === "tool_search") listed.push(toSearch(tool, path))
-    else if (tool.type !== "namespace") listed.push(toListed(tool, undefined, path))
-    else {
-      for (const [k, inner] of tool.tools.entries()) {
-        const here = [...path, "tools", k]
-        const member = yield* readMember(inner, Kinds.kindOf(inner, "function"), here, skip)
-        if (member !== undefined) listed.push(toListed(member, tool.name, here))
-      }
+    switch (tool.type) {
+      case "tool_search":
+        // A search of OpenAI's own loads what is deferred; here nothing is.
+        if (tool.execution === "client") listed.push(toSearch(tool, path))
+        break
+      case "local_shell":
+      case "shell":
+      case "apply_patch":
+        if (ClientTools.isHosted(tool)) {
+          skip(FieldSupport.within("tools", tool.type))
+          missing.add(tool.type)
+        } else listed.push({ tool: ClientTools.offered(tool), namespace: undefined, at: format(path), own: tool.type })
+        break
+      case "namespace":
+        for (const [k, inner] of tool.tools.entries()) {
+          const here = [...path, "tools", k]
+          const member = yield* readMember(inner, Kinds.kindOf(inner, "function"), here, skip)
+          if (member !== undefined) listed.push(toListed(member, tool.name, here))
+        }
+        break
+      default:
+        listed.push(toListed(tool, undefined, path))
     }
   }
-  return { listed, echoed }
+  return echoed
 })
 
 /** The bare name where it is the only one, for that is what a model writes; else with its namespace before it. */
 const flatten = (listed: ReadonlyArray<Listed>): ReadonlyArray<Flat> => {
   const times = new Map<string, number>()
   for (const { tool } of listed) times.set(tool.name, (times.get(tool.name) ?? 0) + 1)
-  return listed.map(({ at, isSearch = false, namespace, tool }) => {
+  return listed.map(({ at, namespace, own, tool }) => {
     const { kind, name } = tool
     const flat = times.get(name) === 1 || namespace === undefined ? name : `${namespace}.${name}`
-    return { kind, name, namespace, flat, isSearch, at, tool: { ...tool, name: flat } }
+    const aliases = ToolNames.aliases({ name, namespace })
+    const offered = { ...tool, name: flat, ...(aliases.length === 0 ? {} : { aliases }) }
+    return { kind, name, namespace, flat, own, at, tool: offered }
   })
 }
 
-/** A namespace that was not given leaves it open. */
-const isMeant = (named: Pick<NamedTool, "name" | "namespace">, one: Pick<Named, "name" | "namespace">): boolean =>
-  named.name === one.name && (named.namespace ?? one.namespace) === one.namespace
-
 type Choice = NonNullable<ResponsesRequest["tool_choice"]>
 
-/** Entries of dropped kinds narrow nothing. */
+/** Tools that a choice names: by their name, or by their kind. */
+const finder = (all: ReadonlyArray<Flat>) => {
+  const byName = ToolNames.index(all)
+  return ({ name, namespace, type }: Loose): ReadonlyArray<Flat> =>
+    type === "function" || type === "custom"
+      ? byName({ name: String(name), namespace: typeof namespace === "string" ? namespace : undefined }).filter(
+          (one) => one.kind === type && one.own === undefined
+        )
+      : all.filter((one) => one.own === type)
+}
+
+/** Entries of kinds that are not there narrow nothing: they are told of as tools. */
 const narrow = EitherFn.fn(function* (all: ReadonlyArray<Flat>, allowed: ReadonlyArray<Loose>) {
   const kept = new Set<Flat>()
+  const find = finder(all)
   for (const [i, entry] of allowed.entries()) {
-    const { name, namespace, type } = entry
-    if (type !== "function" && type !== "custom") continue
-    const found = all.filter(
-      (one) =>
-        one.kind === type &&
-        typeof name === "string" &&
-        isMeant({ name, namespace: typeof namespace === "string" ? namespace : undefined }, one)
-    )
+    const { type } = entry
+    if (typeof type !== "string" || !Object.hasOwn(kinds.tools, type)) continue
+    const found = find(entry)
     if (found.length === 0) yield* Either.left(absent(`tool_choice.tools[${i}]`))
     for (const one of found) kept.add(one)
   }
@@ -148,24 +175,39 @@ const narrow = EitherFn.fn(function* (all: ReadonlyArray<Flat>, allowed: Readonl
 
 const absent = (param: string) => Errors.invalid(param, `Invalid value for '${param}': no such tool in 'tools'.`)
 
+const isHosted = (kind: string): boolean => (Hosted.kinds as ReadonlyArray<string>).includes(kind)
+
 const choose = EitherFn.fn(function* (
   all: ReadonlyArray<Flat>,
+  missing: ReadonlyArray<string>,
   choice: Choice,
   parallel: boolean
 ): EitherFn.Return<Toolset, Errors.Failure> {
+  const [lost] = missing
+  if (typeof choice === "object" && isHosted(choice.type))
+    return yield* Either.left(Hosted.forced("tool_choice", choice.type))
   const isWide = choice === "auto" || choice === "none"
-  if (all.length === 0 && !isWide) return yield* Either.left(Errors.choiceWithoutTools("tool_choice", "tools"))
+  if (all.length === 0 && !isWide) {
+    return yield* Either.left(
+      lost === undefined ? Errors.choiceWithoutTools("tool_choice", "tools") : Hosted.forced("tool_choice", lost)
+    )
+  }
   const allowed = typeof choice === "object" && choice.type === "allowed_tools" ? choice : undefined
   const kept = allowed === undefined ? all : yield* narrow(all, allowed.tools)
   const tools = kept.map(({ tool }) => tool)
-  if (allowed?.mode === "required" && tools.length === 0) return yield* Either.left(absent("tool_choice.tools"))
+  if (allowed?.mode === "required" && tools.length === 0) {
+    return yield* Either.left(Hosted.forced("tool_choice.tools", String(allowed.tools[0]?.["type"])))
+  }
   if (tools.length === 0 || choice === "none") return noTools
   if (typeof choice === "string") return { tools, choice, parallel }
   if (choice.type === "allowed_tools") return { tools, choice: choice.mode, parallel }
-  const one = all.find((tool) => tool.kind === choice.type && isMeant(choice, tool))
-  return one === undefined
-    ? yield* Either.left(absent("tool_choice.name"))
-    : { tools, choice: { name: one.flat }, parallel }
+  const [one] = finder(all)({ ...choice })
+  if (one !== undefined) return { tools, choice: { name: one.flat }, parallel }
+  return yield* Either.left(
+    missing.includes(choice.type)
+      ? Hosted.forced("tool_choice", choice.type)
+      : absent("name" in choice ? "tool_choice.name" : "tool_choice")
+  )
 })
 
 /** One that is given again is the one that was given last. */
@@ -176,14 +218,15 @@ const merged = (listed: ReadonlyArray<Listed>): ReadonlyArray<Listed> => [
 /** `found` came with the input: a client's further tools, and those that a search of its has found. */
 export const read = EitherFn.fn(function* (
   payload: ResponsesRequest,
-  skip: Skip,
+  skip: Kinds.Skip,
   found: ReadonlyArray<Found> = []
 ): EitherFn.Return<Tools, Errors.Failure> {
-  const own = yield* list(payload.tools ?? [], ["tools"], skip)
-  const further: Array<Listed> = []
-  for (const { path, tools } of found) further.push(...(yield* list(tools, path, skip)).listed)
-  const { echoed } = own
-  const listed = further.length === 0 ? own.listed : merged([...own.listed, ...further])
+  const missing = Hosted.gather()
+  const all: Array<Listed> = []
+  const listing: Listing = { listed: all, missing, skip }
+  const echoed = yield* list(payload.tools ?? [], ["tools"], listing)
+  for (const { path, tools } of found) yield* list(tools, path, listing)
+  const listed = found.length === 0 ? all : merged(all)
   if (listed.length > limits.tools) {
     const message = `Invalid 'tools': expected an array with maximum length ${limits.tools}.`
     return yield* Either.left(Errors.invalid("tools", message, "array_above_max_length"))
@@ -191,25 +234,18 @@ export const read = EitherFn.fn(function* (
   const named = flatten(listed)
   const format = payload.text?.format
   yield* OpenAiTools.checked(named, format?.type === "json_schema" ? format.schema : undefined)
-  const toolset = yield* choose(named, payload.tool_choice ?? "auto", payload.parallel_tool_calls ?? true)
-  return { toolset, named, echoed }
+  const { parallel_tool_calls: parallel, tool_choice: choice } = payload
+  const toolset = yield* choose(named, missing.kinds(), choice ?? "auto", parallel ?? true)
+  return { toolset, named, echoed, told: missing.told() }
 })
 
-/** What the model knows a tool by that the history calls so. */
+/** What the model knows a tool by that the history calls so; one that is gone keeps its name. */
 export const flatNames = (named: ReadonlyArray<Named>) => {
-  const byName = new Map<string, Array<Named>>()
-  for (const one of named) {
-    const same = byName.get(one.name)
-    if (same === undefined) byName.set(one.name, [one])
-    else same.push(one)
-  }
-  return (name: string, namespace: string | null | undefined): string =>
-    byName.get(name)?.find((one) => isMeant({ name, namespace }, one))?.flat ?? name
+  const find = ToolNames.index(named)
+  return (name: string, namespace?: string | null): string => find({ name, namespace })[0]?.flat ?? name
 }
 
-export const toFormat = ({ text }: ResponsesRequest): Checked<OutputFormat> => {
-  const format = text?.format
-  return format?.type === "json_schema"
+export const toFormat = (format: NonNullable<ResponsesRequest["text"]>["format"]): Checked<OutputFormat> =>
+  format?.type === "json_schema"
     ? OpenAiTools.ofSchema(format, "text.format.schema")
     : Either.right({ type: format?.type ?? "text" })
-}

@@ -301,6 +301,9 @@ const rows: Readonly<Record<string, Row>> = {
 /** Taken only at values that ask for nothing, or asked of the answer's frame alone. */
 const withoutTrace = new Set(["n", "logprobs", "top_logprobs", "modalities", "stream_options"])
 
+/** Without effect, but that the model is told so. */
+const toldOf = new Set(["web_search_options"])
+
 describe("each field of a request", () => {
   it("has a row in the table, in the schema and in this test", () => {
     const inSchema = Object.keys(ChatCompletionRequest.fields).sort()
@@ -329,6 +332,13 @@ describe("each field of a request", () => {
       if (rule?.class === "refused") {
         assert.strictEqual(good.length, 0)
         assert.isTrue(bad.some(([, code]) => code === "unsupported_value"))
+      } else if (toldOf.has(field)) {
+        for (const value of changing) {
+          const { messages, ...rest } = asked({ [field]: value })
+          const { messages: said, ...plain } = asked({})
+          assert.match(messages[0].text, /not available here.*: web_search\./)
+          assert.deepStrictEqual([messages.slice(1), rest], [said, plain])
+        }
       } else if (rule?.class === "ignored" || withoutTrace.has(field)) assert.deepStrictEqual(changing, [])
       else assert.isAbove(changing.length, 0)
       const value = good[0] ?? "x"

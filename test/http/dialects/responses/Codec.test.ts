@@ -96,11 +96,11 @@ describe("an input", () => {
     ])
   })
 
-  it("skips kinds that are not known, and says which", () => {
-    const { request, skipped } = Either.getOrThrow(
+  it("leaves out kinds that are not known, and says which", () => {
+    const { leftOut, request } = Either.getOrThrow(
       read({
         input: [
-          { type: "local_shell_call", call_id: "x", action: {} },
+          { type: "ghost_snapshot", id: "x" },
           { type: "<b>", id: 1 },
           {
             role: "user",
@@ -118,12 +118,17 @@ describe("an input", () => {
     )
     assert.deepStrictEqual(
       request.messages.map(({ text }) => text),
-      ["hi"]
+      [
+        "These tools are not available here, and cannot be called: web_search. Where one would be needed, say that it is missing; never make up what it would have found.",
+        "hi\n[content of a kind that cannot be shown here: input_video]"
+      ]
     )
-    assert.deepStrictEqual(
-      [...skipped],
-      ["tool web_search", "item local_shell_call", "item (unnamed)", "part input_video"]
-    )
+    assert.deepStrictEqual(leftOut, [
+      "tools[web_search]",
+      "input[ghost_snapshot]",
+      "input[unnamed]",
+      "content[input_video]"
+    ])
     assert.deepStrictEqual(
       request.toolset.tools.map(({ name }) => name),
       ["f"]
@@ -223,6 +228,7 @@ describe("the tools of a request", () => {
       {
         kind: "function",
         name: "send",
+        aliases: ["mail.send", "mail__send"],
         description: undefined,
         parameters: { type: "object", properties: {} },
         strict: false
@@ -252,10 +258,12 @@ describe("the tools of a request", () => {
     assert.deepStrictEqual(toolset({ tools, parallel_tool_calls: false }).parallel, false)
     const refusedAt = (param: string) => [400, "invalid_value", param]
     assert.deepStrictEqual(complaint({ tool_choice: "required" }), refusedAt("tool_choice"))
-    assert.deepStrictEqual(
-      complaint({ tools: [{ type: "web_search" }], tool_choice: "required" }),
-      refusedAt("tool_choice")
-    )
+    const missing = (param: string) => [400, "unsupported_value", param]
+    for (const choice of ["required", { type: "web_search_preview" }, { type: "shell" }]) {
+      const lost = [{ type: "web_search" }, { type: "shell", environment: { type: "container_auto" } }]
+      assert.deepStrictEqual(complaint({ tools: lost, tool_choice: choice }), missing("tool_choice"))
+    }
+    assert.deepStrictEqual(complaint({ tools, tool_choice: { type: "shell" } }), refusedAt("tool_choice"))
     assert.deepStrictEqual(
       complaint({ tools, tool_choice: { type: "function", name: "g" } }),
       refusedAt("tool_choice.name")
@@ -264,7 +272,7 @@ describe("the tools of a request", () => {
       complaint(allowed("auto", { type: "function", name: "x" })),
       refusedAt("tool_choice.tools[0]")
     )
-    assert.deepStrictEqual(complaint(allowed("required", { type: "web_search" })), refusedAt("tool_choice.tools"))
+    assert.deepStrictEqual(complaint(allowed("required", { type: "web_search" })), missing("tool_choice.tools"))
   })
 
   it("are refused where they are wrong or in each other's way", () => {

@@ -118,6 +118,7 @@ const turnIn = ({ output }: Resource.ResponseObject): ReturnType<typeof turnOf> 
     if (item.type === "reasoning") return ["ThoughtDelta", text, undefined] as const
     if (item.type === "tool_search_call") return [item.call_id, text, "tool_search"] as const
     if (item.type === "compaction") return [item.id, text, item.type] as const
+    if (!("name" in item)) return [item.call_id, text, item.type] as const
     return [item.call_id, text, flat(item.name, item.namespace)] as const
   })
 

@@ -5,7 +5,7 @@ import * as Resource from "../../../../src/http/dialects/responses/Resource.ts"
 import * as Store from "../../../../src/http/dialects/responses/Store.ts"
 
 const payload = Schema.decodeUnknownSync(ResponsesRequest)({ model: "auto", input: "hi" })
-const tools = { toolset: { tools: [], choice: "none", parallel: true }, named: [], echoed: [] } as const
+const tools = { toolset: { tools: [], choice: "none", parallel: true }, named: [], echoed: [], told: [] } as const
 const response = (id: string): Resource.ResponseObject => ({
   ...Resource.toFixed({ id, created: 1, payload, tools, kept: true }),
   ...Resource.begun,
