@@ -183,7 +183,7 @@ const table = {
   ),
   responsesStore: setting(
     "RESPONSES_STORE",
-    "0",
+    "100",
     "max responses of /v1/responses kept in memory for previous_response_id; 0 = none",
     Rule.integer(0, 10_000)
   ),

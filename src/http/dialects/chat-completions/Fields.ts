@@ -39,10 +39,13 @@ const fields: Fields<ChatCompletionRequest> = {
   verbosity: ignored,
   service_tier: ignored,
   moderation: ignored,
-  web_search_options: ignored,
+  web_search_options: { ...ignored, note: "the model is told that there is no search" },
   response_format: emulated,
-  tools: { ...emulated, note: "the grammar of a custom tool is told to the model, not enforced" },
-  tool_choice: emulated,
+  tools: {
+    ...emulated,
+    note: "those that OpenAI runs itself are named in the header as tools[kind], and the model is told that they are missing. The grammar of a custom tool is told to the model, not enforced"
+  },
+  tool_choice: { ...emulated, refused: "tools that are not among tools, or that OpenAI runs itself" },
   parallel_tool_calls: emulated,
   functions: { ...emulated, refused: "beside tools" },
   function_call: { ...emulated, refused: "beside tools" }

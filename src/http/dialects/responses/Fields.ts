@@ -14,16 +14,16 @@ const fields: Fields<ResponsesRequest> = {
   input: {
     ...honoured,
     refused: "parts of type input_file and input_audio, references to items that are not held",
-    note: "reasoning items are not sent upstream; items and parts of unknown kinds are skipped"
+    note: "reasoning items are not sent upstream; items of tools that OpenAI runs itself are told to the model as a short mark; items and parts of unknown kinds are named in the header as input[kind] and content[kind]"
   },
   instructions: honoured,
   stream: honoured,
   stream_options: { ...honoured, refused: "without stream", note: "include_obfuscation is ignored" },
   tools: {
     ...emulated,
-    note: "function, custom and namespace; others are dropped. The grammar of a custom tool is told to the model, not enforced"
+    note: "function, custom, namespace, tool_search, local_shell, shell and apply_patch; all other kinds are named in the header as tools[kind], and the model is told that they are missing. The grammar of a custom tool is told to the model, not enforced; defer_loading is as if it were not there"
   },
-  tool_choice: { ...emulated, refused: "tools that are not among tools" },
+  tool_choice: { ...emulated, refused: "tools that are not among tools, or that OpenAI runs itself" },
   parallel_tool_calls: emulated,
   max_output_tokens: emulated,
   max_tool_calls: ignored,
@@ -34,7 +34,7 @@ const fields: Fields<ResponsesRequest> = {
   reasoning: { ...emulated, note: "effort chooses a model where MODEL_ALIASES says so; thoughts are always told" },
   include: ignored,
   metadata: { ...honoured, note: "repeated in the response" },
-  store: { ...honoured, note: "kept in memory when RESPONSES_STORE is more than 0, else false" },
+  store: { ...honoured, note: "kept in memory, the last ones; false with RESPONSES_STORE=0" },
   previous_response_id: { ...honoured, refused: "what is not held" },
   conversation: refused,
   prompt: refused,

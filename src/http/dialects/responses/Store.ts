@@ -68,7 +68,7 @@ const weigh = (value: unknown, most: number): number => {
  * The oldest go first, of the caller that holds most: nobody can push out what another has while holding more.
  * A response that is too large by itself is not kept.
  */
-export const make = ({ capacity, size = 1 << 27 }: StoreOptions): Store => {
+export const make = ({ capacity, size = 1 << 26 }: StoreOptions): Store => {
   const shelves = new Map<string, Shelf>()
   let count = 0
   let total = 0

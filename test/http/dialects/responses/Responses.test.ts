@@ -204,6 +204,15 @@ describe("/v1/responses", () => {
     })
   )
 
+  it.scopedLive("keeps the last ones without being told to", () =>
+    Effect.gen(function* () {
+      const gateway = yield* TestGateway.serve(TestBackend.make(TestBackend.say("blue")))
+      const { id, store } = asResponse(yield* post(gateway, {}))
+      assert.isTrue(store)
+      assert.strictEqual((yield* post(gateway, { previous_response_id: id })).status, 200)
+    })
+  )
+
   it.scopedLive("keeps an API key's responses for that key: to another they are not there", () =>
     Effect.gen(function* () {
       const scripted = TestBackend.make(TestBackend.say("blue"))
