@@ -39,6 +39,8 @@ export interface ChatContext<Failure> {
   /** The message of a socket that it came as, if it did. */
   readonly message: Message | undefined
   readonly pictures: (links: ReadonlyArray<Images.Link>) => Effect.Effect<Images.Loaded, Failure | Overloaded>
+  /** Notes a part of a field that had no effect, by `FieldSupport.within`; it is named as ignored fields are. */
+  readonly leaveOut: (name: string) => void
   /** Counts the tokens of the prompt that would be sent. */
   readonly count: (request: ChatRequest) => Effect.Effect<number>
 }
@@ -57,8 +59,6 @@ export interface Exchange {
   readonly request: ChatRequest
   readonly stream: () => StreamEncoder
   readonly whole: (run: ChatRun) => WholeEncoder
-  /** What had no effect within fields, as named by `FieldSupport.within`. */
-  readonly leftOut?: ReadonlyArray<string>
   /** Replaces `Chat.open`, for a dialect in which some failures are responses. */
   readonly open?: (open: ChatResponse.Open) => ChatResponse.Open
 }

@@ -42,15 +42,13 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   const pictures: ChatContext<F>["pictures"] = (links) =>
     Effect.mapError(images.load(links), (error) => (error._tag === "ImageRefused" ? errors.fromImage(error) : error))
 
-  const heed = (body: unknown) =>
-    Effect.mapError(FieldSupport.heed(support, body, config.strictParams), errors.fromParam)
+  const heed = (body: unknown, leftOut: ReadonlyArray<string>) =>
+    Effect.mapError(FieldSupport.heed(support, body, config.strictParams, leftOut), errors.fromParam)
 
   const payloadOf = (sent: unknown, message: MessageRequest.Message) =>
     dialect.fromMessage?.(sent, message) ?? Either.right(sent)
-  const heedWithin = (ignored: FieldSupport.Headers, leftOut: ReadonlyArray<string>) =>
-    Effect.mapError(FieldSupport.heedWithin(ignored, leftOut, config.strictParams), errors.fromParam)
 
-  const contextOf = (request: Request, requestId: string): ChatContext<F> => {
+  const contextOf = (request: Request, requestId: string, leftOut: Array<string>): ChatContext<F> => {
     const named = sessionHeaders.find((name) => request.headers[name] !== undefined)
     return {
       config,
@@ -58,6 +56,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
       sessionId: named === undefined ? undefined : request.headers[named],
       requestId,
       message: MessageRequest.of(request),
+      leaveOut: (name) => void leftOut.push(name),
       pictures,
       count: chat.count
     }
@@ -66,8 +65,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   /** Made once per route: decodes a body with `schema`, and `ask` translates it. */
   const reader = <B, J, Asked, R = never>(
     schema: Schema.Schema<B, J>,
-    ask: (payload: B, context: ChatContext<F>) => Effect.Effect<Asked, Problem<F>, R>,
-    leftOut: (asked: Asked) => ReadonlyArray<string> = () => []
+    ask: (payload: B, context: ChatContext<F>) => Effect.Effect<Asked, Problem<F>, R>
   ): Effect.Effect<
     { readonly asked: Asked; readonly ignored: Readonly<Record<string, string>> },
     Problem<F>,
@@ -82,11 +80,15 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
       const payload = yield* Either.mapLeft(decode(body), ({ issue }) =>
         errors.fromIssue(SchemaIssue.explain(issue), body)
       )
-      const context = contextOf(request, yield* RequestId.current)
-      const first = heedsFirst ? yield* heed(body) : undefined
+      const leftOut: Array<string> = []
+      const context = contextOf(request, yield* RequestId.current, leftOut)
+      if (heedsFirst) {
+        const ignored = yield* heed(body, [])
+        const asked = yield* ask(payload, context)
+        return { ignored: leftOut.length === 0 ? ignored : yield* heed(body, leftOut), asked }
+      }
       const asked = yield* ask(payload, context)
-      const ignored = first ?? (yield* heed(body))
-      return { asked, ignored: yield* heedWithin(ignored, leftOut(asked)) }
+      return { ignored: yield* heed(body, leftOut), asked }
     })
     return Effect.suspend(read)
   }
@@ -95,7 +97,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   const answered = <R>(effect: Effect.Effect<HttpServerResponse.HttpServerResponse, Problem<F>, R>) =>
     Effect.catchAll(effect, (problem) => Effect.map(RequestId.current, (id) => errors.respond(problem, id)))
 
-  const read = reader(dialect.payload, dialect.exchange, ({ leftOut = [] }) => leftOut)
+  const read = reader(dialect.payload, dialect.exchange)
 
   const chats = Effect.fnUntraced(function* () {
     const { asked, ignored } = yield* read

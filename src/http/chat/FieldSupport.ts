@@ -32,8 +32,8 @@ export const IGNORED_PARAMS = "x-lingma-ignored-params"
 const NAME = /^[A-Za-z0-9_.-]{1,64}$/
 const MOST = 32
 
-/** A name with its place: `tools[web_search]`; a name that is no plain identifier is not repeated. */
-export const within = (place: string, name: string): string => `${place}[${NAME.test(name) ? name : "unnamed"}]`
+/** A part of a field: `tools.web_search`; a name that is no plain identifier is not repeated. */
+export const within = (place: string, name: string): string => `${place}.${NAME.test(name) ? name : "unnamed"}`
 
 /** Fields of a request without effect, unknown ones included. Names that are not plain identifiers are left out. */
 export const ignored = ({ fields }: Pick<Dialect, "fields">, body: unknown): ReadonlyArray<string> => {
@@ -55,10 +55,19 @@ export class ParamRefused extends Data.TaggedError("ParamRefused")<{
 
 export type Headers = Readonly<Record<string, string>>
 
-/** The `x-lingma-ignored-params` header, if anything is ignored. `strict`: the first ignored field is an error. */
-export const heed = (dialect: Pick<Dialect, "fields">, body: unknown, strict: boolean) =>
+/**
+ * The `x-lingma-ignored-params` header, if anything is ignored. `strict`: the first ignored field is an error.
+ * `leftOut`: parts of fields without effect, by `within`.
+ */
+export const heed = (
+  dialect: Pick<Dialect, "fields">,
+  body: unknown,
+  strict: boolean,
+  leftOut: ReadonlyArray<string> = []
+) =>
   Effect.suspend((): Effect.Effect<Headers, ParamRefused> => {
-    const names = ignored(dialect, body)
+    const parts = new Set(leftOut.filter((name) => NAME.test(name)))
+    const names = [...ignored(dialect, body), ...parts].slice(0, MOST)
     const [param] = names
     if (param === undefined) return Effect.succeed({})
     if (strict) return new ParamRefused({ param, known: Object.hasOwn(dialect.fields, param) })
@@ -66,14 +75,4 @@ export const heed = (dialect: Pick<Dialect, "fields">, body: unknown, strict: bo
     return Effect.as(Effect.annotateLogs(Effect.logDebug("request fields ignored"), { params }), {
       [IGNORED_PARAMS]: params
     })
-  })
-
-/** The same with what was left out within the fields: kinds of tools, items and parts, as `within` names them. */
-export const heedWithin = (headers: Headers, leftOut: ReadonlyArray<string>, strict: boolean) =>
-  Effect.suspend((): Effect.Effect<Headers, ParamRefused> => {
-    const [param] = leftOut
-    if (param === undefined) return Effect.succeed(headers)
-    if (strict) return new ParamRefused({ param, known: true })
-    const fields = headers[IGNORED_PARAMS]?.split(", ") ?? []
-    return Effect.succeed({ ...headers, [IGNORED_PARAMS]: [...fields, ...leftOut].slice(0, MOST).join(", ") })
   })

@@ -109,10 +109,17 @@ const list = <A>(issues: A | ReadonlyArray<A>): ReadonlyArray<A> => (Array.isArr
 
 const key = (part: PropertyKey): string | number => (typeof part === "number" ? part : String(part))
 
+/** Beside a member of another type, one that only lacks something was meant. */
+const isMeant = (issue: Issue, beside: Issue) =>
+  beside._tag === "NotAmong" && (issue._tag === "Missing" || issue._tag === "Limit")
+
 /** The union member whose issue lies deepest is the one that was meant. */
 const deepest = (issues: ReadonlyArray<Issue>): Issue | undefined => {
   let best: Issue | undefined
-  for (const issue of issues) if (best === undefined || issue.path.length > best.path.length) best = issue
+  for (const issue of issues) {
+    const further = best === undefined ? 1 : issue.path.length - best.path.length
+    if (further > 0 || (further === 0 && isMeant(issue, best!))) best = issue
+  }
   return best
 }
 

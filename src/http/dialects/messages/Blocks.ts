@@ -2,7 +2,8 @@
  * The messages of a request, block by block, as the neutral ones.
  *
  * A user message may hold results of tools and words: it becomes one message for each result and one for the words
- * between them, in the order given. Earlier thoughts are left out: a model is not told its own.
+ * between them, in the order given. So does an assistant's that holds what a service's own tools found. Earlier thoughts
+ * are left out: a model is not told its own.
  */
 import { Either } from "effect"
 import type { Image, Message, Role, ToolCall } from "../../../domain/Chat.ts"
@@ -11,17 +12,23 @@ import type { Link } from "../../chat/Images.ts"
 import * as MessageContent from "../../chat/MessageContent.ts"
 import { dotted, type Path } from "../../chat/SchemaIssue.ts"
 import * as Errors from "./Errors.ts"
+import * as LeftOut from "./LeftOut.ts"
 import type { Block, Known, Message as PayloadMessage, ResultBlock } from "./Payload.ts"
+import * as ServerResults from "./ServerResults.ts"
 
 type Checked<A> = Either.Either<A, Errors.Failure>
 
-/** Whoever reads the blocks: what is left out is told, by kind, and pictures are asked for. */
+/** Whoever reads the blocks: what is left out is told, by name, and pictures are asked for. */
 export interface Reader {
-  readonly skip: (kind: string) => void
+  readonly skip: (name: string) => void
   readonly picture: (link: Link) => Image | undefined
+  /** Whether the model is offered a tool of this name. */
+  readonly isOffered?: (name: string) => boolean
 }
 
 const FILE = "Files are not kept here; send the image itself as base64"
+const NO_FILE = "Files are not kept here; send the document itself"
+const NO_CITATIONS = "Citations are not made here; leave them off"
 
 const addImage = (
   { source }: Known<"image">,
@@ -38,6 +45,11 @@ const addImage = (
 
 const decoded = (data: string): string => Buffer.from(data, "base64").toString("utf8")
 
+const cites = (block: Pick<Known<"document">, "citations">) => block.citations?.enabled === true
+
+const noCitations = (path: Path) =>
+  Either.left(Errors.badRequest(`${dotted([...path, "citations", "enabled"])}: ${NO_CITATIONS}`))
+
 const toDocument = EitherFn.fn(function* (
   block: Known<"document">,
   into: MessageContent.Builder,
@@ -45,6 +57,8 @@ const toDocument = EitherFn.fn(function* (
   reader: Reader
 ): EitherFn.Return<void, Errors.Failure> {
   const { context, source, title } = block
+  if (cites(block)) return yield* noCitations(path)
+  const at = [...path, "source", source.type]
   const inner = MessageContent.make()
   if (source.type === "text") inner.text(source.data)
   else if (source.type === "base64" && source.media_type.startsWith("text/")) inner.text(decoded(source.data))
@@ -52,8 +66,9 @@ const toDocument = EitherFn.fn(function* (
   else if (source.type === "content" && typeof source.content !== "string")
     for (const [i, part] of source.content.entries())
       yield* add(part, inner, [...path, "source", "content", "content", i, part.type], reader)
+  else if (source.type === "file") return yield* Either.left(Errors.badRequest(`${dotted(at)}: ${NO_FILE}`))
   else {
-    reader.skip(source.type === "base64" ? `document of type ${source.media_type}` : `document by ${source.type}`)
+    reader.skip(LeftOut.name("messages.content.document", source.type === "base64" ? source.media_type : source.type))
     inner.text("(this document could not be read here)")
   }
   const head = [title, context].filter((line) => line !== undefined && line !== null && line !== "")
@@ -71,12 +86,21 @@ const add = (block: ResultBlock, into: MessageContent.Builder, path: Path, reade
     case "document":
       return toDocument(block, into, path, reader)
     case "search_result": {
+      if (cites(block)) return noCitations(path)
       const text = block.content.map((part) => part.text).join("\n")
       into.text(`<search_result>\n${block.title}\n${block.source}\n${text}\n</search_result>`)
       return Either.void
     }
+    case "tool_reference":
+      into.text(
+        reader.isOffered?.(block.tool_name) === false
+          ? `The tool ${block.tool_name} is not available.`
+          : `The tool ${block.tool_name} is available now.`
+      )
+      return Either.void
     case "other":
-      reader.skip(`block ${block.kind}`)
+      reader.skip(LeftOut.name("messages.content", block.kind))
+      into.text("(a part of a kind that cannot be shown here was left out)")
       return Either.void
   }
 }
@@ -95,13 +119,26 @@ const toResult = EitherFn.fn(function* (
   return { role: "tool", ...built.content(), toolCalls: [], toolCallId: block.tool_use_id }
 })
 
-const toCall = ({ id, input, name }: Known<"tool_use">): ToolCall => ({
+const toCall = ({ id, input, name }: Known<"tool_use" | "server_tool_use" | "mcp_tool_use">): ToolCall => ({
   id,
   name,
   arguments: JSON.stringify(input ?? {})
 })
 
-const toBlocks = EitherFn.fn(function* (role: Role, blocks: ReadonlyArray<Block>, path: Path, reader: Reader) {
+const toServerResult = ({ content, is_error: failed, tool_use_id: id, type }: Known<ServerResult>): Message => {
+  const text = ServerResults.read(type, content)
+  const told = failed === true ? `The tool failed:\n${text}` : text
+  return { role: "tool", text: told, images: [], toolCalls: [], toolCallId: id }
+}
+
+type ServerResult = Extract<Block, { readonly content?: unknown; readonly tool_use_id: string }>["type"]
+
+const toBlocks = EitherFn.fn(function* (
+  role: Role,
+  blocks: ReadonlyArray<Block>,
+  path: Path,
+  reader: Reader
+): EitherFn.Return<ReadonlyArray<Message>, Errors.Failure> {
   const messages: Array<Message> = []
   let built = MessageContent.make()
   let calls: Array<ToolCall> = []
@@ -111,15 +148,48 @@ const toBlocks = EitherFn.fn(function* (role: Role, blocks: ReadonlyArray<Block>
     built = MessageContent.make()
     calls = []
   }
+  const skip = (block: Block) => reader.skip(LeftOut.name(`messages.content`, block.type))
   for (const [i, block] of blocks.entries()) {
     const here = [...path, i, block.type]
-    if (block.type === "tool_use") {
-      if (role === "assistant") calls.push(toCall(block))
-      else reader.skip(`block tool_use of ${role}`)
-    } else if (block.type === "tool_result") {
-      flush()
-      messages.push(yield* toResult(block, here, reader))
-    } else yield* add(block, built, here, reader)
+    switch (block.type) {
+      case "tool_use":
+      case "server_tool_use":
+      case "mcp_tool_use":
+        if (role === "assistant") calls.push(toCall(block))
+        else skip(block)
+        break
+      case "tool_result":
+        flush()
+        messages.push(yield* toResult(block, here, reader))
+        break
+      case "thinking":
+      case "redacted_thinking":
+        break
+      case "compaction":
+        if (typeof block.content === "string") built.text(`Summary of the conversation so far:\n${block.content}`)
+        break
+      case "container_upload":
+        return yield* Either.left(Errors.badRequest(`${dotted([...here, "file_id"])}: ${NO_FILE}`))
+      case "tool_addition":
+      case "tool_removal":
+        if (block.tool.type === "other") skip(block)
+        break
+      case "text":
+      case "image":
+      case "document":
+      case "search_result":
+      case "tool_reference":
+        yield* add(block, built, here, reader)
+        break
+      case "other":
+        // What a service noted in its own answer means nothing to the model.
+        if (role === "assistant") reader.skip(LeftOut.name("messages.content", block.kind))
+        else yield* add(block, built, here, reader)
+        break
+      default:
+        flush()
+        messages.push(toServerResult(block))
+    }
   }
   flush()
   return messages

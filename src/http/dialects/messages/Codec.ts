@@ -18,14 +18,17 @@ import * as Prompt from "../../../textonly/Prompt.ts"
 import * as ToolSchema from "../../../textonly/tools/ToolSchema.ts"
 import type { Link } from "../../chat/Images.ts"
 import * as Blocks from "./Blocks.ts"
+import * as ClientTools from "./ClientTools.ts"
 import * as Errors from "./Errors.ts"
+import * as LeftOut from "./LeftOut.ts"
 import type { CountTokensRequest, MessagesRequest, Tool as PayloadTool } from "./Payload.ts"
+import * as ToolLoading from "./ToolLoading.ts"
 
 type Checked<A> = Either.Either<A, Errors.Failure>
 
 type Skip = Blocks.Reader["skip"]
 
-/** What was understood, and the kinds of what was left out. */
+/** What was understood, and the names of what was left out. */
 export interface Reading {
   readonly request: ChatRequest
   readonly skipped: ReadonlyArray<string>
@@ -35,40 +38,54 @@ const toSystem = (system: CountTokensRequest["system"], skip: Skip): ReadonlyArr
   const texts: Array<string> = []
   for (const block of typeof system === "string" ? [{ type: "text" as const, text: system }] : (system ?? []))
     if (block.type === "text") texts.push(block.text)
-    else skip(`block ${block.kind}`)
+    else skip(LeftOut.name("system", block.kind))
   const text = texts.join("\n")
   return text === "" ? [] : [{ role: "system", text, images: [], toolCalls: [], toolCallId: undefined }]
 }
 
-const toTool = (tool: Exclude<PayloadTool, { readonly type: "other" }>): Tool => ({
-  kind: "function",
-  name: tool.name,
-  description: tool.description ?? undefined,
-  parameters: tool.input_schema,
-  strict: tool.strict === true
-})
+type RunByClient = Exclude<PayloadTool, { readonly type: "hosted" }>
+
+const toTool = (tool: RunByClient): Tool => {
+  const described =
+    tool.type === "client"
+      ? ClientTools.describe(tool)
+      : { description: tool.description ?? undefined, parameters: tool.input_schema }
+  return {
+    kind: "function",
+    name: tool.name,
+    description: described?.description,
+    parameters: described?.parameters ?? {},
+    strict: tool.strict === true
+  }
+}
 
 const formatOf = ({ output_config: config, output_format: old }: CountTokensRequest) => config?.format ?? old
 
-/** The tools the client runs; those of the hosted service are left out. */
+const kindOf = (tool: RunByClient): string => (tool.type === "client" ? tool.kind : "custom")
+
+/** The tools the client runs; those of the hosted service are left out, and those whose loading is put off. */
 const toTools = (payload: CountTokensRequest, skip: Skip): Checked<ReadonlyArray<Tool>> => {
   const seen = new Set<string>()
   const kept: Array<Tool> = []
-  const places: Array<number> = []
+  const places: Array<string> = []
+  const isOffered = ToolLoading.offer(payload)
+  if (ToolLoading.isAllDeferred(payload))
+    return Either.left(Errors.badRequest("tools: At least one tool must have defer_loading=false"))
   for (const [i, tool] of (payload.tools ?? []).entries()) {
-    if (tool.type === "other") skip(`tool ${tool.kind}`)
+    if (tool.type === "hosted") skip(LeftOut.name("tools", tool.kind))
     else {
-      if (seen.has(tool.name))
-        return Either.left(Errors.badRequest(`tools.${i}.custom.name: Tool names must be unique`))
+      const place = `tools.${i}.${kindOf(tool)}`
+      if (seen.has(tool.name)) return Either.left(Errors.badRequest(`${place}.name: Tool names must be unique`))
       seen.add(tool.name)
+      if (!isOffered(tool)) continue
       kept.push(toTool(tool))
-      places.push(i)
+      places.push(place)
     }
   }
   const format = formatOf(payload)?.schema
   const schemas = kept.map(({ parameters }) => parameters)
   return Either.mapBoth(ToolSchema.checkAll(schemas, format), {
-    onLeft: ({ at, why }) => Errors.badRequest(`tools.${places[at]}.custom.input_schema: ${why}`),
+    onLeft: ({ at, why }) => Errors.badRequest(`${places[at]}.input_schema: ${why}`),
     onRight: () => kept
   })
 }
@@ -103,7 +120,7 @@ const EFFORTS: Readonly<Record<string, ReasoningEffort>> = {
 const toEffort = (word: string | null | undefined, skip: Skip): ReasoningEffort | undefined => {
   if (word === null || word === undefined) return undefined
   const effort = Object.hasOwn(EFFORTS, word) ? EFFORTS[word] : undefined
-  if (effort === undefined) skip(`effort ${word}`)
+  if (effort === undefined) skip("output_config.effort")
   return effort
 }
 
@@ -133,8 +150,13 @@ export const links = ({ messages }: CountTokensRequest): ReadonlyArray<Link> => 
   return found
 }
 
-/** They are told in the log. */
-const MOST_SKIPPED = 64
+/** What stands before the last summary of it is not part of the conversation any more. */
+const compactedAt = (messages: CountTokensRequest["messages"]): number =>
+  messages.findLastIndex(
+    ({ content }) =>
+      typeof content !== "string" &&
+      content.some((block) => block.type === "compaction" && typeof block.content === "string")
+  )
 
 export interface ReadOptions {
   readonly caller?: string | undefined
@@ -146,12 +168,15 @@ export const toRequest = EitherFn.fn(function* (
   payload: MessagesRequest | CountTokensRequest,
   { caller, picture, sessionId }: ReadOptions
 ): EitherFn.Return<Reading, Errors.Failure> {
-  const skipped: Array<string> = []
-  const skip: Skip = (kind) => {
-    if (skipped.length < MOST_SKIPPED) skipped.push(kind)
-  }
-  const reader = { skip, picture }
-  const told = yield* Either.all(payload.messages.map((message, i) => Blocks.toMessages(message, i, reader)))
+  const skipped = new Set<string>()
+  const skip: Skip = (name) => void skipped.add(name)
+  const toolset = yield* toToolset(payload, skip)
+  const names = new Set(toolset.tools.map(({ name }) => name))
+  const reader = { skip, picture, isOffered: (name: string) => names.has(name) }
+  const from = compactedAt(payload.messages)
+  const told = yield* Either.all(
+    payload.messages.flatMap((message, i) => (i < from ? [] : [Blocks.toMessages(message, i, reader)]))
+  )
   if (Prompt.isEmpty(told.flat())) return yield* Either.left(Errors.badRequest("messages: There is nothing to answer"))
   const messages = [...toSystem(payload.system, skip), ...told.flat()]
   if (!Arr.isNonEmptyReadonlyArray(messages)) return yield* Either.left(Errors.badRequest("messages: Field required"))
@@ -159,7 +184,7 @@ export const toRequest = EitherFn.fn(function* (
   const request: ChatRequest = {
     model: payload.model,
     messages,
-    toolset: yield* toToolset(payload, skip),
+    toolset,
     format: yield* toFormat(payload),
     stop: full?.stop_sequences ?? [],
     maxTokens: full?.max_tokens,
@@ -168,5 +193,5 @@ export const toRequest = EitherFn.fn(function* (
     affinity: Affinity.key({ caller, sessionId, user: full?.metadata?.user_id ?? undefined, messages }),
     origin: { dialect: "messages", stream: full?.stream === true }
   }
-  return { request, skipped }
+  return { request, skipped: [...skipped] }
 })

@@ -20,12 +20,11 @@ const newId = () => `msg_${Array.from({ length: 24 }, () => ALPHABET[randomInt(6
 
 const toRequest = Effect.fnUntraced(function* (
   payload: MessagesRequest | CountTokensRequest,
-  { caller, sessionId }: Context,
+  { caller, leaveOut, sessionId }: Context,
   picture: Blocks.Reader["picture"]
 ) {
   const { request, skipped } = yield* Codec.toRequest(payload, { caller, sessionId, picture })
-  const kinds = [...new Set(skipped)].join(", ").slice(0, 500)
-  if (kinds !== "") yield* Effect.annotateLogs(Effect.logDebug("parts of a request left out"), { kinds })
+  skipped.forEach(leaveOut)
   return request
 })
 

@@ -6,6 +6,7 @@
  */
 import { Schema } from "effect"
 import { counts, Description, Id, Label, listOf, Name, Stop, Title, Word } from "../../chat/TextLimits.ts"
+import * as ClientTools from "./ClientTools.ts"
 
 const opt = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
 const unit = Schema.Number.pipe(Schema.between(0, 1))
@@ -23,11 +24,14 @@ const File = Schema.Struct({ type: Schema.Literal("file"), file_id: Id })
 
 const Image = Schema.Struct({ type: Schema.Literal("image"), source: Schema.Union(Base64, Url, File) })
 
+const Citations = opt(Schema.Struct({ enabled: opt(Schema.Boolean) }))
+
 const SearchResult = Schema.Struct({
   type: Schema.Literal("search_result"),
   source: Title,
   title: Title,
-  content: listOf(Text, counts.parts)
+  content: listOf(Text, counts.parts),
+  citations: Citations
 })
 
 /** Anything with a type that is none of these. */
@@ -49,6 +53,7 @@ const Document = Schema.Struct({
   type: Schema.Literal("document"),
   title: opt(Title),
   context: opt(Schema.String),
+  citations: Citations,
   source: Schema.Union(
     Schema.Struct({ type: Schema.Literal("text"), data: Schema.String }),
     Schema.Struct({
@@ -68,8 +73,11 @@ const ToolUse = Schema.Struct({
   input: Schema.optional(Schema.Unknown)
 })
 
-const RESULT = ["text", "image", "document", "search_result"]
-const ResultBlock = Schema.Union(Text, Image, Document, SearchResult, other(...RESULT))
+/** Says that a tool whose loading was put off is to be offered from here on. */
+const ToolReference = Schema.Struct({ type: Schema.Literal("tool_reference"), tool_name: Name })
+
+const RESULT = ["text", "image", "document", "search_result", "tool_reference"]
+const ResultBlock = Schema.Union(Text, Image, Document, SearchResult, ToolReference, other(...RESULT))
 
 const ToolResult = Schema.Struct({
   type: Schema.Literal("tool_result"),
@@ -78,14 +86,68 @@ const ToolResult = Schema.Struct({
   is_error: opt(Schema.Boolean)
 })
 
+/** A call that the service made by itself, as its answers have it. */
+const ServerToolUse = Schema.Struct({
+  type: Schema.Literal("server_tool_use", "mcp_tool_use"),
+  id: Id,
+  name: Name,
+  input: Schema.optional(Schema.Unknown)
+})
+
+const SERVER_RESULT = [
+  "web_search_tool_result",
+  "web_fetch_tool_result",
+  "tool_search_tool_result",
+  "code_execution_tool_result",
+  "bash_code_execution_tool_result",
+  "text_editor_code_execution_tool_result",
+  "advisor_tool_result",
+  "mcp_tool_result"
+] as const
+
+/** What came of it. */
+const ServerToolResult = Schema.Struct({
+  type: Schema.Literal(...SERVER_RESULT),
+  tool_use_id: Id,
+  content: Schema.optional(Schema.Unknown),
+  is_error: opt(Schema.Boolean)
+})
+
+const Thinking = Schema.Struct({ type: Schema.Literal("thinking", "redacted_thinking") })
+
+const ContainerUpload = Schema.Struct({ type: Schema.Literal("container_upload"), file_id: Id })
+
+/** A summary that stands for all before it. */
+const Compaction = Schema.Struct({ type: Schema.Literal("compaction"), content: opt(Schema.String) })
+
+/** From here on a tool is offered, or is not. */
+const ToolChange = Schema.Struct({
+  type: Schema.Literal("tool_addition", "tool_removal"),
+  tool: Schema.Union(Schema.Struct({ type: Schema.Literal("tool_reference"), name: Name }), other("tool_reference"))
+})
+
+const KNOWN = [
+  ...RESULT,
+  ...SERVER_RESULT,
+  ...["tool_use", "tool_result", "server_tool_use", "mcp_tool_use", "thinking", "redacted_thinking"],
+  ...["container_upload", "compaction", "tool_addition", "tool_removal"]
+]
+
 const Block = Schema.Union(
   Text,
   Image,
   Document,
   SearchResult,
+  ToolReference,
   ToolUse,
   ToolResult,
-  other(...RESULT, "tool_use", "tool_result")
+  ServerToolUse,
+  ServerToolResult,
+  Thinking,
+  ContainerUpload,
+  Compaction,
+  ToolChange,
+  other(...KNOWN)
 )
 export type Block = typeof Block.Type
 export type ResultBlock = typeof ResultBlock.Type
@@ -100,17 +162,63 @@ export type Message = typeof Message.Type
 // MCP servers use dots beside what the original rule allows.
 const ToolName = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_.-]{1,128}$/))
 
-/** One without a type, or of type `custom`, is run by the client; the others are the hosted service's own. */
-const Tool = Schema.Union(
+const isClientTool = (type: string) => ClientTools.familyOf(type) !== undefined
+
+/** One of a kind that the API has a schema for, and the client the hands. */
+const ClientTool = Schema.transform(
   Schema.Struct({
-    type: opt(Schema.Literal("custom")),
+    type: Word.pipe(Schema.filter(isClientTool, { jsonSchema: {} })),
     name: ToolName,
-    description: opt(Description),
-    input_schema: Loose,
-    strict: opt(Schema.Boolean)
+    display_width_px: opt(Schema.Number),
+    display_height_px: opt(Schema.Number),
+    enable_zoom: opt(Schema.Boolean),
+    max_characters: opt(Schema.Number),
+    strict: opt(Schema.Boolean),
+    defer_loading: opt(Schema.Boolean)
   }),
-  other("custom")
+  Schema.Struct({
+    type: Schema.Literal("client"),
+    kind: Schema.String,
+    name: Schema.String,
+    display_width_px: opt(Schema.Number),
+    display_height_px: opt(Schema.Number),
+    enable_zoom: opt(Schema.Boolean),
+    max_characters: opt(Schema.Number),
+    strict: opt(Schema.Boolean),
+    defer_loading: opt(Schema.Boolean)
+  }),
+  {
+    strict: true,
+    decode: ({ type, ...tool }) => ({ ...tool, type: "client" as const, kind: type }),
+    encode: ({ kind, type: _, ...tool }) => ({ ...tool, type: kind })
+  }
 )
+
+const CustomTool = Schema.Struct({
+  type: opt(Schema.Literal("custom")),
+  name: ToolName,
+  description: opt(Description),
+  input_schema: Loose,
+  strict: opt(Schema.Boolean),
+  /** It is offered once a `tool_reference` names it. */
+  defer_loading: opt(Schema.Boolean)
+})
+
+/** What neither is one the client runs is the hosted service's own. */
+const HostedTool = Schema.transform(
+  Schema.Struct({
+    type: Word.pipe(Schema.filter((type) => type !== "custom" && !isClientTool(type), { jsonSchema: {} })),
+    name: opt(Name)
+  }),
+  Schema.Struct({ type: Schema.Literal("hosted"), kind: Schema.String, name: opt(Schema.String) }),
+  {
+    strict: true,
+    decode: ({ name, type }) => ({ type: "hosted" as const, kind: type, name }),
+    encode: ({ kind, name }) => ({ type: kind, name })
+  }
+)
+
+const Tool = Schema.Union(CustomTool, ClientTool, HostedTool)
 export type Tool = typeof Tool.Type
 
 const parallel = { disable_parallel_tool_use: opt(Schema.Boolean) }

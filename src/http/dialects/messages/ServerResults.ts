@@ -1,0 +1,62 @@
+/**
+ * Results of tools that a service ran by itself, as they stand in a history: what the model reads of them.
+ */
+type Fields = Readonly<Record<string, unknown>>
+
+const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null
+
+const string = (value: unknown): string => (typeof value === "string" ? value : "")
+
+/** `encrypted_content` of our own making is what a search said of a page; anyone else's cannot be read. */
+const OURS = "lingma-gateway:"
+
+export const seal = (text: string): string => Buffer.from(OURS + text, "utf8").toString("base64")
+
+const unseal = (sealed: unknown): string => {
+  if (typeof sealed !== "string") return ""
+  const text = Buffer.from(sealed, "base64").toString("utf8")
+  return text.startsWith(OURS) ? text.slice(OURS.length) : ""
+}
+
+const lines = (...texts: ReadonlyArray<string>) => texts.filter((text) => text !== "").join("\n")
+
+/** Pages as a search found them. */
+const page = (result: unknown): string =>
+  isFields(result)
+    ? lines(
+        string(result["title"]),
+        string(result["url"]),
+        string(result["page_age"]),
+        unseal(result["encrypted_content"])
+      )
+    : ""
+
+/** The document that was fetched. */
+const fetched = (content: Fields): string => {
+  const document = isFields(content["content"]) ? content["content"] : {}
+  const source = isFields(document["source"]) ? document["source"] : {}
+  const data = source["type"] === "text" ? string(source["data"]) : ""
+  return lines(string(content["url"]), string(document["title"]), data)
+}
+
+const text = (part: unknown): string =>
+  isFields(part) && part["type"] === "text" ? string(part["text"]) : JSON.stringify(part)
+
+/** The text of a result; of a kind that has none, its JSON. */
+export const read = (kind: string, content: unknown): string => {
+  if (content === undefined || content === null) return ""
+  if (typeof content === "string") return content
+  if (isFields(content) && typeof content["error_code"] === "string") return `The tool failed: ${content["error_code"]}`
+  if (kind === "web_search_tool_result" && Array.isArray(content)) return content.map(page).join("\n\n")
+  if (kind === "web_fetch_tool_result" && isFields(content)) return fetched(content)
+  if (kind === "mcp_tool_result" && Array.isArray(content)) return content.map(text).join("\n")
+  return JSON.stringify(content)
+}
+
+/** Names of the tools that a search for tools found. */
+export const references = (content: unknown): ReadonlyArray<string> => {
+  const found = isFields(content) ? content["tool_references"] : undefined
+  return Array.isArray(found)
+    ? found.flatMap((one: unknown) => (isFields(one) && typeof one["tool_name"] === "string" ? [one["tool_name"]] : []))
+    : []
+}
