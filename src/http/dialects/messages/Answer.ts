@@ -3,6 +3,7 @@
  */
 import type { ChatEvent, ToolCall } from "../../../domain/Chat.ts"
 import * as TokenMeter from "../../../tokens/TokenMeter.ts"
+import type { AppliedEdit } from "./ContextEdits.ts"
 
 export interface AnswerOptions {
   readonly id: string
@@ -10,7 +11,13 @@ export interface AnswerOptions {
   /** Whether thoughts are shown. */
   readonly thoughts: boolean
   readonly tokens: () => TokenMeter.Tokens
+  /** What was taken out of the conversation; undefined where that was not asked for. */
+  readonly appliedEdits?: ReadonlyArray<AppliedEdit> | undefined
 }
+
+/** What became of `context_management`. */
+export const contextManagement = ({ appliedEdits: applied }: AnswerOptions) =>
+  applied === undefined ? {} : { context_management: { applied_edits: applied } }
 
 /** Clients keep blocks without a signature out of the history, or turn them into text. */
 export const SIGNATURE = "bGluZ21hLWdhdGV3YXk"

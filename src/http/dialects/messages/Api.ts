@@ -37,6 +37,22 @@ const UsageSource = Schema.Literal("reported", "estimated").annotations({
   description: "Whether the figures are Lingma's own"
 })
 
+const AppliedEdit = Schema.Union(
+  Schema.Struct({
+    type: Schema.Literal("clear_tool_uses_20250919"),
+    cleared_tool_uses: Schema.Int,
+    cleared_input_tokens: Schema.Int
+  }),
+  Schema.Struct({
+    type: Schema.Literal("clear_thinking_20251015"),
+    cleared_thinking_turns: Schema.Int,
+    cleared_input_tokens: Schema.Int
+  })
+)
+
+/** Absent where the request has none. */
+const ContextManagement = Schema.optional(Schema.Struct({ applied_edits: Schema.Array(AppliedEdit) }))
+
 export const Message = Schema.Struct({
   id: Schema.String,
   type: Schema.Literal("message"),
@@ -49,7 +65,8 @@ export const Message = Schema.Struct({
   stop_details: Schema.Null,
   diagnostics: Schema.Null,
   usage: Usage,
-  usage_source: Schema.optional(UsageSource)
+  usage_source: Schema.optional(UsageSource),
+  context_management: ContextManagement
 }).annotations({ identifier: "AnthropicMessage" })
 
 const event = <T extends string, F extends Schema.Struct.Fields>(type: T, fields: F) =>
@@ -81,13 +98,18 @@ export const MessageStreamEvent = Schema.Union(
       stop_details: Schema.Null
     }),
     usage: Usage,
-    usage_source: Schema.optional(UsageSource)
+    usage_source: Schema.optional(UsageSource),
+    context_management: ContextManagement
   }),
   event("message_stop", {}),
   Errors.ErrorBody
 ).annotations({ identifier: "MessageStreamEvent" })
 
-export const TokenCount = Schema.Struct({ input_tokens: Schema.Int }).annotations({ identifier: "TokenCount" })
+/** `context_management` is absent where the request has none. */
+export const TokenCount = Schema.Struct({
+  input_tokens: Schema.Int,
+  context_management: Schema.optional(Schema.Struct({ original_input_tokens: Schema.Int }))
+}).annotations({ identifier: "TokenCount" })
 
 /** `max_input_tokens` is absent where it is not known. */
 export const ModelInfo = Schema.Struct({

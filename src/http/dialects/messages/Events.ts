@@ -3,7 +3,17 @@
  */
 import type { ChatEvent, ToolCall } from "../../../domain/Chat.ts"
 import * as WellFormed from "../../chat/WellFormed.ts"
-import { type AnswerOptions, input, SIGNATURE, source, stop, toolId, unused, usage } from "./Answer.ts"
+import {
+  type AnswerOptions,
+  contextManagement,
+  input,
+  SIGNATURE,
+  source,
+  stop,
+  toolId,
+  unused,
+  usage
+} from "./Answer.ts"
 
 export const PING = 'event: ping\ndata: {"type":"ping"}\n\n'
 
@@ -101,7 +111,8 @@ export const frames = (options: AnswerOptions): ((event: ChatEvent) => string) =
           frame("message_delta", {
             delta: { ...stop(event), container: null, stop_details: null },
             usage: usage(options.tokens()),
-            ...source(options.tokens())
+            ...source(options.tokens()),
+            ...contextManagement(options)
           }) +
           frame("message_stop", {})
         )

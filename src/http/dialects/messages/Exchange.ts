@@ -3,12 +3,16 @@
  */
 import { randomInt } from "node:crypto"
 import { Effect } from "effect"
+import type { ChatRequest } from "../../../domain/Chat.ts"
 import type { ChatContext, ChatDialect, Exchange } from "../../chat/ChatDialect.ts"
 import type * as Blocks from "./Blocks.ts"
 import * as Codec from "./Codec.ts"
+import type { AppliedEdit } from "./ContextEdits.ts"
+import * as ContextEdits from "./ContextEdits.ts"
 import * as Errors from "./Errors.ts"
 import * as Events from "./Events.ts"
 import { dialect as support } from "./Fields.ts"
+import * as LeftOut from "./LeftOut.ts"
 import * as Message from "./Message.ts"
 import { type CountTokensRequest, MessagesRequest } from "./Payload.ts"
 import * as Refused from "./Refused.ts"
@@ -18,25 +22,70 @@ type Context = ChatContext<Errors.Failure>
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 const newId = () => `msg_${Array.from({ length: 24 }, () => ALPHABET[randomInt(62)]).join("")}`
 
-const toRequest = Effect.fnUntraced(function* (
-  payload: MessagesRequest | CountTokensRequest,
-  { caller, leaveOut, sessionId }: Context,
+/** A request, and what was taken out of its conversation; undefined where that was not asked for. */
+interface Read {
+  readonly request: ChatRequest
+  readonly appliedEdits: ReadonlyArray<AppliedEdit> | undefined
+  /** Tokens before that. */
+  readonly originalTokens: number | undefined
+}
+
+type Payload = MessagesRequest | CountTokensRequest
+
+const readPayload = Effect.fnUntraced(function* (
+  asked: Payload,
+  { caller, count, leaveOut, sessionId }: Context,
   picture: Blocks.Reader["picture"]
-) {
-  const { request, skipped } = yield* Codec.toRequest(payload, { caller, sessionId, picture })
+): Effect.fn.Return<Read, Errors.Failure> {
+  const read = (payload: Payload) => Codec.toRequest(payload, { caller, sessionId, picture })
+  let { request, skipped } = yield* read(asked)
   skipped.forEach(leaveOut)
-  return request
+  const management = asked.context_management
+  if (management === null || management === undefined)
+    return { request, appliedEdits: undefined, originalTokens: undefined }
+  const appliedEdits: Array<AppliedEdit> = []
+  let { messages } = asked
+  let originalTokens: number | undefined
+  for (const edit of management.edits ?? []) {
+    if (edit.type === "other") leaveOut(LeftOut.name("context_management", edit.kind))
+    else if (edit.type === "clear_thinking_20251015") {
+      const turns = ContextEdits.thinkingTurns(messages, edit)
+      if (turns > 0) appliedEdits.push({ type: edit.type, cleared_thinking_turns: turns, cleared_input_tokens: 0 })
+    } else {
+      const trigger = edit.trigger ?? ContextEdits.defaults.trigger
+      if (trigger.type === "tool_uses" && ContextEdits.toolUses(messages) <= trigger.value) continue
+      const cleared = ContextEdits.clearToolUses(messages, edit)
+      if (cleared.uses === 0) continue
+      const before = yield* count(request)
+      originalTokens ??= before
+      if (trigger.type === "input_tokens" && before <= trigger.value) continue
+      const shorter = yield* read({ ...asked, messages: cleared.messages })
+      const tokens = before - (yield* count(shorter.request))
+      if (tokens < (edit.clear_at_least?.value ?? 0)) continue
+      messages = cleared.messages
+      request = shorter.request
+      appliedEdits.push({ type: edit.type, cleared_tool_uses: cleared.uses, cleared_input_tokens: Math.max(0, tokens) })
+    }
+  }
+  return { request, appliedEdits, originalTokens }
 })
 
 /** The request whose tokens are counted. A picture counts by its being there; it is neither looked at nor fetched. */
-export const counted = (payload: CountTokensRequest, context: Context) =>
-  toRequest(payload, context, (link) => ({ mediaType: "image/png", data: "data" in link ? link.data : "" }))
+export const counted = Effect.fnUntraced(function* (payload: CountTokensRequest, context: Context) {
+  const picture: Blocks.Reader["picture"] = (link) => ({
+    mediaType: "image/png",
+    data: "data" in link ? link.data : ""
+  })
+  const { appliedEdits, originalTokens, request } = yield* readPayload(payload, context, picture)
+  const tokens = yield* context.count(request)
+  return { tokens, originalTokens: appliedEdits === undefined ? undefined : (originalTokens ?? tokens) }
+})
 
 const exchange = Effect.fnUntraced(function* (payload: MessagesRequest, context: Context) {
   const loaded = yield* context.pictures(Codec.links(payload))
-  const request = yield* toRequest(payload, context, ({ param }) => loaded.get(param))
+  const { appliedEdits, request } = yield* readPayload(payload, context, ({ param }) => loaded.get(param))
   const { config, count, requestId } = context
-  const stamp = { id: newId(), thoughts: Codec.wantsThoughts(payload) }
+  const stamp = { id: newId(), thoughts: Codec.wantsThoughts(payload), appliedEdits }
   const keepAlive = config.messagesKeepAlive === "ping" ? { keepAlive: () => Events.PING } : {}
   const asked: Exchange = {
     request,

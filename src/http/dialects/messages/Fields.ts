@@ -12,8 +12,8 @@ const fields: Fields<MessagesRequest> = {
   model: honoured,
   messages: {
     ...honoured,
-    refused: "images by file_id",
-    note: "earlier thoughts, and blocks and documents that are no text, are left out"
+    refused: "files by file_id, citations",
+    note: "a model is not shown its earlier thoughts; blocks of unknown kinds are named"
   },
   system: honoured,
   max_tokens: { ...emulated, note: "thoughts count where they are shown" },
@@ -23,11 +23,15 @@ const fields: Fields<MessagesRequest> = {
   top_p: ignored,
   top_k: ignored,
   metadata: { ...honoured, note: "user_id ties requests to one instance" },
-  tools: { ...emulated, note: "tools of the hosted service are left out" },
+  tools: {
+    ...emulated,
+    note: "the client's own and those with built-in schemas; tools of the hosted service are named"
+  },
   tool_choice: emulated,
   thinking: { ...honoured, note: "whether thoughts are part of the answer; budget_tokens is ignored" },
   output_config: { ...emulated, note: "format; effort chooses a model where MODEL_ALIASES says so" },
-  output_format: emulated
+  output_format: emulated,
+  context_management: { ...emulated, note: "clear_tool_uses and clear_thinking; other edits are named" }
 }
 
 export const dialect: Dialect = { path: "/v1/messages", fields, limits: {} }

@@ -25,10 +25,11 @@ const handlers = HttpApiBuilder.group(
     const names = { ...config, aliases: config.modelAliases, fallback: config.modelFallback }
 
     const readCount = reader(CountTokensRequest, counted)
-    const countTokens = Effect.map(
-      Effect.flatMap(readCount, ({ asked }) => chat.count(asked)),
-      (tokens) => HttpServerResponse.unsafeJson({ input_tokens: Math.ceil(tokens * MARGIN) })
-    )
+    const countTokens = Effect.map(readCount, ({ asked: { originalTokens: original, tokens }, ignored }) => {
+      const more =
+        original === undefined ? {} : { context_management: { original_input_tokens: Math.ceil(original * MARGIN) } }
+      return HttpServerResponse.unsafeJson({ input_tokens: Math.ceil(tokens * MARGIN), ...more }, { headers: ignored })
+    })
 
     return handlers
       .handleRaw("messages", handle)

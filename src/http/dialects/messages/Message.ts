@@ -3,7 +3,17 @@
  */
 import type { ChatEvent } from "../../../domain/Chat.ts"
 import * as WellFormed from "../../chat/WellFormed.ts"
-import { type AnswerOptions, input, SIGNATURE, source, stop, toolId, unused, usage } from "./Answer.ts"
+import {
+  type AnswerOptions,
+  contextManagement,
+  input,
+  SIGNATURE,
+  source,
+  stop,
+  toolId,
+  unused,
+  usage
+} from "./Answer.ts"
 import type { ContentBlock, Message } from "./Api.ts"
 
 export interface Fold {
@@ -53,7 +63,8 @@ export const fold = (options: AnswerOptions): Fold => {
       ...ending,
       ...unused,
       usage: usage(options.tokens()),
-      ...source(options.tokens())
+      ...source(options.tokens()),
+      ...contextManagement(options)
     })
   }
 }

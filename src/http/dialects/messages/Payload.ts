@@ -229,6 +229,41 @@ const ToolChoice = Schema.Union(
 )
 export type ToolChoice = typeof ToolChoice.Type
 
+const amount = Schema.Int.pipe(Schema.between(0, Number.MAX_SAFE_INTEGER))
+const some = Schema.Int.pipe(Schema.between(1, Number.MAX_SAFE_INTEGER))
+const Tokens = Schema.Struct({ type: Schema.Literal("input_tokens"), value: some })
+const Names = listOf(Name, counts.parts)
+
+const ClearToolUses = Schema.Struct({
+  type: Schema.Literal("clear_tool_uses_20250919"),
+  trigger: opt(Schema.Union(Tokens, Schema.Struct({ type: Schema.Literal("tool_uses"), value: some }))),
+  keep: opt(Schema.Struct({ type: Schema.Literal("tool_uses"), value: amount })),
+  clear_at_least: opt(Tokens),
+  exclude_tools: opt(Names),
+  clear_tool_inputs: opt(Schema.Union(Schema.Boolean, Names))
+})
+
+const ClearThinking = Schema.Struct({
+  type: Schema.Literal("clear_thinking_20251015"),
+  keep: opt(
+    Schema.Union(
+      Schema.Literal("all"),
+      Schema.Struct({ type: Schema.Literal("all") }),
+      Schema.Struct({ type: Schema.Literal("thinking_turns"), value: some })
+    )
+  )
+})
+
+const ContextManagement = Schema.Struct({
+  edits: opt(
+    listOf(
+      Schema.Union(ClearToolUses, ClearThinking, other("clear_tool_uses_20250919", "clear_thinking_20251015")),
+      counts.words
+    )
+  )
+})
+export type ContextManagement = typeof ContextManagement.Type
+
 const Format = Schema.Struct({ type: Schema.Literal("json_schema"), schema: Loose })
 
 const counted = {
@@ -240,7 +275,9 @@ const counted = {
   thinking: opt(Schema.Struct({ type: Word, display: opt(Word) })),
   output_config: opt(Schema.Struct({ effort: opt(Word), format: opt(Format) })),
   /** The name of `output_config.format` before it had one. */
-  output_format: opt(Format)
+  output_format: opt(Format),
+  /** Applied before the conversation is rendered. */
+  context_management: opt(ContextManagement)
 }
 
 /** What is counted: the same without how it is to be answered. */

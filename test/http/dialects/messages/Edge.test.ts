@@ -188,12 +188,12 @@ describe("an answer", () => {
   it.scopedLive("names what had no effect, and takes what nobody knows", () =>
     Effect.gen(function* () {
       const { request } = yield* TestGateway.serve(TestBackend.make())
-      const more = { temperature: 1, top_k: 5, context_management: {}, metadata: { user_id: "u" }, thinking: null }
+      const more = { temperature: 1, top_k: 5, container: "c", metadata: { user_id: "u" }, thinking: null }
       for (const stream of [false, true]) {
         const body = { ...hello, ...more, stream }
         const answer = yield* request("/v1/messages?beta=true", post(body, { "anthropic-beta": "a-2025,b-2026" }))
         assert.strictEqual(answer.status, 200)
-        assert.strictEqual(answer.headers.get("x-lingma-ignored-params"), "temperature, top_k, context_management")
+        assert.strictEqual(answer.headers.get("x-lingma-ignored-params"), "temperature, top_k, container")
         assert.strictEqual(answer.headers.get("x-lingma-instance"), "inst-0")
       }
     })
