@@ -15,6 +15,7 @@ import { CapabilitiesHandlers } from "./admin/capabilities/Handlers.ts"
 import { OpsHandlers } from "./admin/health/Handlers.ts"
 import { InternalHandlers } from "./admin/internal/Handlers.ts"
 import { Bodies } from "./chat/Bodies.ts"
+import { Documents } from "./chat/Documents.ts"
 import { Images } from "./chat/Images.ts"
 import * as DialectHandlers from "./dialects/Handlers.ts"
 import * as Registry from "./dialects/Registry.ts"
@@ -47,7 +48,7 @@ const DOCS = "/docs"
 const ApiRoutes = HttpLayerRouter.addHttpApi(Api).pipe(
   Layer.provide([DialectHandlers.layer, EmbeddingsHandlers, OllamaHandlers, OpsHandlers, InternalHandlers]),
   Layer.provide(CapabilitiesHandlers(Registry.support)),
-  Layer.provide([Auth.layer, Bodies.layerFromConfig, Images.layerFromConfig])
+  Layer.provide([Auth.layer, Bodies.layerFromConfig, Documents.layer, Images.layerFromConfig])
 )
 
 const DocsRoute = Docs.layer({ api: Api, spec: OPENAPI, page: DOCS })

@@ -10,6 +10,7 @@ import type { ChatError, Overloaded } from "../../domain/ChatError.ts"
 import type { Refusal } from "../edge/EdgeError.ts"
 import type { Message } from "../server/MessageRequest.ts"
 import type * as ChatResponse from "./ChatResponse.ts"
+import type * as Documents from "./Documents.ts"
 import type * as FieldSupport from "./FieldSupport.ts"
 import type * as Images from "./Images.ts"
 import type { Issue } from "./SchemaIssue.ts"
@@ -39,6 +40,9 @@ export interface ChatContext<Failure> {
   /** The message of a socket that it came as, if it did. */
   readonly message: Message | undefined
   readonly pictures: (links: ReadonlyArray<Images.Link>) => Effect.Effect<Images.Loaded, Failure | Overloaded>
+  readonly documents: (
+    links: ReadonlyArray<Documents.Link>
+  ) => Effect.Effect<Documents.Loaded, Documents.DocumentRefused | Overloaded>
   /** Notes a part of a field that had no effect, by `FieldSupport.within`; it is named as ignored fields are. */
   readonly leaveOut: (name: string) => void
   /** Counts the tokens of the prompt that would be sent. */

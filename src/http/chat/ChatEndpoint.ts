@@ -17,6 +17,7 @@ import { Bodies } from "./Bodies.ts"
 import type { ChatContext, ChatDialect, Problem } from "./ChatDialect.ts"
 import * as ChatResponse from "./ChatResponse.ts"
 import * as Decode from "./Decode.ts"
+import { Documents } from "./Documents.ts"
 import * as FieldSupport from "./FieldSupport.ts"
 import { Images } from "./Images.ts"
 import * as SchemaIssue from "./SchemaIssue.ts"
@@ -32,6 +33,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   const bodies = yield* Bodies
   const drain = yield* Drain
   const images = yield* Images
+  const documents = yield* Documents
   const shortcuts = yield* DirectRoutes
   const config = yield* GatewayConfig
   const { errors, support } = dialect
@@ -58,6 +60,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
       message: MessageRequest.of(request),
       leaveOut: (name) => void leftOut.push(name),
       pictures,
+      documents: documents.load,
       count: chat.count
     }
   }

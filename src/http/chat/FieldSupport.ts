@@ -32,8 +32,11 @@ export const IGNORED_PARAMS = "x-lingma-ignored-params"
 const NAME = /^[A-Za-z0-9_.-]{1,64}$/
 const MOST = 32
 
-/** A part of a field: `tools.web_search`; a name that is no plain identifier is not repeated. */
-export const within = (place: string, name: string): string => `${place}.${NAME.test(name) ? name : "unnamed"}`
+/** A kind of a field's part, such as `tools.web_search`; the field alone if the kind is no plain identifier. */
+export const within = (field: string, kind: string): string => {
+  const name = `${field}.${kind.replaceAll("/", "_")}`
+  return NAME.test(name) ? name : field
+}
 
 /** Fields of a request without effect, unknown ones included. Names that are not plain identifiers are left out. */
 export const ignored = ({ fields }: Pick<Dialect, "fields">, body: unknown): ReadonlyArray<string> => {
@@ -70,7 +73,7 @@ export const heed = (
     const names = [...ignored(dialect, body), ...parts].slice(0, MOST)
     const [param] = names
     if (param === undefined) return Effect.succeed({})
-    if (strict) return new ParamRefused({ param, known: Object.hasOwn(dialect.fields, param) })
+    if (strict) return new ParamRefused({ param, known: Object.hasOwn(dialect.fields, param.split(".")[0]!) })
     const params = names.join(", ")
     return Effect.as(Effect.annotateLogs(Effect.logDebug("request fields ignored"), { params }), {
       [IGNORED_PARAMS]: params

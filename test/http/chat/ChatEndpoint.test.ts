@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { Bodies } from "../../../src/http/chat/Bodies.ts"
 import * as ChatEndpoint from "../../../src/http/chat/ChatEndpoint.ts"
+import { Documents } from "../../../src/http/chat/Documents.ts"
 import { Images } from "../../../src/http/chat/Images.ts"
 import { chatCompletions } from "../../../src/http/dialects/chat-completions/Exchange.ts"
 import { Auth } from "../../../src/http/edge/Auth.ts"
@@ -23,7 +24,7 @@ describe("the endpoint of a dialect", () => {
     Effect.gen(function* () {
       const shortcuts = DirectRoutes.make()
       const drain = yield* Drain.make(undefined)
-      const around = Layer.mergeAll(Auth.layer, Bodies.layerFromConfig, Images.layerFromConfig)
+      const around = Layer.mergeAll(Auth.layer, Bodies.layerFromConfig, Documents.layer, Images.layerFromConfig)
       const context = yield* Layer.build(Layer.provideMerge(around, TestGateway.core(TestBackend.make())))
       yield* ChatEndpoint.make(chatCompletions).pipe(
         Effect.provideService(DirectRoutes, shortcuts),

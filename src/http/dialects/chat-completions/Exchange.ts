@@ -15,9 +15,10 @@ const stamped = OpenAiChat.stamped("chatcmpl")
 
 const exchange = Effect.fnUntraced(function* (
   payload: ChatCompletionRequest,
-  { caller, config, pictures, sessionId }: ChatContext<Errors.Failure>
+  { caller, config, leaveOut, pictures, sessionId }: ChatContext<Errors.Failure>
 ) {
   const { reasoningField } = config
+  Tools.missing(payload).leftOut.forEach(leaveOut)
   const loaded = yield* pictures(Codec.links(payload))
   const hidesThoughts = reasoningField === "none"
   const request = yield* Codec.toRequest(payload, { caller, sessionId, hidesThoughts }, loaded)
@@ -25,7 +26,6 @@ const exchange = Effect.fnUntraced(function* (
   const includeUsage = payload.stream_options?.include_usage === true
   const asked: Exchange = {
     request,
-    leftOut: Tools.missing(payload).leftOut,
     stream: () => ({
       encode: (run) => Completion.chunks({ ...options, includeUsage, ...run }),
       failure: (error) => Errors.frame(Errors.fromProblem(error))

@@ -43,7 +43,7 @@ const fields: Fields<ChatCompletionRequest> = {
   response_format: emulated,
   tools: {
     ...emulated,
-    note: "those that OpenAI runs itself are named in the header as tools[kind], and the model is told that they are missing. The grammar of a custom tool is told to the model, not enforced"
+    note: "those that OpenAI runs itself are named in the header as tools.kind, and the model is told that they are missing. The grammar of a custom tool is told to the model, not enforced"
   },
   tool_choice: { ...emulated, refused: "tools that are not among tools, or that OpenAI runs itself" },
   parallel_tool_calls: emulated,

@@ -8,11 +8,12 @@
 import { Either } from "effect"
 import type { Image, Message, Role, ToolCall } from "../../../domain/Chat.ts"
 import * as EitherFn from "../../../runtime/EitherFn.ts"
+import type * as Documents from "../../chat/Documents.ts"
 import type { Link } from "../../chat/Images.ts"
 import * as MessageContent from "../../chat/MessageContent.ts"
 import { dotted, type Path } from "../../chat/SchemaIssue.ts"
 import * as Errors from "./Errors.ts"
-import * as LeftOut from "./LeftOut.ts"
+import * as FieldSupport from "../../chat/FieldSupport.ts"
 import type { Block, Known, Message as PayloadMessage, ResultBlock } from "./Payload.ts"
 import * as ServerResults from "./ServerResults.ts"
 
@@ -22,12 +23,20 @@ type Checked<A> = Either.Either<A, Errors.Failure>
 export interface Reader {
   readonly skip: (name: string) => void
   readonly picture: (link: Link) => Image | undefined
+  /** The text of a document. */
+  readonly document?: (link: Documents.Link) => string | undefined
   /** Whether the model is offered a tool of this name. */
   readonly isOffered?: (name: string) => boolean
 }
 
 const FILE = "Files are not kept here; send the image itself as base64"
 const NO_FILE = "Files are not kept here; send the document itself"
+const NOT_TAKEN = {
+  file: NO_FILE,
+  url: "Documents are not fetched from addresses; send it as base64",
+  base64: "Documents are taken as PDF or as text"
+} as const
+const PDF = /^application\/pdf\b/i
 const NO_CITATIONS = "Citations are not made here; leave them off"
 
 const addImage = (
@@ -62,15 +71,13 @@ const toDocument = EitherFn.fn(function* (
   const inner = MessageContent.make()
   if (source.type === "text") inner.text(source.data)
   else if (source.type === "base64" && source.media_type.startsWith("text/")) inner.text(decoded(source.data))
-  else if (source.type === "content" && typeof source.content === "string") inner.text(source.content)
-  else if (source.type === "content" && typeof source.content !== "string")
-    for (const [i, part] of source.content.entries())
+  else if (source.type === "content") {
+    const parts = typeof source.content === "string" ? [{ type: "text" as const, text: source.content }] : source.content
+    for (const [i, part] of parts.entries())
       yield* add(part, inner, [...path, "source", "content", "content", i, part.type], reader)
-  else if (source.type === "file") return yield* Either.left(Errors.badRequest(`${dotted(at)}: ${NO_FILE}`))
-  else {
-    reader.skip(LeftOut.name("messages.content.document", source.type === "base64" ? source.media_type : source.type))
-    inner.text("(this document could not be read here)")
-  }
+  } else if (source.type === "base64" && PDF.test(source.media_type))
+    inner.text(reader.document?.({ param: dotted(at), data: source.data }) ?? "")
+  else return yield* Either.left(Errors.badRequest(`${dotted(at)}: ${NOT_TAKEN[source.type]}`))
   const head = [title, context].filter((line) => line !== undefined && line !== null && line !== "")
   into.nested(inner.content(), ["<document>", ...head, ""].join("\n"), "\n</document>")
 })
@@ -99,7 +106,7 @@ const add = (block: ResultBlock, into: MessageContent.Builder, path: Path, reade
       )
       return Either.void
     case "other":
-      reader.skip(LeftOut.name("messages.content", block.kind))
+      reader.skip(FieldSupport.within("messages.content", block.kind))
       into.text("(a part of a kind that cannot be shown here was left out)")
       return Either.void
   }
@@ -148,7 +155,7 @@ const toBlocks = EitherFn.fn(function* (
     built = MessageContent.make()
     calls = []
   }
-  const skip = (block: Block) => reader.skip(LeftOut.name(`messages.content`, block.type))
+  const skip = (block: Block) => reader.skip(FieldSupport.within("messages.content", block.type))
   for (const [i, block] of blocks.entries()) {
     const here = [...path, i, block.type]
     switch (block.type) {
@@ -183,7 +190,7 @@ const toBlocks = EitherFn.fn(function* (
         break
       case "other":
         // What a service noted in its own answer means nothing to the model.
-        if (role === "assistant") reader.skip(LeftOut.name("messages.content", block.kind))
+        if (role === "assistant") reader.skip(FieldSupport.within("messages.content", block.kind))
         else yield* add(block, built, here, reader)
         break
       default:

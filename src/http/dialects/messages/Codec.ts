@@ -16,11 +16,12 @@ import * as JsonSchemas from "../../../json/JsonSchemas.ts"
 import * as EitherFn from "../../../runtime/EitherFn.ts"
 import * as Prompt from "../../../textonly/Prompt.ts"
 import * as ToolSchema from "../../../textonly/tools/ToolSchema.ts"
+import type * as Documents from "../../chat/Documents.ts"
 import type { Link } from "../../chat/Images.ts"
 import * as Blocks from "./Blocks.ts"
 import * as ClientTools from "./ClientTools.ts"
 import * as Errors from "./Errors.ts"
-import * as LeftOut from "./LeftOut.ts"
+import * as FieldSupport from "../../chat/FieldSupport.ts"
 import type { CountTokensRequest, MessagesRequest, Tool as PayloadTool } from "./Payload.ts"
 import * as ToolLoading from "./ToolLoading.ts"
 
@@ -38,7 +39,7 @@ const toSystem = (system: CountTokensRequest["system"], skip: Skip): ReadonlyArr
   const texts: Array<string> = []
   for (const block of typeof system === "string" ? [{ type: "text" as const, text: system }] : (system ?? []))
     if (block.type === "text") texts.push(block.text)
-    else skip(LeftOut.name("system", block.kind))
+    else skip(FieldSupport.within("system", block.kind))
   const text = texts.join("\n")
   return text === "" ? [] : [{ role: "system", text, images: [], toolCalls: [], toolCallId: undefined }]
 }
@@ -72,7 +73,7 @@ const toTools = (payload: CountTokensRequest, skip: Skip): Checked<ReadonlyArray
   if (ToolLoading.isAllDeferred(payload))
     return Either.left(Errors.badRequest("tools: At least one tool must have defer_loading=false"))
   for (const [i, tool] of (payload.tools ?? []).entries()) {
-    if (tool.type === "hosted") skip(LeftOut.name("tools", tool.kind))
+    if (tool.type === "hosted") skip(FieldSupport.within("tools", tool.kind))
     else {
       const place = `tools.${i}.${kindOf(tool)}`
       if (seen.has(tool.name)) return Either.left(Errors.badRequest(`${place}.name: Tool names must be unique`))
@@ -142,12 +143,17 @@ const isMessages = (payload: MessagesRequest | CountTokensRequest): payload is M
 export const wantsThoughts = ({ thinking }: MessagesRequest): boolean =>
   thinking !== null && thinking !== undefined && thinking.type !== "disabled" && thinking.display !== "omitted"
 
-/** Where the pictures of a request are; trouble is told by `toRequest`. */
-export const links = ({ messages }: CountTokensRequest): ReadonlyArray<Link> => {
-  const found: Array<Link> = []
-  const picture = (link: Link) => void found.push(link)
-  for (const [i, message] of messages.entries()) Blocks.toMessages(message, i, { skip: () => {}, picture })
-  return found
+/** Where the pictures and documents of a request are; trouble is told by `toRequest`. */
+export const sources = ({ messages }: CountTokensRequest) => {
+  const pictures: Array<Link> = []
+  const documents: Array<Documents.Link> = []
+  const reader: Blocks.Reader = {
+    skip: () => {},
+    picture: (link) => void pictures.push(link),
+    document: (link) => void documents.push(link)
+  }
+  for (const [i, message] of messages.entries()) Blocks.toMessages(message, i, reader)
+  return { pictures, documents }
 }
 
 /** What stands before the last summary of it is not part of the conversation any more. */
@@ -162,17 +168,19 @@ export interface ReadOptions {
   readonly caller?: string | undefined
   readonly sessionId: string | undefined
   readonly picture: Blocks.Reader["picture"]
+  readonly document?: Blocks.Reader["document"]
 }
 
 export const toRequest = EitherFn.fn(function* (
   payload: MessagesRequest | CountTokensRequest,
-  { caller, picture, sessionId }: ReadOptions
+  { caller, document, picture, sessionId }: ReadOptions
 ): EitherFn.Return<Reading, Errors.Failure> {
   const skipped = new Set<string>()
   const skip: Skip = (name) => void skipped.add(name)
   const toolset = yield* toToolset(payload, skip)
   const names = new Set(toolset.tools.map(({ name }) => name))
-  const reader = { skip, picture, isOffered: (name: string) => names.has(name) }
+  const isOffered = (name: string) => names.has(name)
+  const reader: Blocks.Reader = { skip, picture, isOffered, ...(document === undefined ? {} : { document }) }
   const from = compactedAt(payload.messages)
   const told = yield* Either.all(
     payload.messages.flatMap((message, i) => (i < from ? [] : [Blocks.toMessages(message, i, reader)]))

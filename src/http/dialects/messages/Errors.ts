@@ -8,6 +8,7 @@ import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Data, Match, Schema } from "effect"
 import type { ChatError } from "../../../domain/ChatError.ts"
+import type { DocumentRefused } from "../../chat/Documents.ts"
 import type { ParamRefused } from "../../chat/FieldSupport.ts"
 import type { ImageRefused } from "../../chat/Images.ts"
 import type { Issue, Kind, Rule } from "../../chat/SchemaIssue.ts"
@@ -73,7 +74,8 @@ export const failure = (
 
 export const badRequest = (message: string): Failure => failure(400, "invalid_request_error", message)
 
-export const fromImage = ({ message, param }: ImageRefused): Failure => badRequest(`${param}: ${message}`)
+export const fromImage = ({ message, param }: ImageRefused | DocumentRefused): Failure =>
+  badRequest(`${param}: ${message}`)
 
 export const fromParam = ({ param }: ParamRefused): Failure =>
   badRequest(`${param}: it has no effect here, and fields without one are refused.`)

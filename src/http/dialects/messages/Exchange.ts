@@ -5,6 +5,7 @@ import { randomInt } from "node:crypto"
 import { Effect } from "effect"
 import type { ChatRequest } from "../../../domain/Chat.ts"
 import type { ChatContext, ChatDialect, Exchange } from "../../chat/ChatDialect.ts"
+import type * as Documents from "../../chat/Documents.ts"
 import type * as Blocks from "./Blocks.ts"
 import * as Codec from "./Codec.ts"
 import type { AppliedEdit } from "./ContextEdits.ts"
@@ -12,7 +13,7 @@ import * as ContextEdits from "./ContextEdits.ts"
 import * as Errors from "./Errors.ts"
 import * as Events from "./Events.ts"
 import { dialect as support } from "./Fields.ts"
-import * as LeftOut from "./LeftOut.ts"
+import * as FieldSupport from "../../chat/FieldSupport.ts"
 import * as Message from "./Message.ts"
 import { type CountTokensRequest, MessagesRequest } from "./Payload.ts"
 import * as Refused from "./Refused.ts"
@@ -32,12 +33,21 @@ interface Read {
 
 type Payload = MessagesRequest | CountTokensRequest
 
+type Sources = Pick<Blocks.Reader, "picture" | "document">
+
+const loadDocuments = Effect.fnUntraced(function* (links: ReadonlyArray<Documents.Link>, { documents }: Context) {
+  const loaded = yield* Effect.catchTag(documents(links), "DocumentRefused", (refused) =>
+    Effect.fail(Errors.fromImage(refused))
+  )
+  return ({ param }: Documents.Link) => loaded.get(param)
+})
+
 const readPayload = Effect.fnUntraced(function* (
   asked: Payload,
   { caller, count, leaveOut, sessionId }: Context,
-  picture: Blocks.Reader["picture"]
+  sources: Sources
 ): Effect.fn.Return<Read, Errors.Failure> {
-  const read = (payload: Payload) => Codec.toRequest(payload, { caller, sessionId, picture })
+  const read = (payload: Payload) => Codec.toRequest(payload, { caller, sessionId, ...sources })
   let { request, skipped } = yield* read(asked)
   skipped.forEach(leaveOut)
   const management = asked.context_management
@@ -47,7 +57,7 @@ const readPayload = Effect.fnUntraced(function* (
   let { messages } = asked
   let originalTokens: number | undefined
   for (const edit of management.edits ?? []) {
-    if (edit.type === "other") leaveOut(LeftOut.name("context_management", edit.kind))
+    if (edit.type === "other") leaveOut(FieldSupport.within("context_management", edit.kind))
     else if (edit.type === "clear_thinking_20251015") {
       const turns = ContextEdits.thinkingTurns(messages, edit)
       if (turns > 0) appliedEdits.push({ type: edit.type, cleared_thinking_turns: turns, cleared_input_tokens: 0 })
@@ -76,14 +86,18 @@ export const counted = Effect.fnUntraced(function* (payload: CountTokensRequest,
     mediaType: "image/png",
     data: "data" in link ? link.data : ""
   })
-  const { appliedEdits, originalTokens, request } = yield* readPayload(payload, context, picture)
+  const document = yield* loadDocuments(Codec.sources(payload).documents, context)
+  const { appliedEdits, originalTokens, request } = yield* readPayload(payload, context, { document, picture })
   const tokens = yield* context.count(request)
   return { tokens, originalTokens: appliedEdits === undefined ? undefined : (originalTokens ?? tokens) }
 })
 
 const exchange = Effect.fnUntraced(function* (payload: MessagesRequest, context: Context) {
-  const loaded = yield* context.pictures(Codec.links(payload))
-  const { appliedEdits, request } = yield* readPayload(payload, context, ({ param }) => loaded.get(param))
+  const { documents, pictures } = Codec.sources(payload)
+  const loaded = yield* context.pictures(pictures)
+  const picture: Blocks.Reader["picture"] = ({ param }) => loaded.get(param)
+  const document = yield* loadDocuments(documents, context)
+  const { appliedEdits, request } = yield* readPayload(payload, context, { document, picture })
   const { config, count, requestId } = context
   const stamp = { id: newId(), thoughts: Codec.wantsThoughts(payload), appliedEdits }
   const keepAlive = config.messagesKeepAlive === "ping" ? { keepAlive: () => Events.PING } : {}

@@ -31,7 +31,7 @@ export const make = ({ clock, store }: ResponsesOptions) => {
   /** A request as the chat that it asks for. */
   const asked = Effect.fnUntraced(function* (
     sent: ResponsesRequest,
-    { caller, message, pictures: load, sessionId }: ChatContext<Errors.Failure>,
+    { caller, leaveOut, message, pictures: load, sessionId }: ChatContext<Errors.Failure>,
     wishes: Pick<Codec.RequestOptions, "compacts">
   ) {
     const warmsUp = Socket.isWarmUp(message)
@@ -53,6 +53,7 @@ export const make = ({ clock, store }: ResponsesOptions) => {
       sessionId,
       ...wishes
     })
+    read.leftOut.forEach(leaveOut)
     return { ...read, lately, own, payload, turn, warmsUp }
   })
   type Asked = Effect.Effect.Success<ReturnType<typeof asked>>
@@ -80,7 +81,6 @@ export const make = ({ clock, store }: ResponsesOptions) => {
     const options = optionsOf(read, store.isOn && payload.store !== false)
     const made: Exchange = {
       request: read.request,
-      leftOut: read.leftOut,
       stream: () => {
         const { encode, fail, keepAlive } = Events.make(options)
         return { encode, keepAlive, failure: (error) => fail(Errors.inResponse(error)) }

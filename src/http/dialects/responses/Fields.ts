@@ -14,14 +14,14 @@ const fields: Fields<ResponsesRequest> = {
   input: {
     ...honoured,
     refused: "parts of type input_file and input_audio, references to items that are not held",
-    note: "reasoning items are not sent upstream; items of tools that OpenAI runs itself are told to the model as a short mark; items and parts of unknown kinds are named in the header as input[kind] and content[kind]"
+    note: "reasoning items are not sent upstream; items of tools that OpenAI runs itself are told to the model as a short mark; items and parts of unknown kinds are named in the header as input.kind and input.content.kind"
   },
   instructions: honoured,
   stream: honoured,
   stream_options: { ...honoured, refused: "without stream", note: "include_obfuscation is ignored" },
   tools: {
     ...emulated,
-    note: "function, custom, namespace, tool_search, local_shell, shell and apply_patch; all other kinds are named in the header as tools[kind], and the model is told that they are missing. The grammar of a custom tool is told to the model, not enforced; defer_loading is as if it were not there"
+    note: "function, custom, namespace, tool_search, local_shell, shell and apply_patch; all other kinds are named in the header as tools.kind, and the model is told that they are missing. The grammar of a custom tool is told to the model, not enforced; defer_loading is as if it were not there"
   },
   tool_choice: { ...emulated, refused: "tools that are not among tools, or that OpenAI runs itself" },
   parallel_tool_calls: emulated,

@@ -31,13 +31,8 @@ const handlers = HttpApiBuilder.group(
     const { asked, dialect, optionsOf } = Exchange.make({ clock, store })
     const { answer, answered, chat, handle, reader } = yield* ChatEndpoint.make(dialect)
 
-    const leftOut = (read: Pick<Codec.Read, "leftOut">) => read.leftOut
-    const readCount = reader(ResponsesRequest, (payload, context) => asked(payload, context, {}), leftOut)
-    const readCompact = reader(
-      ResponsesRequest,
-      (payload, context) => asked(payload, context, { compacts: true }),
-      leftOut
-    )
+    const readCount = reader(ResponsesRequest, (payload, context) => asked(payload, context, {}))
+    const readCompact = reader(ResponsesRequest, (payload, context) => asked(payload, context, { compacts: true }))
 
     const inputTokens = Effect.gen(function* () {
       const { asked, ignored } = yield* readCount

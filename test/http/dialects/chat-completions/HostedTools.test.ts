@@ -18,7 +18,7 @@ describe("a tool that OpenAI runs itself, in chat completions", () => {
   it.scopedLive("is left out by name, and the model is told so", () =>
     Effect.gen(function* () {
       const { ignored, prompt, status } = yield* ask({ tools })
-      assert.deepStrictEqual([status, ignored], [200, "tools[web_search]"])
+      assert.deepStrictEqual([status, ignored], [200, "tools.web_search"])
       assert.include(prompt, "cannot be called: web_search.")
       assert.include(prompt, '"name":"look"')
       const searched = yield* ask({ web_search_options: {} })
@@ -38,7 +38,7 @@ describe("a tool that OpenAI runs itself, in chat completions", () => {
         assert.include(error?.message, "'web_search'")
       }
       const strict = yield* ask({ tools }, { strictParams: true })
-      assert.deepStrictEqual([strict.status, strict.error?.param], [400, "tools[web_search]"])
+      assert.deepStrictEqual([strict.status, strict.error?.param], [400, "tools.web_search"])
     })
   )
 })

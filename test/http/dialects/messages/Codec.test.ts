@@ -10,11 +10,12 @@ import { MessagesRequest } from "../../../../src/http/dialects/messages/Payload.
 const hi = { role: "user", content: "hi" }
 const decode = Schema.decodeUnknownEither(MessagesRequest)
 const picture = (link: Link) => ({ mediaType: "image/png", data: "data" in link ? link.data : link.url })
+const document = ({ data }: { readonly data: string }) => data
 const attempt = (body: object, session?: string) => {
   const sent: unknown = JSON.parse(JSON.stringify({ model: "auto", max_tokens: 100, messages: [hi], ...body }))
   return decode(sent).pipe(
     Either.mapLeft(({ issue }) => Errors.fromIssue(SchemaIssue.explain(issue), sent)),
-    Either.flatMap((payload) => Codec.toRequest(payload, { sessionId: session, picture }))
+    Either.flatMap((payload) => Codec.toRequest(payload, { sessionId: session, picture, document }))
   )
 }
 const read = (body: object) => Either.getOrThrow(attempt(body))
@@ -92,7 +93,7 @@ describe("messages", () => {
     ])
   })
 
-  it("hold documents as text where they are text, and a word in their place where not", () => {
+  it("hold documents as text", () => {
     const { request, skipped } = read({
       messages: [
         {
@@ -107,7 +108,6 @@ describe("messages", () => {
             { type: "document", source: { type: "content", content: [text("x"), image] } },
             { type: "document", source: { type: "base64", media_type: "text/csv", data: "YSxi" } },
             { type: "document", title: "P", source: { type: "base64", media_type: "application/pdf", data: "aGk=" } },
-            { type: "document", source: { type: "url", url: "https://example.com/a.pdf" } },
             { type: "search_result", source: "s", title: "t", content: [text("r")] }
           ]
         }
@@ -117,13 +117,12 @@ describe("messages", () => {
       ...["<document>", "T", "C", "body", "</document>"],
       ...["<document>", "x", "</document>"],
       ...["<document>", "a,b", "</document>"],
-      ...["<document>", "P", "(this document could not be read here)", "</document>"],
-      ...["<document>", "(this document could not be read here)", "</document>"],
+      ...["<document>", "P", "aGk=", "</document>"],
       ...["<search_result>", "t", "s", "r", "</search_result>"]
     ])
     const param = "messages.0.content.1.document.source.content.content.1.image.source.base64"
     assert.deepStrictEqual(request.messages[0]?.images, [{ ...png, at: 45, param }])
-    assert.deepStrictEqual(skipped, ["messages.content.document.application_pdf", "messages.content.document.url"])
+    assert.deepStrictEqual(skipped, [])
   })
 
   it("leave out kinds that nobody knows, and say so", () => {
@@ -198,7 +197,7 @@ describe("messages", () => {
         ]
       })
     )
-    assert.deepStrictEqual(Codec.links(payload), [
+    assert.deepStrictEqual(Codec.sources(payload).pictures, [
       { param: "messages.0.content.1.image.source.base64", data: "aGk=" },
       { param: "messages.0.content.2.image.source.url", url: "https://example.com/a.png" },
       { param: "messages.1.content.0.tool_result.content.0.image.source.base64", data: "aGk=" }

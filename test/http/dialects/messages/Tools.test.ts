@@ -76,7 +76,7 @@ describe("tools the client runs", () => {
       assert.sameMembers(Object.keys(bash!), ["command", "restart"])
       assert.deepStrictEqual(editor!["command"]?.enum, ["view", "create", "str_replace", "insert"])
       assert.property(editor, "insert_text")
-      assert.include(older!["command"]?.enum, "undo_edit")
+      assert.include([...(older!["command"]?.enum ?? [])], "undo_edit")
       assert.notProperty(older, "insert_text")
       assert.sameMembers(
         [...(memory!["command"]?.enum ?? [])],

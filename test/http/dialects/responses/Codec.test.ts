@@ -124,10 +124,10 @@ describe("an input", () => {
       ]
     )
     assert.deepStrictEqual(leftOut, [
-      "tools[web_search]",
-      "input[ghost_snapshot]",
-      "input[unnamed]",
-      "content[input_video]"
+      "tools.web_search",
+      "input.ghost_snapshot",
+      "input",
+      "input.content.input_video"
     ])
     assert.deepStrictEqual(
       request.toolset.tools.map(({ name }) => name),

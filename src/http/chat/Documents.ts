@@ -1,0 +1,94 @@
+/**
+ * The documents of a request as text, for every dialect: PDFs, page by page.
+ *
+ * As with pictures, a codec lists where they are and finds each again by its param.
+ */
+import { Context, Effect, Layer, Schema } from "effect"
+import { Guard } from "../../chat/Guard.ts"
+import type { Overloaded } from "../../domain/ChatError.ts"
+import * as PdfText from "./PdfText.ts"
+
+/** Base64 of a PDF. */
+export interface Link {
+  readonly param: string
+  readonly data: string
+}
+
+/** By param: what the model reads. */
+export type Loaded = ReadonlyMap<string, string>
+
+const words = {
+  too_many: "There are too many PDFs in this request.",
+  broken: "The PDF specified was not valid.",
+  protected: "The PDF specified is password protected.",
+  too_long: "The PDF specified takes too long to read."
+}
+type Reason = keyof typeof words
+
+/** A document that is not taken. */
+export class DocumentRefused extends Schema.TaggedError<DocumentRefused>()("DocumentRefused", {
+  param: Schema.String,
+  reason: Schema.Literal(...(Object.keys(words) as [Reason, ...ReadonlyArray<Reason>]))
+}) {
+  override get message() {
+    return words[this.reason]
+  }
+}
+
+/** Most in one request. */
+export const most = 32
+/** Each takes a thread. */
+const atOnce = 2
+const none: Effect.Effect<Loaded> = Effect.succeed(new Map())
+
+/** Readers look for the mark of a PDF in its beginning. */
+const HEAD = 1024
+
+const bytesOf = (data: string): Uint8Array<ArrayBuffer> | undefined => {
+  const decoded = Buffer.from(data, "base64")
+  if (!decoded.subarray(0, HEAD).includes("%PDF-")) return undefined
+  // A copy of its own, which can be handed to a thread.
+  return Uint8Array.from(decoded)
+}
+
+const pageOf = (text: string, index: number) => `[page ${index + 1}]\n${text.trim() === "" ? "(no text)" : text}`
+
+/** With a mark before each page; the model is told how many there are, and what it is not shown. */
+export const render = ({ isCut, pages, texts }: PdfText.PdfText): string => {
+  const head = `(PDF, ${pages} page${pages === 1 ? "" : "s"}, its text only)`
+  if (texts.every((text) => text.trim() === "")) return `${head}\n(no text could be read: its pages may be pictures)`
+  const cut = isCut ? [`(the rest of page ${texts.length} is left out)`] : []
+  const rest = texts.length < pages ? [`(pages ${texts.length + 1} to ${pages} are left out)`] : []
+  return [head, ...texts.map(pageOf), ...cut, ...rest].join("\n")
+}
+
+export class Documents extends Context.Tag("lingma-gateway/http/Documents")<
+  Documents,
+  {
+    /** The first that is refused fails all. */
+    readonly load: (links: ReadonlyArray<Link>) => Effect.Effect<Loaded, DocumentRefused | Overloaded>
+  }
+>() {
+  static readonly make = Effect.fnUntraced(function* (options: PdfText.PdfTextOptions = PdfText.limits) {
+    const guard = yield* Guard.make({ maxInFlight: atOnce, queueMax: 64, queueTimeout: "30 seconds" })
+
+    const one = ({ data, param }: Link): Effect.Effect<readonly [string, string], DocumentRefused | Overloaded> => {
+      const bytes = bytesOf(data)
+      if (bytes === undefined) return new DocumentRefused({ param, reason: "broken" })
+      return Effect.scoped(Effect.zipRight(guard.slot, PdfText.read(bytes, options))).pipe(
+        Effect.map((text) => [param, render(text)] as const),
+        Effect.catchTag("NotRead", ({ reason }) => new DocumentRefused({ param, reason }))
+      )
+    }
+
+    const load = (links: ReadonlyArray<Link>) => {
+      const beyond = links[most]
+      if (beyond !== undefined) return new DocumentRefused({ param: beyond.param, reason: "too_many" })
+      if (links.length === 0) return none
+      return Effect.map(Effect.forEach(links, one), (all): Loaded => new Map(all))
+    }
+    return Documents.of({ load })
+  })
+
+  static readonly layer: Layer.Layer<Documents> = Layer.effect(Documents, Documents.make())
+}

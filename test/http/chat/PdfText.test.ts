@@ -1,0 +1,47 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as PdfText from "../../../src/http/chat/PdfText.ts"
+import * as Pdf from "../../support/Pdf.ts"
+
+const read = (pdf: Buffer, options: Partial<PdfText.PdfTextOptions> = {}) =>
+  PdfText.read(Uint8Array.from(pdf), { ...PdfText.limits, ...options })
+const reasonOf = (pdf: Buffer, options: Partial<PdfText.PdfTextOptions> = {}) =>
+  Effect.map(Effect.flip(read(pdf, options)), ({ reason }) => reason)
+
+describe("the text of a PDF", () => {
+  it.live("comes page by page", () =>
+    Effect.gen(function* () {
+      const told = yield* read(Pdf.make(["Hello one", "", "Hello three"]))
+      assert.deepStrictEqual(told, { pages: 3, texts: ["Hello one", "", "Hello three"], isCut: false })
+    })
+  )
+
+  it.live("is no more than so many pages and characters", () =>
+    Effect.gen(function* () {
+      const pdf = Pdf.make(["0123456789", "abcdefghij", "more"])
+      assert.deepStrictEqual(yield* read(pdf, { pages: 2 }), {
+        pages: 3,
+        texts: ["0123456789", "abcdefghij"],
+        isCut: false
+      })
+      assert.deepStrictEqual(yield* read(pdf, { characters: 13 }), {
+        pages: 3,
+        texts: ["0123456789", "abc"],
+        isCut: true
+      })
+    })
+  )
+
+  it.live("is not read where it is broken, locked, unpacks to too much or takes too long", () =>
+    Effect.gen(function* () {
+      const fine = Pdf.make(["Hello"])
+      assert.strictEqual(yield* reasonOf(Buffer.from("%PDF-1.4 and no more")), "broken")
+      assert.strictEqual(yield* reasonOf(fine.subarray(0, 40)), "broken")
+      assert.strictEqual(yield* reasonOf(Pdf.make(["Hello"], { encrypted: true })), "protected")
+      const bomb = Pdf.make(["Hello"], { padding: 4 << 20 })
+      assert.isBelow(bomb.length, 10_000)
+      assert.strictEqual(yield* reasonOf(bomb, { unpacked: 1 << 20 }), "broken")
+      assert.strictEqual(yield* reasonOf(fine, { within: "1 millis" }), "too_long")
+    })
+  )
+})
