@@ -68,6 +68,12 @@ const table = {
   ),
   imageLimitMb: setting("GATEWAY_IMAGE_LIMIT_MB", "10", "max image size, in MiB", Rule.number(0.001, 1024, "a number")),
   imageUrls: setting("GATEWAY_IMAGE_URLS", "false", "fetch images from public http(s) URLs", Rule.flag),
+  webSearchUrl: setting(
+    "WEB_SEARCH_URL",
+    "",
+    "search endpoint with SearXNG's JSON, for web_search of /v1/messages; empty = none",
+    Rule.endpoint
+  ),
   firstTokenTimeout: setting(
     "GATEWAY_FIRST_TOKEN_TIMEOUT_SEC",
     "120",

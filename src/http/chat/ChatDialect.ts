@@ -45,6 +45,8 @@ export interface ChatContext<Failure> {
   ) => Effect.Effect<Documents.Loaded, Documents.DocumentRefused | Overloaded>
   /** Notes a part of a field that had no effect, by `FieldSupport.within`; it is named as ignored fields are. */
   readonly leaveOut: (name: string) => void
+  /** A chat beside that of the request, for answers that take several. */
+  readonly open: (request: ChatRequest) => ChatResponse.Open
   /** Counts the tokens of the prompt that would be sent. */
   readonly count: (request: ChatRequest) => Effect.Effect<number>
 }

@@ -61,6 +61,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
       leaveOut: (name) => void leftOut.push(name),
       pictures,
       documents: documents.load,
+      open: chat.open,
       count: chat.count
     }
   }

@@ -4,6 +4,7 @@
 import type { ChatEvent, ToolCall } from "../../../domain/Chat.ts"
 import * as TokenMeter from "../../../tokens/TokenMeter.ts"
 import type { AppliedEdit } from "./ContextEdits.ts"
+import type { Served } from "./ServerTools.ts"
 
 export interface AnswerOptions {
   readonly id: string
@@ -11,8 +12,18 @@ export interface AnswerOptions {
   /** Whether thoughts are shown. */
   readonly thoughts: boolean
   readonly tokens: () => TokenMeter.Tokens
+  /** Calls that were run here, by id; undefined where none could be. */
+  readonly served?: Served | undefined
   /** What was taken out of the conversation; undefined where that was not asked for. */
   readonly appliedEdits?: ReadonlyArray<AppliedEdit> | undefined
+}
+
+/** A call that was run here, and what it came to; undefined for one that the client runs. */
+export const servedBlocks = ({ served }: AnswerOptions, call: ToolCall) => {
+  const result = served?.get(call.id)
+  if (result === undefined) return undefined
+  const use = { type: "server_tool_use", id: call.id, name: call.name, input: input(call) } as const
+  return { use, result }
 }
 
 /** What became of `context_management`. */
@@ -25,12 +36,23 @@ export const SIGNATURE = "bGluZ21hLWdhdGV3YXk"
 /** The parts of a message that only the hosted service fills. */
 export const unused = { container: null, stop_details: null, diagnostics: null } as const
 
-export const usage = ({ completion, prompt }: TokenMeter.Tokens) => ({
-  input_tokens: prompt,
-  cache_creation_input_tokens: 0,
-  cache_read_input_tokens: 0,
-  output_tokens: completion
+const searches = (served: Served) => ({
+  server_tool_use: {
+    web_search_requests: [...served.values()].filter(({ content }) => Array.isArray(content)).length,
+    web_fetch_requests: 0
+  }
 })
+
+export const usage = ({ served, tokens }: AnswerOptions) => {
+  const { completion, prompt } = tokens()
+  return {
+    input_tokens: prompt,
+    cache_creation_input_tokens: 0,
+    cache_read_input_tokens: 0,
+    output_tokens: completion,
+    ...(served === undefined ? {} : searches(served))
+  }
+}
 
 /** What stands beside `usage`: whether the figures are Lingma's own. */
 export const source = (tokens: TokenMeter.Tokens) => ({ usage_source: TokenMeter.source(tokens) })

@@ -13,6 +13,37 @@ import * as DeclaredErrors from "../../edge/DeclaredErrors.ts"
 import * as Errors from "./Errors.ts"
 import { CountTokensRequest, MessagesRequest } from "./Payload.ts"
 
+/** What a tool came to that the gateway ran, or could not. */
+export const ServerResultBlock = Schema.Union(
+  Schema.Struct({
+    type: Schema.Literal("web_search_tool_result"),
+    tool_use_id: Schema.String,
+    content: Schema.Union(
+      Schema.Array(
+        Schema.Struct({
+          type: Schema.Literal("web_search_result"),
+          title: Schema.String,
+          url: Schema.String,
+          page_age: Schema.NullOr(Schema.String),
+          encrypted_content: Schema.String
+        })
+      ),
+      Schema.Struct({
+        type: Schema.Literal("web_search_tool_result_error"),
+        error_code: Schema.Literal("unavailable", "invalid_tool_input", "max_uses_exceeded", "query_too_long")
+      })
+    )
+  }),
+  Schema.Struct({
+    type: Schema.Literal("web_fetch_tool_result"),
+    tool_use_id: Schema.String,
+    content: Schema.Struct({
+      type: Schema.Literal("web_fetch_tool_result_error"),
+      error_code: Schema.Literal("unavailable")
+    })
+  })
+)
+
 export const ContentBlock = Schema.Union(
   Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }),
   Schema.Struct({ type: Schema.Literal("thinking"), thinking: Schema.String, signature: Schema.String }),
@@ -21,7 +52,14 @@ export const ContentBlock = Schema.Union(
     id: Schema.String,
     name: Schema.String,
     input: Schema.Record({ key: Schema.String, value: Schema.Unknown })
-  })
+  }),
+  Schema.Struct({
+    type: Schema.Literal("server_tool_use"),
+    id: Schema.String,
+    name: Schema.String,
+    input: Schema.Record({ key: Schema.String, value: Schema.Unknown })
+  }),
+  ServerResultBlock
 )
 
 const StopReason = Schema.Literal("end_turn", "max_tokens", "stop_sequence", "refusal", "tool_use")
@@ -30,7 +68,9 @@ const Usage = Schema.Struct({
   input_tokens: Schema.Int,
   cache_creation_input_tokens: Schema.Int,
   cache_read_input_tokens: Schema.Int,
-  output_tokens: Schema.Int
+  output_tokens: Schema.Int,
+  /** Absent where the gateway ran no tools. */
+  server_tool_use: Schema.optional(Schema.Struct({ web_search_requests: Schema.Int, web_fetch_requests: Schema.Int }))
 })
 
 const UsageSource = Schema.Literal("reported", "estimated").annotations({

@@ -72,7 +72,8 @@ const toDocument = EitherFn.fn(function* (
   if (source.type === "text") inner.text(source.data)
   else if (source.type === "base64" && source.media_type.startsWith("text/")) inner.text(decoded(source.data))
   else if (source.type === "content") {
-    const parts = typeof source.content === "string" ? [{ type: "text" as const, text: source.content }] : source.content
+    const parts =
+      typeof source.content === "string" ? [{ type: "text" as const, text: source.content }] : source.content
     for (const [i, part] of parts.entries())
       yield* add(part, inner, [...path, "source", "content", "content", i, part.type], reader)
   } else if (source.type === "base64" && PDF.test(source.media_type))

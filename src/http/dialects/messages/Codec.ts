@@ -23,6 +23,8 @@ import * as ClientTools from "./ClientTools.ts"
 import * as Errors from "./Errors.ts"
 import * as FieldSupport from "../../chat/FieldSupport.ts"
 import type { CountTokensRequest, MessagesRequest, Tool as PayloadTool } from "./Payload.ts"
+import * as Prefill from "./Prefill.ts"
+import * as ServerTools from "./ServerTools.ts"
 import * as ToolLoading from "./ToolLoading.ts"
 
 type Checked<A> = Either.Either<A, Errors.Failure>
@@ -65,7 +67,7 @@ const formatOf = ({ output_config: config, output_format: old }: CountTokensRequ
 const kindOf = (tool: RunByClient): string => (tool.type === "client" ? tool.kind : "custom")
 
 /** The tools the client runs; those of the hosted service are left out, and those whose loading is put off. */
-const toTools = (payload: CountTokensRequest, skip: Skip): Checked<ReadonlyArray<Tool>> => {
+const toTools = (payload: CountTokensRequest, skip: Skip, searches: boolean): Checked<ReadonlyArray<Tool>> => {
   const seen = new Set<string>()
   const kept: Array<Tool> = []
   const places: Array<string> = []
@@ -73,8 +75,15 @@ const toTools = (payload: CountTokensRequest, skip: Skip): Checked<ReadonlyArray
   if (ToolLoading.isAllDeferred(payload))
     return Either.left(Errors.badRequest("tools: At least one tool must have defer_loading=false"))
   for (const [i, tool] of (payload.tools ?? []).entries()) {
-    if (tool.type === "hosted") skip(FieldSupport.within("tools", tool.kind))
-    else {
+    if (tool.type === "hosted") {
+      const isOurs = ServerTools.isSearch(tool) && !seen.has(ServerTools.SEARCH)
+      if (!isOurs || !searches) skip(FieldSupport.within("tools", tool.kind))
+      else if (tool.user_location) skip(FieldSupport.within(`tools.${tool.kind}`, "user_location"))
+      if (!isOurs || !ServerTools.isSearchOffered(payload, searches)) continue
+      seen.add(ServerTools.SEARCH)
+      kept.push(ServerTools.searchTool)
+      places.push(`tools.${i}.${tool.kind}`)
+    } else {
       const place = `tools.${i}.${kindOf(tool)}`
       if (seen.has(tool.name)) return Either.left(Errors.badRequest(`${place}.name: Tool names must be unique`))
       seen.add(tool.name)
@@ -93,9 +102,10 @@ const toTools = (payload: CountTokensRequest, skip: Skip): Checked<ReadonlyArray
 
 const toToolset = EitherFn.fn(function* (
   payload: CountTokensRequest,
-  skip: Skip
+  skip: Skip,
+  searches: boolean
 ): EitherFn.Return<Toolset, Errors.Failure> {
-  const tools = yield* toTools(payload, skip)
+  const tools = yield* toTools(payload, skip, searches)
   const choice = payload.tool_choice ?? { type: "auto" as const }
   if (choice.type === "none") return { ...noTools, tools }
   const parallel = choice.disable_parallel_tool_use !== true
@@ -169,15 +179,17 @@ export interface ReadOptions {
   readonly sessionId: string | undefined
   readonly picture: Blocks.Reader["picture"]
   readonly document?: Blocks.Reader["document"]
+  /** Whether `web_search` can be run. */
+  readonly searches?: boolean
 }
 
 export const toRequest = EitherFn.fn(function* (
   payload: MessagesRequest | CountTokensRequest,
-  { caller, document, picture, sessionId }: ReadOptions
+  { caller, document, picture, searches = false, sessionId }: ReadOptions
 ): EitherFn.Return<Reading, Errors.Failure> {
   const skipped = new Set<string>()
   const skip: Skip = (name) => void skipped.add(name)
-  const toolset = yield* toToolset(payload, skip)
+  const toolset = yield* toToolset(payload, skip, searches)
   const names = new Set(toolset.tools.map(({ name }) => name))
   const isOffered = (name: string) => names.has(name)
   const reader: Blocks.Reader = { skip, picture, isOffered, ...(document === undefined ? {} : { document }) }
@@ -186,7 +198,7 @@ export const toRequest = EitherFn.fn(function* (
     payload.messages.flatMap((message, i) => (i < from ? [] : [Blocks.toMessages(message, i, reader)]))
   )
   if (Prompt.isEmpty(told.flat())) return yield* Either.left(Errors.badRequest("messages: There is nothing to answer"))
-  const messages = [...toSystem(payload.system, skip), ...told.flat()]
+  const messages = [...toSystem(payload.system, skip), ...Prefill.hinted(told.flat())]
   if (!Arr.isNonEmptyReadonlyArray(messages)) return yield* Either.left(Errors.badRequest("messages: Field required"))
   const full = isMessages(payload) ? payload : undefined
   const request: ChatRequest = {

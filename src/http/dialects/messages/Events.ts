@@ -8,6 +8,7 @@ import {
   contextManagement,
   input,
   SIGNATURE,
+  servedBlocks,
   source,
   stop,
   toolId,
@@ -47,7 +48,7 @@ export const frames = (options: AnswerOptions): ((event: ChatEvent) => string) =
       stop_sequence: null
     }
     // Nothing was said yet: what passed before is the upstream's matter.
-    const figures = { ...usage(options.tokens()), output_tokens: 0 }
+    const figures = { ...usage(options), output_tokens: 0 }
     return frame("message_start", { message: { ...message, ...unused, usage: figures } }) + PING
   }
   const delta = (text: string) => (text === "" ? "" : `${head}${JSON.stringify(text)}}}\n\n`)
@@ -77,7 +78,20 @@ export const frames = (options: AnswerOptions): ((event: ChatEvent) => string) =
     return before + frame("content_block_start", { index, content_block: empty[kind] })
   }
   const say = (kind: Kind, text: string) => (text === "" ? "" : begin(kind) + delta(join.add(kind, text).text))
+  const served = ({ result, use }: NonNullable<ReturnType<typeof servedBlocks>>) => {
+    const filled = { type: "input_json_delta", partial_json: JSON.stringify(use.input) }
+    return (
+      close() +
+      frame("content_block_start", { index, content_block: { ...use, input: {} } }) +
+      frame("content_block_delta", { index, delta: filled }) +
+      frame("content_block_stop", { index: index++ }) +
+      frame("content_block_start", { index, content_block: result }) +
+      frame("content_block_stop", { index: index++ })
+    )
+  }
   const call = (made: ToolCall) => {
+    const ran = servedBlocks(options, made)
+    if (ran !== undefined) return served(ran)
     const block = { type: "tool_use", id: toolId(made.id), name: made.name, input: {} }
     const filled = { type: "input_json_delta", partial_json: JSON.stringify(input(made)) }
     return (
@@ -110,7 +124,7 @@ export const frames = (options: AnswerOptions): ((event: ChatEvent) => string) =
           close() +
           frame("message_delta", {
             delta: { ...stop(event), container: null, stop_details: null },
-            usage: usage(options.tokens()),
+            usage: usage(options),
             ...source(options.tokens()),
             ...contextManagement(options)
           }) +

@@ -2,9 +2,10 @@
  * Messages as `ChatEndpoint` serves them.
  */
 import { randomInt } from "node:crypto"
-import { Effect } from "effect"
-import type { ChatRequest } from "../../../domain/Chat.ts"
+import { Effect, Option } from "effect"
+import type { ChatEvent, ChatRequest } from "../../../domain/Chat.ts"
 import type { ChatContext, ChatDialect, Exchange } from "../../chat/ChatDialect.ts"
+import type * as ChatResponse from "../../chat/ChatResponse.ts"
 import type * as Documents from "../../chat/Documents.ts"
 import type * as Blocks from "./Blocks.ts"
 import * as Codec from "./Codec.ts"
@@ -16,7 +17,10 @@ import { dialect as support } from "./Fields.ts"
 import * as FieldSupport from "../../chat/FieldSupport.ts"
 import * as Message from "./Message.ts"
 import { type CountTokensRequest, MessagesRequest } from "./Payload.ts"
+import * as Prefill from "./Prefill.ts"
 import * as Refused from "./Refused.ts"
+import * as SearchRun from "./SearchRun.ts"
+import * as ServerTools from "./ServerTools.ts"
 
 type Context = ChatContext<Errors.Failure>
 
@@ -44,10 +48,11 @@ const loadDocuments = Effect.fnUntraced(function* (links: ReadonlyArray<Document
 
 const readPayload = Effect.fnUntraced(function* (
   asked: Payload,
-  { caller, count, leaveOut, sessionId }: Context,
+  { caller, config, count, leaveOut, sessionId }: Context,
   sources: Sources
 ): Effect.fn.Return<Read, Errors.Failure> {
-  const read = (payload: Payload) => Codec.toRequest(payload, { caller, sessionId, ...sources })
+  const searches = Option.isSome(config.webSearchUrl)
+  const read = (payload: Payload) => Codec.toRequest(payload, { caller, sessionId, searches, ...sources })
   let { request, skipped } = yield* read(asked)
   skipped.forEach(leaveOut)
   const management = asked.context_management
@@ -92,27 +97,69 @@ export const counted = Effect.fnUntraced(function* (payload: CountTokensRequest,
   return { tokens, originalTokens: appliedEdits === undefined ? undefined : (originalTokens ?? tokens) }
 })
 
+const offersSearch = ({ toolset }: ChatRequest) => toolset.tools.includes(ServerTools.searchTool)
+
+/** Of the user, in short. */
+const lastWords = ({ messages }: ChatRequest): string =>
+  messages.findLast(({ role }) => role === "user")?.text.slice(0, 500) ?? ""
+
+/** Frames of what follows the beginning that the client wrote. */
+const encodeAfter = (beginning: string, frames: (event: ChatEvent) => string) => {
+  if (beginning === "") return frames
+  let text = ""
+  const add = Prefill.strip(beginning, (event) => {
+    text += frames(event)
+  })
+  return (event: ChatEvent) => {
+    text = ""
+    add(event)
+    return text
+  }
+}
+
 const exchange = Effect.fnUntraced(function* (payload: MessagesRequest, context: Context) {
   const { documents, pictures } = Codec.sources(payload)
   const loaded = yield* context.pictures(pictures)
   const picture: Blocks.Reader["picture"] = ({ param }) => loaded.get(param)
   const document = yield* loadDocuments(documents, context)
-  const { appliedEdits, request } = yield* readPayload(payload, context, { document, picture })
   const { config, count, requestId } = context
-  const stamp = { id: newId(), thoughts: Codec.wantsThoughts(payload), appliedEdits }
+  const endpoint = Option.getOrUndefined(config.webSearchUrl)
+  const inVain = ServerTools.forcedInVain(payload, endpoint !== undefined)
+  const heard = inVain === undefined ? payload : { ...payload, tool_choice: undefined }
+  const { appliedEdits, request } = yield* readPayload(heard, context, { document, picture })
+  const tool = inVain === undefined && offersSearch(request) ? ServerTools.searchOf(payload) : undefined
+  const served = new Map<string, ServerTools.ResultBlock>()
+  const usesServed = tool === undefined && inVain === undefined ? {} : { served }
+  const stamp = { id: newId(), thoughts: Codec.wantsThoughts(payload), appliedEdits, ...usesServed }
   const keepAlive = config.messagesKeepAlive === "ping" ? { keepAlive: () => Events.PING } : {}
+
+  const searching = (open: ChatResponse.Open): ChatResponse.Open =>
+    tool === undefined ? open : SearchRun.open(open, { request, tool, endpoint, open: context.open, served })
+  const opened = (open: ChatResponse.Open): ChatResponse.Open =>
+    inVain === undefined
+      ? Effect.catchTag(searching(open), "ContentFiltered", ({ instance }) =>
+          Effect.map(count(request), (promptTokens) => Refused.run({ instance, model: payload.model, promptTokens }))
+        )
+      : Effect.map(count(request), (promptTokens) => {
+          const answer = { name: inVain, model: payload.model, promptTokens, asked: lastWords(request) }
+          const { run, served: blocks } = ServerTools.unavailable(answer)
+          for (const [id, block] of blocks) served.set(id, block)
+          return run
+        })
+
+  const beginning = Prefill.of(request.messages)
   const asked: Exchange = {
     request,
-    open: (open) =>
-      Effect.catchTag(open, "ContentFiltered", ({ instance }) =>
-        Effect.map(count(request), (promptTokens) => Refused.run({ instance, model: payload.model, promptTokens }))
-      ),
+    open: opened,
     stream: () => ({
-      encode: (run) => Events.frames({ ...stamp, ...run }),
+      encode: (run) => encodeAfter(beginning, Events.frames({ ...stamp, ...run })),
       failure: (error) => Errors.frame(error, requestId),
       ...keepAlive
     }),
-    whole: (run) => Message.fold({ ...stamp, ...run })
+    whole: (run) => {
+      const fold = Message.fold({ ...stamp, ...run })
+      return beginning === "" ? fold : { ...fold, add: Prefill.strip(beginning, fold.add) }
+    }
   }
   return asked
 })

@@ -12,8 +12,8 @@ const fields: Fields<MessagesRequest> = {
   model: honoured,
   messages: {
     ...honoured,
-    refused: "files by file_id, citations",
-    note: "a model is not shown its earlier thoughts; blocks of unknown kinds are named"
+    refused: "files by file_id, documents by address, citations",
+    note: "PDFs as their text; the last may be the answer's beginning; a model is not shown its earlier thoughts; blocks of unknown kinds are named"
   },
   system: honoured,
   max_tokens: { ...emulated, note: "thoughts count where they are shown" },
@@ -25,7 +25,7 @@ const fields: Fields<MessagesRequest> = {
   metadata: { ...honoured, note: "user_id ties requests to one instance" },
   tools: {
     ...emulated,
-    note: "the client's own and those with built-in schemas; tools of the hosted service are named"
+    note: "also those with built-in schemas, deferred ones, and web_search with WEB_SEARCH_URL; others of the hosted service are named"
   },
   tool_choice: emulated,
   thinking: { ...honoured, note: "whether thoughts are part of the answer; budget_tokens is ignored" },

@@ -8,6 +8,7 @@ import {
   contextManagement,
   input,
   SIGNATURE,
+  servedBlocks,
   source,
   stop,
   toolId,
@@ -48,7 +49,9 @@ export const fold = (options: AnswerOptions): Fold => {
       else if (event._tag === "ToolCall" || event._tag === "ToolCallEnd") {
         close()
         const { id, name } = event.call
-        content.push({ type: "tool_use", id: toolId(id), name, input: input(event.call) })
+        const served = servedBlocks(options, event.call)
+        if (served !== undefined) content.push(served.use, served.result)
+        else content.push({ type: "tool_use", id: toolId(id), name, input: input(event.call) })
       } else if (event._tag === "Finish") {
         close()
         ending = stop(event)
@@ -62,7 +65,7 @@ export const fold = (options: AnswerOptions): Fold => {
       content,
       ...ending,
       ...unused,
-      usage: usage(options.tokens()),
+      usage: usage(options),
       ...source(options.tokens()),
       ...contextManagement(options)
     })

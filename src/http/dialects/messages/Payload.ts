@@ -10,6 +10,8 @@ import * as ClientTools from "./ClientTools.ts"
 
 const opt = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
 const unit = Schema.Number.pipe(Schema.between(0, 1))
+const amount = Schema.Int.pipe(Schema.between(0, Number.MAX_SAFE_INTEGER))
+const some = Schema.Int.pipe(Schema.between(1, Number.MAX_SAFE_INTEGER))
 const Loose = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 
 const Text = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String })
@@ -204,17 +206,24 @@ const CustomTool = Schema.Struct({
   defer_loading: opt(Schema.Boolean)
 })
 
+const hosted = {
+  max_uses: opt(some),
+  allowed_domains: opt(listOf(Title, counts.calls)),
+  blocked_domains: opt(listOf(Title, counts.calls)),
+  user_location: Schema.optional(Schema.Unknown)
+}
+
 /** What neither is one the client runs is the hosted service's own. */
 const HostedTool = Schema.transform(
   Schema.Struct({
     type: Word.pipe(Schema.filter((type) => type !== "custom" && !isClientTool(type), { jsonSchema: {} })),
-    name: opt(Name)
+    ...hosted
   }),
-  Schema.Struct({ type: Schema.Literal("hosted"), kind: Schema.String, name: opt(Schema.String) }),
+  Schema.Struct({ type: Schema.Literal("hosted"), kind: Schema.String, ...hosted }),
   {
     strict: true,
-    decode: ({ name, type }) => ({ type: "hosted" as const, kind: type, name }),
-    encode: ({ kind, name }) => ({ type: kind, name })
+    decode: ({ type, ...tool }) => ({ ...tool, type: "hosted" as const, kind: type }),
+    encode: ({ kind, type: _, ...tool }) => ({ ...tool, type: kind })
   }
 )
 
@@ -229,8 +238,6 @@ const ToolChoice = Schema.Union(
 )
 export type ToolChoice = typeof ToolChoice.Type
 
-const amount = Schema.Int.pipe(Schema.between(0, Number.MAX_SAFE_INTEGER))
-const some = Schema.Int.pipe(Schema.between(1, Number.MAX_SAFE_INTEGER))
 const Tokens = Schema.Struct({ type: Schema.Literal("input_tokens"), value: some })
 const Names = listOf(Name, counts.parts)
 

@@ -37,8 +37,7 @@ export const offer = ({ messages, tool_choice: choice, tools }: CountTokensReque
   const areAllLoaded = all.some(isSearch)
   const forced = choice?.type === "tool" ? choice.name : undefined
   return (tool) => {
-    if (tool.type === "hosted") return true
-    if (tool.name === forced) return true
+    if (tool.type === "hosted" || tool.name === forced) return true
     return named.get(tool.name) ?? (areAllLoaded || !isDeferred(tool))
   }
 }

@@ -37,7 +37,7 @@ export interface ReadOptions {
 
 const readItem = Kinds.reader("input", kinds.items)
 const readReference = Kinds.reader("input", { item_reference: kinds.reference })
-const readPart = Kinds.reader("content", kinds.parts)
+const readPart = Kinds.reader("input.content", kinds.parts)
 
 const roles: Record<Extract<Item, { role: string }>["role"], Role> = {
   system: "system",

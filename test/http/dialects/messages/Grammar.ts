@@ -36,13 +36,16 @@ const fill = (block: Record<string, unknown>, delta: Fields): void => {
     assert.property(block, field)
     block[field] = String(block[field]) + String(delta[field])
   } else {
-    assert.deepStrictEqual([delta["type"], block["type"]], ["input_json_delta", "tool_use"])
+    assert.strictEqual(delta["type"], "input_json_delta")
+    assert.include(["tool_use", "server_tool_use"], block["type"])
     block["json"] = String(block["json"] ?? "") + String(delta["partial_json"])
   }
 }
 
 const whole = ({ json, ...block }: Record<string, unknown>): Fields =>
-  block["type"] === "tool_use" ? { ...block, input: JSON.parse(String(json)) as unknown } : block
+  block["type"] === "tool_use" || block["type"] === "server_tool_use"
+    ? { ...block, input: JSON.parse(String(json)) as unknown }
+    : block
 
 /** A stream that was cut may end anywhere between two events. */
 export const read = (text: string, options: { readonly cut?: boolean } = {}): Told => {

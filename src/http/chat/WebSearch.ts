@@ -1,0 +1,95 @@
+/**
+ * Asks the search service that the operator named, whose answers are as SearXNG's JSON.
+ *
+ * The address is the operator's, so it may be on this machine; nothing that a client wrote becomes part of more than its query.
+ */
+import { Data, Effect } from "effect"
+
+export class SearchFailed extends Data.TaggedError("SearchFailed")<{ readonly reason: string }> {}
+
+export interface Found {
+  readonly title: string
+  readonly url: string
+  /** What the page says, in short. */
+  readonly text: string
+  /** When the page was published, where that is known. */
+  readonly age: string | null
+}
+
+/** Host names; a domain stands for what is under it. */
+export interface Domains {
+  readonly allowed: ReadonlyArray<string>
+  readonly blocked: ReadonlyArray<string>
+}
+
+const most = { bytes: 2 << 20, results: 10, title: 300, url: 2048, text: 1500, age: 64 } as const
+const within = "10 seconds"
+
+const field = (result: object, name: string, longest: number): string => {
+  const value = (result as Readonly<Record<string, unknown>>)[name]
+  return typeof value === "string" ? value.slice(0, longest) : ""
+}
+
+const toFound = (result: unknown): ReadonlyArray<Found> => {
+  if (typeof result !== "object" || result === null) return []
+  const url = field(result, "url", most.url)
+  if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) return []
+  const title = field(result, "title", most.title)
+  const age = field(result, "publishedDate", most.age)
+  return [{ title: title === "" ? url : title, url, text: field(result, "content", most.text), age: age || null }]
+}
+
+/** `example.com` or `example.com/docs`, without regard to what is before the domain. */
+const isUnder = (url: URL, domain: string): boolean => {
+  const [host = "", ...path] = domain
+    .toLowerCase()
+    .replace(/^https?:\/\//, "")
+    .split("/")
+  const isHost = url.hostname === host || url.hostname.endsWith(`.${host}`)
+  return isHost && url.pathname.toLowerCase().startsWith(`/${path.join("/")}`)
+}
+
+const isWanted =
+  ({ allowed, blocked }: Domains) =>
+  ({ url: text }: Found): boolean => {
+    const url = new URL(text)
+    const under = (domain: string) => isUnder(url, domain)
+    return (allowed.length === 0 || allowed.some(under)) && !blocked.some(under)
+  }
+
+const readBody = async (response: Response): Promise<string> => {
+  if (!response.ok || response.body === null) throw new Error(`status ${response.status}`)
+  const parts: Array<Uint8Array> = []
+  let size = 0
+  for await (const part of response.body as unknown as AsyncIterable<Uint8Array>) {
+    size += part.length
+    if (size > most.bytes) throw new Error("too large")
+    parts.push(part)
+  }
+  return Buffer.concat(parts).toString("utf8")
+}
+
+const listOf = (body: string): ReadonlyArray<unknown> => {
+  const answer: unknown = JSON.parse(body)
+  const results = typeof answer === "object" && answer !== null && "results" in answer ? answer.results : undefined
+  if (!Array.isArray(results)) throw new Error("no results")
+  return results
+}
+
+/** The first pages found, best first. */
+export const search = (endpoint: string, query: string, domains: Domains) => {
+  const url = new URL(endpoint)
+  url.searchParams.set("q", query)
+  url.searchParams.set("format", "json")
+  return Effect.tryPromise({
+    try: async (signal) =>
+      listOf(await readBody(await fetch(url, { signal, redirect: "error", headers: { accept: "application/json" } })))
+        .flatMap(toFound)
+        .filter(isWanted(domains))
+        .slice(0, most.results),
+    catch: (error) => new SearchFailed({ reason: String(error).slice(0, 200) })
+  }).pipe(
+    Effect.timeoutFail({ duration: within, onTimeout: () => new SearchFailed({ reason: "time" }) }),
+    Effect.tapError(({ reason }) => Effect.annotateLogs(Effect.logWarning("web search failed"), { reason }))
+  )
+}

@@ -1,0 +1,183 @@
+/**
+ * A chat whose model searches the web by the gateway: each search is run, its result told to the model in a chat that
+ * follows, and the answers are one to the client. Each chat gives back what it holds before the next one is opened.
+ */
+import { randomBytes } from "node:crypto"
+import { Effect, ExecutionStrategy, Exit, Scope } from "effect"
+import type { ChatRun } from "../../../chat/Chat.ts"
+import { type ChatEvent, type ChatRequest, message, type ToolCall, toolCall } from "../../../domain/Chat.ts"
+import { BackendFailure, type ChatError, type TurnError } from "../../../domain/ChatError.ts"
+import * as Turn from "../../../domain/Turn.ts"
+import * as Scoped from "../../../runtime/Scoped.ts"
+import type * as TokenMeter from "../../../tokens/TokenMeter.ts"
+import type { Open } from "../../chat/ChatResponse.ts"
+import * as WebSearch from "../../chat/WebSearch.ts"
+import * as ServerResults from "./ServerResults.ts"
+import * as ServerTools from "./ServerTools.ts"
+
+export interface SearchOptions {
+  readonly request: ChatRequest
+  readonly tool: ServerTools.Hosted
+  /** Of the search service; undefined where there is none. */
+  readonly endpoint: string | undefined
+  readonly open: (request: ChatRequest) => Open
+  /** Filled as searches are done. */
+  readonly served: Map<string, ServerTools.ResultBlock>
+}
+
+/** What one chat said: its text, and the searches it asked for. */
+interface Said {
+  readonly text: string
+  readonly searches: ReadonlyArray<ToolCall>
+  /** It called tools of the client too. */
+  readonly calls: boolean
+  readonly end: Extract<ChatEvent, { readonly _tag: "Finish" }>
+}
+
+const longestQuery = 2000
+
+const queryOf = (call: ToolCall): string => {
+  try {
+    const input: unknown = JSON.parse(call.arguments)
+    return typeof input === "object" && input !== null && "query" in input ? String(input.query).trim() : ""
+  } catch {
+    return ""
+  }
+}
+
+/** Passes all on but the searches and the end. */
+const listen = (run: ChatRun, turn: Turn.Turn): Effect.Effect<Said, TurnError> =>
+  Effect.async((resume) => {
+    const searches: Array<ToolCall> = []
+    let text = ""
+    let isSearching = false
+    let calls = false
+    const onEvent = (event: ChatEvent) => {
+      switch (event._tag) {
+        case "Finish":
+          return resume(Effect.succeed({ text, searches, calls, end: event }))
+        case "ToolCall":
+        case "ToolCallEnd": {
+          const wasSearching = event._tag === "ToolCall" ? event.call.name === ServerTools.SEARCH : isSearching
+          isSearching = false
+          if (wasSearching) return void searches.push(event.call)
+          calls = true
+          break
+        }
+        case "ToolCallBegin":
+          isSearching = event.call.name === ServerTools.SEARCH
+          if (isSearching) return
+          break
+        case "ToolCallDelta":
+          if (isSearching) return
+          break
+        case "TextDelta":
+          text += event.text
+      }
+      turn.emit(event)
+    }
+    run.turn.read({ onEvent, onFailure: (error) => resume(Effect.fail(error)) })
+  })
+
+const add = (a: TokenMeter.Tokens, b: TokenMeter.Tokens): TokenMeter.Tokens => ({
+  prompt: a.prompt + b.prompt,
+  completion: a.completion + b.completion,
+  reasoning: a.reasoning + b.reasoning,
+  isReported: a.isReported && b.isReported
+})
+
+/** After the first answer nothing is forced any more, and what is used up is not offered. */
+const followUp = (request: ChatRequest, said: Said, results: ReadonlyArray<string>, mayMore: boolean): ChatRequest => {
+  const { choice, parallel, tools } = request.toolset
+  const left = mayMore ? tools : tools.filter(({ name }) => name !== ServerTools.SEARCH)
+  const toolset = { tools: left, choice: left.length === 0 || choice === "none" ? "none" : "auto", parallel } as const
+  const told = said.searches.map(({ id }, i) => message("tool", results[i] ?? "", { toolCallId: id }))
+  const messages = [
+    ...request.messages,
+    message("assistant", said.text, { toolCalls: said.searches }),
+    ...told
+  ] as const
+  return { ...request, toolset, messages: messages as unknown as ChatRequest["messages"] }
+}
+
+const isTurnError = (error: ChatError | TurnError): error is TurnError =>
+  ["BackendFailure", "QuotaExhausted", "BackendUnavailable", "UpstreamTimeout", "Throttled"].includes(error._tag)
+
+/** In place of the chat itself. */
+export const open = Effect.fnUntraced(function* (
+  first: Open,
+  { endpoint, open, request, served, tool }: SearchOptions
+): Effect.fn.Return<ChatRun, ChatError, Scope.Scope> {
+  const outer = yield* Effect.scope
+  const most = Math.min(tool.max_uses ?? ServerTools.limits.usual, ServerTools.limits.most)
+  const domains = ServerTools.domainsOf(tool)
+  let uses = 0
+
+  const begin = Effect.fnUntraced(function* (one: Open) {
+    const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
+    return { scope, run: yield* Scoped.extend(one, scope) }
+  })
+
+  const searched = Effect.fnUntraced(function* (id: string, call: ToolCall) {
+    const query = queryOf(call)
+    if (query === "") return ServerTools.searchFailed(id, "invalid_tool_input")
+    if (query.length > longestQuery) return ServerTools.searchFailed(id, "query_too_long")
+    if (uses >= most) return ServerTools.searchFailed(id, "max_uses_exceeded")
+    uses++
+    if (endpoint === undefined) return ServerTools.searchFailed(id, "unavailable")
+    return yield* Effect.match(WebSearch.search(endpoint, query, domains), {
+      onFailure: () => ServerTools.searchFailed(id, "unavailable"),
+      onSuccess: (pages) => ServerTools.found(id, pages)
+    })
+  })
+
+  const begun = yield* begin(first)
+  const { emulated, firstTokenMillis, model, servedBy } = begun.run
+  const turn = Turn.make({ instance: servedBy })
+  let spent: TokenMeter.Tokens = { prompt: 0, completion: 0, reasoning: 0, isReported: true }
+  let current = begun.run
+
+  const serve = Effect.fnUntraced(function* () {
+    let { scope } = begun
+    let asked = request
+    while (true) {
+      const said = yield* listen(current, turn)
+      if (said.searches.length === 0) return turn.emit(said.end)
+      const results: Array<string> = []
+      for (const call of said.searches) {
+        const id = `srvtoolu_${randomBytes(12).toString("hex")}`
+        const result = yield* searched(id, call)
+        served.set(id, result)
+        turn.emit(toolCall({ id, name: ServerTools.SEARCH, arguments: JSON.stringify({ query: queryOf(call) }) }))
+        results.push(ServerResults.read(result.type, result.content))
+      }
+      // Calls beside the searches are the client's to run: what was found is in the history then.
+      if (said.calls || said.end.reason !== "tool_calls") return turn.emit(said.end)
+      asked = followUp(asked, said, results, endpoint !== undefined && uses < most)
+      yield* Scoped.close(scope, Exit.void)
+      const next = yield* begin(open(asked))
+      spent = add(spent, current.tokens())
+      scope = next.scope
+      current = next.run
+    }
+  })
+
+  yield* serve().pipe(
+    Effect.catchAll((error) =>
+      Effect.sync(() =>
+        turn.fail(
+          isTurnError(error)
+            ? error
+            : new BackendFailure({ instance: servedBy, started: true, detail: `after a search: ${error._tag}` })
+        )
+      )
+    ),
+    Effect.catchAllDefect((defect) =>
+      Effect.sync(() => turn.fail(new BackendFailure({ instance: servedBy, started: true, detail: String(defect) })))
+    ),
+    Effect.forkIn(outer)
+  )
+  yield* turn.started
+  const tokens = () => add(spent, current.tokens())
+  return { servedBy, emulated, model, tokens, firstTokenMillis, turn, events: Turn.toStream(turn) }
+})

@@ -1,0 +1,60 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, FastCheck as fc } from "effect"
+import { type ChatEvent, finish, textDelta } from "../../../../src/domain/Chat.ts"
+import * as Prefill from "../../../../src/http/dialects/messages/Prefill.ts"
+import * as TestBackend from "../../../support/TestBackend.ts"
+import * as TestGateway from "../../../support/TestGateway.ts"
+import * as Grammar from "./Grammar.ts"
+
+const post = (body: object): RequestInit => ({
+  method: "POST",
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify({ model: "auto", max_tokens: 64, ...body })
+})
+
+describe("an answer that the client began", () => {
+  it.scopedLive("is gone on with, and what the model repeats of it is left out", () =>
+    Effect.gen(function* () {
+      for (const [said, answered] of [
+        [["{", '"sum": 4', "}"], '"sum": 4}'],
+        [['"sum"', ": 4}"], '"sum": 4}']
+      ] as const) {
+        const scripted = TestBackend.make(TestBackend.say(...said))
+        const { request } = yield* TestGateway.serve(scripted)
+        const messages = [
+          { role: "user", content: "2 + 2, as JSON" },
+          { role: "assistant", content: "{" }
+        ]
+        const { json } = yield* request("/v1/messages", post({ messages }))
+        assert.deepStrictEqual(json["content"] as object, [{ type: "text", text: answered }])
+        const { text } = yield* request("/v1/messages", post({ messages, stream: true }))
+        assert.deepStrictEqual(Grammar.read(text).content, [{ type: "text", text: answered }])
+        const prompt = scripted.asks[0]?.prompt ?? ""
+        assert.include(prompt, "Go on exactly where it ends")
+        assert.match(prompt, /\{$/)
+      }
+    })
+  )
+
+  it("loses nothing else, however it comes in pieces", () => {
+    fc.assert(
+      fc.property(
+        fc.string({ minLength: 1, maxLength: 8 }).filter((text) => text.trim() !== ""),
+        fc.string(),
+        fc.boolean(),
+        fc.integer({ min: 1, max: 5 }),
+        (beginning, rest, repeats, size) => {
+          const said = (repeats ? beginning.trim() : "") + rest
+          fc.pre(repeats || !said.trimStart().startsWith(beginning.trim()))
+          const passed: Array<ChatEvent> = []
+          const add = Prefill.strip(beginning, (event) => passed.push(event))
+          for (let at = 0; at < said.length; at += size) add(textDelta(said.slice(at, at + size)))
+          add(finish("stop"))
+          const text = passed.map((event) => (event._tag === "TextDelta" ? event.text : "")).join("")
+          assert.strictEqual(text, rest)
+          assert.strictEqual(passed.at(-1)?._tag, "Finish")
+        }
+      )
+    )
+  })
+})
