@@ -10,10 +10,10 @@ import type { ChatError, Overloaded } from "../../domain/ChatError.ts"
 import type { Refusal } from "../edge/EdgeError.ts"
 import type { Message } from "../server/MessageRequest.ts"
 import type * as ChatResponse from "./ChatResponse.ts"
-import type * as Documents from "./Documents.ts"
 import type * as FieldSupport from "./FieldSupport.ts"
 import type * as Images from "./Images.ts"
 import type { Issue } from "./SchemaIssue.ts"
+import type * as Documents from "./sources/Documents.ts"
 
 type Headers = Readonly<Record<string, string>>
 

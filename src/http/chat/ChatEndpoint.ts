@@ -17,10 +17,10 @@ import { Bodies } from "./Bodies.ts"
 import type { ChatContext, ChatDialect, Problem } from "./ChatDialect.ts"
 import * as ChatResponse from "./ChatResponse.ts"
 import * as Decode from "./Decode.ts"
-import { Documents } from "./Documents.ts"
 import * as FieldSupport from "./FieldSupport.ts"
 import { Images } from "./Images.ts"
 import * as SchemaIssue from "./SchemaIssue.ts"
+import { Documents } from "./sources/Documents.ts"
 
 const SESSION = ["x-session-id", "session-id"]
 

@@ -3,7 +3,7 @@
  */
 import type { ChatEvent, ToolCall } from "../../../domain/Chat.ts"
 import * as TokenMeter from "../../../tokens/TokenMeter.ts"
-import type { AppliedEdit } from "./ContextEdits.ts"
+import type { AppliedEdit } from "./request/ContextEdits.ts"
 import type { Served } from "./ServerTools.ts"
 
 export interface AnswerOptions {

@@ -11,7 +11,7 @@ import { Schema } from "effect"
 import { streamed } from "../../chat/Streamed.ts"
 import * as DeclaredErrors from "../../edge/DeclaredErrors.ts"
 import * as Errors from "./Errors.ts"
-import { CountTokensRequest, MessagesRequest } from "./Payload.ts"
+import { CountTokensRequest, MessagesRequest } from "./request/Payload.ts"
 
 /** What a tool came to that the gateway ran, or could not. */
 export const ServerResultBlock = Schema.Union(

@@ -8,14 +8,14 @@
 import { Either } from "effect"
 import type { Image, Message, Role, ToolCall } from "../../../domain/Chat.ts"
 import * as EitherFn from "../../../runtime/EitherFn.ts"
-import type * as Documents from "../../chat/Documents.ts"
+import * as FieldSupport from "../../chat/FieldSupport.ts"
 import type { Link } from "../../chat/Images.ts"
 import * as MessageContent from "../../chat/MessageContent.ts"
 import { dotted, type Path } from "../../chat/SchemaIssue.ts"
+import type * as Documents from "../../chat/sources/Documents.ts"
 import * as Errors from "./Errors.ts"
-import * as FieldSupport from "../../chat/FieldSupport.ts"
-import type { Block, Known, Message as PayloadMessage, ResultBlock } from "./Payload.ts"
-import * as ServerResults from "./ServerResults.ts"
+import type { Block, Known, Message as PayloadMessage, ResultBlock } from "./request/Payload.ts"
+import * as ServerResults from "./request/ServerResults.ts"
 
 type Checked<A> = Either.Either<A, Errors.Failure>
 

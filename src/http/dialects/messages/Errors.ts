@@ -8,15 +8,15 @@ import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Data, Match, Schema } from "effect"
 import type { ChatError } from "../../../domain/ChatError.ts"
-import type { DocumentRefused } from "../../chat/Documents.ts"
 import type { ParamRefused } from "../../chat/FieldSupport.ts"
 import type { ImageRefused } from "../../chat/Images.ts"
 import type { Issue, Kind, Rule } from "../../chat/SchemaIssue.ts"
+import type { DocumentRefused } from "../../chat/sources/Documents.ts"
 import * as DeclaredErrors from "../../edge/DeclaredErrors.ts"
 import { isRefusal, type Refusal } from "../../edge/EdgeError.ts"
 import * as Decompression from "../../server/Decompression.ts"
 import { callerRefused, secondsUntil } from "../openai/OpenAiErrors.ts"
-import * as Places from "./Places.ts"
+import * as Places from "./request/Places.ts"
 
 const Type = Schema.Literal(
   "invalid_request_error",

@@ -2,7 +2,7 @@
  * What becomes of each field of a Messages request.
  */
 import type { Dialect, Fields } from "../../chat/FieldSupport.ts"
-import type { MessagesRequest } from "./Payload.ts"
+import type { MessagesRequest } from "./request/Payload.ts"
 
 const honoured = { class: "honoured" } as const
 const emulated = { class: "emulated" } as const

@@ -12,7 +12,7 @@ import { AnthropicApi, AnthropicKey } from "./Api.ts"
 import * as Errors from "./Errors.ts"
 import { counted, messages } from "./Exchange.ts"
 import * as Models from "./Models.ts"
-import { CountTokensRequest } from "./Payload.ts"
+import { CountTokensRequest } from "./request/Payload.ts"
 
 /** Who asks wants to know whether it will fit: an estimate that is a few percent low would say yes too long. */
 const MARGIN = 1.05
@@ -25,10 +25,10 @@ const handlers = HttpApiBuilder.group(
     const names = { ...config, aliases: config.modelAliases, fallback: config.modelFallback }
 
     const readCount = reader(CountTokensRequest, counted)
-    const countTokens = Effect.map(readCount, ({ asked: { originalTokens: original, tokens }, ignored }) => {
+    const countTokens = Effect.map(readCount, ({ asked: { originalTokens: original, tokens } }) => {
       const more =
         original === undefined ? {} : { context_management: { original_input_tokens: Math.ceil(original * MARGIN) } }
-      return HttpServerResponse.unsafeJson({ input_tokens: Math.ceil(tokens * MARGIN), ...more }, { headers: ignored })
+      return HttpServerResponse.unsafeJson({ input_tokens: Math.ceil(tokens * MARGIN), ...more })
     })
 
     return handlers

@@ -2,7 +2,6 @@
  * A chat whose model searches the web by the gateway: each search is run, its result told to the model in a chat that
  * follows, and the answers are one to the client. Each chat gives back what it holds before the next one is opened.
  */
-import { randomBytes } from "node:crypto"
 import { Effect, ExecutionStrategy, Exit, Scope } from "effect"
 import type { ChatRun } from "../../../chat/Chat.ts"
 import { type ChatEvent, type ChatRequest, message, type ToolCall, toolCall } from "../../../domain/Chat.ts"
@@ -11,8 +10,8 @@ import * as Turn from "../../../domain/Turn.ts"
 import * as Scoped from "../../../runtime/Scoped.ts"
 import type * as TokenMeter from "../../../tokens/TokenMeter.ts"
 import type { Open } from "../../chat/ChatResponse.ts"
-import * as WebSearch from "../../chat/WebSearch.ts"
-import * as ServerResults from "./ServerResults.ts"
+import * as WebSearch from "../../chat/sources/WebSearch.ts"
+import * as ServerResults from "./request/ServerResults.ts"
 import * as ServerTools from "./ServerTools.ts"
 
 export interface SearchOptions {
@@ -145,7 +144,7 @@ export const open = Effect.fnUntraced(function* (
       if (said.searches.length === 0) return turn.emit(said.end)
       const results: Array<string> = []
       for (const call of said.searches) {
-        const id = `srvtoolu_${randomBytes(12).toString("hex")}`
+        const id = ServerTools.newId()
         const result = yield* searched(id, call)
         served.set(id, result)
         turn.emit(toolCall({ id, name: ServerTools.SEARCH, arguments: JSON.stringify({ query: queryOf(call) }) }))

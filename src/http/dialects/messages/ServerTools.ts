@@ -2,13 +2,14 @@
  * Tools that the hosted service would run: `web_search` is run by the gateway where the operator named a search service.
  * Where not, a request that is for nothing else is told that it is unavailable, in the blocks that its client looks for.
  */
+import { randomBytes } from "node:crypto"
 import type { ChatRun } from "../../../chat/Chat.ts"
 import { finish, type Tool, textDelta, toolCall } from "../../../domain/Chat.ts"
 import * as Turn from "../../../domain/Turn.ts"
-import type * as WebSearch from "../../chat/WebSearch.ts"
+import type * as WebSearch from "../../chat/sources/WebSearch.ts"
 import type { ServerResultBlock } from "./Api.ts"
-import type { CountTokensRequest, Tool as PayloadTool } from "./Payload.ts"
-import * as ServerResults from "./ServerResults.ts"
+import type { CountTokensRequest, Tool as PayloadTool } from "./request/Payload.ts"
+import * as ServerResults from "./request/ServerResults.ts"
 
 export type Hosted = Extract<PayloadTool, { readonly type: "hosted" }>
 export type ResultBlock = typeof ServerResultBlock.Encoded
@@ -31,6 +32,8 @@ export const searchOf = ({ tools }: CountTokensRequest): Hosted | undefined => t
 /** Offered where it works, or where there is nothing else: then the model hears that it does not. */
 export const isSearchOffered = (payload: CountTokensRequest, works: boolean): boolean =>
   searchOf(payload) !== undefined && (works || (payload.tools ?? []).every((tool) => isSearch(tool) || isFetch(tool)))
+
+export const newId = (): string => `srvtoolu_${randomBytes(12).toString("hex")}`
 
 /** How the model is told of it. */
 export const searchTool: Tool = {
@@ -97,7 +100,7 @@ export interface UnavailableOptions {
 
 /** An answer that no model was asked for: the call, and that it failed. */
 export const unavailable = ({ asked, model, name, promptTokens }: UnavailableOptions) => {
-  const id = "srvtoolu_unavailable"
+  const id = newId()
   const input = name === SEARCH ? { query: asked } : { url: asked }
   const served: Served = new Map([[id, name === SEARCH ? searchFailed(id, "unavailable") : fetchFailed(id)]])
   const turn = Turn.make({ instance: "gateway" })

@@ -5,7 +5,7 @@ import type { Link } from "../../../../src/http/chat/Images.ts"
 import * as SchemaIssue from "../../../../src/http/chat/SchemaIssue.ts"
 import * as Codec from "../../../../src/http/dialects/messages/Codec.ts"
 import * as Errors from "../../../../src/http/dialects/messages/Errors.ts"
-import { MessagesRequest } from "../../../../src/http/dialects/messages/Payload.ts"
+import { MessagesRequest } from "../../../../src/http/dialects/messages/request/Payload.ts"
 
 const hi = { role: "user", content: "hi" }
 const decode = Schema.decodeUnknownEither(MessagesRequest)

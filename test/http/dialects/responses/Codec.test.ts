@@ -123,12 +123,7 @@ describe("an input", () => {
         "hi\n[content of a kind that cannot be shown here: input_video]"
       ]
     )
-    assert.deepStrictEqual(leftOut, [
-      "tools.web_search",
-      "input.ghost_snapshot",
-      "input",
-      "input.content.input_video"
-    ])
+    assert.deepStrictEqual(leftOut, ["tools.web_search", "input.ghost_snapshot", "input", "input.content.input_video"])
     assert.deepStrictEqual(
       request.toolset.tools.map(({ name }) => name),
       ["f"]

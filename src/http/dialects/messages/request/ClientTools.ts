@@ -3,7 +3,7 @@
  *
  * A kind is a family and a date, `bash_20250124`: newer dates of a family are taken too.
  */
-import type { JsonSchema } from "../../../domain/Chat.ts"
+import type { JsonSchema } from "../../../../domain/Chat.ts"
 
 export type Family = "bash" | "text_editor" | "memory" | "computer"
 

@@ -3,7 +3,7 @@
  * as in `messages.2.content.0.tool_result.content.0.image.source.base64`. Claude Code finds the picture that was refused
  * by such a place, leaves it out and goes on.
  */
-import { dotted, type Path } from "../../chat/SchemaIssue.ts"
+import { dotted, type Path } from "../../../chat/SchemaIssue.ts"
 
 const blocks = ["text", "image", "document", "search_result", "tool_use", "tool_result"]
 const sources = ["base64", "url", "file", "text", "content"]

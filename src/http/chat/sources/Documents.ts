@@ -4,8 +4,8 @@
  * As with pictures, a codec lists where they are and finds each again by its param.
  */
 import { Context, Effect, Layer, Schema } from "effect"
-import { Guard } from "../../chat/Guard.ts"
-import type { Overloaded } from "../../domain/ChatError.ts"
+import { Guard } from "../../../chat/Guard.ts"
+import type { Overloaded } from "../../../domain/ChatError.ts"
 import * as PdfText from "./PdfText.ts"
 
 /** Base64 of a PDF. */

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as PdfText from "../../../src/http/chat/PdfText.ts"
-import * as Pdf from "../../support/Pdf.ts"
+import * as PdfText from "../../../../src/http/chat/sources/PdfText.ts"
+import * as Pdf from "../../../support/Pdf.ts"
 
 const read = (pdf: Buffer, options: Partial<PdfText.PdfTextOptions> = {}) =>
   PdfText.read(Uint8Array.from(pdf), { ...PdfText.limits, ...options })

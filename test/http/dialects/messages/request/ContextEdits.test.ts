@@ -1,8 +1,8 @@
 import Anthropic from "@anthropic-ai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as TestBackend from "../../../support/TestBackend.ts"
-import * as TestGateway from "../../../support/TestGateway.ts"
+import * as TestBackend from "../../../../support/TestBackend.ts"
+import * as TestGateway from "../../../../support/TestGateway.ts"
 
 const post = (body: object): RequestInit => ({
   method: "POST",

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Places from "../../../../src/http/dialects/messages/Places.ts"
+import * as Places from "../../../../../src/http/dialects/messages/request/Places.ts"
 
 const text = { type: "text" }
 const body = {
