@@ -33,7 +33,7 @@ const hear = (asked: Partial<ChatRequest>, { size, whole }: How, { text = "", th
     onEvent: (event) => {
       if (event._tag === "TextDelta") got.text += event.text
       else if (event._tag === "ThoughtDelta") got.thoughts += event.text
-      else if (event._tag === "ToolCall") got.calls.push(event.call.arguments)
+      else if (event._tag === "ToolCall" || event._tag === "ToolCallEnd") got.calls.push(event.call.arguments)
       else if (event._tag === "Finish") got.end = event.reason
     },
     onFailure: ({ _tag }) => {

@@ -33,7 +33,7 @@ const hear = (given: Partial<ChatRequest>, text: string, delta = textDelta): Hea
   reply.turn.read({
     onEvent: (event) => {
       if ("text" in event) out += event.text.length
-      else if (event._tag === "ToolCall") {
+      else if (event._tag === "ToolCall" || event._tag === "ToolCallEnd") {
         names.add(event.call.name)
         out = into
       }

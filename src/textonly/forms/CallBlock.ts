@@ -47,6 +47,8 @@ export interface CallBlock {
   readonly pieces: () => ReadonlyArray<Piece>
   /** Call at the end of the text; false if the block is unclosed. */
   readonly close: () => boolean
+  /** Length of what certainly belongs to its calls, the opener included. */
+  readonly reach: () => number
   /** Contains only a name that is still incomplete. */
   readonly isVague: () => boolean
   /** The block's first function, if it is the only content. */
@@ -281,6 +283,11 @@ export const make = ({ atLine, find, form, maxLength, mayBecome }: Options): Cal
       if (state !== "next") return false
       done(length)
       return true
+    },
+    reach: () => {
+      if (status === "open" && state === "json") return length - tag.length
+      const open = status === "open" && state === "xml" ? xml.progress(length)?.open : undefined
+      return open?.to ?? marks.findLast((mark) => mark._tag !== "Broken")?.to ?? 0
     },
     first: () => {
       if (marks.length === 0) return state === "xml" ? xml : undefined

@@ -117,6 +117,7 @@ const makeJson = ({ find, form, maxLength, mayBecome }: Options): CallBlock => {
       return true
     },
     first: () => undefined,
+    reach: () => used,
     isVague: () => json === undefined && found.length === 0
   }
 }

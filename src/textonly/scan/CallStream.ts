@@ -26,6 +26,8 @@ export interface Options {
   readonly opener: string
   readonly find: (name: string) => Tool | undefined
   readonly newId: () => string
+  /** Whether nothing can make the block text any more. */
+  readonly isCertain: () => boolean
   /** False if it must not be streamed. */
   readonly begin: (call: Pick<ToolCall, "id" | "name">, tool: Tool) => boolean
   readonly delta: (text: string) => void
@@ -66,7 +68,7 @@ const isTextSoFar = (text: string, how: Value["how"]): boolean | undefined => {
   return how === "unlessNull" && "null".startsWith(begin.trimEnd()) ? undefined : true
 }
 
-export const make = ({ begin, block, delta, find, newId, opener }: Options): CallStream => {
+export const make = ({ begin, block, delta, find, isCertain, newId, opener }: Options): CallStream => {
   let call: Pick<ToolCall, "id" | "name"> | undefined
   let tool: Tool | undefined
   /** "off": nothing more is sent before the end. */
@@ -172,6 +174,7 @@ export const make = ({ begin, block, delta, find, newId, opener }: Options): Cal
     if (function_ === undefined || progress === undefined) return
     const spans = function_.spans()
     if (state === "waiting") {
+      if (!isCertain()) return
       const key = spans[0]?.key ?? progress.open?.key ?? ""
       tool = find(function_.name())
       if (tool === undefined || tool.strict || !(isCustom() ? key === "input" : ToolArguments.isAlone(key, tool))) {

@@ -79,10 +79,17 @@ export const make = (options: Options, out: Out): ToolScanner => {
 
   const begin = (form: Forms.Form, atLine: boolean) =>
     OpenCall.newBlock({ form, atLine, maxLength: output.room() }, catalog)
-  const resolve = (one: CallBlock.CallBlock) => ToolCalls.resolve(one, { catalog, newId })
   const found = (outcomes: ReadonlyArray<ToolCalls.Outcome>, raw: string, isCertain: boolean) => {
     output.found(outcomes, raw, isCertain)
     mode = output.state()
+  }
+
+  const whole = (open: OpenCall.OpenCall) => {
+    const outcomes = open.outcomes()
+    if (outcomes === undefined) {
+      mode = "text"
+      say(open.written())
+    } else found(outcomes, open.written(), open.isCertain(outcomes))
   }
 
   /** Rescans a failed block: its first character is text, the rest is scanned again. */
@@ -93,25 +100,17 @@ export const make = (options: Options, out: Out): ToolScanner => {
   }
 
   const endBlock = (open: OpenCall.OpenCall) => {
-    const { block: one, form, isCertain } = open
+    const { block: one, form } = open
     const status = one.status()
-    if (open.isBegun()) {
-      mode = open.end(status === "over" ? "long" : undefined)
-      feed(one.raw().slice(one.used()))
-    } else if (status === "not") again(one.raw())
+    if (open.isBegun()) mode = open.end(status === "over" ? "long" : undefined)
+    else if (status === "not") return again(one.raw())
     else if (status === "over") {
       say(one.raw())
       mode = "through"
       ending = Ending.make(form.closer)
-    } else {
-      const outcomes = status === "text" ? undefined : resolve(one)
-      const used = outcomes === undefined ? one.raw().length : one.used()
-      if (outcomes === undefined || (!form.own && outcomes.every(ToolCalls.isUnknown))) {
-        mode = "text"
-        say(one.raw().slice(0, used))
-      } else found(outcomes, one.raw().slice(0, used), isCertain)
-      feed(one.raw().slice(used))
-    }
+      return
+    } else whole(open)
+    feed(open.rest())
   }
 
   const endFence = () => {
@@ -142,9 +141,9 @@ export const make = (options: Options, out: Out): ToolScanner => {
       return
     }
     const form = Forms.of(marker)!
-    const isCertain = form === Forms.BLOCK ? isFirst && !pending.endsWithColon() : form.kind !== "bare"
+    const isPlaced = form === Forms.BLOCK ? isFirst && !pending.endsWithColon() : form.kind !== "bare"
     const block = begin(form, markers !== Forms.IN_LINE)
-    call = OpenCall.make({ block, form, isCertain, catalog, newId, output, live: out.live })
+    call = OpenCall.make({ block, form, isPlaced, catalog, newId, output, live: out.live })
     mode = "call"
   }
 
@@ -187,7 +186,7 @@ export const make = (options: Options, out: Out): ToolScanner => {
         fence = FenceHold.make({
           mark: unit,
           block: (isBare) => begin(isBare ? Forms.BARE : Forms.BLOCK, true),
-          resolve,
+          resolve: (one) => ToolCalls.resolve(one, { catalog, newId }),
           maxLength: output.room()
         })
         mode = "fence"
@@ -257,16 +256,16 @@ export const make = (options: Options, out: Out): ToolScanner => {
   }
 
   const endCall = (open: OpenCall.OpenCall, cut: boolean) => {
-    const { block: one, isCertain } = open
+    const one = open.block
     if (!open.isBegun() && (cut || one.isVague())) {
       mode = "text"
       return say(one.raw())
     }
     const isWhole = !cut && one.close()
     if (open.isBegun()) mode = open.end(cut ? "cut" : isWhole ? undefined : "unclosed")
-    else if (isWhole) found(resolve(one), one.raw().slice(0, one.used()), isCertain)
+    else if (isWhole) whole(open)
     else found([ToolCalls.unclosed(one)], one.raw(), true)
-    const rest = isWhole ? one.raw().slice(one.used()) : ""
+    const rest = isWhole ? open.rest() : ""
     spare -= rest.length
     if (spare < 0 && mode === "text") mode = "off"
     feed(rest)
