@@ -5,7 +5,6 @@ import type { Tool } from "../../domain/Chat.ts"
 import * as JsonSpan from "../../json/JsonSpan.ts"
 import * as ArgCall from "./ArgCall.ts"
 import type { Form } from "./Forms.ts"
-import * as LineEnds from "./LineEnds.ts"
 import {
   begun,
   CALL,
@@ -19,21 +18,9 @@ import {
   LESS,
   LF
 } from "./Markup.ts"
+import type { Mark, Piece } from "./Pieces.ts"
+import * as Pieces from "./Pieces.ts"
 import * as XmlCall from "./XmlCall.ts"
-
-/** One call, or an attempt at one, as the model wrote it. */
-export type Piece =
-  /** `name`: given outside of the JSON, which is then the arguments. */
-  | { readonly _tag: "Json"; readonly text: string; readonly name?: string }
-  | {
-      readonly _tag: "Xml"
-      readonly text: string
-      readonly name: string
-      readonly parameters: ReadonlyArray<readonly [key: string, value: string]>
-      /** The text ended inside the last value, which may be incomplete. */
-      readonly cut: boolean
-    }
-  | { readonly _tag: "Broken"; readonly text: string; readonly detail: string }
 
 export interface CallBlock {
   /** Consumes `text` from `from` as far as it belongs to the block; returns the offset of the rest. */
@@ -47,12 +34,21 @@ export interface CallBlock {
   readonly pieces: () => ReadonlyArray<Piece>
   /** Call at the end of the text; false if the block is unclosed. */
   readonly close: () => boolean
-  /** Length of what certainly belongs to its calls, the opener included. */
-  readonly reach: () => number
   /** Contains only a name that is still incomplete. */
   readonly isVague: () => boolean
-  /** The block's first function, if it is the only content. */
-  readonly first: () => XmlCall.XmlCall | undefined
+  /** What of it is known while it is read; absent for forms that are only taken whole. */
+  readonly growth?: Growth
+}
+
+export interface Growth {
+  /** Length of what certainly belongs to its calls, the opener included. */
+  readonly reach: () => number
+  /** The piece at this place, as far as it was read, if it is a function. */
+  readonly functionAt: (index: number) => XmlCall.XmlCall | undefined
+  /** Where the complete piece at this place ends. */
+  readonly endOf: (index: number) => number | undefined
+  /** The complete piece at this place, as if the block ended with it. */
+  readonly pieceAt: (index: number) => Piece | undefined
 }
 
 export interface Options {
@@ -73,12 +69,6 @@ const MAX_INFO = 32
 /** A bare function may be surrounded by parts of Qwen's frame. */
 const BLOCK_MARKS = { closer: CALL_END, opener: CALL }
 const FUNCTIONS = [FUNCTION, FUNCTION_NAMED, INVOKE]
-
-type Mark = { readonly from: number; readonly to: number } & (
-  | { readonly _tag: "Json" }
-  | { readonly _tag: "Xml"; readonly call: XmlCall.XmlCall }
-  | { readonly _tag: "Broken"; readonly detail: string }
-)
 
 export const make = ({ atLine, find, form, maxLength, mayBecome }: Options): CallBlock => {
   const { closer, opener, own } = form
@@ -249,30 +239,13 @@ export const make = ({ atLine, find, form, maxLength, mayBecome }: Options): Cal
       }
       parts.push(text.slice(start, at))
       length += at - start
+      whole = undefined
       return at
     },
     status: () => status,
     raw,
     used: () => used,
-    pieces: () => {
-      const text = raw().slice(0, used)
-      const crlf = text.includes("\r\n") && !LineEnds.hasBare(text)
-      const plain = (value: string) => (crlf ? value.replaceAll("\r\n", "\n") : value)
-      return marks.map((mark): Piece => {
-        const part = text.slice(mark.from, mark.to)
-        if (mark._tag === "Json") return { _tag: "Json", text: part }
-        if (mark._tag === "Broken") return { _tag: "Broken", text: part, detail: mark.detail }
-        const json = mark.call.json()
-        if (json !== undefined) return { _tag: "Json", text: text.slice(json.from, json.to), name: mark.call.name() }
-        return {
-          _tag: "Xml",
-          text: part,
-          name: mark.call.name(),
-          parameters: mark.call.spans().map((one) => [one.key, LineEnds.unwrap(plain(text.slice(one.from, one.to)))]),
-          cut: mark.call.isCut()
-        }
-      })
-    },
+    pieces: () => Pieces.from(raw().slice(0, used), marks),
     close: () => {
       if (state === "xml" && xml.close(raw())) {
         const to = xml.endAt()
@@ -284,15 +257,19 @@ export const make = ({ atLine, find, form, maxLength, mayBecome }: Options): Cal
       done(length)
       return true
     },
-    reach: () => {
-      if (status === "open" && state === "json") return length - tag.length
-      const open = status === "open" && state === "xml" ? xml.progress(length)?.open : undefined
-      return open?.to ?? marks.findLast((mark) => mark._tag !== "Broken")?.to ?? 0
-    },
-    first: () => {
-      if (marks.length === 0) return state === "xml" ? xml : undefined
-      const mark = marks.length === 1 ? marks[0] : undefined
-      return mark?._tag === "Xml" ? mark.call : undefined
+    growth: {
+      reach: () => {
+        if (status === "open" && state === "json") return length - tag.length
+        const open = status === "open" && state === "xml" ? xml.progress(length)?.open : undefined
+        return open?.to ?? marks.findLast((mark) => mark._tag !== "Broken")?.to ?? 0
+      },
+      functionAt: (index) => {
+        const mark = marks[index]
+        if (mark === undefined) return index === marks.length && state === "xml" ? xml : undefined
+        return mark._tag === "Xml" ? mark.call : undefined
+      },
+      endOf: (index) => marks[index]?.to,
+      pieceAt: (index) => Pieces.from(raw().slice(0, marks[index]?.to), marks.slice(index, index + 1))[0]
     },
     isVague: () => !(own && !bare) && marks.length === 0 && state !== "json" && !xml.isNamed()
   }

@@ -4,8 +4,9 @@
 
 import * as JsonSpan from "../../json/JsonSpan.ts"
 import * as BlockReader from "./BlockReader.ts"
-import type { CallBlock, Options, Piece } from "./CallBlock.ts"
+import type { CallBlock, Options } from "./CallBlock.ts"
 import { begun, isBlank, MAX_NAME } from "./Markup.ts"
+import type { Piece } from "./Pieces.ts"
 import * as PythonForm from "./PythonForm.ts"
 
 /** Kimi numbers its calls. */
@@ -116,8 +117,6 @@ const makeJson = ({ find, form, maxLength, mayBecome }: Options): CallBlock => {
       stop()
       return true
     },
-    first: () => undefined,
-    reach: () => used,
     isVague: () => json === undefined && found.length === 0
   }
 }

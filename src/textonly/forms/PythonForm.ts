@@ -4,8 +4,9 @@
  * JSON is delegated to the JSON parser.
  */
 import * as BlockReader from "./BlockReader.ts"
-import type { CallBlock, Options, Piece } from "./CallBlock.ts"
+import type { CallBlock, Options } from "./CallBlock.ts"
 import { begun, isBlank, MAX_NAME } from "./Markup.ts"
+import type { Piece } from "./Pieces.ts"
 
 const NAME = /[\w.-]/
 /** Llama 3.1 writes `f.call(…)`. */
@@ -185,7 +186,6 @@ export const make = (options: Options, json: (options: Options) => CallBlock): C
       stop(used)
       return true
     },
-    isVague: () => other?.isVague() ?? (open === undefined && found.length === 0),
-    first: () => undefined
+    isVague: () => other?.isVague() ?? (open === undefined && found.length === 0)
   }
 }

@@ -38,8 +38,10 @@ export interface CallOutput {
   readonly found: (outcomes: ReadonlyArray<ToolCalls.Outcome>, raw: string, isCertain: boolean) => void
   /** Starts streaming a call; false if it is not allowed. */
   readonly begin: (call: Pick<ToolCall, "id" | "name">, tool: Tool) => boolean
-  /** Ends a streamed call; `others`: further calls in its block. */
-  readonly end: (call: ToolCall, others: ReadonlyArray<ToolCalls.Outcome>) => void
+  /** Ends a streamed call. */
+  readonly end: (call: ToolCall) => void
+  /** Further calls in the block of a streamed one. */
+  readonly more: (outcomes: ReadonlyArray<ToolCalls.Outcome>) => void
   /** Non-text after a held call: blanks, or the end of a frame that was never opened. */
   readonly behind: (text: string) => void
   readonly isHeld: () => boolean
@@ -133,12 +135,13 @@ export const make = ({ catalog, limit, maxLength, out, pending, reset }: Options
       out.live?.begin(call)
       return true
     },
-    end: (call, others) => {
+    end: (call) => {
       out.live?.end(call)
-      if (++calls < limit) return count(others)
+      if (++calls < limit) return count([])
       state = "done"
       out.full()
     },
+    more: count,
     behind: (text) => {
       held.behind(text)
       if (held.size() > maxLength) release()

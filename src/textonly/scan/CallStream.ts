@@ -1,12 +1,13 @@
 /**
  * Streams the arguments of a call as JSON text while the model writes them.
  *
- * A call starts with the first key of its first function. Nothing sent is revised: strings are sent as far as they are
+ * A call starts with the first key of its function. Nothing sent is revised: strings are sent as far as they are
  * final, other values when complete. If an argument depends on others, the rest waits for the end of the call.
  */
 import type { Tool, ToolCall } from "../../domain/Chat.ts"
-import type { CallBlock } from "../forms/CallBlock.ts"
+import type { Growth } from "../forms/CallBlock.ts"
 import * as LineEnds from "../forms/LineEnds.ts"
+import type { Piece } from "../forms/Pieces.ts"
 import type { Span } from "../forms/XmlCall.ts"
 import * as ToolArguments from "../tools/ToolArguments.ts"
 import type { Outcome } from "../tools/ToolCalls.ts"
@@ -17,13 +18,17 @@ export interface CallStream {
   /** The call was started and is incomplete. */
   readonly isOpen: () => boolean
   /** Completes the call; undefined if what was sent is not a prefix of it. */
-  readonly end: (outcome: Outcome) => ToolCall | undefined
+  readonly end: (outcome: Outcome, piece: Piece | undefined) => ToolCall | undefined
 }
 
 export interface Options {
-  readonly block: CallBlock
-  /** Start of the block. */
-  readonly opener: string
+  readonly growth: Growth
+  /** Place of the function in its block. */
+  readonly index: number
+  /** Offset in the block from which text is read. */
+  readonly from: number
+  /** Before it, a line ended with a bare LF. */
+  readonly hasBare: boolean
   readonly find: (name: string) => Tool | undefined
   readonly newId: () => string
   /** Whether nothing can make the block text any more. */
@@ -68,7 +73,7 @@ const isTextSoFar = (text: string, how: Value["how"]): boolean | undefined => {
   return how === "unlessNull" && "null".startsWith(begin.trimEnd()) ? undefined : true
 }
 
-export const make = ({ begin, block, delta, find, isCertain, newId, opener }: Options): CallStream => {
+export const make = ({ begin, delta, find, from, growth, hasBare, index, isCertain, newId }: Options): CallStream => {
   let call: Pick<ToolCall, "id" | "name"> | undefined
   let tool: Tool | undefined
   /** "off": nothing more is sent before the end. */
@@ -76,10 +81,10 @@ export const make = ({ begin, block, delta, find, isCertain, newId, opener }: Op
   let sent = ""
   /** Text read since offset `base`. */
   let tail = ""
-  let base = opener.length
+  let base = from
   let length = base
   let isAfterCr = false
-  let hasBareLineEnd = false
+  let hasBareLineEnd = hasBare
   /** Number of complete parameters. */
   let done = 0
   const keys = new Set<string>()
@@ -169,7 +174,7 @@ export const make = ({ begin, block, delta, find, isCertain, newId, opener }: Op
   }
 
   const advance = () => {
-    const function_ = block.first()
+    const function_ = growth.functionAt(index)
     const progress = function_?.progress(length)
     if (function_ === undefined || progress === undefined) return
     const spans = function_.spans()
@@ -189,8 +194,7 @@ export const make = ({ begin, block, delta, find, isCertain, newId, opener }: Op
     if (state === "on" && progress.open !== undefined) grow(progress.open)
   }
 
-  const argumentsOf = (outcome: Outcome): string | undefined => {
-    const piece = block.pieces()[0]
+  const argumentsOf = (outcome: Outcome, piece: Piece | undefined): string | undefined => {
     const mended = outcome._tag === "Call" ? outcome.call.arguments : outcome.problem.call?.arguments
     if (mended === undefined || piece?._tag !== "Xml" || isCustom()) return mended
     const { parameters } = piece
@@ -208,8 +212,8 @@ export const make = ({ begin, block, delta, find, isCertain, newId, opener }: Op
       advance()
     },
     isOpen: () => call !== undefined,
-    end: (outcome) => {
-      const whole = argumentsOf(outcome)
+    end: (outcome, piece) => {
+      const whole = argumentsOf(outcome, piece)
       if (call === undefined || whole === undefined || !whole.startsWith(sent)) return undefined
       send(whole.slice(sent.length))
       return { ...call, arguments: whole }

@@ -4,6 +4,7 @@
 import * as CallBlock from "../forms/CallBlock.ts"
 import * as Forms from "../forms/Forms.ts"
 import * as JsonForm from "../forms/JsonForm.ts"
+import * as LineEnds from "../forms/LineEnds.ts"
 import * as ToolCalls from "../tools/ToolCalls.ts"
 import type { ToolCatalog } from "../tools/ToolCatalog.ts"
 import type { Break, CallOutput, LiveReceiver } from "./CallOutput.ts"
@@ -48,20 +49,47 @@ export const newBlock = (
 }
 
 export const make = ({ block, catalog, form, isPlaced, live, newId, output }: Options): OpenCall => {
+  const { growth } = block
+  const context = { catalog, newId }
   const used = () => (block.status() === "text" ? block.raw().length : block.used())
-  const isCertain = () => isPlaced || block.reach() - form.opener.length > MAX_EXAMPLE
-  const stream =
-    live === undefined || (form !== Forms.BLOCK && form.kind !== "bare")
+  const isCertain = () => isPlaced || (growth !== undefined && growth.reach() - form.opener.length > MAX_EXAMPLE)
+  /** Number of calls that were completed while the block was read, and whether the others wait for its end. */
+  let sent = 0
+  let isLast = false
+  const streamFrom = (from: number, hasBare: boolean) =>
+    live === undefined || growth === undefined || !(form === Forms.BLOCK || form.kind === "bare")
       ? undefined
       : CallStream.make({
-          block,
-          opener: form.opener,
+          growth,
+          index: sent,
+          from,
+          hasBare,
           find: catalog.find,
           newId,
           isCertain,
           begin: output.begin,
           delta: live.delta
         })
+  let stream = streamFrom(form.opener.length, false)
+
+  /** Ends a streamed call within the block, and starts with the next; false if that must wait for the block's end. */
+  const next = (): boolean => {
+    const to = growth?.endOf(sent)
+    if (isLast || to === undefined || stream?.isOpen() !== true) return false
+    const text = block.raw()
+    const before = text.slice(0, to)
+    const piece = growth?.pieceAt(sent)
+    const outcome = piece && !LineEnds.isWire(before) ? ToolCalls.resolveOne(piece, context) : undefined
+    const call = outcome && stream.end(outcome, piece)
+    isLast = call === undefined
+    if (call === undefined) return false
+    output.end(call)
+    sent++
+    stream = output.state() === "done" ? undefined : streamFrom(to, LineEnds.hasBare(before))
+    stream?.read(text.slice(to))
+    return true
+  }
+
   return {
     block,
     form,
@@ -69,25 +97,31 @@ export const make = ({ block, catalog, form, isPlaced, live, newId, output }: Op
     read: (text, from) => {
       const at = block.read(text, from)
       stream?.read(text.slice(from, at))
+      while (next());
       return at
     },
     outcomes: () => {
-      const found = block.status() === "text" ? undefined : ToolCalls.resolve(block, { catalog, newId })
+      const found = block.status() === "text" ? undefined : ToolCalls.resolve(block, context)
       return !form.own && found?.every(ToolCalls.isUnknown) ? undefined : found
     },
     written: () => block.raw().slice(0, used()),
     rest: () => block.raw().slice(used()),
-    isBegun: () => stream?.isOpen() === true,
+    isBegun: () => sent > 0 || stream?.isOpen() === true,
     end: (why) => {
       const broken = (why: Break) => {
         live?.broken(why)
         return "done" as const
       }
       if (why !== undefined) return broken(why)
-      const [first, ...others] = ToolCalls.resolve(block, { catalog, newId })
-      const call = first && stream?.end(first)
-      if (call === undefined) return broken("unclosed")
-      output.end(call, others)
+      const outcomes = ToolCalls.resolve(block, context).slice(sent)
+      if (stream?.isOpen() !== true) output.more(outcomes)
+      else {
+        const [first, ...others] = outcomes
+        const call = first && stream.end(first, block.pieces()[sent])
+        if (call === undefined) return broken("unclosed")
+        output.end(call)
+        if (output.state() === "text") output.more(others)
+      }
       return output.state()
     }
   }

@@ -5,7 +5,6 @@
  * depend on chunk boundaries.
  */
 import type { Toolset } from "../../domain/Chat.ts"
-import type * as CallBlock from "../forms/CallBlock.ts"
 import * as Forms from "../forms/Forms.ts"
 import {
   begun,
@@ -244,7 +243,8 @@ export const make = (options: Options, out: Out): ToolScanner => {
       else if (mode === "call") {
         const one = call!
         at = one.read(piece, at)
-        if (one.block.status() !== "open") endBlock(one)
+        if (output.state() === "done") mode = "done"
+        else if (one.block.status() !== "open") endBlock(one)
       } else if (mode === "fence") {
         at = fence!.read(piece, at)
         if (!fence!.isOpen()) endFence()

@@ -8,8 +8,9 @@ import type { Tool, ToolCall } from "../../domain/Chat.ts"
 import { isRecord } from "../../json/Json.ts"
 import * as JsonRepair from "../../json/JsonRepair.ts"
 import * as JsonSource from "../../json/JsonSource.ts"
-import type { CallBlock, Piece } from "../forms/CallBlock.ts"
+import type { CallBlock } from "../forms/CallBlock.ts"
 import { CALL, CALL_END } from "../forms/Markup.ts"
+import type { Piece } from "../forms/Pieces.ts"
 import * as ToolArguments from "./ToolArguments.ts"
 import type { ToolCatalog } from "./ToolCatalog.ts"
 
@@ -137,6 +138,10 @@ export const resolve = (block: CallBlock, context: Context): ReadonlyArray<Outco
     ? outcomes.map((one, i) => told(one, i === 0 ? raw : ""))
     : outcomes
 }
+
+/** One piece as a call of its own. */
+export const resolveOne = (piece: Piece, context: Context): Outcome | undefined =>
+  fromPiece(piece, wrap(piece.text), context)[0]
 
 /** The block never ended. */
 export const unclosed = (block: CallBlock): Outcome =>

@@ -291,12 +291,16 @@ describe("A call that goes out while it is written", () => {
     same(call([["content", "one\r\ntwo"]]).replaceAll(/(?<!\r)\n/g, ""))
   })
 
-  it("is the first of its frame, the others come whole", () => {
+  it("has its end with its function's, and the next of its frame comes as it is written, too", () => {
     const first = call([["content", "a"]])
-    const second = `<function=other>\n<parameter=a>\nb\n</parameter>\n</function>\n`
-    const found = same(first.replace("</tool_call>", `${second}</tool_call>\nDone.`))
-    assert.lengthOf(found.live, 1)
-    assert.lengthOf(found.calls, 2)
+    const second = `<function=other>\n<parameter=a>\nbcd\n</parameter>\n</function>\n`
+    const text = first.replace("</tool_call>", `${second}${second}</tool_call>\nDone.`)
+    const found = same(text)
+    assert.lengthOf(found.live, 3)
+    assert.deepStrictEqual(found.live[2]!.pieces, ['{"a":"', "b", "c", "d", '"}'])
+    assert.deepStrictEqual(scan([...text.slice(0, text.indexOf("</function>") + 11)], tools, { live: true }).calls, [
+      ["write", '{"content":"a"}']
+    ])
     const one = toolset([write, other], { parallel: false })
     every(
       first.replace("</tool_call>", `${second}</tool_call>`),
@@ -304,7 +308,67 @@ describe("A call that goes out while it is written", () => {
       {},
       one
     )
-    same(`I look.\n\n${first}\n${first}\nDone.\n`)
+    const row = same(`I look.\n\n${first}\n${first} ${first}\nDone.\n`)
+    assert.lengthOf(row.live, 3)
+  })
+
+  it("is followed by what its frame holds otherwise, whole at the frame's end", () => {
+    const first = call([["content", "a"]])
+    const next = "<function=other>\n<parameter=a>\nb\n</parameter>\n</function>\n"
+    const frame = (...more: ReadonlyArray<string>) => first.replace("</tool_call>", `${more.join("")}</tool_call>\n.`)
+    const strict = toolset([write, tool("other", { a: string }, { strict: true })])
+    for (const [more, streamed, declared = tools] of [
+      [['{"name":"other","arguments":{"a":"b"}}\n', next], 1],
+      [['[{"name":"other","arguments":{"a":"b"}},{"name":"other"}]'], 1],
+      [[next, '{"name":"other","arguments":{"a":"b"}}\n', next], 2],
+      [['<function=other>{"a":"b"}</function>', next], 1],
+      [["<function=other></function>", next], 1],
+      [[next, next], 1, strict],
+      [[next, "<function=none>\n<parameter=a>\nb\n</parameter>\n</function>\n", next], 2]
+    ] as const) {
+      const text = frame(...more)
+      assert.lengthOf(same(text, declared).live, streamed, text)
+    }
+  })
+
+  it("waits for the frame's end where line ends decide what it is", () => {
+    const frame = call([["content", "a\nb"]]).replace(
+      "</tool_call>",
+      "<function=other>\n<parameter=a>\nb\n</parameter>\n</function>\n</tool_call>"
+    )
+    const wire = frame.replaceAll("\n", "\r\n")
+    assert.deepStrictEqual(same(wire).calls, [
+      ["write", '{"content":"a\\nb"}'],
+      ["other", '{"a":"b"}']
+    ])
+    assert.deepStrictEqual(
+      same(wire.replace("b\r\n</parameter>\r\n</function>\r\n</tool", "b\n</parameter>\n</function>\n</tool")).calls[0],
+      ["write", '{"content":"a\\r\\nb"}']
+    )
+    const mixed = same(
+      frame.replace("\nb\n</parameter>\n</function>\n</tool", "\nb\r\nc\n</parameter>\n</function>\n</tool")
+    )
+    assert.lengthOf(mixed.live, 2)
+    assert.deepStrictEqual(mixed.live[1]!.pieces.slice(0, 3), ['{"a":"', "b", "\\r\\nc"])
+    same(frame.replaceAll("\n", ""))
+    same(frame.replaceAll("\n", "").replace("<parameter=a>b", "<parameter=a>b\r\nc\r\n"))
+  })
+
+  it("keeps its end where the next of its frame has none", () => {
+    const whole: Event = ["call", "write", '{"content":"a"}']
+    const begun = call([["content", "a"]]).replace("</tool_call>", "<function=other>\n<parameter=a>\nhalf")
+    every(begun, [whole, ["broken", "unclosed", '{"a":"half']])
+    every(begun, [whole, ["broken", "cut", '{"a":"half']], { cut: true })
+    const named = begun.slice(0, begun.lastIndexOf("<parameter"))
+    every(named, [whole, ["broken", "unclosed", ""]])
+    every(named, [whole, ["broken", "cut", ""]], { cut: true })
+    const long = `${begun}${"x".repeat(6000)}`
+    for (const size of [1, 7, 10_000]) {
+      const pieces = long.match(new RegExp(`[\\s\\S]{1,${size}}`, "g")) ?? []
+      const { events } = live(pieces, { maxBody: 1000 })
+      assert.deepStrictEqual(events[0], whole)
+      assert.deepStrictEqual(events[1]!.slice(0, 2), ["broken", "long"])
+    }
   })
 
   it("makes calls of what was held before it", () => {
@@ -329,6 +393,34 @@ describe("A call that goes out while it is written", () => {
       assert.deepStrictEqual(events[0]!.slice(0, 2), ["broken", "long"])
     }
   })
+
+  const functions = FastCheck.array(
+    FastCheck.tuple(
+      FastCheck.constantFrom("write", "other", "none"),
+      FastCheck.array(FastCheck.constantFrom("x", "\n", "\r\n", "</parameter>", "</function>", "<"), { maxLength: 5 })
+    ).map(
+      ([name, parts]) =>
+        `<function=${name}>\n<parameter=${name === "write" ? "path" : "a"}>\n${parts.join("")}\n</parameter>\n</function>\n`
+    ),
+    { minLength: 1, maxLength: 4 }
+  )
+  it.prop(
+    "is what the whole form has, and so are all of its frame, however the text was cut",
+    [
+      FastCheck.array(functions, { minLength: 1, maxLength: 3 }),
+      FastCheck.boolean(),
+      FastCheck.array(FastCheck.nat(1000), { maxLength: 8 })
+    ],
+    ([frames, isWire, places]) => {
+      const written = frames.map((all) => `<tool_call>\n${all.join("")}</tool_call>\n`).join("")
+      const text = isWire ? written.replaceAll(/\r?\n/g, "\r\n") : written
+      const { events } = scan([text], tools)
+      assert.deepStrictEqual(live([text]).events, events)
+      assert.deepStrictEqual(live(split(text, places)).events, events)
+      assert.deepStrictEqual(live([...text]).events, events)
+    },
+    { fastCheck: { numRuns: 500 } }
+  )
 
   const piece = FastCheck.constantFrom(
     ...["<", "</parameter>", "<parameter=path>", "<parameter=content>", "<parameter=no>", "</function>", "\n", "\r\n"],
@@ -387,6 +479,10 @@ describe("A call that goes out while it is written", () => {
       [open, "\n</function>\n"],
       [open, "</parameter>\n<parameter=x"],
       [open, "<function=b><parameter=c>d</parameter></function>"],
+      [`${open}x</parameter></function>\n<function=other><parameter=a>`, "line\n"],
+      [`${wire}x</parameter></function>\r\n<function=other><parameter=a>`, "line\r\n"],
+      [`${open}x</parameter></function>\n`, "<function=other><parameter=a>b</parameter></function>"],
+      ["<tool_call>", "<function=strict><parameter=a>b</parameter></function>"],
       [wire, "line\r\n"],
       [wire, "\r"],
       [`${open}x</parameter>\n<parameter=list>\n[`, "1,"],

@@ -89,8 +89,10 @@ export const scan = (
               events.push(["call", call.name, call.arguments])
             },
             broken: (why) => {
-              live.at(-1)!.end = why
-              events.push(["broken", why, live.at(-1)!.pieces.join("")])
+              const one = live.at(-1)!
+              const isOpen = one.end === undefined
+              if (isOpen) one.end = why
+              events.push(["broken", why, isOpen ? one.pieces.join("") : ""])
             }
           }
         : undefined
