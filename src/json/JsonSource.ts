@@ -6,12 +6,21 @@ import { Option } from "effect"
 /** Whether there are 16 consecutive digits, which may exceed a number's precision. */
 export const isDelicate = (text: string): boolean => /\d{16}/.test(text)
 
-/** The verbatim text of an object's member (the last one of that name); `text` is valid JSON. */
-export const member = (text: string, key: string): string | undefined => {
+const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|\s+/g
+
+/** Valid JSON as JavaScript would write it, but for the numbers that it would change. */
+export const compact = (text: string): string =>
+  text.replace(TOKEN, (token) => (token.trim() === "" ? "" : isLongNumber(token) ? token : again(token)))
+
+const isLongNumber = (token: string) => token[0] !== '"' && isDelicate(token)
+const again = (text: string) => JSON.stringify(JSON.parse(text))
+
+/** The verbatim texts of an object's members; `text` is valid JSON. */
+export const members = (text: string): ReadonlyArray<readonly [key: string, source: string]> => {
   let depth = 0
   let name: string | undefined
   let from = -1
-  let found: string | undefined
+  const found: Array<readonly [string, string]> = []
   for (let at = 0; at < text.length; at++) {
     const char = text[at]!
     if (char === '"') {
@@ -21,7 +30,7 @@ export const member = (text: string, key: string): string | undefined => {
     } else if (char === "{" || char === "[") depth++
     else if (char === ":" && depth === 1) from = at + 1
     else if (depth === 1 && (char === "," || char === "}")) {
-      if (name === key && from >= 0) found = text.slice(from, at).trim()
+      if (name !== undefined && from >= 0) found.push([name, text.slice(from, at).trim()])
       from = -1
       if (char === "}") depth--
     } else if (char === "}" || char === "]") depth--
@@ -29,9 +38,12 @@ export const member = (text: string, key: string): string | undefined => {
   return found
 }
 
-/** `source` if it parses to the same value as `text` but has more precision, else `text`. */
+/** The verbatim text of a member, the last one of that name. */
+export const member = (text: string, key: string): string | undefined =>
+  members(text).findLast(([name]) => name === key)?.[1]
+
+/** `source`, compact, if it parses to the same value as `text` but has more precision, else `text`. */
 export const prefer = (source: string | undefined, text: string): string => {
   if (source === undefined || !isDelicate(source)) return text
-  const again = Option.liftThrowable((one: string) => JSON.stringify(JSON.parse(one)))(source)
-  return Option.contains(again, text) ? source : text
+  return Option.contains(Option.liftThrowable(again)(source), text) ? compact(source) : text
 }

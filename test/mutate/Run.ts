@@ -2,6 +2,7 @@
  * The verdict on every change to a file: in processes of their own, as a change may run for ever or take all memory.
  */
 import { fork } from "node:child_process"
+import { availableParallelism } from "node:os"
 import * as Bundle from "./Bundle.ts"
 import type { Mutant } from "./Change.ts"
 import type { Met, Plan, Told, Verdict } from "./runner.ts"
@@ -9,7 +10,7 @@ import type { Met, Plan, Told, Verdict } from "./runner.ts"
 /** Changes for one process: what each leaves in memory is given back with it. */
 const BATCH = 40
 /** Longest silence of a process, in milliseconds; it speaks after each change. */
-const SILENCE = 60_000
+const SILENCE = 120_000
 
 /** What a process says until it ends or falls silent. */
 const told = (runner: string, plan: Plan): Promise<ReadonlyArray<Told>> =>
@@ -52,14 +53,20 @@ export const verdicts = async (
   const ids = mutants.map(({ id }) => id)
   const met = await learn(runner, path, ids)
   const found = new Map<string, Verdict>()
-  while (found.size < ids.length) {
-    const left = ids.filter((id) => !found.has(id)).slice(0, BATCH)
-    const said = await told(runner, { bundle: path, met, ids: left })
-    for (const one of said) if (one.what === "verdict") found.set(one.id, one.verdict)
-    const next = left.find((id) => !found.has(id))
-    // It fell silent or died over this one.
-    if (next !== undefined && !said.some(({ what }) => what === "done")) found.set(next, "hung")
+  const workers = availableParallelism()
+  const work = async (worker: number) => {
+    const own = ids.filter((_, at) => at % workers === worker)
+    for (;;) {
+      const left = own.filter((id) => !found.has(id)).slice(0, BATCH)
+      if (left.length === 0) return
+      const said = await told(runner, { bundle: path, met, ids: left })
+      for (const one of said) if (one.what === "verdict") found.set(one.id, one.verdict)
+      const next = left.find((id) => !found.has(id))
+      // It fell silent or died over this one.
+      if (next !== undefined && !said.some(({ what }) => what === "done")) found.set(next, "hung")
+    }
   }
+  await Promise.all(Array.from({ length: workers }, (_, worker) => work(worker)))
   console.log()
   return mutants.map((mutant) => ({ ...mutant, verdict: found.get(mutant.id) ?? "unmet" }))
 }

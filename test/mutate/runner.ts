@@ -18,6 +18,8 @@ export interface Plan {
 
 export type Told =
   | { readonly what: "met"; readonly met: Met; readonly failed: ReadonlyArray<string> }
+  /** A test has ended, of those that are run without a change. */
+  | { readonly what: "alive" }
   | { readonly what: "verdict"; readonly id: string; readonly verdict: Verdict }
   | { readonly what: "done" }
 
@@ -40,7 +42,7 @@ globals.keptTests = { tests: [] }
 const { __stryker__: at, keptTests } = globals
 
 /** Longest time of one test with a change, in milliseconds; the whole of them take a few seconds without. */
-const LONGEST = 10_000
+const LONGEST = 30_000
 /** Most times that a changed place is met in one test; beyond it goes round in circles. */
 const MOST_HITS = 5_000_000
 
@@ -88,6 +90,7 @@ const learn = async (bundle: string, ids: ReadonlyArray<string>) => {
     const begun = performance.now()
     if ((await ends(test)) !== "ok") failed.push(test.name)
     times[place] = performance.now() - begun
+    await tell({ what: "alive" })
   }
   at.currentTestId = undefined
   const { perTest = {}, static: loaded = {} } = at.mutantCoverage ?? {}

@@ -38,6 +38,7 @@ export const targets: ReadonlyArray<Target> = [
     tests: [
       "test/textonly/scan/ToolScannerLimits.test.ts",
       "test/textonly/scan/Examples.test.ts",
+      "test/textonly/scan/LongCalls.test.ts",
       "test/textonly/scan/ToolScanner.test.ts",
       "test/textonly/scan/Vectors.test.ts"
     ]

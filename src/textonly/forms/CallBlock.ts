@@ -45,6 +45,8 @@ export interface Growth {
   readonly reach: () => number
   /** The piece at this place, as far as it was read, if it is a function. */
   readonly functionAt: (index: number) => XmlCall.XmlCall | undefined
+  /** Where the piece at this place begins, if it is JSON. */
+  readonly jsonAt: (index: number) => number | undefined
   /** Where the complete piece at this place ends. */
   readonly endOf: (index: number) => number | undefined
   /** The complete piece at this place, as if the block ended with it. */
@@ -220,6 +222,8 @@ export const make = ({ atLine, find, form, maxLength, mayBecome }: Options): Cal
     } else if (at - from > MAX_INFO) lost()
   }
 
+  const isOpenAt = (index: number) => status === "open" && index === marks.length
+
   const raw = () => {
     whole ??= parts.join("")
     return whole
@@ -265,8 +269,13 @@ export const make = ({ atLine, find, form, maxLength, mayBecome }: Options): Cal
       },
       functionAt: (index) => {
         const mark = marks[index]
-        if (mark === undefined) return index === marks.length && state === "xml" ? xml : undefined
+        if (mark === undefined) return isOpenAt(index) && state === "xml" ? xml : undefined
         return mark._tag === "Xml" ? mark.call : undefined
+      },
+      jsonAt: (index) => {
+        const mark = marks[index]
+        if (mark === undefined) return isOpenAt(index) && state === "json" ? from : undefined
+        return mark._tag === "Json" ? mark.from : undefined
       },
       endOf: (index) => marks[index]?.to,
       pieceAt: (index) => Pieces.from(raw().slice(0, marks[index]?.to), marks.slice(index, index + 1))[0]

@@ -9,6 +9,7 @@ import * as ToolCalls from "../tools/ToolCalls.ts"
 import type { ToolCatalog } from "../tools/ToolCatalog.ts"
 import type { Break, CallOutput, LiveReceiver } from "./CallOutput.ts"
 import * as CallStream from "./CallStream.ts"
+import * as JsonStream from "./JsonStream.ts"
 
 export interface OpenCall {
   readonly block: CallBlock.CallBlock
@@ -56,21 +57,24 @@ export const make = ({ block, catalog, form, isPlaced, live, newId, output }: Op
   /** Number of calls that were completed while the block was read, and whether the others wait for its end. */
   let sent = 0
   let isLast = false
-  const streamFrom = (from: number, hasBare: boolean) =>
-    live === undefined || growth === undefined || !(form === Forms.BLOCK || form.kind === "bare")
-      ? undefined
-      : CallStream.make({
-          growth,
-          index: sent,
-          from,
-          hasBare,
-          find: catalog.find,
-          newId,
-          isCertain,
-          begin: output.begin,
-          delta: live.delta
-        })
-  let stream = streamFrom(form.opener.length, false)
+  /** Where the next call of the block may begin, and whether a line before it ended with a bare LF. */
+  let start = form.opener.length
+  let hasBare = false
+  const mayStream = live !== undefined && (form === Forms.BLOCK || form.kind === "bare")
+  let stream: CallStream.CallStream | undefined
+
+  /** Begins with the text of the next call, once its form is known. */
+  const choose = () => {
+    if (!mayStream || growth === undefined || output.state() === "done") return
+    const json = growth.jsonAt(sent)
+    if (json === undefined && growth.functionAt(sent) === undefined) return
+    const common = { find: catalog.find, newId, isCertain, begin: output.begin, delta: live.delta }
+    stream =
+      json === undefined
+        ? CallStream.make({ ...common, growth, index: sent, from: start, hasBare })
+        : JsonStream.make(common)
+    stream.read(block.raw().slice(json ?? start))
+  }
 
   /** Ends a streamed call within the block, and starts with the next; false if that must wait for the block's end. */
   const next = (): boolean => {
@@ -85,8 +89,10 @@ export const make = ({ block, catalog, form, isPlaced, live, newId, output }: Op
     if (call === undefined) return false
     output.end(call)
     sent++
-    stream = output.state() === "done" ? undefined : streamFrom(to, LineEnds.hasBare(before))
-    stream?.read(text.slice(to))
+    start = to
+    hasBare = LineEnds.hasBare(before)
+    stream = undefined
+    choose()
     return true
   }
 
@@ -96,7 +102,8 @@ export const make = ({ block, catalog, form, isPlaced, live, newId, output }: Op
     isCertain: (outcomes) => isPlaced || (isCertain() && !ToolCalls.isUnknown(outcomes[0]!)),
     read: (text, from) => {
       const at = block.read(text, from)
-      stream?.read(text.slice(from, at))
+      if (stream === undefined) choose()
+      else stream.read(text.slice(from, at))
       while (next());
       return at
     },

@@ -119,6 +119,17 @@ export const isText = (key: string, tool: Tool): "always" | "unlessNull" | "neve
 export const one = (key: string, raw: string, tool: Tool): string | undefined => {
   const value = ParameterType.read(raw, kindsOf(key, tool))
   if (typeof value !== "string" && JsonSource.isDelicate(raw)) return undefined
+  return alone(key, value, tool)
+}
+
+/** One argument given as JSON text, likewise; undefined also if it is no sound JSON. */
+export const oneJson = (key: string, source: string, tool: Tool): string | undefined => {
+  const value = Either.getOrUndefined(Either.try(() => JSON.parse(source) as unknown))
+  if (value === undefined || (typeof value !== "string" && JsonSource.isDelicate(source))) return undefined
+  return alone(key, value, tool)
+}
+
+const alone = (key: string, value: unknown, tool: Tool): string | undefined => {
   const values = Object.fromEntries([[key, value]])
   validatorOf(tool)(values)
   if (!Object.hasOwn(values, key)) return undefined

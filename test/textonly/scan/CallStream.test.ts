@@ -264,7 +264,6 @@ describe("A call that goes out while it is written", () => {
     const wanted = toolset([write, other], { choice: { name: "other" } })
     assert.deepStrictEqual(same(call([["content", "a"]]), wanted).live, [])
     for (const text of [
-      '<tool_call>\n{"name":"write","arguments":{"content":"a"}}\n</tool_call>',
       '<tool_call>\n<function=write>\n{"content":"a"}\n</function>\n</tool_call>',
       `<function=write>\n${body([["content", "a"]])}</function>`,
       `So:\n${call([["content", "a"]])}`,
@@ -318,9 +317,9 @@ describe("A call that goes out while it is written", () => {
     const frame = (...more: ReadonlyArray<string>) => first.replace("</tool_call>", `${more.join("")}</tool_call>\n.`)
     const strict = toolset([write, tool("other", { a: string }, { strict: true })])
     for (const [more, streamed, declared = tools] of [
-      [['{"name":"other","arguments":{"a":"b"}}\n', next], 1],
+      [['{"name":"other","arguments":{"a":"b"}}\n', next], 3],
       [['[{"name":"other","arguments":{"a":"b"}},{"name":"other"}]'], 1],
-      [[next, '{"name":"other","arguments":{"a":"b"}}\n', next], 2],
+      [[next, '{"name":"other","arguments":{"a":"b"}}\n', next], 4],
       [['<function=other>{"a":"b"}</function>', next], 1],
       [["<function=other></function>", next], 1],
       [[next, next], 1, strict],

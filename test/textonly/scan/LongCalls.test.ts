@@ -156,15 +156,4 @@ describe("A call that may be an example", () => {
     },
     { fastCheck: { numRuns: 500 } }
   )
-
-  it("costs linear time, and holds no more than one call, where none gets certain", () => {
-    const time = (size: number) => {
-      const text = `So:\n${frame("y")}\n`.repeat(size / 80)
-      const began = performance.now()
-      scan(parts(text, 7), tools, { live: true })
-      return performance.now() - began
-    }
-    const small = time(50_000)
-    assert.isBelow(time(400_000), 24 * small + 1500)
-  })
 })

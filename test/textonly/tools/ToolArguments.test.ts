@@ -125,7 +125,8 @@ describe("ToolArguments", () => {
       `{"arguments": ${args} , "name": "t"}`,
       `{"name":"t","arguments":${JSON.stringify(args)}}`
     ]) {
-      assert.deepStrictEqual(scan([`<tool_call>${text}</tool_call>`], tools).calls, [["t", args]], text)
+      const written = args.replaceAll(/([:,]) /g, "$1")
+      assert.deepStrictEqual(scan([`<tool_call>${text}</tool_call>`], tools).calls, [["t", written]], text)
     }
     assert.deepStrictEqual(
       scan(
@@ -154,6 +155,17 @@ describe("ToolArguments", () => {
       const key = keys[pick % keys.length]!
       const text = JsonSource.member(JSON.stringify(value, null, indent), key)
       assert.deepStrictEqual(JSON.parse(text!), value[key])
+    }
+  )
+
+  it.prop(
+    "writes JSON as JavaScript does, but for long numbers",
+    [FastCheck.jsonValue(), FastCheck.constantFrom(0, 1, 2)],
+    ([value, indent]) => {
+      const text = JSON.stringify(value)
+      assert.strictEqual(JsonSource.compact(JSON.stringify(JSON.parse(text), null, indent)), text)
+      const long = `{"a b" : [ 12345678901234567890 , 1.50, ${text} ] }`
+      assert.strictEqual(JsonSource.compact(long), `{"a b":[12345678901234567890,1.5,${text}]}`)
     }
   )
 
