@@ -51,11 +51,11 @@ const laws: ReadonlyArray<Law> = [
   { part: "http/chat", sees: edge },
   { part: "http/socket", sees: ["config", ...tools, "http/server", "http/chat"] },
   { part: "http/openapi", sees: tools },
-  { part: "http/dialects/openai", sees: [...edge, "textonly"] },
+  { part: "http/dialects/openai", sees: edge },
   // Messages takes two of OpenAI's words that are everybody's.
   ...rooms
     .filter((room) => isIn(room, "http/dialects") && !["http/dialects", "http/dialects/openai"].includes(room))
-    .map((part) => ({ part, sees: [...edge, "tokens", "textonly", "http/dialects/openai"] })),
+    .map((part) => ({ part, sees: [...edge, "tokens", "http/dialects/openai"] })),
   { part: "http/ollama", sees: [...edge, "http/dialects/openai"] },
   { part: "http/embeddings", sees: [...edge, "http/dialects/openai", "Version.ts"] },
   { part: "http/admin", sees: [...edge, "http/dialects/openai", "Version.ts"] },

@@ -2,7 +2,7 @@
  * One try of a chat on one instance: it must be ready, offer the model, and answer; its answer becomes the reply.
  */
 import { Effect, ExecutionStrategy, Fiber, Runtime, Scope } from "effect"
-import type { Ask, AskMode, ChatRequest, Image } from "../domain/Chat.ts"
+import { type Ask, type AskMode, type ChatRequest, type Image, imageNow } from "../domain/Chat.ts"
 import {
   BackendFailure,
   type ChatError,
@@ -96,7 +96,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     const prompt = render(request)
     const promptTokens = count(prompt, request)
     const { effort, model } = request
-    const shown = Prompt.pictureNow(request.messages)
+    const shown = imageNow(request.messages)
     const need = { model, effort, images: shown !== undefined, param: shown?.param, tokens: longestOf(promptTokens) }
     return { request, prompt, images, promptTokens, offers: (models) => offer(models, need) }
   }

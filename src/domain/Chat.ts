@@ -151,6 +151,20 @@ export const message = (role: Role, text: string, more: Partial<Message> = {}): 
   text
 })
 
+/** Nothing is in it: no text, image, call or result. */
+export const isBlank = ({ images, role, text, toolCallId, toolCalls }: Message): boolean =>
+  text.trim() === "" && images.length === 0 && toolCalls.length === 0 && (role !== "tool" || toolCallId === undefined)
+
+/** There is nothing to ask. */
+export const isEmpty = (messages: ReadonlyArray<Message>): boolean => messages.every(isBlank)
+
+/** The first image after the assistant's last message; before it if that message is to be continued. */
+export const imageNow = (messages: ReadonlyArray<Message>): PlacedImage | undefined => {
+  const asked = messages.findLastIndex(({ role }) => role !== "assistant")
+  const answered = messages.findLastIndex(({ role }, i) => role === "assistant" && i < asked)
+  return messages.slice(answered + 1).flatMap(({ images }) => images)[0]
+}
+
 /** A request of a program's own: `auto` is asked, plainly, unless it says more. A text is one message of the user. */
 export const request = ({
   messages: given,

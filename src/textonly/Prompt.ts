@@ -1,7 +1,7 @@
 /**
  * Renders a conversation as the single prompt text that Lingma accepts.
  */
-import { type ChatRequest, type Message, message, type PlacedImage, type Toolset } from "../domain/Chat.ts"
+import { type ChatRequest, isBlank, type Message, message, type Toolset } from "../domain/Chat.ts"
 import * as TokenEstimate from "../tokens/TokenEstimate.ts"
 import * as JsonOutput from "./JsonOutput.ts"
 import * as Nonce from "./Nonce.ts"
@@ -39,19 +39,6 @@ const withImages = ({ images, text }: Message, { nextImage }: Context): string =
     shown += `${shown === "" || shown.endsWith("\n") ? "" : "\n"}${nextImage()}${from < text.length ? "\n" : ""}`
   }
   return shown + text.slice(from)
-}
-
-const isBare = ({ images, role, text, toolCallId, toolCalls }: Message): boolean =>
-  text.trim() === "" && images.length === 0 && toolCalls.length === 0 && (role !== "tool" || toolCallId === undefined)
-
-/** True if there is nothing to ask: no text, image, call or result. */
-export const isEmpty = (messages: Messages): boolean => messages.every(isBare)
-
-/** The first image after the assistant's last message; before it if that message is to be continued. */
-export const pictureNow = (messages: Messages): PlacedImage | undefined => {
-  const asked = messages.findLastIndex(({ role }) => role !== "assistant")
-  const answered = messages.findLastIndex(({ role }, i) => role === "assistant" && i < asked)
-  return messages.slice(answered + 1).flatMap(({ images }) => images)[0]
 }
 
 /** Instructions next to the conversation: available tools and output format. */
@@ -129,7 +116,7 @@ const anyNonces = Nonce.make()
  */
 export const render = (asked: Asked, options: PromptOptions = {}): string => {
   const { grammar = "xml", nonces = anyNonces(asked.affinity) } = options
-  const said = asked.messages.filter((message) => !isBare(message))
+  const said = asked.messages.filter((message) => !isBlank(message))
   const told = instructions(asked, grammar)
   const [first] = said
   // A single image needs no marker.

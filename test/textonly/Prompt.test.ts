@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck, Option } from "effect"
-import { type ChatRequest, type Message, plain, type Role } from "../../src/domain/Chat.ts"
+import { type ChatRequest, isEmpty, type Message, plain, type Role } from "../../src/domain/Chat.ts"
 import * as Nonce from "../../src/textonly/Nonce.ts"
 import * as Prompt from "../../src/textonly/Prompt.ts"
 import * as PromptReader from "./PromptReader.ts"
@@ -169,19 +169,6 @@ describe("Prompt", () => {
     assert.strictEqual(Prompt.render(asked([say("user", "Hi")]), { ...options, withoutImages: true }), "Hi")
   })
 
-  it("holds in what is asked now what comes after the assistant's last message, or before one that was only begun", () => {
-    const image = (data: string) => ({ images: [{ mediaType: "image/png", data }] })
-    const seen = (...messages: ReadonlyArray<Message>) => Prompt.pictureNow(messages)?.data
-    const old = [say("user", "See", image("old")), say("assistant", "Yes")]
-    assert.strictEqual(seen(...old, say("user", "And")), undefined)
-    assert.strictEqual(seen(...old, say("tool", "", image("a")), say("user", "And", image("b"))), "a")
-    assert.strictEqual(seen(...old), "old")
-    assert.strictEqual(seen(...old, say("user", "And"), say("assistant", "So")), undefined)
-    assert.strictEqual(seen(say("system", "Be brief", image("s")), say("user", "Hi")), "s")
-    assert.strictEqual(seen(say("assistant", "Hi", image("own"))), "own")
-    assert.strictEqual(seen(), undefined)
-  })
-
   it.prop(
     "holds every text byte for byte, in exactly the turns that were said, whatever the texts are",
     [FastCheck.array(message, { maxLength: 6 })],
@@ -222,14 +209,14 @@ describe("Prompt", () => {
     "is empty exactly when nothing is said or shown",
     [FastCheck.array(message, { maxLength: 4 })],
     ([messages]) => {
-      assert.strictEqual(Prompt.isEmpty(messages), render(messages).trim() === "")
+      assert.strictEqual(isEmpty(messages), render(messages).trim() === "")
     }
   )
 
   it("does not call a picture nothing", () => {
     const images = [{ mediaType: "image/png", data: "AA==" }]
-    assert.isTrue(Prompt.isEmpty([say("user", " ")]))
-    assert.isFalse(Prompt.isEmpty([say("user", "", { images })]))
+    assert.isTrue(isEmpty([say("user", " ")]))
+    assert.isFalse(isEmpty([say("user", "", { images })]))
   })
 
   it("asks once more as a conversation that goes on", () => {

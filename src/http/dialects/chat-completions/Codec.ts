@@ -3,10 +3,9 @@
  */
 import { Array as Arr, Either, type Option } from "effect"
 import * as Affinity from "../../../domain/Affinity.ts"
-import type { ChatRequest, Message, Role, ToolCall } from "../../../domain/Chat.ts"
+import { type ChatRequest, isEmpty, type Message, type Role, type ToolCall } from "../../../domain/Chat.ts"
 import * as Model from "../../../domain/Model.ts"
 import * as EitherFn from "../../../runtime/EitherFn.ts"
-import * as Prompt from "../../../textonly/Prompt.ts"
 import type { Link, Loaded } from "../../chat/Images.ts"
 import * as MessageContent from "../../chat/MessageContent.ts"
 import { format, type Path } from "../../chat/SchemaIssue.ts"
@@ -114,7 +113,7 @@ export const toRequest = EitherFn.fn(function* (
   const complaint = refused(payload)
   if (complaint !== undefined) yield* Either.left(complaint)
   const messages = yield* Either.all(payload.messages.map((message, i) => toMessage(message, i, pictures)))
-  if (!Arr.isNonEmptyReadonlyArray(messages) || Prompt.isEmpty(messages)) {
+  if (!Arr.isNonEmptyReadonlyArray(messages) || isEmpty(messages)) {
     return yield* Either.left(Errors.emptyMessages)
   }
   const toolset = yield* Tools.toToolset(payload)

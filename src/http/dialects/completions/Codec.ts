@@ -3,9 +3,8 @@
  */
 import { Either } from "effect"
 import * as Affinity from "../../../domain/Affinity.ts"
-import { type ChatRequest, message, plain } from "../../../domain/Chat.ts"
+import { type ChatRequest, isEmpty, message, plain } from "../../../domain/Chat.ts"
 import * as EitherFn from "../../../runtime/EitherFn.ts"
-import * as Prompt from "../../../textonly/Prompt.ts"
 import * as Errors from "../openai/OpenAiErrors.ts"
 import type { CompletionRequest } from "./Payload.ts"
 
@@ -42,7 +41,7 @@ export const toRequest = EitherFn.fn(function* (
   const complaint = refused(payload)
   if (complaint !== undefined) yield* Either.left(complaint)
   const messages = [message("user", yield* promptOf(payload))] as const
-  if (Prompt.isEmpty(messages)) return yield* Either.left(Errors.invalid("prompt", "prompt is empty"))
+  if (isEmpty(messages)) return yield* Either.left(Errors.invalid("prompt", "prompt is empty"))
   return {
     ...plain,
     model: payload.model,

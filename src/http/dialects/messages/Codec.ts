@@ -5,6 +5,8 @@ import { Array as Arr, Either } from "effect"
 import * as Affinity from "../../../domain/Affinity.ts"
 import {
   type ChatRequest,
+  isEmpty,
+  isEmpty,
   type Message,
   noTools,
   type OutputFormat,
@@ -13,9 +15,8 @@ import {
   type Toolset
 } from "../../../domain/Chat.ts"
 import * as JsonSchemas from "../../../json/JsonSchemas.ts"
+import * as ToolSchema from "../../../json/ToolSchema.ts"
 import * as EitherFn from "../../../runtime/EitherFn.ts"
-import * as Prompt from "../../../textonly/Prompt.ts"
-import * as ToolSchema from "../../../textonly/tools/ToolSchema.ts"
 import * as FieldSupport from "../../chat/FieldSupport.ts"
 import type { Link } from "../../chat/Images.ts"
 import type * as Documents from "../../chat/sources/Documents.ts"
@@ -197,7 +198,7 @@ export const toRequest = EitherFn.fn(function* (
   const told = yield* Either.all(
     payload.messages.flatMap((message, i) => (i < from ? [] : [Blocks.toMessages(message, i, reader)]))
   )
-  if (Prompt.isEmpty(told.flat())) return yield* Either.left(Errors.badRequest("messages: There is nothing to answer"))
+  if (isEmpty(told.flat())) return yield* Either.left(Errors.badRequest("messages: There is nothing to answer"))
   const messages = [...toSystem(payload.system, skip), ...Prefill.hinted(told.flat())]
   if (!Arr.isNonEmptyReadonlyArray(messages)) return yield* Either.left(Errors.badRequest("messages: Field required"))
   const full = isMessages(payload) ? payload : undefined

@@ -4,8 +4,8 @@
 import { Either } from "effect"
 import type { JsonSchema, OutputFormat, Tool } from "../../../domain/Chat.ts"
 import * as JsonSchemas from "../../../json/JsonSchemas.ts"
+import * as ToolSchema from "../../../json/ToolSchema.ts"
 import * as EitherFn from "../../../runtime/EitherFn.ts"
-import * as ToolSchema from "../../../textonly/tools/ToolSchema.ts"
 import * as Errors from "./OpenAiErrors.ts"
 
 type Checked<A> = Either.Either<A, Errors.Failure>

@@ -3,9 +3,8 @@
  */
 import { Array as Arr, Either } from "effect"
 import * as Affinity from "../../../domain/Affinity.ts"
-import { type ChatRequest, type Message, noTools, plain } from "../../../domain/Chat.ts"
+import { type ChatRequest, isEmpty, type Message, noTools, plain } from "../../../domain/Chat.ts"
 import * as EitherFn from "../../../runtime/EitherFn.ts"
-import * as Prompt from "../../../textonly/Prompt.ts"
 import type { Loaded } from "../../chat/Images.ts"
 import * as Compaction from "./Compaction.ts"
 import * as Errors from "./Errors.ts"
@@ -91,7 +90,7 @@ export const toRequest = EitherFn.fn(function* (options: RequestOptions): Either
   const compacts = options.compacts ?? Items.wantsCompaction(turn)
   const told = compacts ? [] : tools.told
   const messages = [...instructed(payload), ...told, ...said, ...(compacts ? [Compaction.ask] : [])]
-  if (!Arr.isNonEmptyReadonlyArray(messages) || Prompt.isEmpty(said)) return yield* Either.left(Errors.emptyInput)
+  if (!Arr.isNonEmptyReadonlyArray(messages) || isEmpty(said)) return yield* Either.left(Errors.emptyInput)
   const format = yield* Tools.toFormat(configuration.format ?? payload.text?.format)
   const request: ChatRequest = {
     model: payload.model,

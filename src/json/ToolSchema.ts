@@ -2,9 +2,9 @@
  * Checks that the `parameters` of a client's tools are valid object schemas of bounded size.
  */
 import { Either } from "effect"
-import type { JsonSchema } from "../../domain/Chat.ts"
-import { patternLimits } from "../../json/JsonSchemaCopy.ts"
-import * as JsonSchemas from "../../json/JsonSchemas.ts"
+import type { JsonSchema } from "../domain/Chat.ts"
+import { patternLimits } from "./JsonSchemaCopy.ts"
+import * as JsonSchemas from "./JsonSchemas.ts"
 
 const allowsObject = (type: unknown): boolean =>
   type === undefined || type === "object" || (Array.isArray(type) && type.includes("object"))
