@@ -8,8 +8,8 @@
 export * as Telemetry from "./app/Telemetry.ts"
 /** Typed client for a running gateway, with streaming. */
 export * as Client from "./Client.ts"
-/** Interface of a model provider, and `Backend.fromStream` to build one from a stream. */
-export { Backend, type BackendState, type BackendStatus, type StreamBackend } from "./chat/Backend.ts"
+/** Interface of a model provider: what it is asked, and what it answers. */
+export type { BackendState, BackendStatus, Draft, DraftSettings, Questions, TurnRequest } from "./chat/Backend.ts"
 /** Service that runs chats: model resolution, queue, choice of an instance, retries, deadlines. */
 export { Chat, type ChatOptions, type ChatRun } from "./chat/Chat.ts"
 /** Service that limits concurrent chats (`GATEWAY_MAX_IN_FLIGHT`, default 64) and queues the rest. */
@@ -54,5 +54,11 @@ export * as Protocol from "./lingma/rpc/Protocol.ts"
 export * as RpcError from "./lingma/rpc/RpcError.ts"
 /** Service that counts chats and their outcomes since the start of the process. */
 export { type Counters, Metrics } from "./observe/Metrics.ts"
+/** The interface of a provider as a type, and `Backend.fromStream` to build one from a stream of text. */
+export { Backend, type StreamBackend } from "./textonly/StreamBackend.ts"
+/** Interface of a provider whose models take one text and answer with text. */
+export type { Ask, TextBackend } from "./textonly/TextBackend.ts"
+/** Makes a `Backend` of a `TextBackend`: prompts, tool calls, formats, limits. */
+export * as TextOnly from "./textonly/TextOnly.ts"
 /** Token counter: an estimate by default, exact by `TOKEN_COUNTER`. */
 export { TokenCounter, type TokenCounterService } from "./tokens/TokenCounter.ts"

@@ -26,6 +26,10 @@ interface Law {
 }
 
 const tools = ["runtime", "json"]
+/** What a provider implements: it lies with its users, and sees so little that those below may see it. */
+const port = "chat/Backend.ts"
+/** The same for one that has text only, and what makes the one of the other. */
+const textBackend = ["textonly/TextBackend.ts", "textonly/TextOnly.ts"]
 const waist = ["domain", "chat", "config", "observe"]
 const edge = [...waist, ...tools, "http/server", "http/edge", "http/chat"]
 
@@ -37,14 +41,14 @@ const laws: ReadonlyArray<Law> = [
   { part: "config", sees: ["domain"] },
   { part: "tokens", sees: ["domain", "config"] },
   { part: "observe", sees: ["domain"] },
-  { part: "textonly", sees: ["domain", "tokens", ...tools] },
-  { part: "chat", sees: ["domain", "config", "observe", "tokens", "textonly", ...tools] },
+  { part: "textonly", sees: ["domain", "tokens", port, ...tools] },
+  { part: "chat", sees: ["domain", "config", "observe", "tokens", ...tools] },
   { part: "ai", sees: ["domain", "chat", ...tools] },
   { part: "LanguageModel.ts", sees: ["domain", "chat", "ai"] },
-  { part: "lingma", sees: ["domain", "chat", "config", "observe", "Version.ts", ...tools] },
+  { part: "lingma", sees: ["domain", port, ...textBackend, "config", "observe", "Version.ts", ...tools] },
   { part: "lingma/rpc", sees: ["lingma/process", "domain", "observe", ...tools] },
   { part: "lingma/process", sees: ["domain", ...tools] },
-  { part: "lingma/turn", sees: ["lingma/rpc", "domain", ...tools] },
+  { part: "lingma/turn", sees: ["lingma/rpc", "domain", ...textBackend, ...tools] },
   { part: "lingma/login", sees: ["lingma/rpc", "lingma/process", "domain", "config", "observe", ...tools] },
   { part: "http/server", sees: ["observe", ...tools] },
   { part: "http/edge", sees: [...waist, ...tools, "http/server"] },
@@ -182,6 +186,20 @@ describe("src", () => {
       [...reached].filter((file) => /(Handlers|Exchange|ChatEndpoint)\.ts$/.test(file)),
       []
     )
+  })
+
+  it("keeps the port of backends a leaf of its room, of which those below see types alone", () => {
+    assert.deepStrictEqual(
+      within(port).filter((to) => !["domain", "tokens"].some((part) => isIn(to, part))),
+      []
+    )
+    const below = files.filter((file) => ["textonly", "lingma"].some((part) => isIn(file, part)))
+    const valued = below.filter((file) =>
+      /^(?:import|export) (?!type\b)[^"]*"[^"]*chat\/Backend\.ts"/m.test(readFileSync(join(src, file), "utf8"))
+    )
+    assert.deepStrictEqual(valued, [])
+    const typed = below.filter((file) => within(file).includes(port))
+    assert.include(typed, "textonly/TextOnly.ts")
   })
 
   it("keeps the emulator a stranger: nobody sees it", () => {

@@ -1,12 +1,14 @@
 /**
- * The port a model provider implements. Lingma is the first.
+ * The port that a model provider implements. A provider whose models take one text and answer with text implements
+ * `textonly/TextBackend` instead, and `TextOnly.over` makes a `Backend` of it. Lingma is one of those.
  */
-import { Effect, type Scope, type Stream } from "effect"
-import type { Ask, ChatEvent } from "../domain/Chat.ts"
+import type { Effect, Scope } from "effect"
+import type { AskMode, ChatRequest } from "../domain/Chat.ts"
 import type { BackendUnavailable, LoginFailed, LoginInProgress, NotLoggedIn, TurnError } from "../domain/ChatError.ts"
-import * as Login from "../domain/Login.ts"
+import type * as Login from "../domain/Login.ts"
 import type { Model } from "../domain/Model.ts"
-import * as Turn from "../domain/Turn.ts"
+import type { Turn } from "../domain/Turn.ts"
+import type { TokenCounterService } from "../tokens/TokenCounter.ts"
 
 /** `starting` and `reconnecting` lead to `ready` without anybody's doing. */
 export type BackendState = "stopped" | "starting" | "ready" | "reconnecting" | "failed" | "closed"
@@ -48,9 +50,56 @@ export interface BackendLogin {
   readonly callback: (url: string) => Effect.Effect<void, LoginFailed | BackendUnavailable>
 }
 
+/** Settings of the gateway for what a provider's models cannot do by themselves. */
+export interface DraftSettings {
+  readonly tokenCounter: TokenCounterService
+  /** How a model without tools of its own is taught to call them. */
+  readonly toolFormat: "xml" | "hermes"
+  /** How often a model that breaks a rule is asked again, before anything was sent. */
+  readonly toolRetries: number
+}
+
+/** A request as a provider would ask it. A backend may keep more in its own, which `TurnRequest.draft` brings back. */
+export interface Draft {
+  /** An estimate, images and framing included. */
+  readonly promptTokens: number
+  /** The same on the safe side: what is compared with the context window of a model. */
+  readonly mostPromptTokens: number
+  /** The same request for a model that takes no images. */
+  readonly withoutImages: () => Draft
+}
+
+/** What a backend is asked, once instance and model are settled. */
+export interface TurnRequest extends ChatRequest {
+  /** Unique per turn. */
+  readonly requestId: string
+  /** The key of the model, in place of what the client wrote. */
+  readonly model: string
+  readonly mode: AskMode
+  /** The model takes no images: those of the messages are left out. */
+  readonly withoutImages: boolean
+  /** The context window of the model in tokens, where it is known. */
+  readonly contextLimit: number | undefined
+  /** What `draft` made of the request. */
+  readonly draft: Draft
+}
+
+/** For a backend whose answer may take several questions to its upstream. One that asks once leaves it aside. */
+export interface Questions {
+  /**
+   * Asks the upstream, and holds the time limits by the turn that it answers with, instead of the turn that `chat`
+   * gives. The first question has the chat's deadline, each further one a deadline of its own.
+   */
+  readonly ask: (question: Effect.Effect<Turn, TurnError, Scope.Scope>) => Effect.Effect<Turn, TurnError, Scope.Scope>
+  /** The answer so far is void, and is asked for again: it does not count. `reason` is one of few words, for metrics. */
+  readonly again: (reason: string) => void
+}
+
 /** One instance of a provider. */
 export interface Backend {
   readonly id: string
+  /** The provider's name, as clients read it when something fails. */
+  readonly provider: string
   /** True for the built-in stand-in. */
   readonly emulated: boolean
   /** Cheap and synchronous: read for every request. */
@@ -61,35 +110,14 @@ export interface Backend {
   readonly login?: BackendLogin
   /** The models offered, from memory; asks upstream only when nothing is known. */
   readonly models: Effect.Effect<ReadonlyArray<Model>, BackendUnavailable>
-  /** Begins a turn. Closing the scope cancels it upstream if it still runs, and removes what it left there. */
-  readonly chat: (ask: Ask) => Effect.Effect<Turn.Turn, TurnError, Scope.Scope>
+  /**
+   * What a request is before an instance is chosen; asks nobody. Made once for all backends that share this function.
+   * Without it, tokens are estimated from messages and tools as they are.
+   */
+  readonly draft?: (request: ChatRequest, settings: DraftSettings) => Draft
+  /**
+   * Begins a turn, which heeds all that the request says. Closing the scope cancels it upstream if it still runs, and
+   * removes what it left there.
+   */
+  readonly chat: (request: TurnRequest, questions: Questions) => Effect.Effect<Turn, TurnError, Scope.Scope>
 }
-
-/** A provider that answers with a stream. */
-export interface StreamBackend {
-  readonly id: string
-  /** Names alone will do; the first of those is what `auto` means. */
-  readonly models: ReadonlyArray<Model | string>
-  /** Interrupted when the client leaves. Its last event is a `Finish`; a stream that ends without one has failed. */
-  readonly chat: (ask: Ask) => Stream.Stream<ChatEvent, TurnError>
-}
-
-const toModel = (model: Model | string, i: number): Model =>
-  typeof model === "string" ? { key: model, name: model, scene: "chat", isDefault: i === 0 } : model
-
-/** One that is always ready and has no accounts: for providers of one's own, and for tests. */
-const fromStream = ({ chat, id, models: given }: StreamBackend): Backend => {
-  const models = given.map(toModel)
-  const account = { loggedIn: true, login: Login.signedIn }
-  return {
-    id,
-    emulated: false,
-    status: Effect.succeed({ state: "ready", ...account, restarts: 0, models, lastError: undefined }),
-    ensureReady: Effect.void,
-    models: Effect.succeed(models),
-    chat: (ask) => Turn.fromStream(chat(ask), { instance: id })
-  }
-}
-
-/** Constructors of backends. */
-export const Backend = { fromStream }

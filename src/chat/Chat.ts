@@ -190,19 +190,16 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       yield* Scoped.later((exit) => {
         if (outcome === "cancelled" && isFailed(exit)) end("failed")
       })
-      const { backend, firstEventAt, lease, mode, model, promptTokens, reply, upstream } = yield* Effect.tapErrorCause(
-        Interrupts.fromWithinAsDefect(begin(request)),
-        (cause) => {
+      const { backend, firstEventAt, lease, mode, model, promptTokens, totals, turn, upstream } =
+        yield* Effect.tapErrorCause(Interrupts.fromWithinAsDefect(begin(request)), (cause) => {
           if (Cause.isInterruptedOnly(cause)) return Effect.void
           end("failed")
           const failure = Cause.failureOption(cause)
           return Option.isSome(failure) ? logFailure(failure.value, "chat failed") : Effect.void
-        }
-      )
-      const { turn } = reply
+        })
       const firstTokenMillis = Number(firstEventAt) / 1e6 - arrived
       if (span !== undefined) ChatSpan.begun(span, firstEventAt)
-      const tokens = () => TokenMeter.tokens(reply.totals(), promptTokens)
+      const tokens = () => TokenMeter.tokens(totals(), promptTokens)
       answer = () => {
         const { completion, prompt } = tokens()
         const used = { promptTokens: prompt, completionTokens: completion }
@@ -250,7 +247,11 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       })
     ).pipe(Span.within("models"))
 
-    return Chat.of({ open, models, count: (request) => Effect.sync(() => attempt.count(request)) })
+    /** Of the instance that comes first: where they are of several providers, it stands for all. */
+    const count = (request: ChatRequest) =>
+      Effect.map(pool.snapshot, ([{ backend }]) => attempt.count(request, backend))
+
+    return Chat.of({ open, models, count })
   })
 
   /** With options of a program's own. */

@@ -47,6 +47,9 @@ export interface PoolOptions {
   readonly maxInFlightPerInstance: number
 }
 
+/** What a list of models is to a request, on the instance that offers them. */
+export type Offers = Choice.Offers<Instance>
+
 type Some = Arr.NonEmptyReadonlyArray<Instance>
 
 /** The instances that chats are given to. With none ready it gives one that may wake. */
@@ -57,18 +60,15 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
      * Chooses an instance and counts the chat against it until the scope closes. With `offers` one that offers what is
      * asked for and has quota for it; fails when none does, and none is on its way that may.
      */
-    readonly lease: (
-      key: Option.Option<string>,
-      offers?: Choice.Offers
-    ) => Effect.Effect<Lease, Choice.Unserved, Scope.Scope>
+    readonly lease: (key: Option.Option<string>, offers?: Offers) => Effect.Effect<Lease, Choice.Unserved, Scope.Scope>
     /** Another instance than the ones tried: a ready one, else a failing one, else one on its way back, else none. */
     readonly another: (
       key: Option.Option<string>,
       tried: ReadonlySet<string>,
-      offers?: Choice.Offers
+      offers?: Offers
     ) => Effect.Effect<Option.Option<Lease>, never, Scope.Scope>
     /** What `lease` would fail with now. */
-    readonly unserved: (offers: Choice.Offers) => Effect.Effect<Choice.Unserved | undefined>
+    readonly unserved: (offers: Offers) => Effect.Effect<Choice.Unserved | undefined>
     readonly snapshot: Effect.Effect<Some>
   }
 >() {
@@ -94,7 +94,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
       const isOther = known?.account !== undefined && account !== undefined && known.account !== account
       return known === undefined || isOther ? Spent.nothing : known.spent
     }
-    const wantedBy = (offers: Choice.Offers | undefined): Choice.Wanted<Instance> => ({
+    const wantedBy = (offers: Offers | undefined): Choice.Wanted<Instance> => ({
       offers,
       returns: (instance, model) => Spent.returns(spentOf(instance), model, epoch()),
       mayProbe: (instance) => Spent.mayProbe(spentOf(instance), epoch())
@@ -149,12 +149,12 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
 
     const add = (id: string, n: number) => load.set(id, (load.get(id) ?? 0) + n)
 
-    const giveLease = (instance: Instance, offers: Choice.Offers | undefined) => {
+    const giveLease = (instance: Instance, offers: Offers | undefined) => {
       const { backend, state } = instance
       const { id } = backend
       const begunAt = now()
       const begunAtEpoch = epoch()
-      const offered = offers?.(instance.models)
+      const offered = offers?.(instance.models, instance)
       let model = offered !== undefined && Either.isRight(offered) ? offered.right.key : undefined
       const probe = Health.isOnProbation(healthOf(id), begunAt) ? { begunAt } : undefined
       const probes = trying.get(id) ?? new Set()
@@ -207,7 +207,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
     }
 
     /** Chosen and counted in one step, so that the next pick sees it. */
-    const take = (offers: Choice.Offers | undefined, pick: (instances: Some) => Instance | undefined) =>
+    const take = (offers: Offers | undefined, pick: (instances: Some) => Instance | undefined) =>
       Effect.flatMap(statuses, (seen) =>
         Scoped.own(
           () => {

@@ -112,20 +112,6 @@ export interface Origin {
   readonly stream: boolean
 }
 
-/** What a backend is asked, once instance and model are settled. */
-export interface Ask {
-  /** Unique per turn; names the turn on the upstream wire. */
-  readonly requestId: string
-  readonly model: string
-  readonly mode: AskMode
-  readonly prompt: string
-  readonly images: ReadonlyArray<Image>
-  /** An estimate of the prompt's length, for failures to tell. */
-  readonly promptTokens: number
-  /** The window of the model, where it is known. */
-  readonly contextLimit: number | undefined
-}
-
 /** Why an answer ended: by itself or a stop text, at its length, with calls, or cut by the provider's content filter. */
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter"
 

@@ -19,15 +19,15 @@ export interface Candidate {
   readonly models: ReadonlyArray<Model>
 }
 
-/** Resolves a request's model against a list of models. */
-export type Offers = (models: ReadonlyArray<Model>) => Offer.Offer
+/** Resolves a request's model against the models of an instance. */
+export type Offers<A = unknown> = (models: ReadonlyArray<Model>, instance: A) => Offer.Offer
 
 /** Why there is no candidate. */
 export type Unserved = Offer.Refusal | QuotaExhausted
 
 export interface Wanted<A> {
   /** Undefined: any instance will do. */
-  readonly offers: Offers | undefined
+  readonly offers: Offers<A> | undefined
   /** When the account's quota for the model (undefined: for any model) is back, in epoch ms; undefined: now. */
   readonly returns: (instance: A, model: string | undefined) => number | undefined
   /** Whether a spent account may be probed, when no other account can answer. */
@@ -79,7 +79,7 @@ const survey = <A extends Candidate>(
   const refusals: Array<Offer.Refusal> = []
   let spent: QuotaExhausted | undefined
   for (const instance of instances) {
-    const offer = offers(instance.models)
+    const offer = offers(instance.models, instance)
     if (Either.isLeft(offer)) {
       // The models listed while signed out are not those of the account.
       if (instance.loggedIn === false) able.push(instance)

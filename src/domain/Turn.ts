@@ -31,6 +31,8 @@ export interface Turn {
   /** Takes an event; false once the turn is over. */
   readonly emit: (event: ChatEvent) => boolean
   readonly fail: (error: TurnError) => void
+  /** Tells of each event as it is taken, before its reader does, and now of what is buffered; one observer at most. */
+  readonly observe: (onEvent: (event: ChatEvent) => void) => void
   /** Hands over what is buffered, then everything as it comes, synchronously. */
   readonly read: (reader: Reader) => void
   /** Resolves at the first event of the answer, fails when the turn failed before it. */
@@ -56,6 +58,7 @@ export const make = (options: TurnOptions): Turn => {
   let state: TurnState = "running"
   let failure: TurnError | undefined
   let reader: Reader | undefined
+  let observer: ((event: ChatEvent) => void) | undefined
   let buffer: Array<ChatEvent> = []
   let held = 0
   let count = 0
@@ -70,8 +73,20 @@ export const make = (options: TurnOptions): Turn => {
     reader?.onFailure(error)
   }
 
+  /** False when the observer threw: that ends the turn, and is nothing that the backend's callback could handle. */
+  const isObserved = (event: ChatEvent): boolean => {
+    if (observer === undefined) return true
+    try {
+      observer(event)
+      return true
+    } catch (defect) {
+      fail(new BackendFailure({ instance: options.instance, started: true, detail: String(defect) }))
+      return false
+    }
+  }
+
   const emit = (event: ChatEvent): boolean => {
-    if (state !== "running") return false
+    if (state !== "running" || !isObserved(event)) return false
     if (event._tag === "Finish") state = "finished"
     // Figures alone are no answer: an error may still follow, and then be told as such.
     if (event._tag !== "Usage" && count++ === 0) begin(Effect.void)
@@ -87,6 +102,11 @@ export const make = (options: TurnOptions): Turn => {
     }
     buffer.push(event)
     return true
+  }
+
+  const observe = (onEvent: (event: ChatEvent) => void) => {
+    observer = onEvent
+    buffer.every(isObserved)
   }
 
   const read = (next: Reader) => {
@@ -108,6 +128,7 @@ export const make = (options: TurnOptions): Turn => {
     worked: () => worked,
     emit,
     fail,
+    observe,
     read,
     started: Deferred.await(started)
   }

@@ -8,6 +8,7 @@ import type { Backend } from "../chat/Backend.ts"
 import type { Settings } from "../config/Config.ts"
 import type { Account } from "../domain/Account.ts"
 import type { Metrics } from "../observe/Metrics.ts"
+import * as TextOnly from "../textonly/TextOnly.ts"
 import { version } from "../Version.ts"
 import * as LingmaBackend from "./LingmaBackend.ts"
 import type { AutoLogin } from "./login/AutoLogin.ts"
@@ -101,14 +102,17 @@ export const make = (
     const backends = yield* Effect.forEach(plans(settings), (plan, i) =>
       Effect.zipRight(
         Leftovers.clear(plan.workDir),
-        LingmaBackend.make({
-          ...plan,
-          id: `inst-${i}`,
-          gate,
-          version,
-          startupTimeout: settings.startupTimeout,
-          rpcTimeout: settings.rpcTimeout
-        })
+        Effect.map(
+          LingmaBackend.make({
+            ...plan,
+            id: `inst-${i}`,
+            gate,
+            version,
+            startupTimeout: settings.startupTimeout,
+            rpcTimeout: settings.rpcTimeout
+          }),
+          TextOnly.over
+        )
       )
     )
     return backends as Arr.NonEmptyArray<Backend>

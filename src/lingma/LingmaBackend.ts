@@ -1,18 +1,18 @@
 /**
- * Implements `Backend` for a Lingma instance, in either of its wire dialects; each turn gets a new session.
+ * Implements `TextBackend` for a Lingma instance, in either of its wire dialects; each turn gets a new session.
  */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { Duration, Effect, type Option, type Scope } from "effect"
-import type { Backend } from "../chat/Backend.ts"
 import type { Account } from "../domain/Account.ts"
-import type { Ask, Image } from "../domain/Chat.ts"
+import type { Image } from "../domain/Chat.ts"
 import { BackendFailure, type TurnError } from "../domain/ChatError.ts"
 import * as Login from "../domain/Login.ts"
 import * as Turn from "../domain/Turn.ts"
 import type { Metrics } from "../observe/Metrics.ts"
 import * as Scoped from "../runtime/Scoped.ts"
 import * as SharedWork from "../runtime/SharedWork.ts"
+import type { Ask, TextBackend } from "../textonly/TextBackend.ts"
 import * as Instance from "./Instance.ts"
 import { AutoLogin } from "./login/AutoLogin.ts"
 import * as Leftovers from "./process/Leftovers.ts"
@@ -29,7 +29,9 @@ export interface LingmaBackendOptions extends Omit<Instance.InstanceOptions, "on
 /** Min milliseconds between logins that are forced although Lingma reports a login. */
 const betweenForced = Duration.toMillis(Duration.minutes(15))
 
-export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, never, AutoLogin | Metrics | Scope.Scope> =>
+export const make = (
+  options: LingmaBackendOptions
+): Effect.Effect<TextBackend, never, AutoLogin | Metrics | Scope.Scope> =>
   Effect.gen(function* () {
     const { id } = options
     const lifetime = yield* Effect.scope
@@ -151,6 +153,7 @@ export const make = (options: LingmaBackendOptions): Effect.Effect<Backend, neve
 
     return {
       id,
+      provider: "Lingma",
       emulated: options.emulated,
       status: Effect.zipWith(instance.status, login.state, (status, state) => ({
         ...status,

@@ -1,5 +1,5 @@
 /**
- * Renders a conversation as the single prompt text that Lingma accepts.
+ * Renders a conversation as the single prompt text that a text-only upstream accepts.
  */
 import { type ChatRequest, isBlank, type Message, message, type Toolset } from "../domain/Chat.ts"
 import * as TokenEstimate from "../tokens/TokenEstimate.ts"

@@ -9,7 +9,6 @@ import { type ChatEvent, type ChatRequest, plain } from "../domain/Chat.ts"
 import { BackendFailure, type TurnError } from "../domain/ChatError.ts"
 import * as Turn from "../domain/Turn.ts"
 import * as TokenEstimate from "../tokens/TokenEstimate.ts"
-import * as TokenMeter from "../tokens/TokenMeter.ts"
 import * as ReplyPipeline from "./ReplyPipeline.ts"
 import type { Grammar } from "./tools/ToolPrompt.ts"
 
@@ -36,8 +35,6 @@ export interface ReplyOptions extends Partial<Pick<ChatRequest, ReplyPipeline.Li
 export interface Reply {
   /** The turn that the client reads. */
   readonly turn: Turn.Turn
-  /** Token counts so far. */
-  readonly totals: () => TokenMeter.Totals
   /** Consumes an upstream turn. */
   readonly hear: (upstream: Turn.Turn) => void
 }
@@ -63,14 +60,12 @@ export const make = (options: ReplyOptions): Reply => {
   } = options
   const asked = { toolset, format, stop, maxTokens, hidesThoughts, grammar, newCounter, whole }
   const turn = Turn.make({ instance })
-  let meter = TokenMeter.make(newCounter)
   let retriesLeft = onRetry === undefined ? 0 : (options.retries ?? 0)
   /** Something other than reasoning and blanks has been sent, so a retry is impossible. */
   let isSent = false
 
   const send = (event: ChatEvent): boolean => {
     if (!isSent) isSent = isAnswer(event)
-    meter.add(event)
     return turn.emit(event)
   }
 
@@ -103,7 +98,6 @@ export const make = (options: ReplyOptions): Reply => {
         if (isSent || retriesLeft === 0 || isOver) return false
         retriesLeft--
         isOver = true
-        meter = TokenMeter.make(newCounter)
         onRetry?.({ reason, hint, said })
         return true
       },
@@ -130,5 +124,5 @@ export const make = (options: ReplyOptions): Reply => {
     })
   }
 
-  return { turn, totals: () => meter.totals(), hear }
+  return { turn, hear }
 }

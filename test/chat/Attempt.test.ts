@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Option } from "effect"
+import { Effect, Either, Exit, Fiber, Option, Stream } from "effect"
 import * as Attempt from "../../src/chat/Attempt.ts"
-import { type ChatRequest, finish, message, request, textDelta } from "../../src/domain/Chat.ts"
+import type { Backend, Draft } from "../../src/chat/Backend.ts"
+import { type ChatRequest, finish, message, request, textDelta, thoughtDelta, usage } from "../../src/domain/Chat.ts"
 import { BackendFailure } from "../../src/domain/ChatError.ts"
+import * as Turn from "../../src/domain/Turn.ts"
 import * as MetricKeys from "../../src/observe/MetricKeys.ts"
 import { Metrics } from "../../src/observe/Metrics.ts"
 import { TokenCounter } from "../../src/tokens/TokenCounter.ts"
@@ -19,8 +21,11 @@ const make = (more: Partial<Attempt.AttemptOptions> = {}, metrics = Metrics.make
     Effect.provideServiceEffect(Attempt.make({ ...options, ...more }), Metrics, metrics),
     ({ begin, deadline, ...rest }) => ({
       ...rest,
-      ask: (prepared: Attempt.Prepared, { backend }: TestBackend.Scripted, progress = { started: false }) =>
-        begin(prepared, backend, deadline(), progress)
+      ask: (
+        prepared: Attempt.Prepared,
+        { backend }: Pick<TestBackend.Scripted, "backend">,
+        progress = { started: false }
+      ) => begin(prepared, backend, deadline(), progress)
     })
   )
 const attempt = make()
@@ -190,7 +195,7 @@ describe("Attempt", () => {
         assert.match(first!.prompt, /<function=/)
         assert.notMatch(first!.prompt, /left out/)
         const tokens = TokenEstimate.estimate(first!.prompt) + TokenEstimate.perMessage + TokenEstimate.perImage
-        assert.strictEqual(count(shown), tokens)
+        assert.strictEqual(count(shown, scripted.backend), tokens)
         assert.strictEqual(first!.promptTokens, Math.ceil(tokens * 1.05))
         const json = yield* make({ toolFormat: "hermes" })
         yield* Effect.flip(json.ask(json.prepare(shown), scripted))
@@ -220,9 +225,9 @@ describe("Attempt", () => {
       Effect.gen(function* () {
         const { ask, prepare } = yield* attempt
         const seen = (asked: ChatRequest, scripted: TestBackend.Scripted) =>
-          Effect.map(ask(prepare(asked), scripted), ({ reply }) => {
+          Effect.map(ask(prepare(asked), scripted), ({ turn }) => {
             const events: Array<string> = []
-            reply.turn.read({ onEvent: ({ _tag }) => events.push(_tag), onFailure: ({ _tag }) => events.push(_tag) })
+            turn.read({ onEvent: ({ _tag }) => events.push(_tag), onFailure: ({ _tag }) => events.push(_tag) })
             return events
           })
         const plain = request({ messages: "hi" })
@@ -257,14 +262,114 @@ describe("Attempt", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.scoped("counts what the second answer said, and nothing of the first", () =>
+    Effect.gen(function* () {
+      const { ask, prepare } = yield* attempt
+      let asked = 0
+      const scripted = TestBackend.make((turn, question) =>
+        asked++ === 0
+          ? TestBackend.emit(
+              thoughtDelta("a thought of some length"),
+              usage({ inputTokens: 7 }),
+              finish("stop")
+            )(turn, question)
+          : TestBackend.say("Hello")(turn, question)
+      )
+      const { totals, turn } = yield* ask(prepare(request({ messages: "hi" })), scripted)
+      const seen = yield* Stream.runCollect(Turn.toStream(turn))
+      assert.deepStrictEqual(
+        Array.from(seen, ({ _tag }) => _tag),
+        ["ThoughtDelta", "Usage", "TextDelta", "Finish"]
+      )
+      assert.deepInclude(totals(), { input: undefined, output: TokenEstimate.estimate("Hello"), reasoning: 0 })
+    })
+  )
+
+  it.scoped("has begun with the upstream's first event, although the text of it is withheld", () =>
+    Effect.gen(function* () {
+      const { ask, prepare } = yield* attempt
+      const scripted = TestBackend.make((turn) =>
+        Effect.forkScoped(
+          Effect.gen(function* () {
+            yield* Effect.sleep("1 second")
+            turn.emit(textDelta('{"a":'))
+            yield* Effect.sleep("3 seconds")
+            turn.emit(textDelta("1}"))
+            turn.emit(finish("stop"))
+          })
+        )
+      )
+      const json = { ...request({ messages: "hi" }), format: { type: "json_object" } } as const
+      const running = yield* Effect.fork(ask(prepare(json), scripted))
+      yield* QuickClock.adjust("5 seconds")
+      assert.strictEqual((yield* running).firstEventAt, 1_000_000_000n)
+    })
+  )
+
+  it.scoped("makes one draft for all backends that share a way of asking, and one more for each other way", () =>
+    Effect.gen(function* () {
+      const { count, prepare } = yield* attempt
+      const made: Array<string> = []
+      const drafting = (name: string, tokens: number) => {
+        const draft = (): Draft => {
+          made.push(name)
+          return { promptTokens: tokens, mostPromptTokens: tokens, withoutImages: draft }
+        }
+        return draft
+      }
+      const [mine, other] = [drafting("mine", 11), drafting("other", 12)]
+      const at = (id: string, draft: Backend["draft"]) => {
+        const { backend } = TestBackend.native(() => {}, { id })
+        return draft === undefined ? backend : { ...backend, draft }
+      }
+      const asked = request({ messages: "hello there", model: "x" })
+      const { draft, offers } = prepare(asked)
+      const models = [model("x", { contextLength: 11 })]
+      const offered = [at("a", mine), at("b", other), at("c", mine), at("d", other), at("e", undefined)].map(
+        (backend) => [draft(backend).promptTokens, Either.isRight(offers(models, { backend }))]
+      )
+      const plain = count(asked, at("e", undefined))
+      assert.strictEqual(plain, TokenEstimate.estimate("hello there") + TokenEstimate.perMessage)
+      assert.deepStrictEqual(offered, [
+        [11, true],
+        [12, false],
+        [11, true],
+        [12, false],
+        [plain, true]
+      ])
+      assert.deepStrictEqual(made, ["mine", "other"])
+    })
+  )
+
+  it.scoped("tells a backend with tools of its own that the model takes no images, and counts none", () =>
+    Effect.gen(function* () {
+      const { ask, prepare } = yield* attempt
+      const offers = [model("blind", { vision: false }), model("seeing", { vision: true })]
+      const native = TestBackend.native((turn) => turn.emit(finish("stop")), { models: Effect.succeed(offers) })
+      const shown = message("user", "See.", { images: [{ mediaType: "image/png", data: "aGk=" }] })
+      const messages = [shown, message("assistant", "Yes."), message("user", "List.")] as const
+      const tokensOf = (name: string) =>
+        Effect.map(ask(prepare({ ...request({ messages, model: name }) }), native), ({ promptTokens }) => promptTokens)
+      const [blind, seeing] = [yield* tokensOf("blind"), yield* tokensOf("seeing")]
+      assert.strictEqual(seeing - blind, TokenEstimate.perImage)
+      assert.deepStrictEqual(
+        native.requests.map(({ draft, withoutImages }) => [withoutImages, draft.promptTokens]),
+        [
+          [true, blind],
+          [false, seeing]
+        ]
+      )
+    })
+  )
+
   it.scoped("gives the second answer when the first was none", () =>
     Effect.gen(function* () {
       const { ask, prepare } = yield* attempt
       const call = "<tool_call><function=ls></function></tool_call>"
       const scripted = second(TestBackend.emit(textDelta(call), finish("stop")))
-      const { reply } = yield* ask(prepare(wanting("auto")), scripted)
+      const { turn } = yield* ask(prepare(wanting("auto")), scripted)
       const seen: Array<string> = []
-      reply.turn.read({ onEvent: ({ _tag }) => seen.push(_tag), onFailure: ({ _tag }) => seen.push(_tag) })
+      turn.read({ onEvent: ({ _tag }) => seen.push(_tag), onFailure: ({ _tag }) => seen.push(_tag) })
       assert.deepStrictEqual(seen, ["ToolCall", "Finish"])
     })
   )

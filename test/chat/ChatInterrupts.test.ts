@@ -16,6 +16,7 @@ import * as Endpoint from "../../src/lingma/process/Endpoint.ts"
 import { LingmaRpc } from "../../src/lingma/rpc/LingmaRpc.ts"
 import * as Protocol from "../../src/lingma/rpc/Protocol.ts"
 import { Metrics } from "../../src/observe/Metrics.ts"
+import * as TextOnly from "../../src/textonly/TextOnly.ts"
 import * as ScriptedLingma from "../support/ScriptedLingma.ts"
 import * as Steps from "../support/Steps.ts"
 
@@ -87,17 +88,20 @@ const gateway = Effect.fnUntraced(function* (
     patience: Duration.minutes(1)
   })
   const backends = yield* Effect.forEach(lingmas, ({ url }, i) =>
-    LingmaBackend.make({
-      id: `inst-${i}`,
-      emulated: false,
-      account,
-      find: Endpoint.at(url),
-      workDir: join(dir, `inst-${i}`),
-      gate: (start) => start,
-      startupTimeout: Duration.seconds(20),
-      rpcTimeout: Duration.seconds(20),
-      version: "0"
-    })
+    Effect.map(
+      LingmaBackend.make({
+        id: `inst-${i}`,
+        emulated: false,
+        account,
+        find: Endpoint.at(url),
+        workDir: join(dir, `inst-${i}`),
+        gate: (start) => start,
+        startupTimeout: Duration.seconds(20),
+        rpcTimeout: Duration.seconds(20),
+        version: "0"
+      }),
+      TextOnly.over
+    )
   ).pipe(
     Effect.provide(Layer.merge(Layer.provide(login, Layer.succeed(Browser, browser)), Metrics.layer)),
     Effect.withClock(impatient)

@@ -1,15 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
-import type { Backend } from "../../src/chat/Backend.ts"
+import { type Duration, Effect, Fiber, Option, Stream } from "effect"
+import { type ChatEvent, finish, textDelta } from "../../src/domain/Chat.ts"
 import { BackendUnavailable } from "../../src/domain/ChatError.ts"
 import * as Login from "../../src/domain/Login.ts"
+import type { TextBackend } from "../../src/textonly/TextBackend.ts"
 import * as QuickClock from "../support/QuickClock.ts"
 import * as TestBackend from "../support/TestBackend.ts"
-import { asAgent, gateway, healthOf, idle, whole } from "../support/TestChat.ts"
+import { asAgent, gateway, healthOf, idle, open, request, whole } from "../support/TestChat.ts"
 
 describe("A chat within its time limits", () => {
   /** An instance of which one step never ends. */
-  const hanging = (id: string, step: "ensureReady" | "models" | "chat", more: Partial<Backend> = {}) => {
+  const hanging = (id: string, step: "ensureReady" | "models" | "chat", more: Partial<TextBackend> = {}) => {
     const counts = { waiting: 0, asked: 0 }
     const forever = Effect.suspend(() => {
       counts.asked++
@@ -153,4 +154,101 @@ describe("A chat within its time limits", () => {
       assert.strictEqual((yield* healthOf).failures, 0)
     }).pipe(Effect.provide(gateway(a.backend)))
   })
+
+  /** Says these one by one, each after so long. */
+  const saying =
+    (every: Duration.DurationInput, ...events: ReadonlyArray<ChatEvent>): TestBackend.Script =>
+    (turn) =>
+      Effect.forkScoped(
+        Effect.forEach(
+          events,
+          (event) =>
+            Effect.delay(
+              Effect.sync(() => turn.emit(event)),
+              every
+            ),
+          { discard: true }
+        )
+      )
+  const json = { ...request, origin: { ...request.origin, stream: false }, format: { type: "json_object" } } as const
+
+  it.effect("hears the upstream also while its text is withheld", () => {
+    const pieces = ["{", '"a"', ":", "1", "}"].map(textDelta)
+    const a = TestBackend.make(saying("4 seconds", ...pieces, finish("stop")), { id: "a" })
+    return Effect.gen(function* () {
+      const waiting = yield* Effect.fork(whole(json))
+      yield* QuickClock.adjust("23 seconds")
+      assert.isTrue(Option.isNone(yield* Fiber.poll(waiting)))
+      yield* QuickClock.adjust("2 seconds")
+      assert.strictEqual(yield* Fiber.join(waiting), "a")
+    }).pipe(Effect.provide(gateway(a.backend)))
+  })
+
+  it.effect("tells of silence after a text that is withheld as such, and not as no answer at all", () => {
+    const a = TestBackend.make(saying("4 seconds", textDelta("{")), { id: "a" })
+    return Effect.gen(function* () {
+      const waiting = yield* Effect.fork(Effect.flip(whole(json)))
+      yield* QuickClock.adjust(8_900)
+      assert.isTrue(Option.isNone(yield* Fiber.poll(waiting)))
+      yield* QuickClock.adjust(300)
+      assert.deepInclude(yield* Fiber.join(waiting), { _tag: "UpstreamTimeout", phase: "idle" })
+      assert.deepStrictEqual(a.counts, { opened: 1, closed: 1, cancelled: 0 })
+    }).pipe(Effect.provide(gateway(a.backend)))
+  })
+
+  /** Answers nothing after eight seconds, and the next time by this. */
+  const emptyFirst = (script: TestBackend.Script) => {
+    let asked = 0
+    return TestBackend.make(
+      (turn, ask) => Effect.suspend(() => (asked++ === 0 ? saying("8 seconds", finish("stop")) : script)(turn, ask)),
+      { id: "a" }
+    )
+  }
+
+  it.effect("gives a further question a time limit of its own", () => {
+    const a = emptyFirst(saying("8 seconds", textDelta("Hi")))
+    return Effect.gen(function* () {
+      const waiting = yield* Effect.fork(whole())
+      yield* QuickClock.adjust("17 seconds")
+      assert.strictEqual(yield* Fiber.join(waiting), "a")
+    }).pipe(Effect.provide(gateway(a.backend)))
+  })
+
+  for (const [how, script] of [
+    ["is never taken", () => Effect.never],
+    ["is never answered", TestBackend.silent]
+  ] satisfies ReadonlyArray<readonly [string, TestBackend.Script]>) {
+    it.effect(`ends at the time limit of a further question that ${how}`, () => {
+      const a = emptyFirst(script)
+      return Effect.gen(function* () {
+        const waiting = yield* Effect.fork(Effect.flip(whole()))
+        yield* QuickClock.adjust(17_900)
+        assert.strictEqual(a.asks.length, 2)
+        assert.isTrue(Option.isNone(yield* Fiber.poll(waiting)))
+        yield* QuickClock.adjust(300)
+        assert.deepInclude(yield* Fiber.join(waiting), { _tag: "UpstreamTimeout", phase: "first_token" })
+        assert.strictEqual(a.counts.closed, 2)
+      }).pipe(Effect.provide(gateway(a.backend)))
+    })
+  }
+
+  for (const [what, phase, first, at] of [
+    ["no answer", "first_token", [], 10_000],
+    ["silence", "idle", [textDelta("a")], 5_000]
+  ] as const) {
+    it.effect(`are held by the turn of a backend with tools of its own: ${what}`, () => {
+      const { backend } = TestBackend.native((turn) => {
+        for (const event of first) turn.emit(event)
+      })
+      return Effect.gen(function* () {
+        const failure = yield* Effect.fork(
+          Effect.scoped(Effect.flatMap(open(), ({ events }) => Effect.flip(Stream.runDrain(events)))).pipe(Effect.merge)
+        )
+        yield* QuickClock.adjust(at - 100)
+        assert.isTrue(Option.isNone(yield* Fiber.poll(failure)))
+        yield* QuickClock.adjust(300)
+        assert.deepInclude(yield* Fiber.join(failure), { _tag: "UpstreamTimeout", phase })
+      }).pipe(Effect.provide(gateway(backend)))
+    })
+  }
 })

@@ -44,6 +44,42 @@ describe("Turn", () => {
       })
   )
 
+  it("tells its observer of each event before its reader, and of those that wait for one", () => {
+    const turn = Turn.make({ instance: "a" })
+    const seen: Array<string> = []
+    turn.emit(textDelta("a"))
+    turn.observe((event) => seen.push(`observed ${event._tag}`))
+    turn.read({ onEvent: (event) => seen.push(`read ${event._tag}`), onFailure: () => seen.push("failed") })
+    turn.emit(usage({ outputTokens: 1 }))
+    turn.emit(finish("stop"))
+    turn.emit(textDelta("late"))
+    assert.deepStrictEqual(seen, [
+      "observed TextDelta",
+      "read TextDelta",
+      "observed Usage",
+      "read Usage",
+      "observed Finish",
+      "read Finish"
+    ])
+  })
+
+  for (const [when, emitted] of [
+    ["an event", 1],
+    ["what waits", 0]
+  ] as const) {
+    it(`fails, and does not throw into the backend, when its observer cannot take ${when}`, () => {
+      const turn = Turn.make({ instance: "a" })
+      if (emitted === 0) turn.emit(textDelta("a"))
+      turn.observe(() => {
+        throw new Error("no")
+      })
+      const seen = collected(turn)
+      if (emitted === 1) assert.isFalse(turn.emit(finish("stop")))
+      assert.strictEqual(turn.state(), "failed")
+      assert.deepStrictEqual(seen.at(-1), new BackendFailure({ instance: "a", started: true, detail: "Error: no" }))
+    })
+  }
+
   it.effect("takes nothing after its end", () =>
     Effect.sync(() => {
       const turn = Turn.make({ instance: "a" })

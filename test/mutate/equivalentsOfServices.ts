@@ -52,25 +52,11 @@ export const ofServices: Readonly<Record<string, ReadonlyArray<Equivalent>>> = {
   ],
   "src/chat/Attempt.ts": [
     {
-      why: "without pictures nothing is left out",
+      why: "without images nothing is left out",
       changes: [
         {
-          from: "const withoutImages = prepared.images.length > 0 && Model.refusesImages(model)",
-          to: "const withoutImages = true && Model.refusesImages(model)"
-        },
-        {
-          from: "const withoutImages = prepared.images.length > 0 && Model.refusesImages(model)",
-          to: "const withoutImages = prepared.images.length >= 0 && Model.refusesImages(model)"
-        }
-      ]
-    },
-    {
-      why: "a reply that may not ask again never does",
-      changes: [
-        { from: "retries === 0", to: "false" },
-        {
-          from: "onRetry: (retry) => mending?.wanted.unsafeOffer(retry)",
-          to: "onRetry: (retry) => mending.wanted.unsafeOffer(retry)"
+          from: "const withoutImages = Model.refusesImages(model) && request.messages.some(({ images }) => images.length > 0)",
+          to: "const withoutImages = Model.refusesImages(model) && request.messages.some(({ images }) => images.length >= 0)"
         }
       ]
     }

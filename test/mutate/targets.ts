@@ -22,6 +22,10 @@ export const targets: ReadonlyArray<Target> = [
     file: "src/chat/Attempt.ts",
     tests: ["test/chat/Attempt.test.ts", "test/chat/ChatModels.test.ts", "test/chat/ChatTimeLimits.test.ts"]
   },
+  {
+    file: "src/textonly/TextOnly.ts",
+    tests: ["test/textonly/TextOnly.test.ts", "test/chat/Attempt.test.ts", "test/chat/ChatTimeLimits.test.ts"]
+  },
   { file: "src/chat/Pool.ts", tests: ["test/chat/Pool.test.ts"] },
   { file: "src/chat/Guard.ts", tests: ["test/chat/Guard.test.ts", "test/chat/GuardBooks.test.ts"] },
   { file: "src/chat/Watchdog.ts", tests: ["test/chat/Watchdog.test.ts"] },

@@ -1,5 +1,5 @@
-import type { Ask } from "../../src/domain/Chat.ts"
 import * as Endings from "../../src/lingma/turn/Endings.ts"
+import type { Ask } from "../../src/textonly/TextBackend.ts"
 
 /** A turn that failed ends are told of. */
 export const about = (more: Partial<Endings.About> = {}): Endings.About => ({

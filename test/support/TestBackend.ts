@@ -2,13 +2,15 @@
  * A backend that plays a script, and tells how often its turns were opened and closed.
  */
 import { Effect, Queue, type Scope } from "effect"
-import type { Backend, BackendStatus } from "../../src/chat/Backend.ts"
-import type { Ask, ChatEvent } from "../../src/domain/Chat.ts"
+import type { Backend, BackendStatus, TurnRequest } from "../../src/chat/Backend.ts"
+import type { ChatEvent } from "../../src/domain/Chat.ts"
 import { finish, textDelta } from "../../src/domain/Chat.ts"
 import type { TurnError } from "../../src/domain/ChatError.ts"
 import * as Login from "../../src/domain/Login.ts"
 import type { Model } from "../../src/domain/Model.ts"
 import * as Turn from "../../src/domain/Turn.ts"
+import type { Ask, TextBackend } from "../../src/textonly/TextBackend.ts"
+import * as TextOnly from "../../src/textonly/TextOnly.ts"
 
 export interface Scripted {
   readonly backend: Backend
@@ -54,7 +56,7 @@ export const ready: BackendStatus = {
   lastError: undefined
 }
 
-export interface Overrides extends Partial<Backend> {
+export interface Overrides extends Partial<TextBackend> {
   /** Its models, which it has told. */
   readonly offers?: ReadonlyArray<Model>
 }
@@ -66,8 +68,9 @@ export const make = (script: Script = say("Hel", "lo"), overrides: Overrides = {
   const asks: Array<Ask> = []
   const turns = Effect.runSync(Queue.sliding<Turn.Turn>(16))
   const id = overrides.id ?? "inst-0"
-  const backend: Backend = {
+  const text: TextBackend = {
     id,
+    provider: "Lingma",
     emulated: false,
     status: Effect.succeed({ ...ready, models: known }),
     ensureReady: Effect.void,
@@ -91,5 +94,36 @@ export const make = (script: Script = say("Hel", "lo"), overrides: Overrides = {
     }),
     ...more
   }
-  return { backend, asks, turns, counts }
+  return { backend: TextOnly.over(text), asks, turns, counts }
+}
+
+export interface Native {
+  readonly backend: Backend
+  readonly requests: Array<TurnRequest>
+}
+
+/** One whose models call tools by themselves: it is asked with messages and answers with events. */
+export const native = (
+  script: (turn: Turn.Turn, request: TurnRequest) => void,
+  overrides: Partial<Backend> = {}
+): Native => {
+  const requests: Array<TurnRequest> = []
+  const id = overrides.id ?? "native-0"
+  const backend: Backend = {
+    id,
+    provider: "Native",
+    emulated: false,
+    status: Effect.succeed({ ...ready, models }),
+    ensureReady: Effect.void,
+    models: Effect.succeed(models),
+    chat: (request) =>
+      Effect.sync(() => {
+        requests.push(request)
+        const turn = Turn.make({ instance: id })
+        script(turn, request)
+        return turn
+      }),
+    ...overrides
+  }
+  return { backend, requests }
 }

@@ -14,9 +14,11 @@ import { Metrics } from "../../src/observe/Metrics.ts"
 import * as LogLines from "./LogLines.ts"
 import type { Scripted } from "./TestBackend.ts"
 
+type Served = Pick<Scripted, "backend">
+
 const GuardFromConfig = Layer.unwrapEffect(Effect.map(GatewayConfig, (config) => Guard.layer(config)))
 
-export const core = (scripted: Scripted, settings: Partial<Settings> = {}) =>
+export const core = (scripted: Served, settings: Partial<Settings> = {}) =>
   Layer.merge(Chat.layerFromConfig, Gauges.layer).pipe(
     Layer.provideMerge(Layer.merge(GuardFromConfig, Metrics.layer)),
     Layer.provideMerge(Pool.layer([scripted.backend])),
@@ -25,7 +27,7 @@ export const core = (scripted: Scripted, settings: Partial<Settings> = {}) =>
 
 /** Serves until the scope closes, or until `close`. */
 export const serve = Effect.fnUntraced(function* (
-  scripted: Scripted,
+  scripted: Served,
   settings: Partial<Settings> = {},
   server: typeof Server.layer = Server.layer
 ) {

@@ -15,6 +15,7 @@ import { BackendFailure, type TurnError } from "../../src/domain/ChatError.ts"
 import * as Turn from "../../src/domain/Turn.ts"
 import * as Reply from "../../src/textonly/Reply.ts"
 import * as TokenEstimate from "../../src/tokens/TokenEstimate.ts"
+import * as TokenMeter from "../../src/tokens/TokenMeter.ts"
 
 const tool = (name: string, more: Partial<Tool> = {}): Tool => ({
   kind: "function",
@@ -52,14 +53,17 @@ const hear = (
   const events: Array<ChatEvent> = []
   const retries: Array<string> = []
   let failure: TurnError | undefined
+  let meter = TokenMeter.make()
   const reply = Reply.make({
     retries: 1,
     ...asked,
     instance: "a",
     onRetry: ({ reason }) => {
+      meter = TokenMeter.make()
       retries.push(reason)
     }
   })
+  reply.turn.observe((event) => meter.add(event))
   reply.turn.read({
     onEvent: (event) => events.push(event),
     onFailure: (error) => {
@@ -82,7 +86,7 @@ const hear = (
     end: failure?._tag ?? (last?._tag === "Finish" ? last.reason : "none"),
     stopSequence: last?._tag === "Finish" ? last.stopSequence : undefined,
     retries,
-    tokens: reply.totals().output
+    tokens: meter.totals().output
   }
 }
 
@@ -130,7 +134,8 @@ describe("a reply to a plain request", () => {
     const reply = Reply.make({ instance: "a" })
     const upstream = Turn.make({ instance: "a" })
     reply.hear(upstream)
-    upstream.emit({ _tag: "ToolCall", call: undefined } as unknown as ChatEvent)
+    upstream.emit(textDelta("Hel"))
+    upstream.emit({ _tag: "TextDelta", text: undefined } as unknown as ChatEvent)
     assert.strictEqual(reply.turn.failure()?._tag, "BackendFailure")
   })
 

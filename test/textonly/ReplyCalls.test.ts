@@ -10,6 +10,7 @@ import {
 } from "../../src/domain/Chat.ts"
 import * as Turn from "../../src/domain/Turn.ts"
 import * as Reply from "../../src/textonly/Reply.ts"
+import * as TokenMeter from "../../src/tokens/TokenMeter.ts"
 import { tool, toolset } from "./scan/Scan.ts"
 
 const string = { type: "string" }
@@ -33,15 +34,18 @@ const hear = (asked: Asked, ...answers: ReadonlyArray<ReadonlyArray<string | Cha
   const events: Array<ChatEvent> = []
   const retries: Array<string> = []
   let failure: string | undefined
+  let meter = TokenMeter.make()
   const reply = Reply.make({
     toolset: toolsOf,
     retries: 1,
     ...asked,
     instance: "a",
     onRetry: ({ reason }) => {
+      meter = TokenMeter.make()
       retries.push(reason)
     }
   })
+  reply.turn.observe((event) => meter.add(event))
   reply.turn.read({
     onEvent: (event) => events.push(event),
     onFailure: ({ _tag }) => {
@@ -69,7 +73,7 @@ const hear = (asked: Asked, ...answers: ReadonlyArray<ReadonlyArray<string | Cha
     events,
     retries,
     end: (failure ?? (last?._tag === "Finish" ? last.reason : "none")) as FinishReason | string,
-    tokens: reply.totals().output
+    tokens: meter.totals().output
   }
 }
 

@@ -2,9 +2,9 @@
  * Runs a turn with `chat/ask`, the older wire dialect: the answer, and the session id, arrive as pushes.
  */
 import { Effect, Either, type Scope } from "effect"
-import type { Ask } from "../../domain/Chat.ts"
 import type { Turn } from "../../domain/Turn.ts"
 import * as Scoped from "../../runtime/Scoped.ts"
+import type { Ask } from "../../textonly/TextBackend.ts"
 import * as Protocol from "../rpc/Protocol.ts"
 import { type RpcError, RpcRejected } from "../rpc/RpcError.ts"
 import type { Sink } from "../rpc/Subscribers.ts"

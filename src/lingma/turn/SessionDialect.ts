@@ -3,10 +3,11 @@
  */
 import { join } from "node:path"
 import { Effect, Either, type Scope } from "effect"
-import type { Ask, Image } from "../../domain/Chat.ts"
+import type { Image } from "../../domain/Chat.ts"
 import type { TurnError } from "../../domain/ChatError.ts"
 import type { Turn } from "../../domain/Turn.ts"
 import * as Scoped from "../../runtime/Scoped.ts"
+import type { Ask } from "../../textonly/TextBackend.ts"
 import type { LingmaRpc } from "../rpc/LingmaRpc.ts"
 import * as Protocol from "../rpc/Protocol.ts"
 import { type RpcError, RpcMalformed } from "../rpc/RpcError.ts"

@@ -6,7 +6,6 @@ import * as Affinity from "../../../domain/Affinity.ts"
 import {
   type ChatRequest,
   isEmpty,
-  isEmpty,
   type Message,
   noTools,
   type OutputFormat,

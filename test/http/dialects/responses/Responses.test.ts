@@ -291,20 +291,9 @@ describe("a conversation made short", () => {
 
   it.scopedLive("is one item in place of an answer, which a later request can use", () =>
     Effect.gen(function* () {
-      const prompts: Array<string> = []
       const reply = TestBackend.emit(thoughtDelta("hm"), textDelta("The shed "), textDelta("is red."), finish("stop"))
       const scripted = TestBackend.make(reply)
-      const { backend } = scripted
-      const gateway = yield* TestGateway.serve({
-        ...scripted,
-        backend: {
-          ...backend,
-          chat: (ask) => {
-            prompts.push(ask.prompt)
-            return backend.chat(ask)
-          }
-        }
-      })
+      const gateway = yield* TestGateway.serve(scripted)
       const asked = { input: [...input, { type: "compaction_trigger" }], tools: [{ type: "function", name: "look" }] }
       const whole = asResponse(yield* post(gateway, asked)).output
       const { text } = yield* post(gateway, { ...asked, stream: true })
@@ -315,10 +304,10 @@ describe("a conversation made short", () => {
           ["compaction"]
         )
       }
-      assert.match(prompts[0] ?? "", /Summarize the conversation/)
-      assert.notInclude(prompts[0], "look")
+      assert.match(scripted.asks[0]?.prompt ?? "", /Summarize the conversation/)
+      assert.notInclude(scripted.asks[0]?.prompt, "look")
       assert.strictEqual((yield* post(gateway, { input: [...whole, { role: "user", content: "go on" }] })).status, 200)
-      assert.include(prompts.at(-1), "The shed is red.")
+      assert.include(scripted.asks.at(-1)?.prompt, "The shed is red.")
       const foreign = [{ type: "compaction", encrypted_content: "gAAAA" }, ...input]
       const refused = yield* post(gateway, { input: foreign })
       assert.deepStrictEqual([refused.status, refused.json.error?.param], [400, "input[0].encrypted_content"])

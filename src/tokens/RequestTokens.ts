@@ -1,0 +1,35 @@
+/**
+ * Estimates the tokens of a request as it is, for an upstream that takes messages and tools without a prompt.
+ */
+import type { ChatRequest } from "../domain/Chat.ts"
+import * as TokenEstimate from "./TokenEstimate.ts"
+
+type Asked = Pick<ChatRequest, "messages" | "toolset" | "format">
+
+/** Where tokens are estimated, a prompt that may be too long is told to be: clients compact in time only when told. */
+const MARGIN = 1.05
+
+/** So many at most, as far as a count can be trusted. */
+export const most = (tokens: number, isExact: boolean): number => (isExact ? tokens : Math.ceil(tokens * MARGIN))
+
+/** Texts, calls, tools and format, with the framing of messages and a flat rate per image. */
+export const count = (
+  { format, messages, toolset }: Asked,
+  countText: (text: string) => number,
+  { withoutImages = false }: { readonly withoutImages?: boolean } = {}
+): number => {
+  const said = messages.flatMap(({ text, toolCalls }) => [
+    text,
+    ...toolCalls.flatMap((call) => [call.name, call.arguments])
+  ])
+  const tools = toolset.tools.map(({ description = "", name, parameters }) =>
+    JSON.stringify([name, description, parameters])
+  )
+  const schema = format.type === "json_schema" ? [JSON.stringify(format.schema)] : []
+  const images = withoutImages ? 0 : messages.reduce((sum, message) => sum + message.images.length, 0)
+  return (
+    countText([...said, ...tools, ...schema].join("\n")) +
+    TokenEstimate.perMessage * messages.length +
+    TokenEstimate.perImage * images
+  )
+}
