@@ -1,40 +1,41 @@
 /**
- * Backpressure: a bounded number of requests in flight, a bounded and fair queue for the rest.
+ * Backpressure: limits the requests in flight, and queues further ones in a bounded FIFO queue.
  *
- * The queue is our own: an interrupt that falls between the grant of an Effect `Semaphore` and the return of its
- * `take` under a timeout loses the permit for good, and each release wakes every waiter.
+ * Not Effect's `Semaphore`: an interrupt between the grant of a permit and the return of `take` under a timeout leaks the
+ * permit, and each release wakes every waiter.
  */
 import { Clock, Context, Duration, Effect, Exit, Layer, Random, type Scope } from "effect"
 import { Overloaded } from "../domain/ChatError.ts"
 import * as Scoped from "../runtime/Scoped.ts"
 
-/** How many may run, and how many may wait for how long. */
+/** Limits of requests in flight and of the queue. */
 export interface GuardOptions {
+  /** Max requests at once. */
   readonly maxInFlight: number
-  /** Most requests that may wait; beyond it they are refused at once. */
+  /** Max requests in the queue; further ones are rejected at once. */
   readonly queueMax: number
-  /** Longest wait; zero means nobody waits. */
+  /** Max time in the queue; zero means no queue. */
   readonly queueTimeout: Duration.DurationInput
 }
 
-/** At any moment `accepted = completed + failed + cancelled + inFlight`. */
+/** Invariant: `accepted = completed + failed + cancelled + inFlight`. */
 export interface GuardStats {
   readonly maxInFlight: number
   readonly inFlight: number
   readonly queued: number
   readonly accepted: number
-  /** Refused: the queue was full, or the wait too long. */
+  /** The queue was full, or the wait timed out. */
   readonly rejected: number
-  /** Gone while they waited. */
+  /** Interrupted in the queue. */
   readonly abandoned: number
   readonly completed: number
   readonly failed: number
   readonly cancelled: number
 }
 
-/** A place that is held until the scope closes. */
+/** Held until the scope closes. */
 export interface Slot {
-  /** How the request ended; the first word counts, and none at all means cancelled. */
+  /** Outcome of the request. Only the first call counts; without one it is counted as cancelled. */
   readonly settle: (outcome: "completed" | "failed") => void
 }
 
@@ -43,10 +44,10 @@ interface Waiter {
   wake: (() => void) | undefined
 }
 
-// Averages over about the last thirty releases.
+// Weight of the latest gap in the moving average: about the last thirty releases count.
 const SMOOTHING = 1 / 16
 
-/** Bounds what runs at once. Fails with `Overloaded`, which tells when to come again. */
+/** Limits the requests in flight. Fails with `Overloaded`, which has the seconds for `Retry-After`. */
 export class Guard extends Context.Tag("lingma-gateway/Guard")<
   Guard,
   {
@@ -64,7 +65,7 @@ export class Guard extends Context.Tag("lingma-gateway/Guard")<
     const counts = { inFlight: 0, accepted: 0, rejected: 0, abandoned: 0, completed: 0, failed: 0, cancelled: 0 }
 
     const seconds = () => Number(clock.unsafeCurrentTimeNanos()) / 1e9
-    // Measured only while every place is taken: gaps of an idle hour say nothing about the drain.
+    // Mean time between releases in seconds, measured only while all slots are taken: idle time must not count.
     let fullSince = 0
     let interval: number | undefined
 
@@ -73,7 +74,7 @@ export class Guard extends Context.Tag("lingma-gateway/Guard")<
       if (++counts.inFlight === maxInFlight) fullSince = seconds()
     }
 
-    // A free place goes straight to the oldest waiter, so nobody overtakes and only one fiber wakes.
+    // The slot is handed to the oldest waiter: FIFO, and only one fiber is resumed.
     const leave = (outcome: "completed" | "failed" | "cancelled") => {
       counts[outcome]++
       if (counts.inFlight-- >= maxInFlight) {
@@ -103,7 +104,7 @@ export class Guard extends Context.Tag("lingma-gateway/Guard")<
       const { release, slot } = holding()
       return Effect.as(Scoped.later(release), slot)
     })
-    /** Where there is a place, and nobody before. */
+    /** Fast path: takes a free slot. */
     const free = Scoped.own(
       () => {
         if (counts.inFlight >= maxInFlight) return undefined
@@ -133,7 +134,7 @@ export class Guard extends Context.Tag("lingma-gateway/Guard")<
         restore,
         Effect.exit,
         Effect.flatMap((exit): Effect.Effect<Slot, Overloaded, Scope.Scope> => {
-          // Who won between the grant, the timer and an interrupt is told by `granted` alone.
+          // Grant, timeout and interrupt race: `granted` alone decides.
           if (me.granted) {
             if (Exit.isSuccess(exit)) return hold
             leave("cancelled")
@@ -163,6 +164,6 @@ export class Guard extends Context.Tag("lingma-gateway/Guard")<
     })
   })
 
-  /** A guard of its own: whatever shares it shares its places. */
+  /** All that share the layer share its slots. */
   static readonly layer = (options: GuardOptions): Layer.Layer<Guard> => Layer.effect(Guard, Guard.make(options))
 }

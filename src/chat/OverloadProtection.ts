@@ -1,5 +1,5 @@
 /**
- * Watches the process itself: a loop that is late or memory that runs out refuses new chats, before the queue.
+ * Rejects new chats, before the queue, while the event loop lags or memory runs short.
  */
 import { totalmem } from "node:os"
 import { getHeapStatistics } from "node:v8"
@@ -12,12 +12,14 @@ import { Metrics } from "../observe/Metrics.ts"
 
 export interface LoadOptions {
   readonly limits: OverloadPolicy.Limits
+  /** For tests. Default: the share that this process uses. */
   readonly memoryShare?: () => number
 }
 
+/** Between two checks, in ms. */
 const PERIOD = 250
 
-/** Of the heap's limit, or of what the container grants, whichever is nearer. */
+/** Used share of the heap's limit or of the container's memory limit, whichever is higher. */
 const memoryUsed = (): number => {
   const { heap_size_limit: most, used_heap_size: used } = getHeapStatistics()
   const granted = process.constrainedMemory()
@@ -25,7 +27,7 @@ const memoryUsed = (): number => {
   return Math.max(used / most, isBound ? process.memoryUsage.rss() / granted : 0)
 }
 
-/** Never sheds, unless the wiring provides one that watches. */
+/** Default: rejects nothing. */
 export class OverloadProtection extends Context.Reference<OverloadProtection>()(
   "lingma-gateway/chat/OverloadProtection",
   {
@@ -38,19 +40,19 @@ export class OverloadProtection extends Context.Reference<OverloadProtection>()(
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
     let state = OverloadPolicy.calm
     let due = now() + PERIOD
-    const look = Effect.suspend(() => {
+    const check = Effect.suspend(() => {
       const at = now()
       const before = state.shedding
       state = OverloadPolicy.next(state, { lagMillis: at - due, memoryShare: memoryShare() }, limits)
       due = at + PERIOD
       if (state.shedding === before) return Effect.void
-      return Effect.logWarning(state.shedding ? "too much work: new chats are refused" : "new chats are taken again")
+      return Effect.logWarning(state.shedding ? "overload: rejecting new chats" : "overload over: accepting new chats")
     })
     observe(
       "overload protection",
       Effect.sync(() => [{ key: MetricKeys.shedding, value: state.shedding ? 1 : 0 }])
     )
-    yield* Effect.sleep(PERIOD).pipe(Effect.zipRight(look), Effect.forever, Effect.interruptible, Effect.forkScoped)
+    yield* Effect.sleep(PERIOD).pipe(Effect.zipRight(check), Effect.forever, Effect.interruptible, Effect.forkScoped)
     const refuse = Effect.flatMap(Random.nextIntBetween(2, 6), (retryAfter) => {
       mark(MetricKeys.shed, 1)
       return Effect.fail(new Shed({ retryAfter }))

@@ -1,5 +1,5 @@
 /**
- * The running instances: how many chats each one carries, whether its turns go well, and what of its quota is used up.
+ * Instances with their load, health and quotas; chooses one for each chat.
  */
 import { Array as Arr, Context, Effect, Either, Layer, Option, type Scope } from "effect"
 import * as Choice from "../domain/Choice.ts"
@@ -9,30 +9,30 @@ import * as Spent from "../domain/Spent.ts"
 import * as Scoped from "../runtime/Scoped.ts"
 import type { Backend, BackendStatus } from "./Backend.ts"
 
-/** An instance as it is at the moment. */
+/** Snapshot of an instance. */
 export interface Instance extends BackendStatus, Routing.Candidate {
   readonly backend: Backend
-  /** Why it is not ready, in fixed words that anybody may read. */
+  /** Why it is not ready; contains nothing internal, so it may be shown without a key. */
   readonly reason: string | undefined
   readonly health: Health.Health
   readonly ejected: boolean
-  /** Its chats keep failing, and no other can stand in: not ready, but the first to be tried when none is. */
+  /** Its chats keep failing, but it cannot be ejected, as no other instance is left. Tried first if none is ready. */
   readonly failing: boolean
-  /** Times it was left out since the start. */
+  /** Number of ejections since the start. */
   readonly ejections: number
-  /** What of its account's quota is used up: models, and without a model the account. */
+  /** Spent quotas of its account: per model, or without a model for the whole account. */
   readonly spent: ReturnType<typeof Spent.listed>
 }
 
-/** A chat's hold on an instance, until the scope closes. */
+/** A chat's hold on an instance, released when the scope closes. */
 export interface Lease {
   readonly backend: Backend
-  /** The model's answer has begun: on probation the instance may be sent the next chat. */
+  /** The answer has begun: an instance on probation may get its next chat. */
   readonly answering: (model?: string) => void
   /**
-   * How the chat ended, and for administrators why; the first word counts, and none at all means that the client left.
-   * `absent`: the instance did not get ready for it, which is held against one only that said it was. `exhausted`: its
-   * quota is used up, which is held against the model or the account, not against the instance.
+   * Outcome of the chat, with a reason for administrators. Only the first call counts; without one it counts as
+   * cancelled. `absent`: the instance did not get ready, which counts as a failure only if it had reported `ready`.
+   * `exhausted`: the quota is spent, which counts against the model or the account, not against the instance.
    */
   readonly settle: (
     outcome: Exclude<Health.Outcome, "cancelled"> | "absent" | "exhausted",
@@ -41,9 +41,9 @@ export interface Lease {
   ) => void
 }
 
-/** Bounds for each instance. */
+/** Limits of each instance. */
 export interface PoolOptions {
-  /** Most chats at once on one instance; 0 means no limit of its own. */
+  /** Max chats at once on one instance; 0 = no limit. */
   readonly maxInFlightPerInstance: number
 }
 
@@ -52,16 +52,16 @@ export type Offers = Choice.Offers<Instance>
 
 type Some = Arr.NonEmptyReadonlyArray<Instance>
 
-/** The instances that chats are given to. With none ready it gives one that may wake. */
+/** Chooses instances for chats. If none is ready, one that a chat may wake. */
 export class Pool extends Context.Tag("lingma-gateway/Pool")<
   Pool,
   {
     /**
-     * Chooses an instance and counts the chat against it until the scope closes. With `offers` one that offers what is
-     * asked for and has quota for it; fails when none does, and none is on its way that may.
+     * Chooses an instance and counts the chat as its load until the scope closes. With `offers`, only one that offers
+     * the requested model and has quota for it; fails if there is none, not even one that is starting.
      */
     readonly lease: (key: Option.Option<string>, offers?: Offers) => Effect.Effect<Lease, Choice.Unserved, Scope.Scope>
-    /** Another instance than the ones tried: a ready one, else a failing one, else one on its way back, else none. */
+    /** An instance not tried yet: a ready one, else a failing one, else one that is starting, else none. */
     readonly another: (
       key: Option.Option<string>,
       tried: ReadonlySet<string>,
@@ -81,10 +81,10 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
     const load = new Map<string, number>()
     const health = new Map<string, Health.Health>()
     const ejections = new Map<string, number>()
-    /** When the chats began that were sent to an instance on probation and have no answer yet. */
+    /** Start times of the chats on instances on probation that have no answer yet. */
     const trying = new Map<string, Set<{ readonly begunAt: number }>>()
     const lastFailure = new Map<string, string>()
-    /** With the account that it is said of: another one signed in there starts anew. */
+    /** With the account they belong to: another account on the instance starts without any. */
     const spent = new Map<string, { readonly account: string | undefined; readonly spent: Spent.Spent }>()
     const epoch = () => clock.unsafeCurrentTimeMillis()
     let turn = 0
@@ -143,7 +143,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
         }
       })
 
-    /** At most all but one are out at a time. */
+    /** Whether another instance is left: at least one is never ejected. */
     const isSpare = (id: string, at: number) =>
       backends.some((other) => other.id !== id && !Health.isEjected(healthOf(other.id), at))
 
@@ -172,7 +172,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
       }
       const isProbe = model !== undefined && Spent.returns(spentOf(instance), model, begunAtEpoch) !== undefined
       if (isProbe) used((before) => Spent.probed(before, begunAtEpoch))
-      /** What is probed was said before, be it in the same millisecond. */
+      /** The quota that a probe tests was reported before it, even if within the same millisecond. */
       const provesAt = isProbe ? begunAtEpoch + 1 : begunAtEpoch
       const lease: Lease = {
         backend,
@@ -206,7 +206,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
       return { lease, giveBack }
     }
 
-    /** Chosen and counted in one step, so that the next pick sees it. */
+    /** Chooses and counts in one step, so that the next choice sees the load. */
     const take = (offers: Offers | undefined, pick: (instances: Some) => Instance | undefined) =>
       Effect.flatMap(statuses, (seen) =>
         Scoped.own(

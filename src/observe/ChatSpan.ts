@@ -1,17 +1,19 @@
 /**
- * What the span of a chat tells, in the words of the GenAI semantic conventions.
+ * Attributes and events of a chat's span, by OpenTelemetry's semantic conventions for GenAI.
  */
 import type { Tracer } from "effect"
 import type { ChatEvent, ChatRequest } from "../domain/Chat.ts"
 import type { Turn } from "../domain/Turn.ts"
 import type { ChatRecord } from "./Metrics.ts"
 
-/** Longest text of a prompt or an answer in a span. */
+/** Max characters of a prompt or an answer in a span. */
 const mostContent = 64 * 1024
+/** Max characters of a model's name that a client sent. */
 const longestName = 128
 
 const plain = (text: string) => text.slice(0, longestName).replace(/[^\w .:/@+-]/g, "_")
 
+/** Attributes at the start. */
 export const asked = ({ model, origin }: ChatRequest): Record<string, unknown> => ({
   "gen_ai.operation.name": "chat",
   "gen_ai.provider.name": "lingma",
@@ -20,8 +22,10 @@ export const asked = ({ model, origin }: ChatRequest): Record<string, unknown> =
   "lingma.stream": origin.stream
 })
 
+/** At the upstream's first event. */
 export const begun = (span: Tracer.Span, time: bigint): void => span.event("gen_ai.first_token", time)
 
+/** Attributes at the end. */
 export const ended = (span: Tracer.Span, { answer, outcome }: ChatRecord): void => {
   span.attribute("lingma.outcome", outcome)
   if (outcome === "failed" || outcome === "rejected") span.attribute("error.type", outcome)
@@ -33,7 +37,7 @@ export const ended = (span: Tracer.Span, { answer, outcome }: ChatRecord): void 
   span.attribute("lingma.ask_mode", answer.mode)
 }
 
-/** The same turn, whose texts go into the span as well. */
+/** Wraps a turn so that prompt and answer are recorded in the span as well. */
 export const withContent = (span: Tracer.Span, request: ChatRequest, turn: Turn): Turn => {
   const input = request.messages.map(({ role, text }) => ({ role, parts: [{ type: "text", content: text }] }))
   span.attribute("gen_ai.input.messages", JSON.stringify(input).slice(0, mostContent))

@@ -1,5 +1,5 @@
 /**
- * Spans where a tracer listens; where none does, a look at one fiber reference.
+ * Spans that cost one read of a fiber reference while tracing is off.
  */
 import { Effect, FiberRef, type Scope, type Tracer } from "effect"
 
@@ -11,7 +11,7 @@ const where = <A, E, R, B, E2, R2>(
     fiber.getFiberRef(FiberRef.currentTracerEnabled) ? on() : off
   )
 
-/** Around an effect. */
+/** Runs an effect in a span. */
 export const within =
   (name: string, options: Tracer.SpanOptions = {}) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -20,14 +20,14 @@ export const within =
       effect
     )
 
-/** Ends with the scope. */
+/** A span that ends with the scope; undefined while tracing is off. */
 export const scoped = (
   name: string,
   options: Tracer.SpanOptions = {}
 ): Effect.Effect<Tracer.Span | undefined, never, Scope.Scope> =>
   where(() => Effect.makeSpanScoped(name, { captureStackTrace: false, ...options }), Effect.succeed(undefined))
 
-/** What runs inside of a span that may be none. */
+/** Runs an effect as a child of the span, if there is one. */
 export const inside =
   (span: Tracer.Span | undefined) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

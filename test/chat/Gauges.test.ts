@@ -19,7 +19,7 @@ const layer = Gauges.layer.pipe(
 )
 
 describe("Gauges", () => {
-  it.effect("count each time an instance was left out, once, also when it is back", () =>
+  it.effect("count each ejection of an instance once, also after it is back", () =>
     Effect.gen(function* () {
       const pool = yield* Pool
       const key = Option.some("k")
@@ -41,7 +41,7 @@ describe("Gauges", () => {
       yield* fail(5)
       assert.deepStrictEqual(yield* read, { times: 1, isOut: true })
       yield* TestClock.adjust("30 seconds")
-      // The one chat that tries it fails too.
+      // The one chat on probation fails too.
       yield* fail(1)
       assert.deepStrictEqual(yield* read, { times: 2, isOut: true })
       yield* TestClock.adjust("1 minute")

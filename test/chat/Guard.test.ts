@@ -26,7 +26,7 @@ describe("Guard", () => {
     })
   )
 
-  it.effect("counts how each request ended, by its first word", () =>
+  it.effect("counts the outcome of each request, as first settled", () =>
     Effect.gen(function* () {
       const { slot, stats } = yield* one
       yield* Effect.scoped(Effect.map(slot, ({ settle }) => settle("completed")))
@@ -69,7 +69,7 @@ describe("Guard", () => {
     })
   )
 
-  it.scoped("lets nobody wait when the queue timeout is zero", () =>
+  it.scoped("has no queue when the queue timeout is zero", () =>
     Effect.gen(function* () {
       const { slot } = yield* Guard.make({ maxInFlight: 1, queueMax: 9, queueTimeout: 0 })
       yield* slot
@@ -77,7 +77,7 @@ describe("Guard", () => {
     })
   )
 
-  it.scoped("forgets a waiter that was interrupted", () =>
+  it.scoped("removes an interrupted waiter from the queue", () =>
     Effect.gen(function* () {
       const { slot, stats } = yield* one
       yield* slot
@@ -89,7 +89,7 @@ describe("Guard", () => {
     })
   )
 
-  it.effect("serves thousands of waiters in the order they came", () =>
+  it.effect("serves thousands of waiters in FIFO order", () =>
     Effect.gen(function* () {
       const { slot, stats } = yield* Guard.make({ maxInFlight: 1, queueMax: 4000, queueTimeout: "1 minute" })
       const order: Array<number> = []
@@ -107,13 +107,13 @@ describe("Guard", () => {
     })
   )
 
-  it.scoped("tells by the measured drain when to come back", () =>
+  it.scoped("derives Retry-After from the measured rate of releases", () =>
     Effect.gen(function* () {
       const { slot } = yield* Guard.make({ maxInFlight: 1, queueMax: 1, queueTimeout: "1 minute" })
       const hold = (seconds: number) =>
         Effect.scoped(Effect.zipRight(slot, TestClock.adjust(Duration.seconds(seconds))))
       yield* hold(4)
-      // An idle hour is no part of the drain.
+      // Idle time does not count.
       yield* TestClock.adjust("1 hour")
       yield* hold(4)
       yield* slot
@@ -125,38 +125,40 @@ describe("Guard", () => {
     })
   )
 
-  it.effect("tells how long those before would take at the mean pace, within 1 and 50 seconds before the jitter", () =>
-    Effect.gen(function* () {
-      const told = (gaps: ReadonlyArray<number>) =>
-        Effect.scoped(
-          Effect.gen(function* () {
-            const { slot } = yield* Guard.make({ maxInFlight: 1, queueMax: 2, queueTimeout: "1 hour" })
-            for (const gap of gaps) {
-              yield* Effect.scoped(Effect.zipRight(slot, TestClock.adjust(Duration.seconds(gap))))
-            }
-            yield* slot
-            yield* Effect.forkScoped(Effect.scoped(slot))
-            yield* Effect.forkScoped(Effect.scoped(slot))
-            yield* settled
-            // The least jitter, the middle and the most.
-            return yield* Effect.forEach([0, 0.5, 1], (random) =>
-              Effect.map(
-                Effect.flip(Effect.withRandom(Effect.scoped(slot), Random.fixed([random]))),
-                ({ retryAfter }) => retryAfter
+  it.effect(
+    "estimates Retry-After from the queue's length and the mean gap, between 1 and 50 seconds before jitter",
+    () =>
+      Effect.gen(function* () {
+        const told = (gaps: ReadonlyArray<number>) =>
+          Effect.scoped(
+            Effect.gen(function* () {
+              const { slot } = yield* Guard.make({ maxInFlight: 1, queueMax: 2, queueTimeout: "1 hour" })
+              for (const gap of gaps) {
+                yield* Effect.scoped(Effect.zipRight(slot, TestClock.adjust(Duration.seconds(gap))))
+              }
+              yield* slot
+              yield* Effect.forkScoped(Effect.scoped(slot))
+              yield* Effect.forkScoped(Effect.scoped(slot))
+              yield* settled
+              // Min, middle and max jitter.
+              return yield* Effect.forEach([0, 0.5, 1], (random) =>
+                Effect.map(
+                  Effect.flip(Effect.withRandom(Effect.scoped(slot), Random.fixed([random]))),
+                  ({ retryAfter }) => retryAfter
+                )
               )
-            )
-          })
-        )
-      // Three places until it would be its turn, 4.1 seconds each.
-      assert.deepStrictEqual(yield* told([4.1]), [10, 13, 15])
-      // A gap weighs a sixteenth: 5.1 seconds.
-      assert.deepStrictEqual(yield* told([4.1, 20.1]), [13, 16, 19])
-      assert.deepStrictEqual(yield* told([600]), [40, 50, 60])
-      assert.deepStrictEqual(yield* told([0.01]), [1, 1, 2])
-    })
+            })
+          )
+        // Third in the queue, 4.1 seconds each.
+        assert.deepStrictEqual(yield* told([4.1]), [10, 13, 15])
+        // A gap weighs a sixteenth: 5.1 seconds.
+        assert.deepStrictEqual(yield* told([4.1, 20.1]), [13, 16, 19])
+        assert.deepStrictEqual(yield* told([600]), [40, 50, 60])
+        assert.deepStrictEqual(yield* told([0.01]), [1, 1, 2])
+      })
   )
 
-  it.effect("guesses from the queue timeout before anything was measured, within 1 to 60 seconds", () =>
+  it.effect("derives Retry-After from the queue timeout before anything was measured, between 1 and 60 seconds", () =>
     Effect.gen(function* () {
       const retryAfter = (queueTimeout: Duration.DurationInput) =>
         Effect.gen(function* () {
@@ -244,9 +246,9 @@ describe("Guard", () => {
           asking.add(me)
           const slot = yield* guard.slot
           entered.push(me)
-          // Fibers may resume in another order than the one of their grants: a newcomer takes a free place without a
-          // wait while an earlier one, granted already, still wakes up. Who is not granted yet is counted in the queue,
-          // and so many must have come later.
+          // Fibers may resume in another order than they were granted: a newcomer takes a free slot without waiting while
+          // an earlier one, already granted, still resumes. Those not granted yet are counted in the queue, and as many
+          // must have come later.
           const later = asking.size - 1 - [...asking].indexOf(me)
           asking.delete(me)
           if ((yield* guard.stats).queued > later) overtakers.push(me)
@@ -285,7 +287,7 @@ describe("Guard", () => {
         const stats = yield* guard.stats
         balanced(stats)
         assert.strictEqual(stats.inFlight + stats.queued, 0)
-        // Each place can really be taken again, and no more than those.
+        // All slots can be taken again, and no more.
         const scope = yield* Scope.make()
         for (let i = 0; i < options.maxInFlight; i++) yield* Scope.extend(guard.slot, scope)
         assert.strictEqual((yield* guard.stats).inFlight, options.maxInFlight)
@@ -295,7 +297,7 @@ describe("Guard", () => {
     })
 
     it.effect.prop(
-      "keeps its bound, its order and its books, and loses nothing",
+      "keeps its limit, its FIFO order and its invariant, and loses no slot",
       { ...setting, pauses: FastCheck.array(FastCheck.nat(5), { minLength: 30, maxLength: 30 }) },
       ({ commands, maxInFlight, pauses, queueMax }) =>
         Effect.gen(function* () {
@@ -316,7 +318,7 @@ describe("Guard", () => {
     )
 
     it.effect.prop(
-      "does what a list and a counter would do",
+      "behaves like a model of a list and a counter",
       setting,
       ({ commands, maxInFlight, queueMax }) =>
         Effect.gen(function* () {
@@ -361,7 +363,7 @@ describe("Guard", () => {
                 count.abandoned += before - queue.length
                 if (inside.has(id)) leave(id, "cancelled")
               } else if (!early.has(id)) {
-                // Whoever is told to leave while waiting leaves as soon as it enters.
+                // One that is to leave while it waits leaves as soon as it gets its slot.
                 early.set(id, command.outcome)
                 if (inside.has(id)) leave(id, command.outcome)
               }
@@ -376,7 +378,7 @@ describe("Guard", () => {
     )
   })
 
-  // A place can be lost within a few microtasks that random interleavings may miss; these walk through them all.
+  // A slot can be lost within a few microtasks, which random interleavings may miss; these tests try each of them.
   describe("interrupted at every microtask", () => {
     const make = () => Effect.runPromise(Guard.make({ maxInFlight: 1, queueMax: 5, queueTimeout: "2 seconds" }))
     const use = (guard: Guard["Type"]) => Effect.scoped(Effect.zipRight(guard.slot, Effect.yieldNow()))
@@ -387,7 +389,7 @@ describe("Guard", () => {
       return stats.inFlight === 0 && stats.queued === 0
     }
 
-    it("keeps a place that was granted in the same moment", async () => {
+    it("does not lose a slot granted in the same microtask", async () => {
       const lost: Array<number> = []
       for (let k = 0; k <= 40; k++) {
         const guard = await make()
@@ -404,7 +406,7 @@ describe("Guard", () => {
     })
 
     for (const queued of [false, true]) {
-      it(`loses no place of a fiber that yields everywhere, ${queued ? "waiting for one" : "with one free"}`, async () => {
+      it(`loses no slot of a fiber that yields at every step, ${queued ? "waiting for one" : "with one free"}`, async () => {
         const lost: Array<string> = []
         for (let ops = 12; ops <= 40; ops++) {
           for (let k = 0; k <= 40; k++) {

@@ -1,13 +1,13 @@
-/** What `Guard` counts, and what it tells of when to come again. */
+/** Counters of `Guard` and its estimate of `Retry-After`. */
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Random, Scope, TestClock } from "effect"
 import { Guard, type GuardOptions } from "../../src/chat/Guard.ts"
 
-/** The jitter at a place between its least (0) and its most (1). */
+/** Jitter between its minimum (0) and its maximum (1). */
 const refusal = (guard: Guard["Type"], jitter = 0.5) =>
   Effect.withRandom(Effect.flip(Effect.scoped(guard.slot)), Random.fixed([jitter]))
 
-/** Fills all places, then frees and takes again one of them after each of the waits. */
+/** Fills all slots, then frees one and takes it again after each of the waits. */
 const drained = Effect.fnUntraced(function* (options: GuardOptions, waits: ReadonlyArray<number>) {
   const guard = yield* Guard.make(options)
   const scopes: Array<Scope.CloseableScope> = []
@@ -28,17 +28,19 @@ const drained = Effect.fnUntraced(function* (options: GuardOptions, waits: Reado
 const full = { maxInFlight: 2, queueMax: 0, queueTimeout: "30 seconds" } as const
 
 describe("Guard", () => {
-  it.effect("tells a wait of the mean gap between two releases, the latest weighing a sixteenth", () =>
-    Effect.gen(function* () {
-      assert.strictEqual((yield* refusal((yield* drained(full, [4])).guard)).retryAfter, 4)
-      assert.strictEqual((yield* refusal((yield* drained(full, [4, 4, 4])).guard)).retryAfter, 4)
-      // 4 + (20 - 4) / 16 = 5, 20 + (4 - 20) / 16 = 19
-      assert.strictEqual((yield* refusal((yield* drained(full, [4, 20])).guard)).retryAfter, 5)
-      assert.strictEqual((yield* refusal((yield* drained(full, [20, 4])).guard)).retryAfter, 19)
-    })
+  it.effect(
+    "estimates Retry-After as the moving average of the gaps between releases, the latest weighing a sixteenth",
+    () =>
+      Effect.gen(function* () {
+        assert.strictEqual((yield* refusal((yield* drained(full, [4])).guard)).retryAfter, 4)
+        assert.strictEqual((yield* refusal((yield* drained(full, [4, 4, 4])).guard)).retryAfter, 4)
+        // 4 + (20 - 4) / 16 = 5, 20 + (4 - 20) / 16 = 19
+        assert.strictEqual((yield* refusal((yield* drained(full, [4, 20])).guard)).retryAfter, 5)
+        assert.strictEqual((yield* refusal((yield* drained(full, [20, 4])).guard)).retryAfter, 19)
+      })
   )
 
-  it.effect("tells as many gaps as there are waiters, and one more", () =>
+  it.effect("estimates one gap for each waiter, and one more", () =>
     Effect.gen(function* () {
       const { guard } = yield* drained({ maxInFlight: 1, queueMax: 3, queueTimeout: "1 hour" }, [4])
       const waiting = yield* Effect.replicateEffect(Effect.fork(Effect.scoped(guard.slot)), 3)
@@ -49,10 +51,10 @@ describe("Guard", () => {
     })
   )
 
-  it.effect("measures gaps only while every place is taken", () =>
+  it.effect("measures gaps only while all slots are taken", () =>
     Effect.gen(function* () {
       const { enter, guard, scopes } = yield* drained(full, [4])
-      // One place stays free for an hour, in which others come and go.
+      // One slot stays free for an hour, while others are taken and released.
       yield* Scope.close(scopes.shift()!, Exit.void)
       for (let i = 0; i < 4; i++) {
         yield* TestClock.adjust("15 minutes")
@@ -69,7 +71,7 @@ describe("Guard", () => {
     })
   )
 
-  it.effect("spreads what it tells by a fifth to either side, in whole seconds from 1 to 60", () =>
+  it.effect("adds a jitter of 20 % to Retry-After, in whole seconds from 1 to 60", () =>
     Effect.gen(function* () {
       const told = (queueTimeout: Duration.DurationInput, jitter: number) =>
         Effect.scoped(
@@ -85,7 +87,7 @@ describe("Guard", () => {
     })
   )
 
-  it.scoped("says that its queue is full, not that a wait was too long, where nobody may wait", () =>
+  it.scoped("rejects with queue_full, not queue_timeout, if it has no queue", () =>
     Effect.gen(function* () {
       for (const options of [
         { maxInFlight: 1, queueMax: 9, queueTimeout: 0 },
@@ -99,7 +101,7 @@ describe("Guard", () => {
     })
   )
 
-  it.effect("counts a place that was granted and not taken any more as accepted and cancelled", () =>
+  it.effect("counts a slot granted to an interrupted waiter as accepted and cancelled", () =>
     Effect.gen(function* () {
       const guard = yield* Guard.make({ maxInFlight: 1, queueMax: 1, queueTimeout: "1 minute" })
       const holder = yield* Scope.make()
@@ -123,7 +125,7 @@ describe("Guard", () => {
     })
   )
 
-  it.effect("shares its places among all that are given its layer", () =>
+  it.effect("shares its slots among all that share its layer", () =>
     Effect.gen(function* () {
       const first = yield* Guard
       const second = yield* Guard
@@ -144,8 +146,8 @@ const turns = async (n: number) => {
 }
 const idle = () => new Promise((resolve) => setImmediate(resolve))
 
-describe("Guard under a fiber that yields everywhere", () => {
-  it("never lets one wait beside a free place", async () => {
+describe("Guard with a fiber that yields at every step", () => {
+  it("never queues a request while a slot is free", async () => {
     const left: Array<string> = []
     for (let ops = 12; ops <= 30; ops++) {
       for (let k = 0; k <= 20; k++) {

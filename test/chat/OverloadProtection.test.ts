@@ -9,14 +9,14 @@ import * as TestGateway from "../support/TestGateway.ts"
 
 const hello = { model: "auto", messages: [{ role: "user", content: "hi" }] }
 
-/** Holds the loop, as too much work would. */
+/** Blocks the event loop. */
 const block = (millis: number) =>
   Effect.sync(() => {
     for (const end = performance.now() + millis; performance.now() < end; );
   })
 
-describe("Load", () => {
-  it.scoped("refuses while memory is short, and says when to come back", () =>
+describe("OverloadProtection", () => {
+  it.scoped("rejects chats while memory is short, with a Retry-After", () =>
     Effect.gen(function* () {
       let share = 0.5
       const { admit } = yield* OverloadProtection.make({
@@ -38,7 +38,7 @@ describe("Load", () => {
     }).pipe(Effect.provide(Metrics.layer))
   )
 
-  it.scopedLive("refuses while the loop is late again and again, not for one pause", () =>
+  it.scopedLive("rejects chats while the event loop lags repeatedly, not after one pause", () =>
     Effect.gen(function* () {
       const { admit } = yield* OverloadProtection.make({ limits: { lagMillis: 400, memoryShare: 0 } })
       const pause = Effect.zipRight(block(800), Effect.sleep(1))
@@ -51,7 +51,7 @@ describe("Load", () => {
     }).pipe(Effect.provide(Metrics.layer))
   )
 
-  it.scopedLive("is told as a 503 in every dialect, and takes no slot", () =>
+  it.scopedLive("is answered as a 503 in every dialect, and takes no slot", () =>
     Effect.gen(function* () {
       const load = yield* OverloadProtection.make({ limits: { lagMillis: 0, memoryShare: 0.1 }, memoryShare: () => 1 })
       const { guard, request } = yield* Effect.provideService(

@@ -31,7 +31,7 @@ const none = Option.none<string>()
 
 const loads = (pool: Pool["Type"]) => Effect.map(pool.snapshot, (all) => all.map(({ inFlight }) => inFlight))
 
-/** One chat that ends so. */
+/** A chat with this outcome. */
 const chat = (pool: Pool["Type"], outcome?: Parameters<Lease["settle"]>[0], key = none, detail?: string) =>
   Effect.scoped(
     Effect.map(pool.lease(key), (lease) => {
@@ -48,7 +48,7 @@ const one = (pool: Pool["Type"], id = "a") =>
   })
 
 describe("Pool", () => {
-  it.scoped("counts a chat where it was sent, until its scope closes", () =>
+  it.scoped("counts a chat as load of its instance until its scope closes", () =>
     Effect.gen(function* () {
       const pool = yield* Pool.make([backend("a"), backend("b")])
       yield* Effect.scoped(
@@ -64,7 +64,7 @@ describe("Pool", () => {
     })
   )
 
-  it.scoped("gives a keyless chat to the instance that carries the fewest", () =>
+  it.scoped("sends a chat without an affinity key to the least loaded instance", () =>
     Effect.gen(function* () {
       const pool = yield* Pool.make([backend("a"), backend("b")])
       const key = Option.some("k")
@@ -76,7 +76,7 @@ describe("Pool", () => {
     })
   )
 
-  it.scoped("leaves out an instance whose account is signed out, until it is signed in", () =>
+  it.scoped("skips an instance whose account is signed out, until it is signed in", () =>
     Effect.gen(function* () {
       let signedIn = false
       const signedOut = backend(
@@ -99,7 +99,7 @@ describe("Pool", () => {
     })
   )
 
-  it.effect("leaves out an instance whose turns keep failing, and tries it again with one chat", () =>
+  it.effect("ejects an instance whose turns keep failing, and tries it again with one chat", () =>
     Effect.gen(function* () {
       const pool = yield* Pool.make([backend("a"), backend("b")])
       const key = Option.some("k")
@@ -122,7 +122,7 @@ describe("Pool", () => {
     })
   )
 
-  it.effect("never puts out all of them", () =>
+  it.effect("never ejects all instances", () =>
     Effect.gen(function* () {
       const pool = yield* Pool.make([backend("a"), backend("b"), backend("c")])
       for (let i = 0; i < 60; i++) yield* chat(pool, "failed")
@@ -130,7 +130,7 @@ describe("Pool", () => {
     })
   )
 
-  it.effect("holds nothing against an instance whose clients leave", () =>
+  it.effect("does not count cancelled chats as failures of an instance", () =>
     Effect.gen(function* () {
       const pool = yield* Pool.make([backend("a"), backend("b")])
       for (let i = 0; i < 30; i++) yield* chat(pool)
@@ -138,7 +138,7 @@ describe("Pool", () => {
     })
   )
 
-  it.scoped("names another instance for a second try: a ready one, else one on its way back", () =>
+  it.scoped("gives another instance for a second try: a ready one, else one that is starting", () =>
     Effect.gen(function* () {
       const state: { b: BackendState; c: BackendState } = { b: "ready", c: "starting" }
       const pool = yield* Pool.make([backend("a"), backend("b", () => state.b), backend("c", () => state.c)])
@@ -158,7 +158,7 @@ describe("Pool", () => {
     })
   )
 
-  it.scoped("keeps to the limit of an instance while another has room", () =>
+  it.scoped("respects the limit of an instance while another has room", () =>
     Effect.gen(function* () {
       const pool = yield* Pool.make([backend("a"), backend("b")], { maxInFlightPerInstance: 2 })
       const key = Option.some("k")
@@ -167,7 +167,7 @@ describe("Pool", () => {
     })
   )
 
-  it.effect("says why an instance is not ready, in words of its own", () =>
+  it.effect("gives a fixed reason why an instance is not ready", () =>
     Effect.gen(function* () {
       const seen: { state: BackendState; loggedIn: boolean | undefined } = { state: "starting", loggedIn: undefined }
       const pool = yield* Pool.make([
@@ -203,7 +203,7 @@ describe("Pool", () => {
   )
 
   it.effect(
-    "tells of the only instance that it keeps failing, sends it chats all the same, and believes a good one",
+    "marks the only instance as failing without ejecting it, still sends it chats, and trusts it again after a success",
     () =>
       Effect.gen(function* () {
         const pool = yield* Pool.make([backend("a")])
@@ -221,7 +221,7 @@ describe("Pool", () => {
         assert.strictEqual(yield* chat(pool), "a")
         assert.deepInclude(yield* one(pool), { ready: false, lastError: "no 4" })
         yield* chat(pool, "failed")
-        assert.strictEqual((yield* one(pool)).lastError, "no 4", "a failure without a word takes none away")
+        assert.strictEqual((yield* one(pool)).lastError, "no 4", "a failure without a reason keeps the last one")
         yield* chat(pool, "completed")
         assert.deepInclude(yield* one(pool), { ready: true, reason: undefined, lastError: undefined })
       })
@@ -240,7 +240,7 @@ describe("Pool", () => {
     })
   )
 
-  it.effect("tells of the last instance on probation that its one chat failed", () =>
+  it.effect("gives as the reason of the last instance on probation that its one chat failed", () =>
     Effect.gen(function* () {
       const pool = yield* Pool.make([backend("a"), backend("b")])
       const fail = (id: string) =>
@@ -259,7 +259,7 @@ describe("Pool", () => {
     })
   )
 
-  it.effect("sends chats to those left out when none else is connected, and believes a good one", () =>
+  it.effect("sends chats to ejected instances if no other is connected, and readmits one after a success", () =>
     Effect.gen(function* () {
       const state: { b: BackendState } = { b: "ready" }
       const pool = yield* Pool.make([backend("a"), backend("b", () => state.b)])
@@ -275,7 +275,7 @@ describe("Pool", () => {
     })
   )
 
-  it.effect("holds it against an instance that it did not get ready, if it said that it was", () =>
+  it.effect("counts not getting ready as a failure only if the instance had reported ready", () =>
     Effect.gen(function* () {
       const state: { a: BackendState } = { a: "reconnecting" }
       const pool = yield* Pool.make([backend("a", () => state.a)])
@@ -294,7 +294,7 @@ describe("Pool", () => {
     })
   )
 
-  it.effect("takes the first word on a chat, and no further one", () =>
+  it.effect("counts only the first outcome of a chat", () =>
     Effect.gen(function* () {
       const pool = yield* Pool.make([backend("a")])
       yield* Effect.scoped(
@@ -309,7 +309,7 @@ describe("Pool", () => {
     })
   )
 
-  it.scoped("sends an instance on probation the next chat once the first has begun to be answered", () =>
+  it.scoped("sends an instance on probation its next chat once the first one's answer has begun", () =>
     Effect.gen(function* () {
       const pool = yield* Pool.make([backend("a"), backend("b")])
       const key = Option.some("k")
@@ -324,25 +324,28 @@ describe("Pool", () => {
     })
   )
 
-  it.effect("comes back after two chats on probation are lost at once while the other instance is left out", () =>
-    Effect.gen(function* () {
-      const pool = yield* Pool.make([backend("a"), backend("b")])
-      const lease = (id: string) => Effect.map(pool.another(none, new Set([id === "a" ? "b" : "a"])), Option.getOrThrow)
-      const fail = (id: string) => Effect.scoped(Effect.map(lease(id), ({ settle }) => settle("failed")))
-      for (let i = 0; i < 5; i++) yield* fail("a")
-      yield* QuickClock.adjust("30 seconds")
-      yield* Effect.scoped(
-        Effect.gen(function* () {
-          const probe = yield* lease("a")
-          for (let i = 0; i < 5; i++) yield* fail("b")
-          const second = yield* pool.lease(none)
-          second.settle("lost")
-          probe.settle("lost")
-        })
-      )
-      yield* QuickClock.adjust("10 minutes")
-      for (const id of ["a", "b"]) assert.isTrue((yield* one(pool, id)).ready, id)
-    })
+  it.effect(
+    "readmits an instance after two chats on probation are lost at once while the other instance is ejected",
+    () =>
+      Effect.gen(function* () {
+        const pool = yield* Pool.make([backend("a"), backend("b")])
+        const lease = (id: string) =>
+          Effect.map(pool.another(none, new Set([id === "a" ? "b" : "a"])), Option.getOrThrow)
+        const fail = (id: string) => Effect.scoped(Effect.map(lease(id), ({ settle }) => settle("failed")))
+        for (let i = 0; i < 5; i++) yield* fail("a")
+        yield* QuickClock.adjust("30 seconds")
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const probe = yield* lease("a")
+            for (let i = 0; i < 5; i++) yield* fail("b")
+            const second = yield* pool.lease(none)
+            second.settle("lost")
+            probe.settle("lost")
+          })
+        )
+        yield* QuickClock.adjust("10 minutes")
+        for (const id of ["a", "b"]) assert.isTrue((yield* one(pool, id)).ready, id)
+      })
   )
 
   const model = (key: string, more: Partial<Model> = {}): Model => ({
@@ -372,25 +375,27 @@ describe("Pool", () => {
   const exhaust = (pool: Pool["Type"], name: string, quota: Spent.Quota) =>
     Effect.scoped(Effect.map(pool.lease(none, wants(name)), ({ settle }) => settle("exhausted", "no quota", quota)))
 
-  it.effect("gives a chat to an instance that offers its model, whatever its key, and fails when none does", () =>
-    Effect.gen(function* () {
-      const pool = yield* Pool.make([offering("a", ["x", "both"]), offering("b", ["y", "both"])])
-      for (let i = 0; i < 12; i++) {
-        const key = Option.some(`k${i}`)
-        assert.strictEqual(yield* given(pool, "x", key), "a")
-        assert.strictEqual(yield* given(pool, "y", key), "b")
-        assert.strictEqual(yield* given(pool, "y"), "b")
-        assert.strictEqual(yield* given(pool, "both", key), yield* chat(pool, undefined, key))
-      }
-      assert.strictEqual(yield* given(pool, "z"), "ModelNotFound")
-      assert.strictEqual((yield* pool.unserved(wants("z")))?._tag, "ModelNotFound")
-      assert.isUndefined(yield* pool.unserved(wants("x")))
-      assert.isTrue(Option.isNone(yield* Effect.scoped(pool.another(none, new Set(["a"]), wants("x")))))
-      assert.deepStrictEqual(yield* loads(pool), [0, 0])
-    })
+  it.effect(
+    "sends a chat to an instance that offers its model, whatever its affinity key, and fails if none does",
+    () =>
+      Effect.gen(function* () {
+        const pool = yield* Pool.make([offering("a", ["x", "both"]), offering("b", ["y", "both"])])
+        for (let i = 0; i < 12; i++) {
+          const key = Option.some(`k${i}`)
+          assert.strictEqual(yield* given(pool, "x", key), "a")
+          assert.strictEqual(yield* given(pool, "y", key), "b")
+          assert.strictEqual(yield* given(pool, "y"), "b")
+          assert.strictEqual(yield* given(pool, "both", key), yield* chat(pool, undefined, key))
+        }
+        assert.strictEqual(yield* given(pool, "z"), "ModelNotFound")
+        assert.strictEqual((yield* pool.unserved(wants("z")))?._tag, "ModelNotFound")
+        assert.isUndefined(yield* pool.unserved(wants("x")))
+        assert.isTrue(Option.isNone(yield* Effect.scoped(pool.another(none, new Set(["a"]), wants("x")))))
+        assert.deepStrictEqual(yield* loads(pool), [0, 0])
+      })
   )
 
-  it.effect("waits for an instance on its way whose models are not known, but not for one that is down", () =>
+  it.effect("waits for an instance that is starting and whose models are unknown, but not for one that is down", () =>
     Effect.gen(function* () {
       const ways: ReadonlyArray<readonly [Partial<BackendStatus>, string]> = [
         [{ state: "starting", loggedIn: undefined }, "b"],
@@ -411,7 +416,7 @@ describe("Pool", () => {
     })
   )
 
-  it.effect("passes by a spent model, then a spent account, and tells the earliest return when all are spent", () =>
+  it.effect("skips spent models and accounts, and gives the earliest return if all are spent", () =>
     Effect.gen(function* () {
       const pool = yield* Pool.make([offering("a", ["x", "y", "z"]), offering("b", ["x"])])
       yield* exhaust(pool, "y", { model: "y", until: 60_000 })
@@ -434,34 +439,32 @@ describe("Pool", () => {
     })
   )
 
-  it.effect(
-    "asks a spent account now and then where no other can answer, one chat at a time and ever more seldom",
-    () =>
-      Effect.gen(function* () {
-        const pool = yield* Pool.make([offering("a", ["x"]), offering("b", ["x"]), offering("c", ["y"])])
-        yield* exhaust(pool, "x", { until: 3_600_000 })
-        yield* exhaust(pool, "x", { until: 3_600_000 })
-        /** Where chats went of which each finds the quota used up, one every 100 ms. */
-        const asked: Array<number> = []
-        for (let at = 0; at < 10_000; at += 100) {
-          const [first, second] = [yield* given(pool, "x"), yield* given(pool, "x")]
-          if (at === 0) assert.sameMembers([first, second], ["a", "b"], "each is asked once at once")
-          for (const one of [first, second]) {
-            if (one === "QuotaExhausted") continue
-            asked.push(at)
-          }
-          assert.deepInclude(yield* pool.unserved(wants("x")), { _tag: "QuotaExhausted", until: 3_600_000 })
-          yield* QuickClock.adjust("100 millis")
+  it.effect("probes a spent account if no other can answer, with one chat at a time and at growing intervals", () =>
+    Effect.gen(function* () {
+      const pool = yield* Pool.make([offering("a", ["x"]), offering("b", ["x"]), offering("c", ["y"])])
+      yield* exhaust(pool, "x", { until: 3_600_000 })
+      yield* exhaust(pool, "x", { until: 3_600_000 })
+      /** Instances that got the chats, one chat every 100 ms, each of which finds the quota spent. */
+      const asked: Array<number> = []
+      for (let at = 0; at < 10_000; at += 100) {
+        const [first, second] = [yield* given(pool, "x"), yield* given(pool, "x")]
+        if (at === 0) assert.sameMembers([first, second], ["a", "b"], "each is asked once at once")
+        for (const one of [first, second]) {
+          if (one === "QuotaExhausted") continue
+          asked.push(at)
         }
-        assert.deepStrictEqual(asked, [0, 0, 1_000, 1_000, 3_000, 3_000, 7_000, 7_000])
-        yield* QuickClock.adjust("8 seconds")
-        const probe = Effect.scoped(Effect.map(pool.lease(none, wants("x")), ({ settle }) => settle("completed")))
-        yield* probe
-        for (let i = 0; i < 9; i++) assert.notStrictEqual(yield* given(pool, "x"), "QuotaExhausted", "it was topped up")
-      })
+        assert.deepInclude(yield* pool.unserved(wants("x")), { _tag: "QuotaExhausted", until: 3_600_000 })
+        yield* QuickClock.adjust("100 millis")
+      }
+      assert.deepStrictEqual(asked, [0, 0, 1_000, 1_000, 3_000, 3_000, 7_000, 7_000])
+      yield* QuickClock.adjust("8 seconds")
+      const probe = Effect.scoped(Effect.map(pool.lease(none, wants("x")), ({ settle }) => settle("completed")))
+      yield* probe
+      for (let i = 0; i < 9; i++) assert.notStrictEqual(yield* given(pool, "x"), "QuotaExhausted", "it was topped up")
+    })
   )
 
-  it.effect("asks a spent model again after a chat of it that ended well, or when another account is signed in", () =>
+  it.effect("uses a spent model again after a chat with it succeeded, or when another account is signed in", () =>
     Effect.gen(function* () {
       let account: string | undefined = "ann"
       const { backend } = TestBackend.make(undefined, {
@@ -491,59 +494,61 @@ describe("Pool", () => {
     })
   )
 
-  it.effect("is never stuck: after whatever chats, all are back, and each instance may serve within ten minutes", () =>
-    Effect.forEach(
-      FastCheck.sample(
-        FastCheck.array(
-          FastCheck.record({
-            what: FastCheck.constantFrom("lease", "another", "end", "answering", "wait"),
-            which: FastCheck.nat(7),
-            outcome: FastCheck.constantFrom<Parameters<Lease["settle"]>[0] | undefined>(
-              "completed",
-              "failed",
-              "lost",
-              "exhausted",
-              "absent",
-              undefined
-            ),
-            wait: FastCheck.constantFrom(0, 100, 700, 20_000, 31_000, 300_000)
-          }),
-          { maxLength: 80 }
+  it.effect(
+    "never gets stuck: after any sequence of chats all load is gone, and each instance may serve within ten minutes",
+    () =>
+      Effect.forEach(
+        FastCheck.sample(
+          FastCheck.array(
+            FastCheck.record({
+              what: FastCheck.constantFrom("lease", "another", "end", "answering", "wait"),
+              which: FastCheck.nat(7),
+              outcome: FastCheck.constantFrom<Parameters<Lease["settle"]>[0] | undefined>(
+                "completed",
+                "failed",
+                "lost",
+                "exhausted",
+                "absent",
+                undefined
+              ),
+              wait: FastCheck.constantFrom(0, 100, 700, 20_000, 31_000, 300_000)
+            }),
+            { maxLength: 80 }
+          ),
+          100
         ),
-        100
-      ),
-      (steps) =>
-        Effect.gen(function* () {
-          const pool = yield* Pool.make([backend("a"), backend("b"), backend("c")])
-          const open: Array<{ readonly lease: Lease; readonly scope: Scope.CloseableScope }> = []
-          for (const { outcome, wait, what, which } of steps) {
-            const chosen = open[which % Math.max(1, open.length)]
-            if (what === "lease" || what === "another") {
-              const scope = yield* Scope.make()
-              const lease =
-                what === "lease"
-                  ? yield* Scope.extend(pool.lease(none), scope)
-                  : Option.getOrUndefined(yield* Scope.extend(pool.another(none, new Set(["a"])), scope))
-              if (lease !== undefined) open.push({ lease, scope })
-            } else if (what === "wait") yield* QuickClock.adjust(wait)
-            else if (chosen !== undefined && what === "answering") chosen.lease.answering()
-            else if (chosen !== undefined) {
-              open.splice(open.indexOf(chosen), 1)
-              if (outcome !== undefined) chosen.lease.settle(outcome)
-              yield* Scope.close(chosen.scope, Exit.void)
+        (steps) =>
+          Effect.gen(function* () {
+            const pool = yield* Pool.make([backend("a"), backend("b"), backend("c")])
+            const open: Array<{ readonly lease: Lease; readonly scope: Scope.CloseableScope }> = []
+            for (const { outcome, wait, what, which } of steps) {
+              const chosen = open[which % Math.max(1, open.length)]
+              if (what === "lease" || what === "another") {
+                const scope = yield* Scope.make()
+                const lease =
+                  what === "lease"
+                    ? yield* Scope.extend(pool.lease(none), scope)
+                    : Option.getOrUndefined(yield* Scope.extend(pool.another(none, new Set(["a"])), scope))
+                if (lease !== undefined) open.push({ lease, scope })
+              } else if (what === "wait") yield* QuickClock.adjust(wait)
+              else if (chosen !== undefined && what === "answering") chosen.lease.answering()
+              else if (chosen !== undefined) {
+                open.splice(open.indexOf(chosen), 1)
+                if (outcome !== undefined) chosen.lease.settle(outcome)
+                yield* Scope.close(chosen.scope, Exit.void)
+              }
+              const all = yield* pool.snapshot
+              assert.strictEqual(
+                all.reduce((sum, { inFlight }) => sum + inFlight, 0),
+                open.length
+              )
+              assert.isAtMost(all.filter(({ ejected }) => ejected).length, 2)
             }
-            const all = yield* pool.snapshot
-            assert.strictEqual(
-              all.reduce((sum, { inFlight }) => sum + inFlight, 0),
-              open.length
-            )
-            assert.isAtMost(all.filter(({ ejected }) => ejected).length, 2)
-          }
-          for (const { scope } of open) yield* Scope.close(scope, Exit.void)
-          yield* QuickClock.adjust("10 minutes")
-          for (const { id, inFlight, ready } of yield* pool.snapshot)
-            assert.deepStrictEqual([id, inFlight, ready], [id, 0, true])
-        })
-    )
+            for (const { scope } of open) yield* Scope.close(scope, Exit.void)
+            yield* QuickClock.adjust("10 minutes")
+            for (const { id, inFlight, ready } of yield* pool.snapshot)
+              assert.deepStrictEqual([id, inFlight, ready], [id, 0, true])
+          })
+      )
   )
 })

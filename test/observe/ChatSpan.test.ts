@@ -12,7 +12,7 @@ import * as QuickClock from "../support/QuickClock.ts"
 import * as TestBackend from "../support/TestBackend.ts"
 import { options } from "../support/TestChat.ts"
 
-/** A span as it was told. */
+/** Records what is set on a span. */
 class Told implements Tracer.Span {
   readonly _tag = "Span"
   readonly spanId = crypto.randomUUID()
@@ -80,7 +80,7 @@ const asked = {
   "lingma.stream": false
 }
 
-/** Opens, reads, and ends with the turn. */
+/** Opens a chat and reads it to its end. */
 const whole = Effect.scoped(
   Effect.flatMap(Chat, (chat) =>
     Effect.flatMap(chat.open(hello), ({ tokens, turn }) =>
@@ -103,13 +103,13 @@ const sums = Effect.all([
 
 const seconds = (n: number) => BigInt(n) * 1_000_000_000n
 
-describe("the span and the figures of a chat", () => {
-  it.effect("tell its wait, its first token, its pieces and its end as they were", () => {
+describe("The span and the metrics of a chat", () => {
+  it.effect("record its queue wait, first token, pieces and end at the times they happened", () => {
     const scripted = TestBackend.make(TestBackend.silent)
     const { layer, spans } = listening()
     return Effect.gen(function* () {
       const guard = yield* Guard
-      // A clock that begins at nought would hide what is measured from there.
+      // With a clock at 0, a time measured from 0 would look right.
       yield* QuickClock.adjust("100 seconds")
       const held = yield* Effect.fork(Effect.scoped(Effect.zipRight(guard.slot, Effect.sleep("3 seconds"))))
       yield* Effect.yieldNow()
@@ -157,7 +157,7 @@ describe("the span and the figures of a chat", () => {
     }).pipe(Effect.provide(Layer.merge(gateway(scripted), layer)))
   })
 
-  it.effect("tell a failure, before the first token without an answer and after it with one", () => {
+  it.effect("record a failure: before the first token without an answer, after it with one", () => {
     const crash = new BackendFailure({ instance: "inst-0", started: true, detail: "secret" })
     const half: TestBackend.Script = (turn) =>
       Effect.sync(() => {
@@ -187,7 +187,7 @@ describe("the span and the figures of a chat", () => {
     })
   })
 
-  it.effect("tell a client that left and one that found no place", () => {
+  it.effect("record a client that left as cancelled, and one without a slot as rejected", () => {
     const scripted = TestBackend.make(TestBackend.silent)
     const { layer, spans } = listening()
     return Effect.gen(function* () {
@@ -210,7 +210,7 @@ describe("the span and the figures of a chat", () => {
     }).pipe(Effect.provide(Layer.merge(gateway(scripted), layer)))
   })
 
-  it.effect("hold what was said only where that is wished", () => {
+  it.effect("hold prompt and answer only if capturing content is enabled", () => {
     const told = (captureContent: boolean) => {
       const { layer, spans } = listening()
       return Effect.as(
@@ -234,7 +234,7 @@ describe("the span and the figures of a chat", () => {
     })
   })
 
-  it.effect("are none where no tracer listens, and the chat is the same", () => {
+  it.effect("do not change the chat while tracing is off, when there is no span", () => {
     const { layer, spans } = listening()
     return Effect.gen(function* () {
       assert.isAbove((yield* whole).completion, 0)

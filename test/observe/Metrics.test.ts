@@ -22,7 +22,7 @@ const record: ChatRecord = {
 }
 
 describe("Metrics", () => {
-  it.effect("tell a chat by its labels, its tokens and its times, all in seconds", () =>
+  it.effect("record a chat under its labels, with its tokens and its times in seconds", () =>
     Effect.gen(function* () {
       const { chatEnded } = yield* Metrics
       chatEnded(record)
@@ -48,7 +48,7 @@ describe("Metrics", () => {
     }).pipe(Effect.provide(Metrics.layer))
   )
 
-  it.effect("tell a chat that got no answer without a model, and one that never left the queue without a wait", () =>
+  it.effect("record a chat without an answer under no model, and one rejected in the queue without a wait", () =>
     Effect.gen(function* () {
       const { chatEnded } = yield* Metrics
       chatEnded({ ...record, dialect: "responses", outcome: "rejected", answer: undefined, queueMillis: undefined })
@@ -71,7 +71,7 @@ describe("Metrics", () => {
     }).pipe(Effect.provide(Metrics.layer))
   )
 
-  it.effect("sum up since the start: chats, streams, outcomes, tokens, lists of models", () =>
+  it.effect("give totals since the start: chats, streams, outcomes, tokens, lists of models", () =>
     Effect.gen(function* () {
       const { chatEnded, counters, modelsListed } = yield* Metrics
       chatEnded(record)
@@ -89,7 +89,7 @@ describe("Metrics", () => {
     }).pipe(Effect.provide(Metrics.layer))
   )
 
-  it.effect("name a hundred models and count all further ones together", () =>
+  it.effect("label a hundred models by name and all further ones as other", () =>
     Effect.gen(function* () {
       const { chatEnded } = yield* Metrics
       const answer = (model: string) => ({
