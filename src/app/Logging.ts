@@ -5,6 +5,7 @@ import { Console as NodeConsole } from "node:console"
 import { Writable } from "node:stream"
 import { Console, Context, Effect, FiberRef, FiberRefs, Layer, Logger, LogLevel, Tracer } from "effect"
 import { GatewayConfig, type Settings } from "../config/Config.ts"
+import * as Span from "../observe/Span.ts"
 import * as LogOutput from "./LogOutput.ts"
 
 const levels: Record<Settings["logLevel"], LogLevel.LogLevel> = {
@@ -21,9 +22,10 @@ const odd = /[\u007f-\u009f\u2028\u2029]/g
 const escape = (sign: string) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`
 
 /** One JSON object per line, with control characters escaped. */
-const toJson = Logger.make<unknown, string>((options) => {
+export const toJson = Logger.make<unknown, string>((options) => {
   const line = Logger.structuredLogger.log(options)
-  const span = Context.getOption(FiberRefs.getOrDefault(options.context, FiberRef.currentContext), Tracer.ParentSpan)
+  const context = FiberRefs.getOrDefault(options.context, FiberRef.currentContext)
+  const span = Span.exported(Context.getOption(context, Tracer.ParentSpan))
   const trace = span._tag === "Some" ? { trace_id: span.value.traceId, span_id: span.value.spanId } : {}
   return `${JSON.stringify({ ...line, ...trace }).replace(odd, escape)}\n`
 })

@@ -8,6 +8,7 @@ import type { Backend } from "../chat/Backend.ts"
 import type { Settings } from "../config/Config.ts"
 import type { Account } from "../domain/Account.ts"
 import type { Metrics } from "../observe/Metrics.ts"
+import * as Span from "../observe/Span.ts"
 import * as TextOnly from "../textonly/TextOnly.ts"
 import { version } from "../Version.ts"
 import * as LingmaBackend from "./LingmaBackend.ts"
@@ -93,10 +94,10 @@ const makeGate = Effect.map(Effect.clock, (clock) => {
 })
 
 /** Starts the instances in the background; see `status` of each. Fails if another gateway uses the work directory. */
-export const make = (
+export const make: (
   settings: Settings
-): Effect.Effect<Arr.NonEmptyReadonlyArray<Backend>, WorkDirLock.WorkDirInUse, AutoLogin | Metrics | Scope.Scope> =>
-  Effect.gen(function* () {
+) => Effect.Effect<Arr.NonEmptyReadonlyArray<Backend>, WorkDirLock.WorkDirInUse, AutoLogin | Metrics | Scope.Scope> =
+  Span.named("Fleet.make")(function* (settings: Settings) {
     yield* WorkDirLock.hold(guarded(settings))
     const gate = yield* makeGate
     const backends = yield* Effect.forEach(plans(settings), (plan, i) =>

@@ -1,7 +1,7 @@
 /**
  * Spans that cost one read of a fiber reference while tracing is off.
  */
-import { Effect, FiberRef, type Scope, type Tracer } from "effect"
+import { Context, Effect, FiberRef, Option, type Scope, Tracer } from "effect"
 
 const where = <A, E, R, B, E2, R2>(
   on: () => Effect.Effect<A, E, R>,
@@ -10,6 +10,20 @@ const where = <A, E, R, B, E2, R2>(
   Effect.withFiberRuntime<A | B, E | E2, R | R2>((fiber) =>
     fiber.getFiberRef(FiberRef.currentTracerEnabled) ? on() : off
   )
+
+/**
+ * As `Effect.fn` with a name, which the stack of a failure then shows; the span is not exported. Not for hot paths: each
+ * call captures a stack.
+ */
+export const named = (name: string): Effect.fn.Gen & Effect.fn.NonGen =>
+  Effect.fn(name, { context: Tracer.DisablePropagation.context(true) })
+
+/** The innermost span that is exported. */
+export const exported = (span: Option.Option<Tracer.AnySpan>): Option.Option<Tracer.AnySpan> =>
+  Option.flatMap(span, (one) => {
+    if (!Context.get(one.context, Tracer.DisablePropagation)) return span
+    return one._tag === "Span" ? exported(one.parent) : Option.none()
+  })
 
 /** Runs an effect in a span. */
 export const within =

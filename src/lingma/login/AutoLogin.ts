@@ -181,7 +181,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
         )
       }
 
-      const run = Effect.fnUntraced(function* ({ by, login }: Beginning) {
+      const run = Span.named("AutoLogin.run")(function* ({ by, login }: Beginning) {
         state = { _tag: "Running", by }
         yield* told("login begun", { by })
         const exit = yield* Effect.exit(login)
@@ -238,26 +238,24 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
         )
       }).pipe(Span.within("login", { attributes: { "lingma.instance": id } }))
 
-      const person = Effect.gen(function* () {
+      const person = Span.named("AutoLogin.person")(function* () {
         const url = yield* Effect.mapError(address, (error) => failed(error.reason, error.detail))
         asked = url
         yield* Effect.asVoid(fly({ by: "person", login: appears(personPatience) }))
         return { url }
       })
 
-      const callback = (pasted: string) =>
-        Effect.gen(function* () {
-          const { port, state } =
-            asked === undefined ? { port: undefined, state: undefined } : LoginHosts.expected(asked)
-          const query = LoginHosts.callbackQuery(pasted, state)
-          if (query === undefined || port === undefined) {
-            return yield* failed("no_login_url", "not the callback address of a login that was begun here")
-          }
-          yield* Effect.mapError(LoginCalls.deliver(yield* client.rpc, port, query), (error) =>
-            failed(error.reason, error.detail)
-          )
-          yield* Effect.mapError(appears(Duration.seconds(20)), (error) => failed(error.reason, error.detail))
-        })
+      const callback = Span.named("AutoLogin.callback")(function* (pasted: string) {
+        const { port, state } = asked === undefined ? { port: undefined, state: undefined } : LoginHosts.expected(asked)
+        const query = LoginHosts.callbackQuery(pasted, state)
+        if (query === undefined || port === undefined) {
+          return yield* failed("no_login_url", "not the callback address of a login that was begun here")
+        }
+        yield* Effect.mapError(LoginCalls.deliver(yield* client.rpc, port, query), (error) =>
+          failed(error.reason, error.detail)
+        )
+        yield* Effect.mapError(appears(Duration.seconds(20)), (error) => failed(error.reason, error.detail))
+      })
 
       return {
         automatic,
@@ -271,7 +269,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
         start: Effect.suspend(() =>
           flight.isRunning() ? Effect.succeed("already_running" as const) : Effect.as(byBrowser, "running" as const)
         ),
-        person,
+        person: Effect.suspend(person),
         callback
       } satisfies Login
     })
