@@ -74,6 +74,22 @@ describe("OtlpMetrics", () => {
     }).pipe(Effect.provide(Metrics.layer))
   )
 
+  it.effect("has a shape that the protobuf encoding takes whole", () =>
+    Effect.gen(function* () {
+      const metrics = OtlpMetrics.encode(yield* (yield* filled).snapshot, times)
+      const resource = { attributes: [], droppedAttributesCount: 0 }
+      const { metrics: serialize } = yield* OtlpSerialization.OtlpSerialization
+      const body = serialize({ resourceMetrics: [{ resource, scopeMetrics: [{ scope: { name: "test" }, metrics }] }] })
+      const bytes = body._tag === "Uint8Array" ? Buffer.from(body.body) : Buffer.alloc(0)
+      for (const text of ["gateway_logins_total", "gateway_in_flight", "gateway_queue_wait_seconds", "succeeded"]) {
+        assert.isTrue(bytes.includes(text), text)
+      }
+      const bound = Buffer.alloc(8)
+      bound.writeDoubleLE(1_000.601)
+      assert.isTrue(bytes.includes(bound), "the sum of the histogram")
+    }).pipe(Effect.provide([Metrics.layer, OtlpSerialization.layerProtobuf]))
+  )
+
   it.effect("leaves a collector that failed alone for a minute, and exports once more at shutdown", () =>
     Effect.gen(function* () {
       let status = 200
