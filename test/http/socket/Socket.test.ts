@@ -433,6 +433,24 @@ describe("a connection", () => {
     })
   )
 
+  it.scopedLive("that is idle makes room for others, one that is served does not", () =>
+    Effect.gen(function* () {
+      const scripted = TestBackend.make(TestBackend.silent)
+      const { base, port } = yield* TestGateway.serve(scripted, { maxConnections: 2 })
+      const busy = yield* SocketClient.connect(base)
+      yield* busy.send(create())
+      const turn = yield* Queue.take(scripted.turns)
+      const idle = yield* SocketClient.connect(base)
+      const third = yield* RawHttp.connect(port)
+      yield* idle.closed
+      yield* third.send("GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
+      yield* third.until("200 OK")
+      turn.emit(textDelta("y"))
+      turn.emit(finish("stop"))
+      assert.strictEqual((yield* busy.answer).at(-1)?.type, "response.completed")
+    })
+  )
+
   it.scopedLive("serves the class of the openai package", () =>
     Effect.gen(function* () {
       const { base } = yield* TestGateway.serve(TestBackend.make())
