@@ -5,7 +5,7 @@ import { Context, Effect, Layer } from "effect"
 import * as Spoken from "../support/Spoken.ts"
 import * as Agents from "./agents.ts"
 import * as Echo from "./echo.ts"
-import { control, lingmas, type Program, settled, start } from "./support.ts"
+import { control, eventually, lingmas, type Program, settled, start } from "./support.ts"
 
 /** `npm install --prefix node_modules/.cache/agents @openai/codex@0.169.0` puts it where it is found. */
 const codex = Agents.find("codex")
@@ -85,6 +85,35 @@ if (codex === undefined) {
           )
           assert.strictEqual(code, 0, out)
           assert.include(out, "pong by one command")
+        }),
+      120_000
+    )
+
+    it.scoped(
+      "keeps to one WebSocket over the steps of a session, where its provider has one",
+      () =>
+        Effect.gen(function* () {
+          const program = yield* Gateway
+          const place = yield* desk(program)
+          const provider = 'wire_api = "responses"\n'
+          const file = join(place.home, ".codex", "config.toml")
+          Agents.put(file, config(program.base).replace(provider, `${provider}supports_websockets = true\n`))
+          const step = (name: string) =>
+            `<tool_call>\n<function=exec_command>\n<parameter=cmd>\necho ${name} > ${name}.txt\n</parameter>\n</function>\n</tool_call>`
+          yield* Agents.script(program, step("one"), step("two"), step("three"), "All three are there.")
+          const before = program.stdout().length
+          const { code, out } = yield* run(place, [...free, "Write three files"])
+          assert.strictEqual(code, 0, out)
+          assert.include(out, "All three are there.")
+          assert.strictEqual(readFileSync(join(place.work, "three.txt"), "utf8"), "three\n")
+          const prompt = yield* Agents.lastPrompt(program)
+          for (const text of ["Write three files", "one.txt", "two.txt", "three.txt"]) assert.include(prompt, text)
+          yield* settled(program)
+          const lines = () => program.stdout().slice(before)
+          yield* eventually(() => lines().includes('"method":"GET"') || undefined, "the end of the connection")
+          // One connection, and over it: a warm-up, three calls, the answer.
+          assert.lengthOf([...lines().matchAll(/"status":101/g)], 1)
+          assert.lengthOf([...lines().matchAll(/"method":"POST"/g)], 5)
         }),
       120_000
     )
