@@ -54,10 +54,14 @@ const isTold = ({ body, headers }: Response): boolean =>
 
 const closing = HttpServerResponse.setHeader("connection", "close")
 
+/** Also one whose upgrade a proxy has dropped: as a plain request nobody sends this header. */
+const asksForSocket = ({ headers: { "sec-websocket-key": key, upgrade } }: Request): boolean =>
+  upgrade?.toLowerCase() === "websocket" || key !== undefined
+
 /** What is wrong with a request before anything is asked of it. */
 const headOf = (request: Request, socket: Send.Takeover | undefined): Unparsed["reason"] | undefined => {
-  const { expect, upgrade } = request.headers
-  if (socket === undefined && upgrade?.toLowerCase() === "websocket") {
+  const { expect } = request.headers
+  if (socket === undefined && asksForSocket(request)) {
     return AccessLog.pathOf(request.url) === "/v1/responses" ? "no_websocket" : "upgrade"
   }
   if (expect !== undefined && expect.toLowerCase() !== "100-continue") return "expectation"

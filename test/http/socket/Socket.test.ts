@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Queue, Redacted } from "effect"
 import OpenAI from "openai"
 import { ResponsesWS } from "openai/resources/responses/ws"
+import type { ClientOptions } from "ws"
 import { finish, textDelta, thoughtDelta } from "../../../src/domain/Chat.ts"
 import { BackendFailure } from "../../../src/domain/ChatError.ts"
 import * as RawHttp from "../../support/RawHttp.ts"
@@ -36,6 +37,9 @@ const errorOf = (heard: ReadonlyArray<SocketClient.Heard>) => {
 /** Without what differs from one answer to the next. */
 const plain = (text: string) =>
   text.replace(/"(resp|msg|rs|fc|ctc|call)_\w+"/g, '"$1"').replace(/"(created_at|completed_at)":\d+/g, '"$1":0')
+
+const refused = (base: string, options: ClientOptions) =>
+  Effect.flip(Effect.asVoid(SocketClient.connect(base, options)))
 
 const upgrade = (path = "/v1/responses", more = "") =>
   `GET ${path} HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n${more}\r\n`
@@ -224,9 +228,9 @@ describe("who asks for a socket", () => {
       const scripted = TestBackend.make()
       const { base } = yield* TestGateway.serve(scripted, { apiKeys })
       for (const headers of [{}, { authorization: "Bearer wrong" }]) {
-        const refused = yield* Effect.flip(SocketClient.connect(base, { headers }))
-        assert.strictEqual(refused.status, 401)
-        assert.strictEqual(JSON.parse(refused.body).error.type, "invalid_request_error")
+        const { body, status } = yield* refused(base, { headers })
+        assert.strictEqual(status, 401)
+        assert.strictEqual(JSON.parse(body).error.type, "invalid_request_error")
       }
       const client = yield* SocketClient.connect(base, { headers: { authorization: "Bearer sk-right" } })
       yield* client.send(create())
@@ -238,14 +242,10 @@ describe("who asks for a socket", () => {
     Effect.gen(function* () {
       const corsOrigins = ["https://listed.example"]
       const { base, port } = yield* TestGateway.serve(TestBackend.make(), { corsOrigins })
-      const from = (origin: string) => SocketClient.connect(base, { origin })
-      assert.strictEqual((yield* Effect.flip(from("https://evil.example"))).status, 403)
-      assert.strictEqual(
-        (yield* Effect.flip(SocketClient.connect(base, { headers: { host: "rebound.example" } }))).status,
-        403
-      )
+      assert.strictEqual((yield* refused(base, { origin: "https://evil.example" })).status, 403)
+      assert.strictEqual((yield* refused(base, { headers: { host: "rebound.example" } })).status, 403)
       for (const origin of [...corsOrigins, `http://127.0.0.1:${port}`]) {
-        const client = yield* from(origin)
+        const client = yield* SocketClient.connect(base, { origin })
         yield* client.send(create())
         assert.strictEqual((yield* client.answer).at(-1)?.type, "response.completed")
       }
@@ -269,6 +269,8 @@ describe("who asks for a socket", () => {
       assert.match(yield* ask(port, upgrade().replace("version: 13", "version: 12")), /^HTTP\/1.1 426 /)
       assert.match(yield* ask(port, upgrade().replace("Q==", "!==")), /^HTTP\/1.1 426 /)
       assert.match(yield* ask(port, upgrade("/v1/responses", "content-length: 3\r\n")), /^HTTP\/1.1 426 /)
+      const withoutUpgrade = upgrade().replace("connection: upgrade\r\nupgrade: websocket", "connection: close")
+      assert.match(yield* ask(port, withoutUpgrade), /^HTTP\/1.1 426 /)
       const before = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
       assert.notMatch(yield* ask(port, before + upgrade()), / 101 /)
       assert.match(yield* ask(port, upgrade("/healthz")), /^HTTP\/1.1 400 /)
