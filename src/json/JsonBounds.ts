@@ -1,6 +1,7 @@
 /**
  * Finds the start and end of a JSON object or array in streamed text, ignoring brackets in strings.
  */
+import * as JsonSpan from "./JsonSpan.ts"
 
 /** A start that was found in a piece. */
 export interface Opening {
@@ -11,7 +12,6 @@ export interface Opening {
 }
 
 const BLANK = new Set([" ", "\n", "\r", "\t"])
-const OPENERS = new Set(["{", "["])
 const AFTER = { "{": new Set(['"', "}"]), "[": new Set([...']"{[-0123456789tfn']) }
 
 /** Finds a bracket followed by something that can continue JSON; skips brackets in prose. */
@@ -35,20 +35,9 @@ export const opener = (): ((piece: string) => Opening | undefined) => {
 
 /** Returns the end of the value in a piece; undefined while it is incomplete. The first piece starts with the value. */
 export const closer = (): ((piece: string) => number | undefined) => {
-  let depth = 0
-  let isString = false
-  let isEscaped = false
+  const span = JsonSpan.make(JsonSpan.strict)
   return (piece) => {
-    for (let i = 0; i < piece.length; i++) {
-      const char = piece[i]!
-      if (isEscaped) isEscaped = false
-      else if (isString) {
-        if (char === "\\") isEscaped = true
-        else if (char === '"') isString = false
-      } else if (char === '"') isString = true
-      else if (OPENERS.has(char)) depth++
-      else if ((char === "}" || char === "]") && --depth === 0) return i + 1
-    }
+    for (let i = 0; i < piece.length; i++) if (span.step(piece.charCodeAt(i)) === "end") return i + 1
     return undefined
   }
 }

@@ -2,6 +2,7 @@
  * Keeps verbatim JSON text if JavaScript numbers would lose precision, so that long ids are not changed.
  */
 import { Option } from "effect"
+import * as JsonSpan from "./JsonSpan.ts"
 
 /** Whether there are 16 consecutive digits, which may exceed a number's precision. */
 export const isDelicate = (text: string): boolean => /\d{16}/.test(text)
@@ -25,7 +26,8 @@ export const members = (text: string): ReadonlyArray<readonly [key: string, sour
     const char = text[at]!
     if (char === '"') {
       const start = at
-      for (at++; text[at] !== '"'; at++) if (text[at] === "\\") at++
+      at = JsonSpan.endOfString(text, at)
+      if (at < 0) return undefined
       if (depth === 1 && from < 0) name = JSON.parse(text.slice(start, at + 1))
     } else if (char === "{" || char === "[") depth++
     else if (char === ":" && depth === 1) from = at + 1
