@@ -8,6 +8,7 @@ import { Ajv2020 } from "ajv/dist/2020.js"
 import { Either } from "effect"
 import type { JsonSchema } from "../domain/Chat.ts"
 import * as EitherFn from "../runtime/EitherFn.ts"
+import { Lru } from "../runtime/Lru.ts"
 import * as JsonSchemaCopy from "./JsonSchemaCopy.ts"
 import * as JsonSchemaRefs from "./JsonSchemaRefs.ts"
 import * as JsonSchemaRepair from "./JsonSchemaRepair.ts"
@@ -162,8 +163,8 @@ export const validator = (schema: JsonSchema, options: Options = {}): Either.Eit
   return made
 }
 
-/** LRU cache keyed by a digest of the schema, so that entries are small. */
-const verdicts = new Map<string, Either.Either<void, string>>()
+/** By a digest of the schema, so that entries are small. */
+const verdicts = new Lru<string, Either.Either<void, string>>(MAX_CHECKED)
 
 const verdict = (schema: JsonSchema): Either.Either<void, string> =>
   Either.flatMap(JsonSchemaCopy.make(schema), (copy) =>
@@ -179,10 +180,5 @@ export const check = (schema: JsonSchema): Either.Either<void, string> => {
   const text = Either.try({ try: () => JSON.stringify(schema), catch: why })
   if (Either.isLeft(text)) return Either.left("the schema is too large or too deep")
   const key = createHash("sha256").update(text.right).digest("base64")
-  const made = verdicts.get(key) ?? verdict(schema)
-  // Reinsert as the most recently used.
-  verdicts.delete(key)
-  verdicts.set(key, made)
-  if (verdicts.size > MAX_CHECKED) verdicts.delete(verdicts.keys().next().value!)
-  return made
+  return verdicts.getOrMake(key, () => verdict(schema))
 }

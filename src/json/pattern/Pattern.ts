@@ -4,6 +4,7 @@
  * Patterns that this cannot match (look-around, back references, more than 2,000 states) accept every text, and so does
  * any match that exceeds its step budget.
  */
+import { Lru } from "../../runtime/Lru.ts"
 import { type Char, MAX_LENGTH, type Node, type Place, parse } from "./PatternSyntax.ts"
 
 /** Remaining step budget, shared by all matches of one validation. */
@@ -148,30 +149,18 @@ const programOf = (pattern: string, flags: string): Program => {
   }
 }
 
-/** LRU cache, bounded by total cost, because clients supply the patterns. */
-const programs = new Map<string, Program>()
-let held = 0
+/** Bounded by their cost, because clients supply the patterns. */
+const programs = new Lru<string, Program>(MAX_CACHED_STATES, ({ cost }) => cost)
 
 /** Size of the cache, in states. */
-export const remembered = (): number => held
+export const remembered = (): number => programs.cost
 
-const program = (pattern: string, flags: string, work: Work): Program => {
-  const known = programs.get(pattern)
-  const found = known ?? programOf(pattern, flags)
-  if (known === undefined) {
-    work.left -= found.making
-    held += found.cost
-  }
-  // Reinsert as the most recently used.
-  programs.delete(pattern)
-  programs.set(pattern, found)
-  for (const [oldest, { cost }] of programs) {
-    if (held <= MAX_CACHED_STATES) break
-    programs.delete(oldest)
-    held -= cost
-  }
-  return found
-}
+const program = (pattern: string, flags: string, work: Work): Program =>
+  programs.getOrMake(pattern, () => {
+    const made = programOf(pattern, flags)
+    work.left -= made.making
+    return made
+  })
 
 /** Throws a SyntaxError like `RegExp`. Compiled on first use. */
 export const make = (pattern: string): Pattern => {
