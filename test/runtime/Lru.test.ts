@@ -5,7 +5,11 @@ describe("Lru", () => {
   it("drops what was not used for longest, and makes it anew", () => {
     const made: Array<string> = []
     const cache = new Lru<string, string>(2)
-    const ask = (key: string) => cache.getOrMake(key, () => made.push(key) && key.toUpperCase())
+    const ask = (key: string) =>
+      cache.getOrMake(key, () => {
+        made.push(key)
+        return key.toUpperCase()
+      })
     for (const key of ["a", "b", "a", "c", "a", "b"]) assert.strictEqual(ask(key), key.toUpperCase())
     assert.deepStrictEqual(made, ["a", "b", "c", "b"])
     assert.strictEqual(cache.cost, 2)

@@ -73,7 +73,7 @@ const giveBack = (opening: Opening, exit: Exit.Exit<unknown, unknown>) =>
 
 /** The same once the response is decided: a failing finalizer is only logged. */
 const giveBackQuietly = (opening: Opening, exit: Exit.Exit<unknown, unknown>) =>
-  Effect.catchAllCause(giveBack(opening, exit), (cause) => Effect.logError("request broken", cause))
+  Effect.catchAllCause(giveBack(opening, exit), (cause) => Effect.logError("internal error", cause))
 
 /** Forks a fiber in a child of the request's scope; it is interrupted before that scope closes. */
 const fork = Effect.fnUntraced(function* (open: Open): Effect.fn.Return<Opening, never, Scope.Scope> {

@@ -1,5 +1,5 @@
 /**
- * One line per request, at its true end: for a stream, when its last byte was handed over.
+ * Access log: one line per request, written when the response has been sent; for a stream, after its last byte.
  */
 import * as HttpServerError from "@effect/platform/HttpServerError"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -20,22 +20,22 @@ const probes = new Set([
   "/api/event_logging/v2/batch"
 ])
 
-/** Without the query: keys end up there. */
+/** Without the query, which may hold keys. */
 export const pathOf = (url: string): string => url.replace(/[?#].*$/s, "").slice(0, 200)
 
 const statusOf = (exit: Exit.Exit<HttpServerResponse.HttpServerResponse, unknown>): number =>
   Exit.isSuccess(exit) ? exit.value.status : HttpServerError.exitResponse(exit).status
 
-/** Closed set: a method may be any word. */
+/** The methods used as metric labels; a client may send any word. */
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 
-/** The client's own name for the request, as OpenAI's clients may send it. */
+/** The request id of the client, as OpenAI's clients may send it. */
 const clientId = (headers: Readonly<Record<string, string | undefined>>) => {
   const id = headers["x-client-request-id"] ?? ""
   return /^[\x21-\x7e]{1,512}$/.test(id) ? { client_request_id: id } : {}
 }
 
-/** Figures of the chat that answered. */
+/** Instance, model, latency and tokens of the chat. */
 const chatFields = ({ run }: RequestLog.RequestNotes) => {
   if (run === undefined) return {}
   const { completion, prompt } = run.tokens()
@@ -53,7 +53,7 @@ export interface AccessLogOptions {
   readonly metrics: Pick<typeof Metrics.Service, "mark">
 }
 
-/** What is noted of a request, and its line. */
+/** The record of a request, and the function that logs it. */
 const begin =
   ({ metrics, patternOf }: AccessLogOptions) =>
   (fiber: Fiber.RuntimeFiber<unknown, unknown>) => {
@@ -86,12 +86,12 @@ const begin =
       const isBroken = Exit.isFailure(exit) && !Cause.isInterrupted(exit.cause)
       const isHeard = LogLevel.greaterThanEqual(level, fiber.getFiberRef(FiberRef.currentMinimumLogLevel))
       if (!isBroken) return isHeard ? line(level, path, status) : Effect.void
-      return Effect.zipRight(Effect.logError("request broken", exit.cause), line(level, path, status))
+      return Effect.zipRight(Effect.logError("internal error", exit.cause), line(level, path, status))
     }
     return { notes, write }
   }
 
-/** Around the sending too. */
+/** For a server that sends inside this effect: includes the time it takes. */
 export const middleware =
   (options: AccessLogOptions) =>
   <E, R>(
@@ -102,7 +102,7 @@ export const middleware =
       return Effect.onExit(RequestLog.provide(notes)(app), write)
     })
 
-/** Where somebody else sends: written when the request's scope closes, which is after that. */
+/** For an app that sends the response itself: logs when the request's scope closes, which is after sending. */
 export const scoped =
   (options: AccessLogOptions) =>
   <E, R>(

@@ -1,7 +1,7 @@
 /**
- * Who may call: API keys for the dialects, admin keys for `/internal`.
+ * Authentication: API keys for the dialects, admin keys for `/internal`.
  *
- * Every configured key is compared, by digest and in constant time, whatever was sent.
+ * The given key is compared with every configured key, by digest and in constant time.
  */
 import { createHash, timingSafeEqual } from "node:crypto"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -13,11 +13,11 @@ type Request = HttpServerRequest.HttpServerRequest
 type Check<E> = (request: Request) => Effect.Effect<void, E>
 
 export interface AuthOptions {
-  /** None: everybody may call. */
+  /** Empty: no authentication. */
   readonly apiKeys: ReadonlyArray<Redacted.Redacted>
-  /** None: the API keys open the administration too. */
+  /** Empty: the API keys also give access to the administration. */
   readonly adminKeys: ReadonlyArray<Redacted.Redacted>
-  /** Some: nothing else opens `/metrics`. */
+  /** Some: the only key accepted for `/metrics`. */
   readonly metricsToken?: Option.Option<Redacted.Redacted>
   readonly origins: ReadonlyArray<string>
 }
@@ -28,7 +28,7 @@ const digest = (text: string) => createHash("sha256").update(text).digest()
 export const keyOf = ({ headers }: Request): string | undefined =>
   /^bearer +(\S+) *$/i.exec(headers["authorization"] ?? "")?.[1] ?? headers["x-api-key"] ?? headers["api-key"]
 
-/** What stands for a caller where no key is asked for: they are all one. */
+/** The identity of every caller when no keys are configured. */
 const NOBODY = ""
 
 const among = (keys: ReadonlyArray<Redacted.Redacted>): Check<KeyRefused> => {
@@ -48,11 +48,11 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
   Auth,
   {
     readonly api: Check<KeyRefused>
-    /** Whose request it is: short, the same for the same API key, and not the key. Once `api` has passed it. */
+    /** A short id derived from the API key, which it does not reveal; for requests that `api` has accepted. */
     readonly caller: (request: Request) => string
-    /** For `/metrics`: its own token, else an admin or API key. */
+    /** For `/metrics`: METRICS_TOKEN if set, else an admin or API key. */
     readonly metrics: Check<KeyRefused>
-    /** Also refuses every web origin that is not listed by itself: a listed scheme, as `app://*`, is not enough. */
+    /** Also rejects web origins that are not listed exactly; a listed scheme such as `app://*` is not enough. */
     readonly admin: Check<KeyRefused | CallerRefused>
   }
 >() {
@@ -80,11 +80,11 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
   )
 }
 
-/** The key check of routes by the router, each refusal as the dialect words it. */
+/** The key check as API middleware; `told` words a rejection in the dialect's shape. */
 export const routeCheck = <F>(told: (refusal: KeyRefused) => Effect.Effect<never, F>) =>
   Effect.map(Auth, (auth) => {
     const check = () =>
       Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => Effect.catchAll(auth.api(request), told))
-    // Both schemes ask the same question: which header held a key is for `keyOf` to find out.
+    // The same check for both schemes: `keyOf` reads whichever header is there.
     return { bearer: check, apiKey: check }
   })

@@ -1,15 +1,15 @@
 /**
- * Failures as a route of the API declares them: one schema for all of its statuses.
+ * Declares the error responses of a route: one schema for several statuses.
  */
 import { Schema } from "effect"
 
-/** A body that cannot be read, or is not as it has to be. */
+/** Errors of any route that reads a JSON body. */
 export const ofBody = [400, 413, 415] as const
 
-/** What may end a chat before its answer begins. */
+/** Errors of a chat before its answer begins. */
 export const ofChat = [400, 404, 413, 415, 429, 502, 503, 504] as const
 
-/** `withStatus` of a dialect, for several statuses at once. */
+/** Combines a dialect's `withStatus` schemas for several statuses. */
 export const union =
   <A, I, R>(withStatus: (status: number) => Schema.Schema<A, I, R>) =>
   (...statuses: ReadonlyArray<number>): Schema.Schema<A, I, R> =>

@@ -1,7 +1,7 @@
 /**
- * Chats by a way of their own, past the router: what it does for any route costs as much as a chat's own work.
+ * Fast path for chats, bypassing the router, whose per-request overhead is as large as the chat's own work.
  *
- * The router knows these routes too, and answers the same.
+ * The routes are registered with the router as well, and give the same answers there.
  */
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -15,7 +15,7 @@ export class DirectRoutes extends Context.Tag("lingma-gateway/http/DirectRoutes"
   DirectRoutes,
   {
     readonly add: (method: "POST", path: string, app: App) => void
-    /** For a request whose path is written as the route is, whatever its query. Its key is still to be checked. */
+    /** By exact path, ignoring the query. The caller must still check the request's key. */
     readonly find: (request: Request) => App | undefined
   }
 >() {
@@ -27,7 +27,7 @@ export class DirectRoutes extends Context.Tag("lingma-gateway/http/DirectRoutes"
     }
   }
 
-  /** All by the router: what the direct way is held to. */
+  /** No fast path, for tests that compare the two. */
   static readonly none: Layer.Layer<DirectRoutes> = Layer.succeed(DirectRoutes, {
     add: () => {},
     find: () => undefined

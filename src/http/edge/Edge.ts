@@ -1,5 +1,5 @@
 /**
- * Around every route: who may knock, what is answered when nothing else did, and the headers all answers share.
+ * Wraps every route: Host, CORS and drain checks, 404/405/500 fallbacks, and common response headers.
  */
 import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServerError from "@effect/platform/HttpServerError"
@@ -37,10 +37,10 @@ export interface EdgeOptions extends HostPolicy.GateOptions {
   readonly dialects: Dialect.Dialects
 }
 
-/** Probes are answered to the end. */
+/** Served during a drain. */
 const probes = new Set(["/health", "/healthz", "/readyz"])
 
-/** Where Ollama's clients look for what is served elsewhere. */
+/** Ollama's routes for chats and embeddings, and where these are served instead. */
 const ofOllama: Readonly<Record<string, string>> = {
   "/api/chat": "/v1/chat/completions",
   "/api/generate": "/v1/completions",
@@ -48,17 +48,17 @@ const ofOllama: Readonly<Record<string, string>> = {
   "/api/embeddings": "/v1/embeddings"
 }
 
-/** A failure's body says what it was. */
+/** Whether an error response has a JSON body. */
 const isTold = ({ body, headers }: Response): boolean =>
   body._tag === "Uint8Array" && body.body.length > 0 && (headers["content-type"] ?? "").startsWith("application/json")
 
 const closing = HttpServerResponse.setHeader("connection", "close")
 
-/** Also one whose upgrade a proxy has dropped: as a plain request nobody sends this header. */
+/** Includes requests whose upgrade a proxy dropped: plain requests never have this header. */
 const asksForSocket = ({ headers: { "sec-websocket-key": key, upgrade } }: Request): boolean =>
   upgrade?.toLowerCase() === "websocket" || key !== undefined
 
-/** What is wrong with a request before anything is asked of it. */
+/** Validates headers before anything else is read; returns the reason for a rejection. */
 const headOf = (request: Request, socket: Send.Takeover | undefined): Unparsed["reason"] | undefined => {
   const { expect } = request.headers
   if (socket === undefined && asksForSocket(request)) {
@@ -90,9 +90,9 @@ export const make = (options: EdgeOptions) => {
   }
 
   const broken = <E>(request: Request, cause: Cause.Cause<E>): Effect.Effect<Response> =>
-    Effect.zipRight(Effect.logError("request broken", cause), refuse(request, new Broken()))
+    Effect.zipRight(Effect.logError("internal error", cause), refuse(request, new Broken()))
 
-  /** An interrupt is the client's leaving only when the client has left. */
+  /** An interrupt counts as a client disconnect only if the client has disconnected. */
   const answerCause = <E>(request: Request, cause: Cause.Cause<E>): App<E> =>
     Effect.withFiberRuntime((fiber) => {
       if (Cause.isInterruptedOnly(cause)) {
@@ -101,7 +101,7 @@ export const make = (options: EdgeOptions) => {
       return broken(request, cause)
     })
 
-  /** Handlers say what is wrong in a body; one that does not, or gives no response at all, is broken. */
+  /** Error responses without a JSON body, and anything that is not a response, are turned into a 500. */
   const checked = (request: Request, response: unknown): Effect.Effect<Response> => {
     const isResponse = HttpServerResponse.isServerResponse(response)
     if (isResponse && (response.status < 400 || isTold(response))) return Effect.succeed(response)
@@ -162,7 +162,7 @@ export const make = (options: EdgeOptions) => {
       const headed = (response: Response) => HttpServerResponse.setHeaders(response, shared(request, response, id))
       const sender = Send.handler(options.backlog, (cause) => Effect.map(broken(request, cause), headed))
       const finish = (response: Response) =>
-        // Registered here, when all others are: it sends.
+        // Registered last, because this handler sends the response.
         Effect.as(HttpApp.appendPreResponseHandler(sender), headed(response))
       return Effect.matchCauseEffect(
         Effect.suspend(() => gate(request, app)),

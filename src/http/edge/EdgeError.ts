@@ -1,14 +1,14 @@
 /**
- * Why the edge itself turns a request away, before any dialect has read it. Each dialect words these in its own way.
+ * Errors raised by the edge before a dialect reads the request; each dialect formats them in its own shape.
  */
 import { Schema } from "effect"
 
-/** No such path, or none with that method when `allow` names others. */
+/** Unknown path; or a known path without that method, if `allow` is not empty. */
 export class RouteRefused extends Schema.TaggedError<RouteRefused>()("RouteRefused", {
   method: Schema.String,
   path: Schema.String,
   allow: Schema.Array(Schema.String),
-  /** Where it would be with the base URL that its client wants: with `/v1`, or without. */
+  /** The route that was probably meant, such as with or without `/v1`. */
   meant: Schema.optional(Schema.String)
 }) {}
 
@@ -16,7 +16,7 @@ export class KeyRefused extends Schema.TaggedError<KeyRefused>()("KeyRefused", {
   reason: Schema.Literal("missing", "wrong")
 }) {}
 
-/** A name or an origin that may not call: a page of another site, or DNS rebinding. */
+/** A `Host` or an origin that is not allowed: protects against DNS rebinding and foreign web pages. */
 export class CallerRefused extends Schema.TaggedError<CallerRefused>()("CallerRefused", {
   reason: Schema.Literal("host", "origin")
 }) {}
@@ -25,10 +25,10 @@ export class BodyRefused extends Schema.TaggedError<BodyRefused>()("BodyRefused"
   reason: Schema.Literal("too_large", "media_type", "encoding", "malformed", "too_many_values", "too_many_pieces")
 }) {}
 
-/** A bug; what it was is in the log only. */
+/** An internal error; the cause goes to the log only. */
 export class Broken extends Schema.TaggedError<Broken>()("Broken", {}) {}
 
-/** What cannot be served as a plain request: the parser's complaints, and upgrades. */
+/** A request that cannot be parsed, or asks for an unsupported upgrade or expectation. */
 export class Unparsed extends Schema.TaggedError<Unparsed>()("Unparsed", {
   reason: Schema.Literal(
     "malformed",

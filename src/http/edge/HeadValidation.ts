@@ -1,7 +1,7 @@
 /**
- * The head of a request that Node's parser has let through: it must not be too large, nor mean two things.
+ * Validates request headers accepted by Node's parser: size limits, and no ambiguous duplicates (request smuggling).
  *
- * Node keeps the first of two equal headers and drops the other; whoever stands in front of it may have kept the other.
+ * Of duplicate headers Node keeps the first; a proxy in front of it may have used the other one.
  */
 import type { IncomingMessage } from "node:http"
 import type { Unparsed } from "./EdgeError.ts"

@@ -1,5 +1,5 @@
 /**
- * Who may knock at all: names this server answers to, and web origins that may read its answers.
+ * Host and CORS policy: which `Host` names are accepted, and which web origins may read responses.
  */
 import * as HttpServer from "@effect/platform/HttpServer"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -10,15 +10,15 @@ import { isLoopback } from "../../config/Config.ts"
 type Request = HttpServerRequest.HttpServerRequest
 
 export interface GateOptions {
-  /** The address it listens on. */
+  /** Listen address. */
   readonly host: string
-  /** Some: who has none gets no answer anyway, whatever name a page gives this machine. */
+  /** If there are any, `Host` is not checked: a rebinding page has no key. */
   readonly apiKeys: ReadonlyArray<unknown>
   readonly allowedHosts: ReadonlyArray<string>
   readonly corsOrigins: ReadonlyArray<string>
 }
 
-/** Where the server listens, if it tells; else where the settings say. An app's own server listens where it likes. */
+/** The address of the `HttpServer` in the context, which may be an embedding app's; else the configured one. */
 export const listensAt = (host: string): Effect.Effect<string> =>
   Effect.map(Effect.serviceOption(HttpServer.HttpServer), (server) =>
     Option.match(server, {
@@ -29,10 +29,10 @@ export const listensAt = (host: string): Effect.Effect<string> =>
 
 const nameOf = (host: string): string => host.replace(/:\d*$/, "").toLowerCase()
 
-/** This machine, as containers on it name it. No page can have such a name: `.internal` is in no public DNS. */
+/** Names by which containers reach their host. Safe to allow: `.internal` is not a public top-level domain. */
 const fromContainers = new Set(["host.docker.internal", "host.containers.internal"])
 
-/** On loopback and without keys, a page that rebinds its own name to 127.0.0.1 must not get an answer. */
+/** DNS rebinding protection, for loopback without API keys. */
 export const isHostAllowed = ({ allowedHosts, apiKeys, host }: GateOptions, { headers }: Request): boolean => {
   const asked = headers["host"]
   if (!isLoopback(host) || apiKeys.length > 0 || asked === undefined) return true
@@ -44,11 +44,11 @@ export const isHostAllowed = ({ allowedHosts, apiKeys, host }: GateOptions, { he
   )
 }
 
-/** Whether an origin is listed by itself, or by its scheme as in `vscode-webview://*`. */
+/** Whether an origin is listed, exactly or by its scheme as in `vscode-webview://*`. */
 export const isListed = (listed: ReadonlyArray<string>, origin: string): boolean =>
   listed.some((one) => one === origin || (one.endsWith("://*") && origin.startsWith(one.slice(0, -1))))
 
-/** The caller's origin if it is a listed one. */
+/** The request's origin, if it is listed. */
 export const listedOrigin = ({ corsOrigins }: GateOptions, { headers }: Request): string | undefined => {
   const origin = headers["origin"]
   return origin !== undefined && isListed(corsOrigins, origin) ? origin : undefined
@@ -64,7 +64,7 @@ export const isOriginAllowed = (options: GateOptions, request: Request): boolean
 export const isPreflight = ({ headers, method }: Request): boolean =>
   method === "OPTIONS" && headers["origin"] !== undefined && headers["access-control-request-method"] !== undefined
 
-/** On every answer once CORS is on, failures too: else the browser hides the reason. */
+/** Added to every response when CORS is configured, errors included: otherwise the browser hides the error. */
 export const corsHeaders = (options: GateOptions, request: Request): Record<string, string> => {
   if (options.corsOrigins.length === 0) return {}
   const origin = listedOrigin(options, request)
@@ -87,7 +87,7 @@ export const preflight = ({ headers }: Request): HttpServerResponse.HttpServerRe
       "access-control-allow-methods": "GET, POST, DELETE, OPTIONS",
       "access-control-allow-headers": headers["access-control-request-headers"] ?? "authorization, content-type",
       "access-control-max-age": "600",
-      // Asked by Chrome before a page of a public site may call a private address.
+      // Private Network Access: sent by Chrome when a public site calls a private address.
       ...(headers["access-control-request-private-network"] === "true"
         ? { "access-control-allow-private-network": "true" }
         : {})

@@ -1,7 +1,7 @@
 /**
- * Around all else of a request: what breaks outside of the edge is answered in the dialect's shape, too.
+ * Outermost error handler: failures outside of `Edge` are answered in the dialect's shape, too.
  *
- * Platform would answer with a bare status.
+ * The platform would send an empty response with a status.
  */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -14,7 +14,7 @@ import * as RequestId from "./RequestId.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
-/** Platform's mark on a request that was answered. */
+/** Set by the platform on a request that has been answered. */
 const handled = Symbol.for("@effect/platform/HttpApp/handled")
 
 const answer = <E>(
@@ -34,7 +34,7 @@ const answer = <E>(
       ...dialect.headers?.(id)
     }
     return Effect.as(
-      Effect.logError("request broken", cause),
+      Effect.logError("internal error", cause),
       HttpServerResponse.setHeaders(dialect.respond(new Broken(), id), headers)
     )
   })

@@ -1,8 +1,8 @@
 /**
- * Ids with slashes as one segment of a path, however the client wrote them.
+ * Encodes the slashes of an id in a path, so that the router sees one segment.
  */
 
-/** What follows `root`, which ends with a slash, becomes one segment; the query stays as it is. */
+/** Turns the path after `root` (which ends with a slash) into one segment; the query is kept. */
 export const last = (url: string, root: string): string => {
   if (!url.startsWith(root)) return url
   const query = url.indexOf("?")
@@ -10,7 +10,7 @@ export const last = (url: string, root: string): string => {
   return root + url.slice(root.length, end).replaceAll("/", "%2F") + url.slice(end)
 }
 
-/** The same for the first of the roots that the URL lies under. */
+/** The same for the first root that is a prefix of the URL. */
 export const under = (roots: ReadonlyArray<string>, url: string): string => {
   const root = roots.find((one) => url.startsWith(one))
   return root === undefined ? url : last(url, root)

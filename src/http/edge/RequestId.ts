@@ -1,5 +1,5 @@
 /**
- * One name per request: the client's own if it is a decent one, on every answer and every log line.
+ * Request ids: the client's `x-request-id` if valid, else a new one; on every response and log line.
  */
 import { randomUUID } from "node:crypto"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -13,13 +13,13 @@ export const from = (given: unknown): string => (typeof given === "string" && DE
 
 const ref = GlobalValue.globalValue("lingma-gateway/http/RequestId", () => FiberRef.unsafeMake("none"))
 
-/** The name of the request that is served. */
+/** The id of the current request. */
 export const current: Effect.Effect<string> = FiberRef.get(ref)
 
-/** The same, where the fiber is at hand. */
+/** The same, from a fiber. */
 export const of = (fiber: Fiber.RuntimeFiber<unknown, unknown>): string => fiber.getFiberRef(ref)
 
-/** Wraps the whole life of a request; the edge puts it on the answer. */
+/** Sets the id for the whole request; `Edge` adds it to the response. */
 export const middleware = <A, E, R>(
   app: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R | HttpServerRequest.HttpServerRequest> =>
@@ -28,7 +28,7 @@ export const middleware = <A, E, R>(
     const id = from(headers["x-request-id"])
     const span = fiber.currentSpan
     if (span?._tag === "Span") span.attribute("http.request_id", id)
-    // The fiber serves this request and no other: nothing is put back.
+    // The fiber serves only this request, so the previous value is not restored.
     const annotations = HashMap.set<string, unknown>(
       fiber.getFiberRef(FiberRef.currentLogAnnotations),
       "request_id",

@@ -1,13 +1,13 @@
 /**
- * What becomes known of a request while it is served, for its line in the log, its span and its metric.
+ * Data collected while a request is served, for its log line, span and metric.
  */
 import { Effect, FiberRef, GlobalValue } from "effect"
 import type { ChatRun } from "../../chat/Chat.ts"
 
 export interface RequestNotes {
-  /** The pattern of its path; one of a closed set. */
+  /** Route pattern; from a closed set, so it can be a metric label. */
   readonly route: string
-  /** The chat that answers, once one does. */
+  /** The chat, once it has been opened. */
   run: ChatRun | undefined
 }
 
@@ -15,13 +15,13 @@ const current = GlobalValue.globalValue("lingma-gateway/http/RequestNotes", () =
   FiberRef.unsafeMake<RequestNotes | undefined>(undefined)
 )
 
-/** For the rest of the fiber, which serves this request and no other. */
+/** Set for the rest of the fiber, which serves only this request. */
 export const provide =
   (notes: RequestNotes) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.zipRight(FiberRef.set(current, notes), effect)
 
-/** Notes which chat answers. */
+/** Records the chat of the current request. */
 export const answeredBy = (run: ChatRun): Effect.Effect<void> =>
   Effect.withFiberRuntime((fiber) => {
     const notes = fiber.getFiberRef(current)
@@ -29,13 +29,13 @@ export const answeredBy = (run: ChatRun): Effect.Effect<void> =>
     return Effect.void
   })
 
-/** Too many, as one dialect or the other says it. */
+/** Statuses for too many requests: 529 is Anthropic's. */
 const REJECTED = new Set([429, 529])
 
-/** As platform says that the client has left. */
+/** The platform's status for a client disconnect. */
 const GONE = 499
 
-/** How the chat of a request ended, as far as it got. One that was cut short was cancelled by its client, or failed. */
+/** How the chat of a request ended. An unfinished one was cancelled by the client, or failed. */
 export const outcomeOf = ({ run }: RequestNotes, status: number): string => {
   if (run === undefined && status === GONE) return "cancelled"
   if (run === undefined) return REJECTED.has(status) ? "rejected" : status >= 400 ? "failed" : "completed"

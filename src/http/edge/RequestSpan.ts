@@ -1,5 +1,5 @@
 /**
- * The span of a request, from its head to its last byte, as a child of the caller's.
+ * The server span of a request, up to the last byte of its response; a child of the caller's span.
  */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -9,7 +9,7 @@ import * as Span from "../../observe/Span.ts"
 
 const quiet = new Set(["/", "/healthz", "/readyz", "/metrics"])
 
-/** No headers and no query: keys are found there. */
+/** Without headers and query, which may hold keys. */
 const attributes = (method: string, route: string) => ({
   "http.request.method": method,
   "http.route": route,
@@ -37,7 +37,7 @@ export const middleware =
       )
     })
 
-/** Where somebody else sends: inside of that one's span if there is one, and ended with the request's scope. */
+/** For an app that sends the response itself: a child of the app's span, if any; ends with the request's scope. */
 export const scoped =
   (patternOf: (url: string) => string) =>
   <E, R>(

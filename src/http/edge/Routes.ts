@@ -1,11 +1,11 @@
 /**
- * Which methods a path takes, and which pattern it fits, told by the API itself.
+ * Route table derived from the API: the methods and the pattern of a path.
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import type * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 
-/** As written: no folding of case, slashes or trailing slashes, so that what is guarded is what is routed. */
+/** Exact matching (case, slashes, trailing slash), so that checks by path and routing agree. */
 export const routerConfig = {
   ignoreTrailingSlash: false,
   ignoreDuplicateSlashes: false,
@@ -14,11 +14,11 @@ export const routerConfig = {
 }
 
 export interface Table {
-  /** The patterns of all paths. */
+  /** All route patterns. */
   readonly patterns: ReadonlyArray<HttpLayerRouter.PathInput>
-  /** The methods of a path, none when there is no such path. */
+  /** The methods of a path; empty if there is no such route. */
   readonly methodsOf: (url: string) => ReadonlyArray<string>
-  /** The pattern a path fits, one of a closed set. */
+  /** The pattern that matches a path, or `(none)`: a closed set. */
   readonly patternOf: (url: string) => string
 }
 

@@ -1,5 +1,5 @@
 /**
- * What the generator of `/openapi.json` leaves out: the headers, the failures that any request may meet, and words.
+ * Completes the generated `/openapi.json`: headers, errors that any request may get, and descriptions.
  */
 
 type Json = Readonly<Record<string, unknown>>
@@ -29,22 +29,22 @@ export interface Spec {
 const header = (description: string, schema: Json = { type: "string" }) => ({ description, schema })
 
 const headers = {
-  "x-request-id": header("The client's own when it was a decent one, else a new one; the same in the log"),
-  "request-id": header("The same, where Anthropic's clients look for it"),
+  "x-request-id": header("The request id: the client's own if valid, else a new one; also in the log"),
+  "request-id": header("The request id, as Anthropic's clients expect it"),
   "x-content-type-options": header("Always", { type: "string", const: "nosniff" }),
-  "cache-control": header("Answers are not for caches"),
+  "cache-control": header("Responses must not be cached"),
   vary: header("`Origin`, where GATEWAY_CORS_ORIGINS is set"),
   "access-control-allow-origin": header("The caller's origin, where GATEWAY_CORS_ORIGINS lists it"),
-  "access-control-expose-headers": header("What a listed origin may read"),
-  "www-authenticate": header("How a key is sent", { type: "string", const: "Bearer" }),
-  "retry-after": header("Seconds after which another try is sensible", { type: "integer", minimum: 1 }),
+  "access-control-expose-headers": header("Headers that a listed origin may read"),
+  "www-authenticate": header("The authentication scheme", { type: "string", const: "Bearer" }),
+  "retry-after": header("Seconds to wait before a retry", { type: "integer", minimum: 1 }),
   "retry-after-ms": header("The same in milliseconds", { type: "integer", minimum: 1 }),
-  "x-should-retry": header("`false` where another try cannot help", { type: "string", enum: ["true", "false"] }),
-  "x-lingma-instance": header("Which instance answered; not there when a keep-alive had to go out before it was known"),
+  "x-should-retry": header("`false` if a retry cannot succeed", { type: "string", enum: ["true", "false"] }),
+  "x-lingma-instance": header("The instance that answered; absent if a keep-alive was sent before it was known"),
   "x-lingma-emulated": header("`true` when the built-in emulator answered", { type: "string", const: "true" }),
-  "x-lingma-ignored-params": header("Fields of the request that were not made use of, by comma"),
+  "x-lingma-ignored-params": header("Request fields that had no effect, comma-separated"),
   "openai-processing-ms": header("Milliseconds until the whole answer", { type: "integer" }),
-  "x-accel-buffering": header("Asks proxies to pass events on at once", { type: "string", const: "no" })
+  "x-accel-buffering": header("Tells proxies not to buffer events", { type: "string", const: "no" })
 } as const
 type Header = keyof typeof headers
 
@@ -76,26 +76,26 @@ const ofStreams: ReadonlyArray<Header> = [
 const ofTag: Readonly<Record<string, ReadonlyArray<Header>>> = { anthropic: ["request-id"] }
 
 const meanings: Readonly<Record<string, string>> = {
-  "200": "Done",
-  "400": "The request is not as it has to be, or could not be read as HTTP",
-  "401": "No key, or a wrong one",
-  "403": "The name in `Host`, or the web origin, may not call this server",
-  "404": "What was named is not there",
-  "408": "The request did not arrive in time",
+  "200": "Success",
+  "400": "The request is invalid, or could not be parsed as HTTP",
+  "401": "The API key is missing or wrong",
+  "403": "The `Host` name or the web origin is not allowed",
+  "404": "Not found",
+  "408": "The request was not received in time",
   "413": "The body is too large",
-  "415": "The body is not plain application/json",
-  "429": "No place became free in time (`backpressure`), or the account's quota is used up (`insufficient_quota`)",
+  "415": "The body is not application/json, or has an unsupported encoding",
+  "429": "Too many concurrent requests (`backpressure`), or the account's quota is used up (`insufficient_quota`)",
   "414": "The URL is too long",
-  "417": "Another `expect` than `100-continue`",
+  "417": "Unsupported `Expect` header; only `100-continue` is supported",
   "431": "The headers are too large",
-  "500": "A bug; what it was is in the log",
-  "501": "The gateway is not set up for it",
-  "502": "Lingma answered with a failure, or with nothing that can be used",
-  "503": "Nobody can answer now: starting, signed out, or going down",
-  "504": "Lingma gave no answer in time",
-  "529": "No place became free in time"
+  "500": "Internal error; the cause is in the log",
+  "501": "Not configured in this gateway",
+  "502": "The upstream failed, or gave no usable answer",
+  "503": "Not available now: starting, signed out, overloaded or shutting down",
+  "504": "The upstream gave no answer in time",
+  "529": "Too many concurrent requests"
 }
-/** Whatever is asked. */
+/** Statuses that any request may get. */
 const anywhere = ["400", "403", "408", "414", "417", "431", "500", "503"]
 
 const EVENTS = "text/event-stream"
@@ -109,7 +109,7 @@ const refs = (names: ReadonlyArray<Header>) =>
 
 const isStreamed = ({ content }: Answer): boolean => content?.[EVENTS] !== undefined
 
-/** The shape in which this operation tells its failures. */
+/** The error schema of this operation. */
 const errorOf = ({ responses = {} }: Operation): Json =>
   ["401", "400"]
     .map((status) => responses[status]?.content?.[JSON_TYPE]?.schema)
@@ -162,7 +162,7 @@ const tell = (operationId: string, summary: string, type: string) => ({
     responses: { "200": { content: { [type]: { schema: { type: type === JSON_TYPE ? "object" : "string" } } } } }
   }
 })
-/** Routes that are not part of the API's own definition. */
+/** Routes that are not part of `Api`. */
 const others = {
   "/openapi.json": tell("ops.openapi", "This description", JSON_TYPE),
   "/docs": tell("ops.docs", "This description, for people", "text/html")
@@ -171,11 +171,11 @@ const others = {
 const UNUSED = new Set(["HttpApiDecodeError", "Issue", "PropertyKey"])
 const isUnused = (value: Json) => value["$ref"] === "#/components/schemas/HttpApiDecodeError"
 
-/** Names that the generator gives to `unknown` and its like, each many times. */
+/** `$id`s that the generator repeats for `unknown` and similar schemas. */
 const isOwnId = (key: string, value: unknown) =>
   key === "$id" && typeof value === "string" && value.startsWith("/schemas/")
 
-/** Unknown fields are ignored, and platform's own decode error is never answered here: the generator says otherwise. */
+/** Removes what does not hold here: `additionalProperties: false`, and the platform's own decode error. */
 const tidy = (spec: object): Spec =>
   JSON.parse(JSON.stringify(spec), (key, value) => {
     if (UNUSED.has(key) || (key === "additionalProperties" && value === false) || isOwnId(key, value)) return undefined
@@ -184,7 +184,7 @@ const tidy = (spec: object): Spec =>
     return value
   })
 
-/** The generator's description, with everything that holds for each operation. */
+/** The generated description, completed for every operation. */
 export const complete = (generated: object): Record<string, unknown> => {
   const spec = tidy(generated)
   return {

@@ -1,6 +1,6 @@
 /**
- * The API's description and the page that shows it, made when somebody first asks: nobody's start waits for them, and
- * the page's script is larger than the gateway.
+ * `/openapi.json` and `/docs`, built on the first request: they would slow down the startup, and the script of the page
+ * is larger than the gateway.
  */
 import type * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
@@ -32,13 +32,13 @@ export const layer = ({ api, page, spec }: DocsOptions): Layer.Layer<never, neve
           Effect.flatMap(({ layerHttpLayerRouter }) =>
             HttpLayerRouter.toHttpEffect(layerHttpLayerRouter({ api, path: page }))
           ),
-          // Else its router would be the one that it is called from.
+          // Otherwise it would share the router it is called from.
           Effect.provideServiceEffect(Layer.CurrentMemoMap, Layer.makeMemoMap),
           Effect.provideService(Scope.Scope, scope)
         ),
         forGood
       )
-      // It has one route, the one that led here.
+      // Its router has this one route only.
       yield* router.add("GET", page, Effect.orDie(Effect.flatten(shown.result)))
     })
   )

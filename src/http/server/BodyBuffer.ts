@@ -1,26 +1,26 @@
 /**
- * Collects the pieces of one request body into blocks, so that its memory follows from its size: Node hands over each
- * chunk as an object of some 400 bytes, even when the chunk is one byte.
+ * Buffers one request body in large blocks, so that memory is proportional to its size: Node delivers each chunk as an
+ * object of about 400 bytes, even if it holds one byte.
  */
 const SMALLEST_BLOCK = 64 * 1024
 const LARGEST_BLOCK = 1024 * 1024
 
-/** A body up to this size is always read; what is beyond it is asked of `reserve`. */
+/** Bytes that need no reservation; anything beyond must be granted by `reserve`. */
 export const FREE = 2 * SMALLEST_BLOCK
 
-/** Each piece costs about a microsecond of the event loop, so pieces are bounded relative to bytes. */
+/** Each chunk takes about a microsecond of the event loop, so the number of chunks is limited as well. */
 const FREE_PIECES = 50_000
-/** Beyond them a piece must hold so many bytes on average; a TCP segment holds more than a thousand. */
+/** Min average size of further chunks; a TCP segment holds more than a thousand bytes. */
 const BYTES_PER_PIECE = 32
 
 export type Refused = "too_large" | "too_many_pieces" | "not_reserved"
 
 export interface BodyBufferOptions {
-  /** Most bytes. */
+  /** Max size in bytes. */
   readonly limit: number
-  /** The declared size, where there is one: no more than that is allocated. */
+  /** `content-length`, if any: no more than that is allocated. */
   readonly declared?: number | undefined
-  /** Called before memory beyond `FREE` is allocated; false refuses the body. */
+  /** Called before memory beyond `FREE` is allocated; false rejects the body. */
   readonly reserve?: ((bytes: number) => boolean) | undefined
 }
 
@@ -40,12 +40,12 @@ export class BodyBuffer {
     return this.#capacity
   }
 
-  /** Keeps the piece, or tells why not. */
+  /** Adds a chunk; returns the reason if the body is rejected. */
   add(piece: Uint8Array): Refused | undefined {
     const { length } = piece
     if (this.#size + length > this.#options.limit) return "too_large"
     if (++this.#pieces > FREE_PIECES + (this.#size + length) / BYTES_PER_PIECE) return "too_many_pieces"
-    // Most bodies are one piece, which is not copied.
+    // Most bodies are a single chunk, which is not copied.
     if (this.#pieces === 1) {
       if (!this.#reserve(length)) return "not_reserved"
       this.#blocks.push(piece)
@@ -63,7 +63,7 @@ export class BodyBuffer {
     return undefined
   }
 
-  /** The whole body. Nothing may be added after it. */
+  /** The whole body; must be called last. */
   bytes(): Uint8Array {
     const [first] = this.#blocks
     return first !== undefined && this.#blocks.length === 1
@@ -71,14 +71,14 @@ export class BodyBuffer {
       : Buffer.concat(this.#blocks, this.#size)
   }
 
-  /** Blocks grow with the body, so that a large one has few, and what is unused is at most as much as what is used. */
+  /** Blocks grow with the body, so there are few of them, and at most half of the memory is unused. */
   #nextBlock(rest: number): number {
     const { declared = Number.POSITIVE_INFINITY } = this.#options
     const wanted = Math.min(Math.max(this.#capacity, SMALLEST_BLOCK), LARGEST_BLOCK)
     return Math.max(rest, Math.min(wanted, declared - this.#size))
   }
 
-  /** Counts `bytes` more, if what of them is beyond `FREE` is granted. */
+  /** Reserves the part of `bytes` that is beyond `FREE`, and counts all of them as allocated. */
   #reserve(bytes: number): boolean {
     const beyond = Math.max(0, this.#capacity + bytes - FREE) - Math.max(0, this.#capacity - FREE)
     if (beyond > 0 && this.#options.reserve?.(beyond) === false) return false
@@ -86,7 +86,7 @@ export class BodyBuffer {
     return true
   }
 
-  /** Into the last block, which has the room. */
+  /** Copies into the last block, which must have room. */
   #copy(bytes: Uint8Array): void {
     const last = this.#blocks.at(-1)
     last?.set(bytes, last.length - (this.#capacity - this.#size))

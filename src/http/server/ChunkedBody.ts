@@ -1,6 +1,6 @@
 /**
- * The body of a response as chunks, framed here and written to its socket: Node hands the parts of each chunk over
- * apart, and keeps its books for each, which costs twice as much.
+ * Chunked response body, framed here and written straight to the socket: Node writes the parts of each chunk
+ * separately, with bookkeeping for each, at twice the cost.
  */
 import type { ServerResponse } from "node:http"
 import type { Writable } from "node:stream"
@@ -8,14 +8,14 @@ import type { Writable } from "node:stream"
 const LAST_CHUNK = "0\r\n\r\n"
 
 export interface ChunkedBody {
-  /** False when the reader has to be waited for; `onDrain` hears when it has caught up. */
+  /** False if the socket buffer is full; `onDrain` is called when it has drained. */
   readonly write: (text: string) => boolean
   readonly end: (text: string) => void
-  /** Nothing more is heard. */
+  /** Removes the listeners. */
   readonly stop: () => void
 }
 
-/** The head must be written already; where it announces no chunks, as to HTTP/1.0, the body is plain. */
+/** The headers must have been written; without chunked encoding, as for HTTP/1.0, the body is sent unframed. */
 export const make = (response: ServerResponse, onDrain: () => void): ChunkedBody => {
   const isChunked = response.chunkedEncoding
   response.chunkedEncoding = false
@@ -27,7 +27,7 @@ export const make = (response: ServerResponse, onDrain: () => void): ChunkedBody
     const chunk = isChunked ? `${bytes === 0 ? "" : `${bytes.toString(16)}\r\n${text}\r\n`}${last}` : text
     return [chunk, bytes === text.length ? "latin1" : "utf8"] as const
   }
-  /** Not before the head is on its way, and the response's own turn has come on the connection. */
+  /** At first the response, which sends the headers and waits for earlier responses; then the socket. */
   const target = (): Writable => (hasBegun ? (response.socket ?? response) : response)
   const drained = () => {
     waitedFor = undefined

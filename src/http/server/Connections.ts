@@ -1,17 +1,17 @@
 /**
- * A Node server that bounds its connections, in number and in what one of them may begin.
+ * A Node HTTP server with limits on the number of connections and on pipelined requests.
  *
- * Over the number, those that serve nothing go first (`Eviction`).
+ * Above the limit, connections without a running request are closed first (`Eviction`).
  *
- * A connection's requests are begun one after the other: their answers leave in order anyway, and a client that sends
- * thousands and reads none would have them all wait in memory.
+ * Pipelined requests are handled one at a time: responses are sent in order anyway, and a client that sends thousands
+ * without reading would keep them all in memory.
  */
 import { type IncomingMessage, Server, type ServerOptions, type ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import { Eviction } from "./Eviction.ts"
 import * as PeerProbe from "./PeerProbe.ts"
 
-/** Requests of one connection that may wait before it is read on; those of one read of the socket come on top. */
+/** Max queued requests of a connection before reading pauses; those already in the socket buffer come on top. */
 const DEEPEST = 16
 
 const readOn = (socket: Socket): void => {
@@ -21,7 +21,7 @@ const readOn = (socket: Socket): void => {
 }
 
 export interface ConnectionOptions extends ServerOptions {
-  /** Over it one is closed: one that serves nothing; when all do, the new one. */
+  /** Above it, one without a running request is closed; if there is none, the new one. */
   readonly maxConnections: number
 }
 
@@ -29,7 +29,7 @@ export class Connections extends Server {
   /** Number of connections closed because there were too many. */
   shed = 0
   readonly #all = new Set<Socket>()
-  /** Those without a request, the longest idle first; half a request is none. */
+  /** Idle connections, longest idle first; a partly received request counts as idle. */
   readonly #idle = new Set<Socket>()
   readonly #eviction = new Eviction(this, (socket) => this.#shed(socket))
   readonly #requests = new WeakMap<Socket, number>()
@@ -37,7 +37,7 @@ export class Connections extends Server {
 
   constructor({ maxConnections, ...options }: ConnectionOptions) {
     super(options)
-    // Node's own switch, without a name in its types: a client that has ended its side is answered all the same.
+    // Not in Node's types: keeps answering a client that has half-closed its connection.
     Object.assign(this, { httpAllowHalfOpen: true })
     this.on("connection", (socket) => {
       socket.once("end", () => this.#probe(socket))
@@ -52,12 +52,12 @@ export class Connections extends Server {
     })
   }
 
-  /** Node does not take a connection for idle that has never sent a byte, such as one a client opened in advance. */
+  /** Connections that never sent a byte, such as preconnects: Node does not count them as idle. */
   closeUnused(): void {
     for (const socket of this.#idle) if (socket.bytesRead === 0) socket.destroy()
   }
 
-  /** The answer that is, or was last, on its way over a connection. */
+  /** The current or last response of a connection. */
   answering(socket: object): ServerResponse | undefined {
     return this.#answers.get(socket)
   }
@@ -74,7 +74,7 @@ export class Connections extends Server {
     const [request, response] = args as [IncomingMessage, ServerResponse]
     const { socket } = request
     if (response.socket === null && request.headers["transfer-encoding"] !== undefined) {
-      // Its chunks would wait as thousands of objects for an answer that nobody may ever read. No client sends that.
+      // Its chunks would be kept as thousands of objects for a response nobody may read. No client does this.
       request.resume()
       return this.emit("clientError", new Error("a chunked body behind an unfinished answer"), socket)
     }
@@ -84,7 +84,7 @@ export class Connections extends Server {
       response.once("close", () => this.#count(socket, -1))
       return emit.call(this, event, ...args)
     }
-    // Given to it when the answer before has left.
+    // Assigned to the socket when the previous response is finished.
     response.once("socket", () => {
       this.#answers.set(socket, response)
       response.once("close", () => this.#count(socket, -1))
@@ -117,7 +117,7 @@ export class Connections extends Server {
     else if (now === DEEPEST - 1 && by < 0) readOn(socket)
   }
 
-  /** Node resumes a socket at the end of each request it has parsed, so a pause holds only after that. */
+  /** Node resumes the socket after each parsed request, so a pause takes effect only afterwards. */
   #hold(socket: Socket): void {
     setImmediate(() => {
       if ((this.#requests.get(socket) ?? 0) < DEEPEST) return

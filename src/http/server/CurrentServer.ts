@@ -1,5 +1,5 @@
 /**
- * The Node server under the gateway, for whoever drains it; none when the embedding app has its own.
+ * The underlying Node server, needed for draining; undefined if an embedding app provides its own.
  */
 import type { Server } from "node:http"
 import { Context } from "effect"

@@ -1,5 +1,5 @@
 /**
- * Bodies that a client has compressed: unpacked off the event loop, and bounded by what comes out.
+ * Decompresses request bodies off the event loop; the decompressed size is limited.
  */
 import type { Transform } from "node:stream"
 import * as Zlib from "node:zlib"
@@ -9,7 +9,7 @@ import type * as BodyBuffer from "./BodyBuffer.ts"
 export type Unpacker = () => Transform
 
 const isUnpacker = (value: unknown): value is Unpacker => typeof value === "function"
-/** Node has it from 22.15 on. */
+/** Available since Node 22.15. */
 const zstd: unknown = Reflect.get(Zlib, "createZstdDecompress")
 
 const unpackers: Readonly<Record<string, Unpacker>> = {
@@ -20,16 +20,16 @@ const unpackers: Readonly<Record<string, Unpacker>> = {
   ...(isUnpacker(zstd) ? { zstd: () => zstd() } : {})
 }
 
-/** What is understood, for `accept-encoding`. */
+/** Supported encodings, for `accept-encoding`. */
 export const encodings = Object.keys(unpackers).filter((name) => name !== "x-gzip")
 
-/** Of one `content-encoding`; a body that was compressed twice is nobody's. */
+/** For a single `content-encoding`; multiple encodings are not supported. */
 export const find = (encoding: string): Unpacker | undefined => {
   const name = encoding.trim().toLowerCase()
   return Object.hasOwn(unpackers, name) ? unpackers[name] : undefined
 }
 
-/** Fails with `malformed`, or with what the buffer refuses; nothing more is unpacked then. */
+/** Fails with `malformed` or the reason of the buffer, and stops decompressing. */
 export const unpack = (
   packed: Uint8Array,
   make: Unpacker,

@@ -1,7 +1,7 @@
 /**
- * The way out: new work is refused, running work gets its time, what is left is told so and cut.
+ * Graceful shutdown: new requests are rejected, running ones may finish within a time limit, the rest are aborted.
  *
- * Built after the server, so that it is finalized before it.
+ * Acquired after the server, so that it is released first.
  */
 import type { Server } from "node:http"
 import { Context, Deferred, type Duration, Effect, Layer, type Scope } from "effect"
@@ -10,20 +10,20 @@ import * as Scoped from "../../runtime/Scoped.ts"
 import { Connections } from "./Connections.ts"
 import { CurrentServer } from "./CurrentServer.ts"
 
-/** How long forced work may take to say its last words. */
+/** Max time for aborted requests to send their final error. */
 const GRACE = "2 seconds"
 
 export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
   Drain,
   {
     readonly isDraining: () => boolean
-    /** Counts a request from its first step to its last byte. */
+    /** Counts a request as running until its last byte was sent. */
     readonly track: <A, E, R>(app: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-    /** Counts a request until its scope closes. */
+    /** Counts a request as running until its scope closes. */
     readonly enter: Effect.Effect<void, never, Scope.Scope>
-    /** Called once when it begins; the answer takes it back. */
+    /** Registers a callback for the start of the drain; returns a function that removes it. */
     readonly onBegun: (stop: () => void) => () => void
-    /** Called once when the time is up; the answer takes it back. */
+    /** Registers a callback for when the time limit is reached; returns a function that removes it. */
     readonly onForced: (stop: () => void) => () => void
     readonly run: (limit: Duration.Duration) => Effect.Effect<"drained" | "forced">
   }
@@ -68,7 +68,7 @@ export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
     const sweep = (node: Server) =>
       Effect.sync(() => node.closeIdleConnections()).pipe(Effect.zipRight(Effect.sleep("20 millis")), Effect.forever)
 
-    // The last bytes of an answer outlive its fiber: sockets are waited for, not only requests.
+    // The last bytes are sent after the fiber has ended, so open sockets are awaited as well.
     const closed = (node: Server) =>
       Effect.async<void>((resume) => {
         if (!node.listening) return resume(Effect.void)
@@ -77,7 +77,7 @@ export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
         Effect.raceFirst(
           Effect.sync(() => node.closeIdleConnections()).pipe(
             Effect.zipRight(Effect.sleep("20 millis")),
-            // A first request that was on its way has come by now.
+            // By now, a first request that was in flight has arrived.
             Effect.zipRight(Effect.sync(() => node instanceof Connections && node.closeUnused())),
             Effect.forever
           )
@@ -89,7 +89,7 @@ export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
         draining = true
         for (const begin of begins) begin()
         if (running === 0) yield* Deferred.succeed(idle, undefined)
-        // While work runs, who comes anew is answered: a balancer's probe by 503, a chat by one that may be tried again.
+        // New connections are still answered: health checks with 503, chats with a retryable 503.
         const done =
           server === undefined
             ? Deferred.await(idle)
@@ -102,7 +102,7 @@ export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
         yield* Effect.timeoutOption(Deferred.await(idle), GRACE)
         return "forced"
       },
-      // Finalizers run uninterruptible, where no timeout would ever fire.
+      // Finalizers are uninterruptible, so a timeout would never fire.
       Effect.interruptible
     )
 

@@ -1,13 +1,13 @@
 /**
- * Which connection is closed when there are too many. One whose answer still runs is never chosen.
+ * Chooses which connection to close when there are too many; never one with a running response. In this order:
  *
- * 1. the oldest finished answer that nobody reads, if it has waited too long to be on a slow line;
+ * 1. the oldest finished response that is not being read, if it has waited longer than a slow network explains;
  * 2. the longest idle connection;
- * 3. the oldest finished answer that waits for its reader;
- * 4. the request that has been arriving for the longest, and for too long;
+ * 3. the oldest other finished response that is not fully read;
+ * 4. the request that has been arriving longest, if for too long;
  * 5. the new connection.
  *
- * Finished answers that wait for their readers have a bound in bytes, too: over it the oldest are dropped.
+ * The bytes of finished responses that are not read yet are limited, too: above the limit the oldest are dropped.
  *
  * Ages are by Node's clock: callbacks of sockets run outside any fiber.
  */
@@ -16,12 +16,12 @@ import type { Socket } from "node:net"
 
 const UNREAD_TOO_LONG = 2_000
 const ARRIVING_TOO_LONG = 1_000
-/** As much as a hundred large answers; the kernel holds some megabytes more for each connection. */
+/** About a hundred large responses; the kernel buffers some megabytes more per connection. */
 const UNREAD_TOGETHER = 64 * 1024 * 1024
 
 const UNREAD = "lingma-gateway/http/Eviction/unread"
 
-/** The answer is finished, and its reader has not taken all of it. Of no effect on the server of an embedding app. */
+/** Marks a finished response that is not fully read. No effect on the server of an embedding app. */
 export const markUnread = (response: ServerResponse): void => {
   response.socket?.emit(UNREAD, response)
 }
@@ -37,9 +37,9 @@ interface Unread {
 }
 
 export class Eviction {
-  /** The last request of a connection. */
+  /** Last request of each connection. */
   readonly #begun = new Map<Socket, Begun>()
-  /** The oldest first. */
+  /** Oldest first. */
   readonly #unread = new Map<Socket, Unread>()
   readonly #evict: (socket: Socket) => void
   #unreadBytes = 0
@@ -65,7 +65,7 @@ export class Eviction {
     })
   }
 
-  /** `idle` has the longest idle first, `newest` among them. */
+  /** `idle` is sorted by idle time, longest first, and includes `newest`. */
   candidate(idle: Iterable<Socket>, newest: Socket): Socket {
     const now = performance.now()
     const [unread, { since = now } = {}] = this.#unread.entries().next().value ?? []

@@ -1,5 +1,5 @@
 /**
- * Node's own request and response behind a platform request, where there are any.
+ * Access to Node's request and response behind a platform request.
  */
 import { IncomingMessage, type ServerResponse } from "node:http"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -11,34 +11,34 @@ export interface NodeRequest {
   readonly outgoing: ServerResponse
 }
 
-/** Undefined on any other server, as in a Fetch handler. */
+/** Undefined on other servers, such as a Fetch handler. */
 export const fromRequest = (request: HttpServerRequest.HttpServerRequest): NodeRequest | undefined =>
   request.source instanceof IncomingMessage
     ? { incoming: request.source, outgoing: NodeHttpServerRequest.toServerResponse(request) }
     : undefined
 
 /**
- * For the "error" listener that a stream must have. Made once: Node keeps a stream for a while after its request, and
- * a listener made where it is added would keep all that is in sight there.
+ * The "error" listener that every stream needs. One shared function: Node retains a stream for a while after its
+ * request, and a closure would retain its whole scope.
  */
 export const ignore = (): void => {}
 
 const waiting = new WeakSet<IncomingMessage>()
 
-/** The client holds its body back until it is asked for. */
+/** Marks a client that waits for `100 Continue` before it sends the body. */
 export const holdBack = (incoming: IncomingMessage): void => {
   waiting.add(incoming)
 }
 
-/** Asks for a body that is held back. */
+/** Sends `100 Continue` if the client waits for it. */
 export const proceed = ({ incoming, outgoing }: NodeRequest): void => {
   if (waiting.delete(incoming)) outgoing.writeContinue()
 }
 
-/** Bodies up to this size are read on after an answer that did not want them, and the connection is kept. */
+/** Max size of an unread body that is drained to keep the connection alive. */
 const SMALL = 64 * 1024
 
-/** Whether an answer given now comes before a body that is large, of unknown size, or held back. */
+/** Whether the request body is unread and large, of unknown size, or waiting for `100 Continue`. */
 export const isUnread = ({ incoming }: NodeRequest): boolean => {
   if (incoming.complete) return false
   if (waiting.has(incoming)) return true
@@ -46,10 +46,10 @@ export const isUnread = ({ incoming }: NodeRequest): boolean => {
   return coding !== undefined || Number(length ?? 0) > SMALL
 }
 
-/** How long a refused body is read on. A socket that is closed under the sender loses the answer. */
+/** How long a rejected body is drained: closing the socket while the client sends would lose the response. */
 const LINGER = 2_000
 
-/** Drops what still comes of a body; once it is over, the connection may close. */
+/** Discards the rest of a body; completes when the connection may be closed. */
 export const discarded = ({ incoming }: NodeRequest): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
     if (incoming.complete || incoming.destroyed || waiting.has(incoming)) return resume(Effect.void)

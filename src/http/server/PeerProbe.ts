@@ -1,41 +1,41 @@
 /**
- * Whether anybody is left on a connection that is not read: one whose client has ended its side, or whose pipelined
- * requests wait.
+ * Detects dead clients on connections that are not being read: half-closed ones, and ones with queued pipelined
+ * requests.
  *
- * Such a connection says nothing by itself. A client that has closed it answers whatever is written with a reset, which
- * the next write meets; one that has only ended its side (`shutdown`) reads on. Before the head of an answer an interim
- * response is written, which every client of HTTP/1.1 has to skip, and within a stream a comment.
+ * Only a write can tell: a client that closed the connection replies with a reset, which the next write sees; one that
+ * only half-closed it (`shutdown`) keeps reading. The probe is an interim response before the headers, which every
+ * HTTP/1.1 client must skip, and a comment within a stream.
  */
 import type { ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 
-/** What a response emits when the one who sends its body has to write something that means nothing. */
+/** Event that asks the writer of a stream to send a comment as a probe. */
 export const PROBE = "lingma-gateway/probe"
 
-/** An answer that comes before this is not preceded by anything. */
+/** Delay of the first probe. */
 const FIRST = 50
-/** Two of these may pass before a client is known to have left. */
+/** Max interval of probes; it takes up to two to detect a dead client. */
 const LONGEST = 250
 
 const timers = new WeakMap<Socket, ReturnType<typeof setTimeout>>()
 
 const probe = (socket: Socket, response: ServerResponse): void => {
-  // What still waits to be sent is a probe, too.
+  // Unsent data is a probe, too.
   if (response.writableFinished || socket.writableLength > 0) return
   if (response.headersSent) response.emit(PROBE)
-  // A client of HTTP/1.0 knows no interim response. Proxies that speak it leave like this, and none ends its side alone.
+  // HTTP/1.0 has no interim responses. Proxies that use it disconnect like this; none half-closes.
   else if (response.req.httpVersion !== "1.1") socket.readableEnded && socket.destroy()
   else if (response.req.complete) response.writeContinue()
 }
 
-/** Until `stop`, or until the connection is closed. */
+/** Probes until `stop` is called or the connection is closed. */
 export const start = (socket: Socket, answering: () => ServerResponse | undefined): void => {
   let seen = answering()
   const after = (millis: number) => {
     const look = () => {
       if (socket.destroyed) return
       const response = answering()
-      // While answers leave, they are what is written.
+      // While responses are being sent, no probe is needed.
       const isSame = response === seen
       seen = response
       if (isSame && response !== undefined) probe(socket, response)

@@ -1,8 +1,8 @@
 /**
- * How answers reach a Node socket: handed over whole, or pushed, but never waited for.
+ * Sends responses on Node: written whole or pushed, without waiting for the client to read them.
  *
- * Platform keeps the request's scope open until the last byte has left the process: a slow reader would hold it, and
- * the drain, for as long as it likes.
+ * The platform keeps the request's scope open until the last byte has left the process: a slow reader could block it,
+ * and the shutdown, indefinitely.
  */
 import type { PreResponseHandler } from "@effect/platform/HttpApp"
 import * as HttpBody from "@effect/platform/HttpBody"
@@ -44,7 +44,7 @@ const send = (
     const node = NodeRequest.fromRequest(request)
     if (node === undefined) return Effect.succeed(source === undefined ? response : portable(response, source))
     const { outgoing } = node
-    // A second call, after a defect in the first: nothing more can be said.
+    // Second call after a defect in the first: the response can no longer be changed.
     if (outgoing.headersSent || outgoing.writableEnded || outgoing.destroyed) return Effect.succeed(response)
     if (response.body._tag === "Raw" && response.body.body instanceof Takeover) {
       return Effect.as(response.body.body.run(node, response.headers), response)
@@ -69,8 +69,8 @@ const send = (
   })
 
 /**
- * The last of the pre-response handlers: the response it gets is final. `broken` words one that cannot be sent, such
- * as for a header that Node refuses; once the head is out nothing more can be said.
+ * The last pre-response handler: the response it receives is final. `broken` makes the replacement for one that cannot
+ * be sent, such as with an invalid header; not possible once headers were sent.
  */
 export const handler =
   (

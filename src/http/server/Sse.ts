@@ -1,26 +1,26 @@
 /**
- * Server-sent events as a body that pushes: text goes to a sink as it comes, joined by whoever owns the sink.
+ * Server-sent events as a push source: text is written to a sink, which may join writes.
  *
- * Both readings, `SseWriter` on Node and `toStream` elsewhere, sit on the same source, so they cannot differ.
+ * `SseWriter` (Node) and `toStream` (elsewhere) consume the same source, so their output is the same.
  */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Cause, Chunk, Effect, Option, Stream } from "effect"
 
-/** Most characters that may wait for a reader. */
+/** Max buffered characters per reader. */
 export const CAPACITY = 1 << 20
 
 export interface Sink {
   readonly write: (text: string) => void
-  /** After the last write. */
+  /** Must be called after the last write. */
   readonly end: () => void
-  /** For bugs: what was sent must not look whole. It ends with `last`, or without an end where nothing can be said. */
+  /** On a defect: ends with `last` if possible, else aborts, so that the response does not look complete. */
   readonly crash: (defect: unknown, last?: string) => void
 }
 
-/** Begins to push, possibly at once; the answer stops it. Never pushes after `end`, `crash` or a stop. */
+/** Starts pushing, possibly synchronously; returns a function that stops it. Nothing is pushed afterwards. */
 export type Source = (sink: Sink) => () => void
 
-/** A response whose body is a source. `Send` knows how to deliver it. */
+/** A response body that is a source; sent by `Send`. */
 export class SseBody {
   readonly source: Source
   constructor(source: Source) {
@@ -45,8 +45,8 @@ export const response = (
   })
 
 /**
- * The portable reading: what came since the last pull, as one piece. A burst may be larger than `CAPACITY`, as after an
- * answer that was withheld; a reader that still leaves it there when more comes has fallen behind.
+ * The source as a stream: each pull returns everything since the last one. A single burst may exceed `CAPACITY`, as
+ * after a withheld answer; a reader that has not taken it when more arrives is too slow.
  */
 export const toStream = (source: Source): Stream.Stream<Uint8Array> =>
   Stream.suspend(() => {
@@ -54,7 +54,7 @@ export const toStream = (source: Source): Stream.Stream<Uint8Array> =>
     let buffer = ""
     let end: Effect.Effect<never, Option.Option<never>> | undefined
     let wake: (() => void) | undefined
-    /** Too much has waited since an earlier turn of the event loop. */
+    /** The buffer has been over capacity since an earlier turn of the event loop. */
     let isLate = false
     let timer: ReturnType<typeof setTimeout> | undefined
     const poke = () => {
@@ -76,8 +76,8 @@ export const toStream = (source: Source): Stream.Stream<Uint8Array> =>
         return finish(Effect.die(defect))
       }
       buffer += last
-      // Whoever sends has no way to end well what failed: it is logged here.
-      finish(Effect.zipRight(Effect.logError("request broken", Cause.die(defect)), Effect.fail(Option.none())))
+      // The sender cannot handle the error, so it is logged here.
+      finish(Effect.zipRight(Effect.logError("internal error", Cause.die(defect)), Effect.fail(Option.none())))
     }
     const stop = source({
       write: (text) => {

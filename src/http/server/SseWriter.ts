@@ -1,5 +1,5 @@
 /**
- * The Node reading of a source: from the callback to the socket, joined per microtask, no fiber step per token.
+ * Writes a source to a Node response: straight from the callback, joined per microtask, no fiber step per token.
  */
 import type { ServerResponse } from "node:http"
 import { Effect } from "effect"
@@ -14,20 +14,20 @@ import * as Unread from "./Unread.ts"
 const wait = (response: ServerResponse, patience: number) =>
   response.socket?.setTimeout(Unread.patienceFor(response.writableLength, patience))
 
-/** Shortest of all comments. */
+/** The shortest SSE comment. */
 const COMMENT = ":\n\n"
 
-/** A microtask, without what `queueMicrotask` keeps for those who trace it. */
+/** Like `queueMicrotask`, without its overhead for async hooks. */
 const soon = Promise.resolve()
 
-/** Once ended, the socket alone holds what is left, and not for ever. Node sets its own time when all is sent. */
+/** Sets a timeout for the unsent rest of an ended response. Node sets its own once everything is sent. */
 export const linger = (response: ServerResponse, patience = Unread.PATIENCE): void => {
   if (response.writableFinished) return
   wait(response, patience)
   Eviction.markUnread(response)
 }
 
-/** Ends when the last byte was handed over; the head must be written already. */
+/** Completes when the last byte was passed to the socket; the headers must have been written. */
 export const write = (
   response: ServerResponse,
   source: Source,
@@ -49,7 +49,7 @@ export const write = (
       hold(0)
       body.stop()
       response.destroy()
-      // Platform takes a response that has ended for one that is answered.
+      // The platform considers an ended response as answered.
       response.end()
       resume(exit)
     }
@@ -80,13 +80,13 @@ export const write = (
       flush()
     }
     const body = ChunkedBody.make(response, onDrain)
-    // Nothing was said for a while, and nobody knows whether the client is still there.
+    // Nothing was sent for a while: probe whether the client is still connected.
     const onProbe = () => {
       if (buffer === "") buffer = COMMENT
       flush()
     }
     response.on(PeerProbe.PROBE, onProbe)
-    // A write that loses the race against a close must not end the process.
+    // A write after the close must not crash the process.
     response.on("error", ignore)
     stop = source({
       write: (text) => {

@@ -4,10 +4,10 @@
  */
 import { CAPACITY } from "./Sse.ts"
 
-/** A reader that takes nothing for so long is cut. */
+/** A reader that takes nothing for this long, in milliseconds, is disconnected. */
 export const PATIENCE = 30_000
 
-/** So much less time when more than `CAPACITY` waits for it, as after one piece of megabytes. */
+/** Fraction of that time while more than `CAPACITY` is buffered, as after a single write of megabytes. */
 const HURRY = 1 / 6
 
 /** Max characters that wait for all readers of a gateway together; beyond it, a reader with more than its share is cut. */
@@ -24,13 +24,13 @@ export const backlog = (): Backlog => ({ characters: 0 })
 export const patienceFor = (size: number, patience: number): number => (size > CAPACITY ? patience * HURRY : patience)
 
 export interface Part {
-  /** How much waits for this reader now. */
+  /** Sets how many characters are buffered for this reader. */
   readonly hold: (size: number) => void
   readonly held: () => number
   readonly isTooMuch: () => boolean
 }
 
-/** The part of one reader. */
+/** One reader's share of the backlog. */
 export const part = (all: Backlog): Part => {
   let held = 0
   return {

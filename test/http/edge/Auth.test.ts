@@ -16,13 +16,13 @@ const outcome = (check: typeof Auth.Service.admin, headers: Record<string, strin
   )
 
 describe("Auth", () => {
-  it("takes a key from either header", () => {
+  it("reads a key from the Authorization or the x-api-key header", () => {
     assert.strictEqual(keyOf(request({ authorization: "BEARER  k " })), "k")
     assert.strictEqual(keyOf(request({ "x-api-key": "k" })), "k")
     assert.isUndefined(keyOf(request({ authorization: "Basic k" })))
   })
 
-  it("tells callers apart by their API keys, and not at all where none is asked for", () => {
+  it("identifies callers by their API keys, and treats all as one without keys", () => {
     const { caller } = Auth.make({ apiKeys, adminKeys, origins })
     const one = caller(request({ authorization: "Bearer api-one" }))
     assert.strictEqual(caller(request({ "x-api-key": "api-one" })), one)
@@ -32,7 +32,7 @@ describe("Auth", () => {
     assert.strictEqual(open.caller(request({ "x-api-key": "any" })), open.caller(request({})))
   })
 
-  it.effect("lets everybody in when there are no keys", () =>
+  it.effect("accepts everybody when no keys are configured", () =>
     Effect.gen(function* () {
       const { admin, api } = Auth.make({ apiKeys: [], adminKeys: [], origins })
       assert.strictEqual(yield* outcome(api, {}), "let in")
@@ -40,7 +40,7 @@ describe("Auth", () => {
     })
   )
 
-  it.effect("keeps the administration to its own keys, else to the API keys", () =>
+  it.effect("requires an admin key for the administration, or an API key if there are no admin keys", () =>
     Effect.gen(function* () {
       const own = Auth.make({ apiKeys, adminKeys, origins })
       assert.strictEqual(yield* outcome(own.admin, { authorization: "Bearer admin" }), "let in")
@@ -52,7 +52,7 @@ describe("Auth", () => {
     })
   )
 
-  it.effect("opens to each of several keys, and to nothing that is only like one", () =>
+  it.effect("accepts each of several keys, and nothing similar to one", () =>
     Effect.gen(function* () {
       const { api } = Auth.make({ apiKeys, adminKeys, origins })
       for (const key of ["api-one", "api-two"]) assert.strictEqual(yield* outcome(api, { "x-api-key": key }), "let in")
@@ -64,7 +64,7 @@ describe("Auth", () => {
     })
   )
 
-  it.effect("keeps foreign web pages out of the administration", () =>
+  it.effect("rejects requests of unlisted web origins to the administration", () =>
     Effect.gen(function* () {
       const { admin } = Auth.make({ apiKeys, adminKeys, origins })
       const key = { authorization: "Bearer admin" }

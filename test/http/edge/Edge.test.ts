@@ -94,7 +94,7 @@ describe("a failure of a backend", () => {
     for (const member of members) {
       if (member === "ensureReady" && name === "nothing at all") continue
       it.scopedLive(
-        `is told on every route by every method, logged once, not counted as cancelled: ${name} in ${member}`,
+        `is reported on every route and method, logged once, and not counted as cancelled: ${name} in ${member}`,
         () =>
           Effect.gen(function* () {
             const override = { [member]: member === "chat" ? () => wrong : wrong }
@@ -135,7 +135,7 @@ describe("a failure of a backend", () => {
 describe("a finalizer that fails", () => {
   const release = Effect.addFinalizer(() => Effect.die(secret))
 
-  it.scopedLive("makes a whole answer a failure, and is logged after a stream, whose chat has failed as well", () =>
+  it.scopedLive("turns a whole answer into a 500; after a stream it is logged, and the chat counts as failed", () =>
     Effect.gen(function* () {
       const { drained, guard, lines, pool, request } = yield* TestGateway.serve(
         TestBackend.make((turn) =>
@@ -169,7 +169,7 @@ describe("a finalizer that fails", () => {
     })
   )
 
-  it.scopedLive("changes nothing for a client that is told of another failure", () =>
+  it.scopedLive("does not replace another error sent to the client", () =>
     Effect.gen(function* () {
       const scripted = TestBackend.make(() => Effect.zipRight(release, Effect.die(secret)))
       const { drained, guard, request } = yield* TestGateway.serve(scripted)
@@ -227,7 +227,7 @@ describe("a handler", () => {
 
   for (const [name, app] of Object.entries(wrongs)) {
     it.scopedLive(
-      `that ${name} is answered for, by a 500 in JSON, on every route by every method`,
+      `that ${name} leads to a JSON 500 on every route and method`,
       () =>
         Effect.gen(function* () {
           const errors: Array<string> = []
@@ -261,7 +261,7 @@ describe("a handler", () => {
   }
 
   it.effect(
-    "that is broken is answered for off Node, too, and past the router",
+    "that is broken leads to a 500 on other servers than Node and on the fast path, too",
     () =>
       Effect.gen(function* () {
         for (const [name, app] of Object.entries(wrongs)) {
@@ -290,8 +290,8 @@ describe("a handler", () => {
   )
 })
 
-describe("a client that leaves", () => {
-  it.scopedLive("is cancelled, and nobody's failure", () =>
+describe("a client that disconnects", () => {
+  it.scopedLive("has its chat cancelled, which counts as no failure", () =>
     Effect.gen(function* () {
       const scripted = TestBackend.make(TestBackend.silent)
       const { drained, guard, lines, port } = yield* TestGateway.serve(scripted)

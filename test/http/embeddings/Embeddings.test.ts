@@ -32,7 +32,7 @@ const client = (base: string, apiKey = CLIENT_KEY) =>
   new OpenAI({ baseURL: `${base}/v1`, apiKey, maxRetries: 1, defaultHeaders: { cookie: "session=client" } })
 
 describe("/v1/embeddings", () => {
-  it.scopedLive("serves the openai package, by its own base64 and by plain numbers", () =>
+  it.scopedLive("serves the openai package, with base64 and with plain numbers", () =>
     Effect.gen(function* () {
       const upstream = yield* EmbeddingsServer.serve(EmbeddingsServer.embed)
       const { base } = yield* gateway(upstream.url)
@@ -61,7 +61,7 @@ describe("/v1/embeddings", () => {
     })
   )
 
-  it.scopedLive("sends the gateway's key and its request id, and nothing of the client's head", () =>
+  it.scopedLive("sends the gateway's key and the request id, and none of the client's headers", () =>
     Effect.gen(function* () {
       const upstream = yield* EmbeddingsServer.serve(EmbeddingsServer.embed)
       const { request } = yield* gateway(upstream.url)
@@ -79,7 +79,7 @@ describe("/v1/embeddings", () => {
     })
   )
 
-  it.scopedLive("passes fields it does not know on, and the answer back byte for byte", () =>
+  it.scopedLive("passes unknown fields on, and the answer back unchanged", () =>
     Effect.gen(function* () {
       const odd = '{ "object":"list", "data":[{"embedding":"AACgQA==", "x":1.50}] }\n'
       const upstream = yield* EmbeddingsServer.serve(EmbeddingsServer.json(200, odd, { "x-secret": "1" }))
@@ -93,7 +93,7 @@ describe("/v1/embeddings", () => {
     })
   )
 
-  it.scopedLive("takes a compressed body", () =>
+  it.scopedLive("accepts a compressed body", () =>
     Effect.gen(function* () {
       const upstream = yield* EmbeddingsServer.serve(EmbeddingsServer.embed)
       const { request } = yield* gateway(upstream.url)
@@ -103,7 +103,7 @@ describe("/v1/embeddings", () => {
     })
   )
 
-  it.scopedLive("is 501 that names the setting while no API is set, and is not tried again", () =>
+  it.scopedLive("is 501 naming the setting if no API is configured, without a retry by the SDK", () =>
     Effect.gen(function* () {
       const { base, lines } = yield* gateway("", { embeddingsUrl: Option.none() })
       const error = yield* Effect.promise(() =>
@@ -120,7 +120,7 @@ describe("/v1/embeddings", () => {
     })
   )
 
-  it.scopedLive("asks for a key, and refuses what is no request before anything is sent on", () =>
+  it.scopedLive("requires a key, and rejects invalid requests before anything is sent upstream", () =>
     Effect.gen(function* () {
       const upstream = yield* EmbeddingsServer.serve(EmbeddingsServer.embed)
       const { request } = yield* gateway(upstream.url, { bodyLimitMb: 0.01 })
@@ -146,7 +146,7 @@ describe("/v1/embeddings", () => {
     })
   )
 
-  it.scopedLive("is in the access log and the metrics as other routes are", () =>
+  it.scopedLive("appears in the access log, the metrics and the capabilities", () =>
     Effect.gen(function* () {
       const upstream = yield* EmbeddingsServer.serve(EmbeddingsServer.embed)
       const { lines, request } = yield* gateway(upstream.url)
@@ -224,7 +224,7 @@ describe("a failure of the embeddings API", () => {
     ["no answer in time", () => {}, { status: 504, code: "upstream_timeout" }, /in time/]
   ]
   for (const [name, answering, wanted, message] of cases) {
-    it.scopedLive(`is told in OpenAI's shape, without its key: ${name}`, () =>
+    it.scopedLive(`is reported in OpenAI's shape, without the key: ${name}`, () =>
       Effect.gen(function* () {
         const upstream = yield* EmbeddingsServer.serve(answering)
         const { lines, request } = yield* gateway(upstream.url, { embeddingsTimeout: Duration.millis(500) })
@@ -242,7 +242,7 @@ describe("a failure of the embeddings API", () => {
     )
   }
 
-  it.scopedLive("is 502 where nobody listens, and where it sends elsewhere, which is not followed", () =>
+  it.scopedLive("is 502 if nothing listens, and for a redirect, which is not followed", () =>
     Effect.gen(function* () {
       const other = yield* EmbeddingsServer.serve(EmbeddingsServer.embed)
       const moved = yield* EmbeddingsServer.serve(
@@ -259,8 +259,8 @@ describe("a failure of the embeddings API", () => {
   )
 })
 
-describe("requests for embeddings", () => {
-  it.scopedLive("that their client leaves are cancelled upstream, and give their place back", () =>
+describe("a request for embeddings", () => {
+  it.scopedLive("is cancelled upstream when the client disconnects, and frees its slot", () =>
     Effect.gen(function* () {
       const upstream = yield* EmbeddingsServer.serve((response, asked) => {
         if (asked.body.includes("slow")) response.writeHead(200, { "content-type": "application/json" }).write("{")
@@ -284,7 +284,7 @@ describe("requests for embeddings", () => {
     })
   )
 
-  it.scopedLive("share the memory of request bodies with the answers to them", () =>
+  it.scopedLive("counts its answer against the memory limit of request bodies", () =>
     Effect.gen(function* () {
       const large = { object: "list", data: [], model: "x".repeat(400_000) }
       const upstream = yield* EmbeddingsServer.serve(EmbeddingsServer.json(200, large))

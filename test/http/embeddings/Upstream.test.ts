@@ -6,7 +6,7 @@ import * as EmbeddingsServer from "../../support/EmbeddingsServer.ts"
 const options = { apiKey: undefined, timeout: Duration.seconds(5) }
 
 describe("the upstream of embeddings", () => {
-  it.scopedLive("is cut off in the middle of an answer that is too large, and is sent no key where none is set", () =>
+  it.scopedLive("is aborted when its answer becomes too large, and gets no key if none is configured", () =>
     Effect.gen(function* () {
       const server = yield* EmbeddingsServer.serve((response) => {
         response.writeHead(200, { "content-type": "application/json" })
@@ -26,7 +26,7 @@ describe("the upstream of embeddings", () => {
     })
   )
 
-  it.scopedLive("is cut off when its time is up", () =>
+  it.scopedLive("is aborted at the time limit", () =>
     Effect.gen(function* () {
       const server = yield* EmbeddingsServer.serve((response) => void response.writeHead(200).write("{"))
       const ask = Upstream.make({ ...options, url: server.url, timeout: Duration.millis(100) })

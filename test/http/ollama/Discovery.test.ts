@@ -18,7 +18,7 @@ interface Shown {
   readonly model_info: Readonly<Record<string, string | number>>
 }
 
-/** As VS Code's provider does: version, list, what each model can do; then chats at /v1. */
+/** Like VS Code's Ollama provider: checks the version, lists the models, reads the capabilities of each. */
 const asVsCode = (base: string) =>
   Effect.promise(async () => {
     const read = async (path: string, init?: RequestInit) => (await fetch(base + path, init)).json()
@@ -40,7 +40,7 @@ const asVsCode = (base: string) =>
   })
 
 describe("Ollama discovery", () => {
-  it.scopedLive("leads a client that looks as VS Code does to every listed model, and to a chat", () =>
+  it.scopedLive("lets a client like VS Code find every model and chat with it", () =>
     Effect.gen(function* () {
       const modelAliases = [
         { pattern: "quick", target: "Qwen3 Coder" },
@@ -67,7 +67,7 @@ describe("Ollama discovery", () => {
     })
   )
 
-  it.scopedLive("lists each field that strict clients such as Zed want", () =>
+  it.scopedLive("lists models with every field that strict clients such as Zed require", () =>
     Effect.gen(function* () {
       const { request } = yield* TestGateway.serve(TestBackend.make(), on)
       const { json } = yield* request("/api/tags")
@@ -92,7 +92,7 @@ describe("Ollama discovery", () => {
     })
   )
 
-  it.scopedLive("describes a model by either field name and in any case, and tells of one that is not there", () =>
+  it.scopedLive("shows a model by either request field and in any case, and 404 for an unknown one", () =>
     Effect.gen(function* () {
       const { request } = yield* TestGateway.serve(TestBackend.make(), on)
       for (const body of [{ model: "ORG/Qwen3 coder" }, { name: "Qwen3 Coder", verbose: true }]) {
@@ -108,7 +108,7 @@ describe("Ollama discovery", () => {
     })
   )
 
-  it.scopedLive("asks for a key where one is set", () =>
+  it.scopedLive("requires an API key if any are configured", () =>
     Effect.gen(function* () {
       const apiKeys = [Redacted.make("sk-0000000000000000")]
       const { request } = yield* TestGateway.serve(TestBackend.make(), { ...on, apiKeys })
@@ -121,7 +121,7 @@ describe("Ollama discovery", () => {
     })
   )
 
-  it.scopedLive("is off by default: 404 that names the setting, with or without a key", () =>
+  it.scopedLive("is off by default: 404 naming the setting, with or without a key", () =>
     Effect.gen(function* () {
       const { request } = yield* TestGateway.serve(TestBackend.make(), { apiKeys: [Redacted.make("sk-1")] })
       for (const answer of [
@@ -135,7 +135,7 @@ describe("Ollama discovery", () => {
     })
   )
 
-  it.scopedLive("tells clients that chat by Ollama's own routes where chats are", () =>
+  it.scopedLive("points clients of Ollama's own chat routes to the OpenAI routes", () =>
     Effect.gen(function* () {
       const { request } = yield* TestGateway.serve(TestBackend.make(), on)
       for (const [path, meant] of [

@@ -77,7 +77,7 @@ describe("/openapi.json", () => {
     )
   }, 60_000)
 
-  it("names every route, and for each its headers and the failures that any request may meet", () => {
+  it("lists every route with its headers and the errors that any request may get", () => {
     const routes: Array<string> = ["get /openapi.json", "get /docs"]
     HttpApi.reflect(Api, {
       onGroup: () => {},
@@ -119,7 +119,7 @@ describe("/openapi.json", () => {
     })
   }
   for (const [name, scripted] of Object.entries(backends)) {
-    it.scopedLive(`is what is answered over a backend: ${name}`, () =>
+    it.scopedLive(`matches the real responses over a backend: ${name}`, () =>
       Effect.gen(function* () {
         const origin = "https://app.example"
         const gateway = yield* TestGateway.serve(scripted, {

@@ -14,7 +14,7 @@ const filled = (sizes: ReadonlyArray<number>) => {
 }
 
 describe("a body buffer", () => {
-  it("gives back what was added, in any pieces, in memory of at most twice its size and one small block", () => {
+  it("returns what was added in any chunks, using at most twice its size and one small block of memory", () => {
     const size = fc.oneof(fc.nat(3), fc.nat(2_000), fc.constantFrom(65_535, 65_536, 65_537, 200_000))
     fc.assert(
       fc.property(fc.array(size, { maxLength: 12 }), fc.boolean(), (sizes, isDeclared) => {
@@ -29,7 +29,7 @@ describe("a body buffer", () => {
     )
   })
 
-  it("keeps none of many pieces, but what is in them", () => {
+  it("copies many chunks instead of retaining them", () => {
     const pieces = Array.from({ length: 1_000 }, () => new Uint8Array([1]))
     const buffer = new BodyBuffer({ limit: MEBIBYTE })
     for (const piece of pieces) buffer.add(piece)
@@ -37,7 +37,7 @@ describe("a body buffer", () => {
     assert.isTrue(buffer.bytes().every((byte) => byte === 1))
   })
 
-  it("refuses the piece that exceeds the limit", () => {
+  it("rejects the chunk that exceeds the limit", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(50), { minLength: 1, maxLength: 20 }), fc.nat(400), (sizes, limit) => {
         const buffer = new BodyBuffer({ limit })
@@ -52,7 +52,7 @@ describe("a body buffer", () => {
     )
   })
 
-  it("takes one-byte pieces up to a bound, and any number of pieces that a network makes", () => {
+  it("accepts a limited number of one-byte chunks, and any number of chunks of network size", () => {
     const one = new Uint8Array([1])
     const bytes = new BodyBuffer({ limit: MEBIBYTE })
     let taken = 0
@@ -65,7 +65,7 @@ describe("a body buffer", () => {
     for (let size = 0; size < 31 * MEBIBYTE; size += segment.length) assert.isUndefined(segments.add(segment))
   })
 
-  it("asks for all memory beyond what is free, before it takes it", () => {
+  it("reserves memory beyond the free part before allocating it", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(150_000), { maxLength: 12 }), fc.nat(800_000), (sizes, granted) => {
         let reserved = 0
@@ -85,7 +85,7 @@ describe("a body buffer", () => {
     )
   })
 
-  it("asks for nothing for a small body", () => {
+  it("reserves nothing for a small body", () => {
     const reserve = () => assert.fail("asked")
     for (const size of [1, 7, 1_000, 32_768, 65_536]) {
       const buffer = new BodyBuffer({ limit: MEBIBYTE, reserve })

@@ -50,7 +50,7 @@ const fetched = (port: number, read: (response: IncomingMessage) => void = () =>
 const piece = FastCheck.string({ unit: FastCheck.constantFrom("a", "\r\n", "é", "你", "😀"), maxLength: 30 })
 
 describe("ChunkedBody", () => {
-  it.scopedLive("is read as what was written, by a client that knows nothing of it", () =>
+  it.scopedLive("is decoded by an ordinary HTTP client", () =>
     Effect.gen(function* () {
       let pieces: ReadonlyArray<string> = []
       const { port } = yield* served((response) => pour(response, pieces))
@@ -61,7 +61,7 @@ describe("ChunkedBody", () => {
     })
   )
 
-  it.scopedLive("waits for a reader, and goes on where it was", () =>
+  it.scopedLive("waits for a slow reader, and continues where it stopped", () =>
     Effect.gen(function* () {
       const pieces = Array.from({ length: 400 }, (_, n) => `${n} ${"你".repeat(20_000)}\n`)
       const waits = yield* Queue.unbounded<void>()
@@ -74,7 +74,7 @@ describe("ChunkedBody", () => {
     })
   )
 
-  it.scopedLive("does not overtake an earlier response of the connection", () =>
+  it.scopedLive("does not overtake an earlier response on the connection", () =>
     Effect.gen(function* () {
       const bodies = new Map<string, ChunkedBody.ChunkedBody>()
       const { port } = yield* served((response, path) => {
@@ -106,7 +106,7 @@ describe("ChunkedBody", () => {
     })
   )
 
-  it.scopedLive("is plain where chunks are not known", () =>
+  it.scopedLive("is sent without chunks to an HTTP/1.0 client", () =>
     Effect.gen(function* () {
       const { port } = yield* served((response) => pour(response, ["a", "你", "c"]))
       const peer = yield* RawHttp.connect(port)

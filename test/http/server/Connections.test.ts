@@ -49,7 +49,7 @@ const holding = Effect.gen(function* () {
 const request = (filler = "") => `GET / HTTP/1.1\r\nhost: a\r\nx: ${filler}\r\n\r\n`
 
 describe("Connections", () => {
-  it.scopedLive("stop reading a connection whose requests wait, and read it on as they are answered", () =>
+  it.scopedLive("pauses a connection with queued requests, and resumes it as they are answered", () =>
     Effect.gen(function* () {
       const { answer, answered, peer, read, waiting } = yield* holding
       const count = 2_000
@@ -64,7 +64,7 @@ describe("Connections", () => {
     })
   )
 
-  it.scopedLive("read on when as many requests waited as may, or one fewer or more", () =>
+  it.scopedLive("resumes a connection after exactly the max number of queued requests, one fewer or one more", () =>
     Effect.gen(function* () {
       for (const count of [15, 16, 17]) {
         const { answer, answered, peer, read } = yield* holding

@@ -24,7 +24,7 @@ const serve = (settings = {}) =>
   }))
 
 describe("a compressed body", () => {
-  it.scopedLive("is read as what it was before", () =>
+  it.scopedLive("is decompressed", () =>
     Effect.gen(function* () {
       const { post } = yield* serve()
       for (const [encoding, pack] of Object.entries(packed)) {
@@ -33,7 +33,7 @@ describe("a compressed body", () => {
     })
   )
 
-  it.scopedLive("is refused when it is none, breaks off, or holds no JSON", () =>
+  it.scopedLive("is rejected if it is not in that encoding, truncated, or not JSON", () =>
     Effect.gen(function* () {
       const { post } = yield* serve()
       const good = Zlib.gzipSync(hello)
@@ -44,7 +44,7 @@ describe("a compressed body", () => {
     })
   )
 
-  it.scopedLive("is refused in another encoding, with those that are understood", () =>
+  it.scopedLive("is rejected in an unsupported encoding, naming the supported ones", () =>
     Effect.gen(function* () {
       const { post } = yield* serve()
       for (const path of ["/v1/chat/completions", "/v1/messages"]) {
@@ -56,7 +56,7 @@ describe("a compressed body", () => {
     })
   )
 
-  it.scopedLive("is bounded by what comes out of it", () =>
+  it.scopedLive("is limited by its decompressed size", () =>
     Effect.gen(function* () {
       const { post } = yield* serve({ bodyLimitMb: 1 })
       const bomb = Zlib.gzipSync(Buffer.alloc(64 << 20, 0x20))

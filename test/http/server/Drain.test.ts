@@ -10,7 +10,7 @@ const streamed = { ...hello, stream: true }
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`
 
 describe("a drain", () => {
-  it.scopedLive("lets what runs end, refuses what comes on open connections, and closes the idle ones", () =>
+  it.scopedLive("lets running requests finish, rejects new ones on open connections, and closes idle connections", () =>
     Effect.gen(function* () {
       const scripted = TestBackend.make(TestBackend.silent)
       const { close, lines, port } = yield* TestGateway.serve(scripted)
@@ -42,7 +42,7 @@ describe("a drain", () => {
     })
   )
 
-  it.scopedLive("tells what still runs when its time is up, and cuts it", () =>
+  it.scopedLive("sends an error to requests still running at the time limit, and closes their connections", () =>
     Effect.gen(function* () {
       const scripted = TestBackend.make(TestBackend.silent)
       const { close, lines, port } = yield* TestGateway.serve(scripted, { drainTimeout: Duration.millis(100) })
@@ -70,7 +70,7 @@ describe("a drain", () => {
     })
   )
 
-  it.scopedLive("does not wait for connections that were never used, such as those a client opens in advance", () =>
+  it.scopedLive("does not wait for connections that were never used, such as preconnects", () =>
     Effect.gen(function* () {
       const { close, lines, port, request } = yield* TestGateway.serve(TestBackend.make())
       const unused = yield* RawHttp.connect(port)
@@ -81,7 +81,7 @@ describe("a drain", () => {
     })
   )
 
-  it.scopedLive("is not ready but alive while it lasts", () =>
+  it.scopedLive("reports alive but not ready", () =>
     Effect.gen(function* () {
       const scripted = TestBackend.make(TestBackend.silent)
       const { close, port } = yield* TestGateway.serve(scripted)
@@ -109,7 +109,7 @@ describe("a drain", () => {
     })
   )
 
-  it.scopedLive("answers those who connect while it lasts, and nobody afterwards", () =>
+  it.scopedLive("answers new connections until it is complete", () =>
     Effect.gen(function* () {
       const scripted = TestBackend.make(TestBackend.silent)
       const { close, port } = yield* TestGateway.serve(scripted)

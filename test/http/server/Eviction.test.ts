@@ -79,7 +79,7 @@ const later = (millis: number) =>
   )
 
 describe("a server with too many connections", () => {
-  it.scopedLive("closes the oldest finished answer that nobody reads, and none that runs", () =>
+  it.scopedLive("closes the oldest finished response that is not being read, and no running one", () =>
     Effect.gen(function* () {
       const { asking, port } = yield* served(4)
       const running = yield* asking(get("/run"))
@@ -102,7 +102,7 @@ describe("a server with too many connections", () => {
     })
   )
 
-  it.scopedLive("spares idle ones for an answer that has waited too long for its reader", () =>
+  it.scopedLive("closes a response unread for too long before an idle connection", () =>
     Effect.gen(function* () {
       const { asking } = yield* served(2)
       const unread = yield* asking(get("/big"), false)
@@ -116,7 +116,7 @@ describe("a server with too many connections", () => {
     })
   )
 
-  it.scopedLive("spares an answer on a slow line while others are idle", () =>
+  it.scopedLive("closes an idle connection before a response to a slow reader", () =>
     Effect.gen(function* () {
       const { asking } = yield* served(2)
       const slow = yield* asking(get("/big"), false)
@@ -129,7 +129,7 @@ describe("a server with too many connections", () => {
     })
   )
 
-  it.scopedLive("closes a request that has been arriving for too long, and none that arrives", () =>
+  it.scopedLive("closes a request that has been arriving for too long, and no recent one", () =>
     Effect.gen(function* () {
       const { asking, port } = yield* served(2)
       const half = "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n12345"
@@ -144,7 +144,7 @@ describe("a server with too many connections", () => {
     })
   )
 
-  it.scopedLive("bounds the bytes of finished answers that wait for their readers", () =>
+  it.scopedLive("limits the bytes of finished responses that are not read yet", () =>
     Effect.gen(function* () {
       const { asking } = yield* served(100)
       const first = yield* asking(get("/big"), false)

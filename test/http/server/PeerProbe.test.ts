@@ -27,13 +27,13 @@ const chats: ReadonlyArray<readonly [name: string, request: string, end: RegExp]
 /** Without the interim responses before it. */
 const final = (text: string) => text.replace(/^(HTTP\/1\.1 100 Continue\r\n\r\n)+/, "")
 
-describe("a client that ends its side of the connection and reads on", () => {
+describe("a client that half-closes its connection and keeps reading", () => {
   for (const [name, request, end] of [
     ...chats,
     ["a list of models", get("/v1/models"), /"object":"list"[\s\S]*\}$/],
     ["a path that there is not", get("/nope"), /"code":"unknown_url"\}\}$/]
   ] as const) {
-    it.scopedLive(`gets the whole answer to ${name}, and the connection's end`, () =>
+    it.scopedLive(`gets the whole answer to ${name}, then the connection is closed`, () =>
       Effect.gen(function* () {
         const { drained, guard, port } = yield* TestGateway.serve(TestBackend.make())
         const peer = yield* RawHttp.connect(port)
@@ -46,7 +46,7 @@ describe("a client that ends its side of the connection and reads on", () => {
   }
 
   for (const [name, request, end] of chats) {
-    it.scopedLive(`waits for ${name} as long as it takes, and is asked meanwhile whether it is there`, () =>
+    it.scopedLive(`can wait for ${name} as long as it takes, and is probed meanwhile`, () =>
       Effect.gen(function* () {
         const scripted = TestBackend.make(TestBackend.silent)
         const { drained, guard, port } = yield* TestGateway.serve(scripted)
@@ -68,7 +68,7 @@ describe("a client that ends its side of the connection and reads on", () => {
     )
   }
 
-  it.scopedLive("is told so in JSON when it ends within its body", () =>
+  it.scopedLive("gets a JSON error if its body is truncated", () =>
     Effect.gen(function* () {
       const { guard, port } = yield* TestGateway.serve(TestBackend.make())
       const peer = yield* RawHttp.connect(port)
@@ -80,7 +80,7 @@ describe("a client that ends its side of the connection and reads on", () => {
     })
   )
 
-  it.scopedLive("of HTTP/1.0 is taken for gone when no answer comes at once", () =>
+  it.scopedLive("is considered gone under HTTP/1.0 if no answer is sent at once", () =>
     Effect.gen(function* () {
       const scripted = TestBackend.make(TestBackend.silent)
       const { drained, guard, port } = yield* TestGateway.serve(scripted)
@@ -93,10 +93,10 @@ describe("a client that ends its side of the connection and reads on", () => {
   )
 })
 
-describe("a client that leaves with requests waiting behind a chat", () => {
+describe("a client that disconnects with requests queued behind a chat", () => {
   for (const how of ["destroy", "resetAndDestroy"] as const) {
     for (const [name, request] of chats) {
-      it.scopedLive(`by ${how}, gives ${name} its slot back though nothing is read on`, () =>
+      it.scopedLive(`by ${how} frees the slot of ${name} although its connection is not being read`, () =>
         Effect.gen(function* () {
           const scripted = TestBackend.make(TestBackend.silent)
           const { drained, guard, port } = yield* TestGateway.serve(scripted)
@@ -113,7 +113,7 @@ describe("a client that leaves with requests waiting behind a chat", () => {
     }
   }
 
-  it.scopedLive("but is answered in order when it stays", () =>
+  it.scopedLive("is answered in order if it stays", () =>
     Effect.gen(function* () {
       const scripted = TestBackend.make(TestBackend.silent)
       const { port } = yield* TestGateway.serve(scripted)

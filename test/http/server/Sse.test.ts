@@ -117,7 +117,7 @@ const emit = (turn: Turn, ...events: ReadonlyArray<Parameters<Turn["emit"]>[0]>)
     { discard: true }
   )
 
-describe("the two readings of a stream", () => {
+describe("SseWriter and toStream", () => {
   const cases: ReadonlyArray<{
     readonly name: string
     readonly script: TestBackend.Script
@@ -191,7 +191,7 @@ describe("the two readings of a stream", () => {
 })
 
 describe("toStream", () => {
-  it.scopedLive("takes a burst of any size, and ends a reader that leaves it lying when more comes", () =>
+  it.scopedLive("accepts a burst of any size, and fails for a reader that has not taken it when more arrives", () =>
     Effect.gen(function* () {
       let sink: Sse.Sink | undefined
       const pull = yield* Stream.toPull(

@@ -45,7 +45,7 @@ const held = () => {
 }
 
 describe("SseWriter", () => {
-  it.scopedLive("joins what comes within one turn of the loop into one write", () =>
+  it.scopedLive("joins what arrives within one turn of the event loop into one write", () =>
     Effect.gen(function* () {
       const { peer, response } = yield* serve
       const { sink, source } = held()
@@ -60,7 +60,7 @@ describe("SseWriter", () => {
     })
   )
 
-  it.scopedLive("cuts a reader that has stopped reading, once its patience ends", () =>
+  it.scopedLive("disconnects a reader that has stopped reading, after the time limit", () =>
     Effect.gen(function* () {
       const { peer, response } = yield* serve
       const { sink, source } = held()
@@ -87,7 +87,7 @@ describe("SseWriter", () => {
     })
   )
 
-  it.scopedLive("lets each reader hold a little only, while all of its gateway together hold too much", () =>
+  it.scopedLive("limits each reader of a gateway to a small share while all together buffer too much", () =>
     Effect.gen(function* () {
       const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
       /** Fills the kernel's buffers and most of what one reader may hold. */
@@ -120,7 +120,7 @@ describe("SseWriter", () => {
     })
   )
 
-  it.scopedLive("has less patience when one piece of megabytes waits", () =>
+  it.scopedLive("has a shorter time limit while megabytes are buffered", () =>
     Effect.gen(function* () {
       const { peer, response } = yield* serve
       const { sink, source } = held()
@@ -136,7 +136,7 @@ describe("SseWriter", () => {
     })
   )
 
-  it.scopedLive("cuts the connection and tells the defect when its source breaks", () =>
+  it.scopedLive("closes the connection and dies with the defect of its source", () =>
     Effect.gen(function* () {
       const { peer, response } = yield* serve
       const { sink, source } = held()
@@ -152,7 +152,7 @@ describe("SseWriter", () => {
     })
   )
 
-  it.scopedLive("stops its source when it is interrupted, and leaves no half answer looking whole", () =>
+  it.scopedLive("stops its source when interrupted, and does not make a partial answer look complete", () =>
     Effect.gen(function* () {
       const { peer, response } = yield* serve
       const { sink, source, stops } = held()

@@ -1,5 +1,5 @@
 /**
- * What this gateway can do, for clients that ask before they send.
+ * `/v1/capabilities`: supported features, limits and request fields.
  */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"

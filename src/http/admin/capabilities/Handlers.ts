@@ -1,5 +1,5 @@
 /**
- * The dialects' tables under one roof.
+ * Combines the field tables of all dialects with the gateway's features and limits.
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
@@ -44,6 +44,6 @@ const handlers = (dialects: ReadonlyArray<Dialect>) =>
     })
   )
 
-/** The dialects are given by the wiring. */
+/** The dialects are passed in by `Server`. */
 export const CapabilitiesHandlers = (dialects: ReadonlyArray<Dialect>) =>
   Layer.provide(handlers(dialects), OpenAiKey.layer)

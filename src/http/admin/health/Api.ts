@@ -1,5 +1,5 @@
 /**
- * What operators and probes ask.
+ * Health checks, metrics, and the routes that need no API key.
  */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
@@ -9,7 +9,7 @@ import { Schema } from "effect"
 import * as Errors from "../../dialects/openai/OpenAiErrors.ts"
 
 export const Health = Schema.Struct({
-  /** Whether some instance is ready. */
+  /** Whether at least one instance is ready. */
   ok: Schema.Boolean,
   time: Schema.Int,
   emulated: Schema.Boolean,
@@ -31,7 +31,7 @@ export const Readiness = Schema.Struct({
   reason: Schema.optional(Schema.String.annotations({ description: "Why not" }))
 }).annotations({ identifier: "Readiness" })
 
-/** What Claude Code's probes and reports are answered. */
+/** The empty reply to Claude Code's probes and telemetry. */
 export const Nothing = Schema.Record({ key: Schema.String, value: Schema.Unknown }).annotations({
   identifier: "Nothing"
 })

@@ -1,5 +1,5 @@
 /**
- * Health for probes and people, without a key and without what a stranger should not see; and the metrics.
+ * Health checks, which need no key and reveal nothing sensitive; and the metrics.
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
@@ -14,7 +14,7 @@ import { Drain } from "../../server/Drain.ts"
 import { OpsApi } from "./Api.ts"
 import * as Prometheus from "./Prometheus.ts"
 
-/** Instances named in a reason. */
+/** Max instances listed in a reason. */
 const MOST_NAMED = 16
 
 export const OpsHandlers = HttpApiBuilder.group(

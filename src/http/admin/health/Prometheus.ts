@@ -1,5 +1,5 @@
 /**
- * Metrics as Prometheus text, format 0.0.4. Pure.
+ * Renders metrics in the Prometheus text format 0.0.4. Pure.
  */
 import { type MetricPair, MetricState, Option } from "effect"
 

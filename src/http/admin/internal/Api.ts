@@ -1,5 +1,5 @@
 /**
- * What administrators ask and do.
+ * Routes for administrators: statistics and logins.
  */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
@@ -10,7 +10,7 @@ import { Schema } from "effect"
 import * as Errors from "../../dialects/openai/OpenAiErrors.ts"
 import * as DeclaredErrors from "../../edge/DeclaredErrors.ts"
 
-/** An admin key; an API key where no admin keys are set. */
+/** Requires an admin key, or an API key if no admin keys are configured. */
 export class AdminKey extends HttpApiMiddleware.Tag<AdminKey>()("lingma-gateway/http/internal/AdminKey", {
   failure: Schema.Union(Errors.withStatus(401), Errors.withStatus(403)),
   security: {
@@ -138,7 +138,7 @@ export class InternalApi extends HttpApiGroup.make("internal")
   .add(
     HttpApiEndpoint.post("loginStart", "/internal/auto-login/start")
       .setUrlParams(
-        // Looked at by the handler: platform's own decode error has another shape than ours.
+        // Validated by the handler, because the platform's decode error has another shape.
         Schema.Struct({
           instance: Schema.optional(AnyQuery.annotations({ jsonSchema: { type: "string" } })),
           browser: Schema.optional(AnyQuery.annotations({ jsonSchema: { type: "string", enum: ["true", "false"] } }))

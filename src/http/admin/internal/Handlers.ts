@@ -1,5 +1,5 @@
 /**
- * The figures of the moment, for administrators.
+ * Current statistics, for administrators.
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
@@ -18,7 +18,7 @@ import { Auth } from "../../edge/Auth.ts"
 import { AdminKey, InternalApi, LoginCallback } from "./Api.ts"
 import * as Login from "./LoginHandlers.ts"
 
-/** Long enough to tell the cause. */
+/** Max characters of an error. */
 const LONGEST_ERROR = 300
 
 const toCounters = ({ outcomes, ...sums }: Counters) => ({

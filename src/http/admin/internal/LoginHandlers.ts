@@ -1,5 +1,5 @@
 /**
- * Signing instances in by hand: which one, how far it is, and the address a browser elsewhere ended at.
+ * Manual logins: start one, show their state, and accept the callback URL from a browser on another machine.
  */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Array as Arr, Effect, Either, Option, Schema } from "effect"
@@ -32,7 +32,7 @@ const view = ({ login: { automatic, state } }: Signable): Effect.Effect<typeof L
     detail: now._tag === "Failed" ? redact(now.detail) : null
   }))
 
-/** The one that is asked for, else the first that needs it. */
+/** The requested instance, else the first that needs a login. */
 const target = (instances: ReadonlyArray<Instance>, name: string | undefined) => {
   const all = signable(instances)
   const found =
@@ -48,11 +48,11 @@ const target = (instances: ReadonlyArray<Instance>, name: string | undefined) =>
   })
 }
 
-/** Why there was no address is for the log; why a pasted one was not taken is for whoever pasted it. */
+/** Why there was no login URL is logged; why a pasted callback URL was rejected is also returned. */
 const noAddress = (error: LoginFailed | BackendUnavailable) =>
   error._tag === "LoginFailed"
     ? Effect.zipRight(
-        Effect.annotateLogs(Effect.logWarning("no login address"), { detail: redact(error.detail) }),
+        Effect.annotateLogs(Effect.logWarning("no login URL"), { detail: redact(error.detail) }),
         Effect.fail(Errors.loginNotBegun)
       )
     : Effect.fail(Errors.fromChatError(error))
@@ -77,7 +77,7 @@ export const start = (instances: ReadonlyArray<Instance>, query: unknown) =>
     if (identity !== undefined) {
       return { ok: true as const, state: "already_logged_in" as const, instance: one.instance.id, auth: identity }
     }
-    // Without a browser, or an account for it, the way is an address for a person.
+    // Without a browser or an account, return a URL for a person to open.
     const state = browser === "false" ? undefined : yield* Effect.option(login.start)
     if (state !== undefined && Option.isSome(state)) {
       return { ok: true as const, state: state.value, instance: one.instance.id, auto_login: yield* view(one) }

@@ -5,7 +5,7 @@ import * as TestBackend from "../../../support/TestBackend.ts"
 import * as TestGateway from "../../../support/TestGateway.ts"
 
 describe("/v1/capabilities", () => {
-  it.scopedLive("tells features, limits and each dialect's fields to those who have a key", () =>
+  it.scopedLive("lists features, limits and each dialect's fields, and requires a key", () =>
     Effect.gen(function* () {
       const { request } = yield* TestGateway.serve(TestBackend.make(), {
         apiKeys: [Redacted.make("sk-1")],

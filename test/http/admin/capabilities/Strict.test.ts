@@ -12,7 +12,7 @@ const bodies = {
 }
 
 describe("a field that has no effect", () => {
-  it.scopedLive("is named in each dialect, or refused where nothing may be ignored", () =>
+  it.scopedLive("is named in a header by each dialect, or rejected in strict mode", () =>
     Effect.gen(function* () {
       const lenient = yield* TestGateway.serve(TestBackend.make())
       const strict = yield* TestGateway.serve(TestBackend.make(), { strictParams: true })

@@ -57,7 +57,7 @@ const check = (text: string) => {
   }
 }
 
-describe("the text format", () => {
+describe("the Prometheus text format", () => {
   it.effect("escapes labels and help, and closes each histogram", () =>
     Effect.gen(function* () {
       const counter = MetricKey.counter("gateway_test_hostile_total", { description: 'a "b" \\ \n c' })
@@ -75,7 +75,7 @@ describe("the text format", () => {
 })
 
 describe("/metrics", () => {
-  it.scopedLive("agrees with what was asked, to the unit", () =>
+  it.scopedLive("counts exactly what was requested", () =>
     Effect.gen(function* () {
       const scripted = TestBackend.make(TestBackend.silent)
       const gateway = yield* TestGateway.serve(scripted, { maxInFlight: 1, queueMax: 0 })
@@ -121,7 +121,7 @@ describe("/metrics", () => {
     })
   )
 
-  it.scopedLive("gets no series from what strangers send", () =>
+  it.scopedLive("creates no series from client input", () =>
     Effect.gen(function* () {
       const gateway = yield* TestGateway.serve(TestBackend.make())
       const series = Effect.map(gateway.request("/metrics"), ({ text }) => parse(text).size)
@@ -146,7 +146,7 @@ describe("/metrics", () => {
     })
   )
 
-  it.scopedLive("opens to its own token only, where there is one, else to admin and API keys", () =>
+  it.scopedLive("accepts only METRICS_TOKEN if set, else admin and API keys", () =>
     Effect.gen(function* () {
       const keys = { apiKeys: [Redacted.make("sk-user")], adminKeys: [Redacted.make("sk-admin")] }
       const ask = (

@@ -32,8 +32,8 @@ const three = (asked: Array<string>) =>
     ({ snapshot }) => snapshot
   )
 
-describe("a login by hand", () => {
-  it.effect("begins at the first instance that no browser signs in already", () => {
+describe("a manual login", () => {
+  it.effect("starts at the first instance without a running browser login", () => {
     const asked: Array<string> = []
     return Effect.gen(function* () {
       const { instance } = yield* LoginHandlers.start(yield* three(asked), {})
@@ -42,7 +42,7 @@ describe("a login by hand", () => {
     })
   })
 
-  it.effect("ends at the instance that waits for a person, unless another is named", () => {
+  it.effect("completes at the instance that waits for a person, unless another is named", () => {
     const asked: Array<string> = []
     return Effect.gen(function* () {
       const instances = yield* three(asked)
@@ -53,7 +53,7 @@ describe("a login by hand", () => {
     })
   })
 
-  it.effect("is told in the words of the log", () =>
+  it.effect("has the same states as the log", () =>
     Effect.gen(function* () {
       const { instances } = yield* LoginHandlers.status(yield* three([]))
       assert.deepStrictEqual(

@@ -13,7 +13,7 @@ const post = (body: unknown) => ({
 })
 
 describe("/internal/stats", () => {
-  it.scopedLive("tells chats, queue and instances, to the unit", () =>
+  it.scopedLive("reports chats, queue and instances exactly", () =>
     Effect.gen(function* () {
       const scripted = TestBackend.make(TestBackend.silent)
       const gateway = yield* TestGateway.serve(scripted, { maxInFlight: 2, queueMax: 0 })
@@ -92,7 +92,7 @@ describe("/internal/stats", () => {
     })
   )
 
-  it.scopedLive("tells what of an account's quota is used up, a model's or all of it, and until when", () =>
+  it.scopedLive("reports which quota of an account is used up, of a model or of all, and until when", () =>
     Effect.gen(function* () {
       const until = Date.UTC(2100, 0, 1)
       const soon = Date.now() + 3_600_000
@@ -129,7 +129,7 @@ describe("/internal/stats", () => {
     })
   )
 
-  it.scopedLive("opens to an admin key only, where there is one, and never to a page of another site", () =>
+  it.scopedLive("requires an admin key if there are any, and rejects pages of other sites", () =>
     Effect.gen(function* () {
       const keys = { apiKeys: [Redacted.make("sk-user")], adminKeys: [Redacted.make("sk-admin")] }
       const { request } = yield* TestGateway.serve(TestBackend.make(), keys)
