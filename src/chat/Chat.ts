@@ -4,7 +4,7 @@
 import { Cause, Context, Effect, ExecutionStrategy, Exit, Layer, Option, Scope, type Stream, type Tracer } from "effect"
 import { GatewayConfig } from "../config/Config.ts"
 import type { ChatEvent, ChatRequest } from "../domain/Chat.ts"
-import type { ChatError, TurnError } from "../domain/ChatError.ts"
+import { type ChatError, ofProvider, type TurnError } from "../domain/ChatError.ts"
 import * as Model from "../domain/Model.ts"
 import * as Offer from "../domain/Offer.ts"
 import * as RetryBudget from "../domain/RetryBudget.ts"
@@ -44,11 +44,11 @@ export interface ChatOptions extends Attempt.AttemptOptions {
 }
 
 /** For administrators, beside the instance's own last error. */
-const told = (error: ChatError): string => ("detail" in error ? `${error._tag}: ${error.detail}` : error._tag)
+const describe = (error: ChatError): string => ("detail" in error ? `${error._tag}: ${error.detail}` : error._tag)
 
 const settle = (lease: Lease, error: ChatError) => {
   const outcome = Verdict.blame(error)
-  if (outcome !== undefined) lease.settle(outcome, told(error), error._tag === "QuotaExhausted" ? error : undefined)
+  if (outcome !== undefined) lease.settle(outcome, describe(error), error._tag === "QuotaExhausted" ? error : undefined)
 }
 
 type Closing = Exit.Exit<unknown, unknown>
@@ -107,7 +107,8 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
             return Effect.failCause(cause)
           }
           settle(lease, failure.value)
-          return Effect.succeed({ lease, error: failure.value, isAsked: progress.started })
+          const error = ofProvider(lease.backend.provider)(failure.value)
+          return Effect.succeed({ lease, error, isAsked: progress.started })
         },
         onSuccess: (begun) => {
           lease.answering(begun.model)
@@ -226,8 +227,9 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
           return closed
         })
       })
+      const told = Turn.mapFailure(turn, ofProvider(backend.provider))
       const seen =
-        span !== undefined && options.captureContent === true ? ChatSpan.withContent(span, request, turn) : turn
+        span !== undefined && options.captureContent === true ? ChatSpan.withContent(span, request, told) : told
       const { emulated, id: servedBy } = backend
       return { servedBy, emulated, model, tokens, firstTokenMillis, turn: seen, events: Turn.toStream(seen) }
     })
@@ -241,7 +243,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         const asked = ready.length > 0 ? ready : [(yield* pool.lease(Option.none())).backend]
         // One that goes away meanwhile takes nothing from what the others offer.
         const [failures, lists] = yield* Effect.partition(asked, (backend) =>
-          Effect.zipRight(backend.ensureReady, backend.models)
+          Effect.mapError(Effect.zipRight(backend.ensureReady, backend.models), ofProvider(backend.provider))
         )
         return failures[0] !== undefined && lists.length === 0 ? yield* failures[0] : Model.listed(lists.flat())
       })

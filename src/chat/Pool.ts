@@ -2,6 +2,7 @@
  * Instances with their load, health and quotas; chooses one for each chat.
  */
 import { Array as Arr, Context, Effect, Either, Layer, Option, type Scope } from "effect"
+import { ofProvider } from "../domain/ChatError.ts"
 import * as Choice from "../domain/Choice.ts"
 import * as Health from "../domain/Health.ts"
 import * as Routing from "../domain/Routing.ts"
@@ -143,6 +144,12 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
         }
       })
 
+    /** Adds the name of the provider whose quota it is. */
+    const named = (why: Choice.Unserved, instances: Some) => {
+      const of = why._tag === "QuotaExhausted" ? instances.find(({ id }) => id === why.instance) : undefined
+      return of === undefined ? why : ofProvider(of.backend.provider)(why)
+    }
+
     /** Whether another instance is left: at least one is never ejected. */
     const isSpare = (id: string, at: number) =>
       backends.some((other) => other.id !== id && !Health.isEjected(healthOf(other.id), at))
@@ -221,18 +228,18 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
     return Pool.of({
       snapshot: Effect.map(statuses, inspect),
       unserved: (offers) =>
-        Effect.map(statuses, (seen) =>
-          Option.getOrUndefined(
-            Either.getLeft(Choice.choose(inspect(seen), { ...wantedBy(offers), mayProbe: () => false }))
-          )
-        ),
+        Effect.map(statuses, (seen) => {
+          const instances = inspect(seen)
+          const chosen = Choice.choose(instances, { ...wantedBy(offers), mayProbe: () => false })
+          return Either.isLeft(chosen) ? named(chosen.left, instances) : undefined
+        }),
       lease: (key, offers) =>
         Effect.suspend(() => {
           let why: Choice.Unserved | undefined
           const taken = take(offers, (instances) => {
             const chosen = Choice.choose(instances, wantedBy(offers))
             if (Either.isRight(chosen)) return Routing.pick(chosen.right, { key, turn: turn++ })
-            why = chosen.left
+            why = named(chosen.left, instances)
             return undefined
           })
           return Effect.flatMap(taken, (given): Effect.Effect<Lease, Choice.Unserved> => {

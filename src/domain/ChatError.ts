@@ -54,7 +54,7 @@ export class BackendFailure extends Schema.TaggedError<BackendFailure>()("Backen
   started: Schema.Boolean,
   /** The connection broke: every turn on it failed of the one cause. */
   lost: Schema.optional(Schema.Boolean),
-  /** What the upstream calls it; told to clients as `lingma_<code>`. */
+  /** What the upstream calls it; told to clients behind the provider's name, as in `lingma_<code>`. */
   code: Schema.optional(Schema.Int),
   /** Any instance would refuse it the same way. */
   isFinal: Schema.optional(Schema.Boolean),
@@ -154,3 +154,23 @@ export type ChatError =
   | LoginInProgress
   | ModelNotFound
   | ImagesNotSupported
+
+const provider: unique symbol = Symbol("lingma-gateway/ChatError/provider")
+
+/**
+ * Says whose failure it is, where it leaves a backend. Not enumerable: what a backend fails with stays what is compared
+ * and logged. A property, since Effect may hand on a failure as a proxy of it.
+ */
+export const ofProvider =
+  (name: string) =>
+  <E extends ChatError>(error: E): E =>
+    Object.defineProperty(error, provider, { value: name, configurable: true })
+
+/** The name of the provider whose failure it is, for texts that clients read. */
+export const providerOf = (error: ChatError & { readonly [provider]?: string }): string => error[provider] ?? "upstream"
+
+/** The same as a part of codes: `lingma` of `lingma_1234`. */
+export const codePrefix = (error: ChatError): string =>
+  providerOf(error)
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "_")

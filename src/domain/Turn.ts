@@ -134,6 +134,17 @@ export const make = (options: TurnOptions): Turn => {
   }
 }
 
+/** The same turn, whose failure is told as this; `tell` gives the same for the same. */
+export const mapFailure = (turn: Turn, tell: (error: TurnError) => TurnError): Turn => ({
+  ...turn,
+  failure: () => {
+    const failure = turn.failure()
+    return failure === undefined ? undefined : tell(failure)
+  },
+  read: ({ onEvent, onFailure }) => turn.read({ onEvent, onFailure: (error) => onFailure(tell(error)) }),
+  started: Effect.mapError(turn.started, tell)
+})
+
 /** The portable reading: buffers no more than `capacity` characters between two pulls. */
 export const toStream = (turn: Turn, capacity = mostHeld): Stream.Stream<ChatEvent, TurnError> =>
   Stream.unwrap(

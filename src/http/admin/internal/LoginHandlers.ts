@@ -5,7 +5,7 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Array as Arr, Effect, Either, Option, Schema } from "effect"
 import type { BackendLogin } from "../../../chat/Backend.ts"
 import type { Instance } from "../../../chat/Pool.ts"
-import type { BackendUnavailable, LoginFailed } from "../../../domain/ChatError.ts"
+import { type BackendUnavailable, type LoginFailed, ofProvider } from "../../../domain/ChatError.ts"
 import * as Login from "../../../domain/Login.ts"
 import { redact } from "../../../domain/Redact.ts"
 import * as Decode from "../../chat/Decode.ts"
@@ -49,16 +49,18 @@ const target = (instances: ReadonlyArray<Instance>, name: string | undefined) =>
 }
 
 /** Why there was no login URL is logged; why a pasted callback URL was rejected is also returned. */
-const noAddress = (error: LoginFailed | BackendUnavailable) =>
+const noAddress = (provider: string) => (error: LoginFailed | BackendUnavailable) =>
   error._tag === "LoginFailed"
     ? Effect.zipRight(
         Effect.annotateLogs(Effect.logWarning("no login URL"), { detail: redact(error.detail) }),
         Effect.fail(Errors.loginNotBegun)
       )
-    : Effect.fail(Errors.fromChatError(error))
+    : Effect.fail(Errors.fromChatError(ofProvider(provider)(error)))
 
-const notTaken = (error: LoginFailed | BackendUnavailable) =>
-  error._tag === "LoginFailed" ? Errors.loginNotTaken(redact(error.detail)) : Errors.fromChatError(error)
+const notTaken = (provider: string) => (error: LoginFailed | BackendUnavailable) =>
+  error._tag === "LoginFailed"
+    ? Errors.loginNotTaken(provider, redact(error.detail))
+    : Errors.fromChatError(ofProvider(provider)(error))
 
 const Query = Schema.Struct({
   instance: Schema.optional(Schema.String),
@@ -73,7 +75,10 @@ export const start = (instances: ReadonlyArray<Instance>, query: unknown) =>
     )
     const one = yield* target(instances, instance)
     const { login } = one
-    const identity = yield* Effect.mapError(login.identity, Errors.fromChatError)
+    const { provider } = one.instance.backend
+    const identity = yield* Effect.mapError(login.identity, (error) =>
+      Errors.fromChatError(ofProvider(provider)(error))
+    )
     if (identity !== undefined) {
       return { ok: true as const, state: "already_logged_in" as const, instance: one.instance.id, auth: identity }
     }
@@ -82,7 +87,7 @@ export const start = (instances: ReadonlyArray<Instance>, query: unknown) =>
     if (state !== undefined && Option.isSome(state)) {
       return { ok: true as const, state: state.value, instance: one.instance.id, auto_login: yield* view(one) }
     }
-    const { url } = yield* Effect.catchAll(login.person, noAddress)
+    const { url } = yield* Effect.catchAll(login.person, noAddress(provider))
     return {
       ok: true as const,
       state: "running" as const,
@@ -100,7 +105,7 @@ export const status = (instances: ReadonlyArray<Instance>) =>
         Effect.gen(function* () {
           const auto_login = yield* view(one)
           const auth = yield* Effect.match(one.login.identity, {
-            onFailure: () => ({ error: "Lingma is not ready" }),
+            onFailure: () => ({ error: `${one.instance.backend.provider} is not ready` }),
             onSuccess: (identity) => ({ logged_in: identity !== undefined, ...identity })
           }).pipe(
             Effect.timeoutTo({
@@ -123,7 +128,7 @@ export const callback = (
   Effect.gen(function* () {
     const waiting = instances.filter(({ login }) => Login.awaitsPerson(login))
     const one = yield* target(waiting.length > 0 && instance === undefined ? waiting : instances, instance)
-    yield* Effect.mapError(one.login.callback(url), notTaken)
+    yield* Effect.mapError(one.login.callback(url), notTaken(one.instance.backend.provider))
     return { ok: true as const, state: "logged_in" as const, instance: one.instance.id }
   })
 

@@ -7,7 +7,7 @@
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Data, Match, Schema } from "effect"
-import type { ChatError } from "../../../domain/ChatError.ts"
+import { type ChatError, codePrefix, providerOf } from "../../../domain/ChatError.ts"
 import type { ParamRefused } from "../../chat/FieldSupport.ts"
 import type { ImageRefused } from "../../chat/Images.ts"
 import type { Issue, Kind, Rule } from "../../chat/SchemaIssue.ts"
@@ -116,40 +116,41 @@ export const fromChatError = Match.type<ChatError>().pipe(
           : "Too many in-flight requests, please retry later",
         retryAfter(error.retryAfter)
       ),
-    QuotaExhausted: ({ until }) =>
-      failure(429, "rate_limit_error", "The quota of this Lingma account is used up", {
-        ...retryAfter(secondsUntil(until)),
+    QuotaExhausted: (error) =>
+      failure(429, "rate_limit_error", `The quota of this ${providerOf(error)} account is used up`, {
+        ...retryAfter(secondsUntil(error.until)),
         ...noRetry
       }),
-    Throttled: ({ retryAfter: seconds }) =>
+    Throttled: (error) =>
       failure(
         429,
         "rate_limit_error",
-        `Lingma takes no more requests of this account for the moment. Please try again in ${seconds}s.`,
-        retryAfter(seconds)
+        `${providerOf(error)} takes no more requests of this account for the moment. Please try again in ${error.retryAfter}s.`,
+        retryAfter(error.retryAfter)
       ),
     // Before an answer this becomes one that stopped by refusal.
-    ContentFiltered: () => final(badRequest("The content filter of Lingma refused this request.")),
-    TooManyImages: () => final(badRequest("messages: There are more images in this request than Lingma takes.")),
+    ContentFiltered: (error) => final(badRequest(`The content filter of ${providerOf(error)} refused this request.`)),
+    TooManyImages: (error) =>
+      final(badRequest(`messages: There are more images in this request than ${providerOf(error)} takes.`)),
     ShuttingDown: () => unavailable("The gateway is shutting down", { ...retryAfter(1), connection: "close" }),
     NotLoggedIn: (error) =>
-      unavailable("Lingma not logged in", {
+      unavailable(`${providerOf(error)} not logged in`, {
         ...retryAfter(error.retriable ? 5 : 60),
         ...(error.retriable ? {} : noRetry)
       }),
-    LoginInProgress: () => unavailable("Lingma is being signed in", retryAfter(5)),
-    LoginFailed: () => unavailable("Lingma auto login failed", retryAfter(30)),
+    LoginInProgress: (error) => unavailable(`${providerOf(error)} is being signed in`, retryAfter(5)),
+    LoginFailed: (error) => unavailable(`${providerOf(error)} auto login failed`, retryAfter(30)),
     Shed: ({ retryAfter: seconds }) =>
       unavailable("The gateway is overloaded, please retry later", retryAfter(seconds)),
-    BackendUnavailable: () => unavailable("Lingma is not ready", retryAfter(2)),
-    BackendFailure: ({ code, isFinal }) =>
+    BackendUnavailable: (error) => unavailable(`${providerOf(error)} is not ready`, retryAfter(2)),
+    BackendFailure: (error) =>
       failure(
         502,
         "api_error",
-        code === undefined ? "upstream lingma error" : `upstream lingma error (lingma_${code})`,
-        isFinal === true ? noRetry : {}
+        `upstream ${providerOf(error).toLowerCase()} error${error.code === undefined ? "" : ` (${codePrefix(error)}_${error.code})`}`,
+        error.isFinal === true ? noRetry : {}
       ),
-    UpstreamTimeout: () => failure(504, "timeout_error", "Lingma gave no answer in time"),
+    UpstreamTimeout: (error) => failure(504, "timeout_error", `${providerOf(error)} gave no answer in time`),
     ModelNotFound: (error) => modelNotFound(error.model, error.near),
     ToolCallBroken: () => failure(502, "api_error", "The model broke off in a tool call"),
     ToolCallNotProduced: () => failure(502, "api_error", "The model called no tool, although it had to"),

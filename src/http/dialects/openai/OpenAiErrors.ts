@@ -3,7 +3,7 @@
  */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Match } from "effect"
-import type { ChatError } from "../../../domain/ChatError.ts"
+import { type ChatError, codePrefix, providerOf } from "../../../domain/ChatError.ts"
 import type { ParamRefused } from "../../chat/FieldSupport.ts"
 import type { ImageRefused } from "../../chat/Images.ts"
 import { isRefusal, type Refusal } from "../../edge/EdgeError.ts"
@@ -78,45 +78,58 @@ export const fromChatError = Match.type<ChatError>().pipe(
         { type: "rate_limit_error", code: "backpressure" },
         retryAfter(error.retryAfter)
       ),
-    QuotaExhausted: ({ until }) =>
+    QuotaExhausted: (error) =>
       failure(
         429,
-        "The quota of this Lingma account is used up",
+        `The quota of this ${providerOf(error)} account is used up`,
         { type: "insufficient_quota", code: "insufficient_quota" },
-        { ...retryAfter(secondsUntil(until)), ...noRetry }
+        { ...retryAfter(secondsUntil(error.until)), ...noRetry }
       ),
-    Throttled: ({ retryAfter: seconds }) =>
+    Throttled: (error) =>
       failure(
         429,
-        `Lingma takes no more requests of this account for the moment. Please try again in ${seconds}s.`,
+        `${providerOf(error)} takes no more requests of this account for the moment. Please try again in ${error.retryAfter}s.`,
         { type: "rate_limit_error", code: "rate_limit_exceeded" },
-        retryAfter(seconds)
+        retryAfter(error.retryAfter)
       ),
-    ContentFiltered: () =>
-      final(badRequest("The content filter of Lingma refused this request.", "messages", "content_filter")),
-    TooManyImages: () =>
-      final(badRequest("There are more images in this request than Lingma takes.", "messages", "too_many_images")),
+    ContentFiltered: (error) =>
+      final(
+        badRequest(`The content filter of ${providerOf(error)} refused this request.`, "messages", "content_filter")
+      ),
+    TooManyImages: (error) =>
+      final(
+        badRequest(
+          `There are more images in this request than ${providerOf(error)} takes.`,
+          "messages",
+          "too_many_images"
+        )
+      ),
     ShuttingDown: () =>
       unavailable("The gateway is shutting down", "shutting_down", { ...retryAfter(1), connection: "close" }),
     NotLoggedIn: (error) =>
-      unavailable("Lingma not logged in", "not_logged_in", {
+      unavailable(`${providerOf(error)} not logged in`, "not_logged_in", {
         ...retryAfter(error.retriable ? 5 : 60),
         ...(error.retriable ? {} : noRetry)
       }),
-    LoginInProgress: () => unavailable("Lingma is being signed in", "login_in_progress", retryAfter(5)),
-    LoginFailed: () => unavailable("Lingma auto login failed", "login_failed", retryAfter(30)),
+    LoginInProgress: (error) =>
+      unavailable(`${providerOf(error)} is being signed in`, "login_in_progress", retryAfter(5)),
+    LoginFailed: (error) => unavailable(`${providerOf(error)} auto login failed`, "login_failed", retryAfter(30)),
     Shed: ({ retryAfter: seconds }) =>
       unavailable("The gateway is overloaded, please retry later", "overloaded", retryAfter(seconds)),
-    BackendUnavailable: () => unavailable("Lingma is not ready", "upstream_not_ready", retryAfter(2)),
-    BackendFailure: ({ code, isFinal }) =>
+    BackendUnavailable: (error) =>
+      unavailable(`${providerOf(error)} is not ready`, "upstream_not_ready", retryAfter(2)),
+    BackendFailure: (error) =>
       failure(
         502,
-        "upstream lingma error",
-        { type: "upstream_error", code: code === undefined ? "upstream_error" : `lingma_${code}` },
-        isFinal === true ? noRetry : {}
+        `upstream ${providerOf(error).toLowerCase()} error`,
+        {
+          type: "upstream_error",
+          code: error.code === undefined ? "upstream_error" : `${codePrefix(error)}_${error.code}`
+        },
+        error.isFinal === true ? noRetry : {}
       ),
-    UpstreamTimeout: () =>
-      failure(504, "Lingma gave no answer in time", { type: "timeout_error", code: "upstream_timeout" }),
+    UpstreamTimeout: (error) =>
+      failure(504, `${providerOf(error)} gave no answer in time`, { type: "timeout_error", code: "upstream_timeout" }),
     ModelNotFound: (error) => notFound(error.model, error.near),
     ToolCallBroken: () =>
       failure(502, "The model broke off in a tool call", { type: "upstream_error", code: "tool_call_broken" }),
@@ -155,8 +168,8 @@ export const loginNotBegun: Failure = failure(502, "generate login url failed", 
   code: "login_failed"
 })
 
-export const loginNotTaken = (detail: string): Failure =>
-  failure(502, `Lingma login failed: ${detail}`, { type: "upstream_error", code: "login_failed" })
+export const loginNotTaken = (provider: string, detail: string): Failure =>
+  failure(502, `${provider} login failed: ${detail}`, { type: "upstream_error", code: "login_failed" })
 
 export const modelNotFound = (model: string): Failure => notFound(model, [])
 

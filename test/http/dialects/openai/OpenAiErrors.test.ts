@@ -10,6 +10,7 @@ import {
   ModelNotFound,
   NotLoggedIn,
   Overloaded,
+  ofProvider,
   QuotaExhausted,
   ShuttingDown,
   UpstreamTimeout
@@ -92,7 +93,7 @@ describe("the wording of chat errors", () => {
   ]
   for (const [error, status, type, code, message] of rows) {
     it(`gives ${error._tag} its status, type and code`, () => {
-      const { body, headers, status: given } = Errors.fromChatError(error)
+      const { body, headers, status: given } = Errors.fromChatError(ofProvider("Lingma")(error))
       assert.deepStrictEqual(
         [given, body.error.type, body.error.code, body.error.message],
         [status, type, code, message]
