@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck as fc, Schema } from "effect"
-import * as HostedItems from "../../src/http/dialects/responses/HostedItems.ts"
 import { kinds } from "../../src/http/dialects/responses/Payload.ts"
+import * as HostedItems from "../../src/http/dialects/responses/parts/HostedItems.ts"
 import * as Resource from "../../src/http/dialects/responses/Resource.ts"
 import * as Grammar from "../support/ResponsesGrammar.ts"
 import * as TestBackend from "../support/TestBackend.ts"

@@ -56,7 +56,7 @@ export class ParamRefused extends Data.TaggedError("ParamRefused")<{
   readonly known: boolean
 }> {}
 
-export type Headers = Readonly<Record<string, string>>
+type Headers = Readonly<Record<string, string>>
 
 /**
  * The `x-lingma-ignored-params` header, if anything is ignored. `strict`: the first ignored field is an error.

@@ -22,6 +22,7 @@ const exchange = Effect.fnUntraced(function* (
   const loaded = yield* pictures(Codec.links(payload))
   const hidesThoughts = reasoningField === "none"
   const request = yield* Codec.toRequest(payload, { caller, sessionId, hidesThoughts }, loaded)
+  for (const name of Tools.missing(payload).leftOut) leaveOut(name)
   const options = { ...(yield* stamped), reasoningField, shape: Tools.shapeOf(payload) }
   const includeUsage = payload.stream_options?.include_usage === true
   const asked: Exchange = {

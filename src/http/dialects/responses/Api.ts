@@ -9,6 +9,7 @@ import { Schema } from "effect"
 import { streamed } from "../../chat/Streamed.ts"
 import * as DeclaredErrors from "../../edge/DeclaredErrors.ts"
 import { OpenAiKey } from "../openai/OpenAiKey.ts"
+import * as Conversations from "./ConversationsApi.ts"
 import * as Errors from "./Errors.ts"
 import { ResponsesRequest } from "./Payload.ts"
 import { OutputItem, OutputText, ResponseObject } from "./Resource.ts"
@@ -133,4 +134,12 @@ export class ResponsesApi extends HttpApiGroup.make("responses")
       .addError(Errors.withStatus(404))
       .annotate(OpenApi.Summary, "Forgets a response")
   )
+  .add(Conversations.create)
+  .add(Conversations.retrieve)
+  .add(Conversations.update)
+  .add(Conversations.remove)
+  .add(Conversations.addItems)
+  .add(Conversations.listItems)
+  .add(Conversations.oneItem)
+  .add(Conversations.removeItem)
   .middleware(OpenAiKey) {}

@@ -6,17 +6,19 @@ import * as Affinity from "../../../domain/Affinity.ts"
 import { type ChatRequest, isEmpty, type Message, noTools, plain } from "../../../domain/Chat.ts"
 import * as EitherFn from "../../../runtime/EitherFn.ts"
 import type { Loaded } from "../../chat/Images.ts"
-import * as Compaction from "./Compaction.ts"
 import * as Errors from "./Errors.ts"
 import * as Items from "./Items.ts"
-import type { Checked } from "./Kinds.ts"
-import type { Loose } from "./Loose.ts"
 import type { ResponsesRequest } from "./Payload.ts"
+import * as Compaction from "./parts/Compaction.ts"
+import type { Checked } from "./parts/Kinds.ts"
+import type { Loose } from "./parts/Loose.ts"
 import * as Tools from "./Tools.ts"
 
 export interface Past {
   /** Of the caller, and of nobody else: the conversation that `previous_response_id` names; undefined when it is not held. */
   readonly items: (responseId: string) => ReadonlyArray<Loose> | undefined
+  /** The items of a conversation; undefined when it is not held. */
+  readonly conversation: (id: string) => ReadonlyArray<Loose> | undefined
   /** One item of those that are held. */
   readonly item: (id: string) => Loose | undefined
 }
@@ -34,10 +36,9 @@ const MOST_LEFT_OUT = 16
 
 /** What would silently give a wrong answer if it were ignored. */
 const refused = (payload: ResponsesRequest): Errors.Failure | undefined => {
-  const { background, conversation, prompt, stream, stream_options, top_logprobs } = payload
+  const { background, prompt, stream, stream_options, top_logprobs } = payload
   if (stream_options && stream !== true) return Errors.streamOptionsAlone
   if (background === true) return Errors.unsupported("background", "Background responses are not supported.")
-  if (conversation) return Errors.unsupported("conversation", "Conversations are not held here: send the input whole.")
   if (prompt) return Errors.unsupported("prompt", "Prompt templates are not held here.")
   return (top_logprobs ?? 0) > 0
     ? Errors.unsupported("top_logprobs", "Log probabilities are not supported.")
@@ -47,11 +48,21 @@ const refused = (payload: ResponsesRequest): Errors.Failure | undefined => {
 const toItems = (input: ResponsesRequest["input"]): ReadonlyArray<Loose> =>
   typeof input === "string" ? [{ type: "message", role: "user", content: input }] : (input ?? [])
 
+/** The conversation that a request is part of. */
+export const conversationOf = ({ conversation }: ResponsesRequest): string | undefined =>
+  typeof conversation === "string" ? conversation : (conversation?.id ?? undefined)
+
 /** What a request goes on from, and what it adds. */
 export const toTurn = (payload: ResponsesRequest, past: Past): Checked<Items.Turn> => {
   const id = payload.previous_response_id ?? undefined
-  const before = id === undefined ? [] : past.items(id)
-  if (before === undefined) return Either.left(Errors.previousNotFound)
+  const conversation = conversationOf(payload)
+  if (id !== undefined && conversation !== undefined) return Either.left(Errors.conversationBeside)
+  const before = conversation === undefined ? (id === undefined ? [] : past.items(id)) : past.conversation(conversation)
+  if (before === undefined) {
+    return Either.left(
+      conversation === undefined ? Errors.previousNotFound : Errors.conversationNotHeld("conversation")
+    )
+  }
   return before.length === 0 && (payload.input ?? undefined) === undefined
     ? Either.left(Errors.noInput)
     : Either.right({ before, now: toItems(payload.input) })

@@ -4,7 +4,7 @@
  */
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type { ChatError } from "../../../domain/ChatError.ts"
-import type { Path } from "../../chat/SchemaIssue.ts"
+import { format, type Path } from "../../chat/SchemaIssue.ts"
 import type { Refusal } from "../../edge/EdgeError.ts"
 import * as OpenAi from "../openai/OpenAiErrors.ts"
 
@@ -12,6 +12,7 @@ export type Failure = OpenAi.Failure
 export {
   fromImage,
   fromIssue,
+  fromParam,
   streamOptionsAlone,
   unsupported,
   withStatus,
@@ -37,6 +38,27 @@ export const previousNotFound = notFound(
 )
 
 export const notHeld = notFound("response_id", "response_not_found", "No such response is held here.")
+
+export const conversationNotHeld = (param: string): Failure =>
+  notFound(param, "conversation_not_found", "No such conversation is held here.")
+
+export const notKept = OpenAi.invalid(
+  "items",
+  "The conversation cannot be kept here: it is too large, or RESPONSES_STORE is 0."
+)
+
+export const unknownItem = (path: Path): Failure => {
+  const param = format([...path, "type"])
+  return OpenAi.unsupported(param, `Items of this type are not known here: '${param}'.`)
+}
+
+export const wrongLimit = (most: number): Failure =>
+  OpenAi.invalid("limit", `Invalid 'limit': expected an integer from 1 to ${most}.`)
+
+export const conversationBeside = OpenAi.invalid(
+  "previous_response_id",
+  "'previous_response_id' is not allowed beside 'conversation'."
+)
 
 export const itemNotHeld = (param: string): Failure =>
   notFound(param, "item_not_found", "No such item is held here: send it whole, as with 'store': false.")

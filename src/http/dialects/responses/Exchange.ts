@@ -6,6 +6,7 @@ import { type Clock, Effect } from "effect"
 import type { ChatContext, ChatDialect, Exchange } from "../../chat/ChatDialect.ts"
 import * as OpenAiChat from "../openai/OpenAiChat.ts"
 import * as Codec from "./Codec.ts"
+import * as Conversations from "./Conversations.ts"
 import * as Errors from "./Errors.ts"
 import * as Events from "./Events.ts"
 import { dialect as support } from "./Fields.ts"
@@ -40,11 +41,12 @@ export const make = ({ clock, store }: ResponsesOptions) => {
     const lately = message === undefined ? undefined : recent.of(message)
     const past: Codec.Past = {
       items: (id) => lately?.take(id) ?? own.get(id)?.items,
+      conversation: (id) => own.conversations.get(id)?.items,
       item: (id) => lately?.item(id) ?? own.item(id)
     }
     const turn = yield* Codec.toTurn(payload, past)
     const pictures = yield* load(Items.links(turn))
-    const read = yield* Codec.toRequest({
+    const { leftOut, ...rest } = yield* Codec.toRequest({
       caller,
       payload,
       turn: warmsUp ? { ...turn, now: WarmUp.behind(turn.now) } : turn,
@@ -53,26 +55,40 @@ export const make = ({ clock, store }: ResponsesOptions) => {
       sessionId,
       ...wishes
     })
-    read.leftOut.forEach(leaveOut)
-    return { ...read, lately, own, payload, turn, warmsUp }
+    leftOut.forEach(leaveOut)
+    // A summary that is requested beside a conversation is not added to it.
+    const conversation = wishes.compacts === true ? undefined : Codec.conversationOf(payload)
+    return { ...rest, conversation, lately, own, payload, turn, warmsUp }
   })
   type Asked = Effect.Effect.Success<ReturnType<typeof asked>>
 
+  const making: Conversations.Making = { newId, now }
+
   const optionsOf = (
-    { compacts, lately, own, payload, tools, turn }: Asked,
+    { compacts, conversation, lately, own, payload, tools, turn, warmsUp }: Asked,
     isKept: boolean
   ): Events.EventsOptions => ({
-    fixed: Resource.toFixed({ id: newId("resp"), created: now(), payload, tools, kept: isKept }),
+    fixed: Resource.toFixed({
+      id: newId("resp"),
+      created: now(),
+      payload,
+      tools,
+      kept: isKept,
+      conversation
+    }),
     named: tools.named,
     model: payload.model,
     compacts,
     newId,
     now,
     ended: (response) => {
-      if (!isKept && lately === undefined) return
-      const input = [...turn.before, ...turn.now]
-      if (isKept) own.put(response, input)
-      lately?.put(response, input)
+      if (isKept || lately !== undefined) {
+        const input = [...turn.before, ...turn.now]
+        if (isKept) own.put(response, input)
+        lately?.put(response, input)
+      }
+      if (conversation === undefined || warmsUp) return
+      Conversations.append(own, conversation, [...turn.now, ...response.output], making)
     }
   })
 
@@ -99,5 +115,5 @@ export const make = ({ clock, store }: ResponsesOptions) => {
     ...OpenAiChat.shared,
     errors: { ...OpenAiChat.errors, respond: Errors.respond }
   }
-  return { asked, dialect, optionsOf }
+  return { asked, dialect, making, optionsOf }
 }

@@ -36,7 +36,7 @@ const fields: Fields<ResponsesRequest> = {
   metadata: { ...honoured, note: "repeated in the response" },
   store: { ...honoured, note: "kept in memory, the last ones; false with RESPONSES_STORE=0" },
   previous_response_id: { ...honoured, refused: "what is not held" },
-  conversation: refused,
+  conversation: { ...honoured, refused: "what is not held", note: "kept in memory, as responses are" },
   prompt: refused,
   background: { ...honoured, refused: "true" },
   truncation: ignored,

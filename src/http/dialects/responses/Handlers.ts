@@ -5,13 +5,19 @@ import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Effect, Either, Layer } from "effect"
+import { Effect, Either, Layer, type Schema } from "effect"
 import { GatewayConfig } from "../../../config/Config.ts"
+import { Bodies } from "../../chat/Bodies.ts"
 import * as ChatEndpoint from "../../chat/ChatEndpoint.ts"
 import * as ChatResponse from "../../chat/ChatResponse.ts"
+import * as Decode from "../../chat/Decode.ts"
+import * as FieldSupport from "../../chat/FieldSupport.ts"
+import * as SchemaIssue from "../../chat/SchemaIssue.ts"
 import { Auth } from "../../edge/Auth.ts"
 import { OpenAiKey } from "../openai/OpenAiKey.ts"
 import { ResponsesApi } from "./Api.ts"
+import * as Conversations from "./Conversations.ts"
+import * as ConversationsApi from "./ConversationsApi.ts"
 import * as Errors from "./Errors.ts"
 import * as Events from "./Events.ts"
 import * as Exchange from "./Exchange.ts"
@@ -25,9 +31,10 @@ const handlers = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const auth = yield* Auth
     const clock = yield* Effect.clock
-    const { responsesStore } = yield* GatewayConfig
-    const store = Store.make({ capacity: responsesStore })
-    const { asked, dialect, optionsOf } = Exchange.make({ clock, store })
+    const bodies = yield* Bodies
+    const config = yield* GatewayConfig
+    const store = Store.make({ capacity: config.responsesStore })
+    const { asked, dialect, making, optionsOf } = Exchange.make({ clock, store })
     const { answer, answered, chat, handle, reader } = yield* ChatEndpoint.make(dialect)
 
     const readCount = reader(ResponsesRequest, (payload, context) => asked(payload, context, {}))
@@ -67,7 +74,46 @@ const handlers = HttpApiBuilder.group(
         ? Either.right(HttpServerResponse.unsafeJson({ id, object: "response", deleted: true }))
         : Either.left(Errors.notHeld)
 
+    const strict = config.strictParams
+    /** A body beside a chat's: what it asks of what the caller has. */
+    const written = <B, J>(
+      schema: Schema.Schema<B, J>,
+      ask: (own: Store.Own, body: B) => Either.Either<object, Errors.Failure>
+    ) => {
+      const decode = Decode.reader(schema)
+      const fields = { items: { class: "honoured" }, metadata: { class: "honoured" } } as const
+      return Effect.gen(function* () {
+        const request = yield* HttpServerRequest.HttpServerRequest
+        const body = yield* bodies.json(request)
+        const payload = yield* Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(SchemaIssue.explain(issue)))
+        const ignored = yield* Effect.mapError(FieldSupport.heed({ fields }, body, strict), Errors.fromParam)
+        const result = yield* ask(yield* ownStore, payload)
+        return HttpServerResponse.unsafeJson(result, { headers: ignored })
+      })
+    }
+    const looked = (ask: (own: Store.Own) => Either.Either<object, Errors.Failure>) =>
+      answered(Effect.flatMap(ownStore, (own) => Either.map(ask(own), (found) => HttpServerResponse.unsafeJson(found))))
+    const query = ({ url }: HttpServerRequest.HttpServerRequest) => new URL(url, "http://localhost").searchParams
+
     return handlers
+      .handleRaw("createConversation", () =>
+        answered(written(ConversationsApi.Create, (own, body) => Conversations.create(own, body, making)))
+      )
+      .handle("conversation", ({ path }) => looked((own) => Conversations.retrieve(own, path.id)))
+      .handleRaw("updateConversation", ({ path }) =>
+        answered(written(ConversationsApi.Update, (own, body) => Conversations.update(own, path.id, body)))
+      )
+      .handle("deleteConversation", ({ path }) => looked((own) => Conversations.remove(own, path.id)))
+      .handleRaw("addConversationItems", ({ path }) =>
+        answered(written(ConversationsApi.AddItems, (own, body) => Conversations.addItems(own, path.id, body, making)))
+      )
+      .handle("conversationItems", ({ path, request }) =>
+        looked((own) => Conversations.listItems(own, path.id, query(request)))
+      )
+      .handle("conversationItem", ({ path }) => looked((own) => Conversations.item(own, path.id, path.item)))
+      .handle("deleteConversationItem", ({ path }) =>
+        looked((own) => Conversations.removeItem(own, path.id, path.item))
+      )
       .handleRaw("createResponse", handle)
       .handleRaw("inputTokens", () => answered(inputTokens))
       .handleRaw("compact", () => answered(compact))

@@ -8,13 +8,13 @@ import type { Link, Loaded } from "../../chat/Images.ts"
 import * as MessageContent from "../../chat/MessageContent.ts"
 import { format as at, type Path } from "../../chat/SchemaIssue.ts"
 import * as Errors from "../openai/OpenAiErrors.ts"
-import * as ClientTools from "./ClientTools.ts"
-import * as Compaction from "./Compaction.ts"
 import { foreignCompaction, itemNotHeld, missingCallId } from "./Errors.ts"
-import * as HostedItems from "./HostedItems.ts"
-import * as Kinds from "./Kinds.ts"
-import { isLoose, type Loose } from "./Loose.ts"
 import { type Content, type Format, type Item, kinds } from "./Payload.ts"
+import * as ClientTools from "./parts/ClientTools.ts"
+import * as Compaction from "./parts/Compaction.ts"
+import * as HostedItems from "./parts/HostedItems.ts"
+import * as Kinds from "./parts/Kinds.ts"
+import { isLoose, type Loose } from "./parts/Loose.ts"
 import * as Tools from "./Tools.ts"
 
 type Checked<A> = Kinds.Checked<A>
@@ -35,7 +35,7 @@ export interface ReadOptions {
   readonly skip: Kinds.Skip
 }
 
-const readItem = Kinds.reader("input", kinds.items)
+export const readItem = Kinds.reader("input", kinds.items)
 const readReference = Kinds.reader("input", { item_reference: kinds.reference })
 const readPart = Kinds.reader("input.content", kinds.parts)
 
@@ -124,13 +124,17 @@ const toSaid = EitherFn.fn(function* (
 })
 
 /** An item without a type is a message, unless it is nothing but an id. */
-const kindOf = (item: Loose): string =>
+export const kindOf = (item: Loose): string =>
   Kinds.kindOf(item, "role" in item || !("id" in item) ? "message" : "item_reference")
 
 const notHeld = (path: Path): Errors.Failure => itemNotHeld(at([...path, "id"]))
 
 /** An item, or the one that it refers to, and its kind. */
-const resolved = (given: Loose, path: Path, { held }: ReadOptions): Checked<readonly [item: Loose, kind: string]> => {
+export const resolved = (
+  given: Loose,
+  path: Path,
+  held: ReadOptions["held"]
+): Checked<readonly [item: Loose, kind: string]> => {
   const kind = kindOf(given)
   if (kind !== "item_reference") return Either.right([given, kind])
   return Either.flatMap(
@@ -182,7 +186,7 @@ export const read = EitherFn.fn(function* (turn: Turn, options: ReadOptions): Ei
   /** The calls of items, for results that name the item. */
   const calls = new Map<string, string>()
   for (const [given, path] of numbered(turn)) {
-    const [written, kind] = yield* resolved(given, path, options)
+    const [written, kind] = yield* resolved(given, path, options.held)
     if (HostedItems.isHosted(kind)) {
       say(HostedItems.roleOf(kind), MessageContent.plain(HostedItems.markOf(kind, written)))
       continue

@@ -5,8 +5,8 @@
  */
 import type { ChatEvent, ToolCall } from "../../../domain/Chat.ts"
 import * as WellFormed from "../../chat/WellFormed.ts"
-import * as ClientTools from "./ClientTools.ts"
-import * as Compaction from "./Compaction.ts"
+import * as ClientTools from "./parts/ClientTools.ts"
+import * as Compaction from "./parts/Compaction.ts"
 import * as Resource from "./Resource.ts"
 import type { Named, OwnKind } from "./Tools.ts"
 

@@ -8,10 +8,10 @@ import { JSONSchema, Schema } from "effect"
 import { efforts } from "../../../domain/Chat.ts"
 import { atMost, counts, Description, Id, Label, listOf, Name, Word } from "../../chat/TextLimits.ts"
 import * as Hosted from "../openai/HostedTools.ts"
-import * as ClientItems from "./ClientItems.ts"
-import { Loose, opt } from "./Loose.ts"
+import * as ClientItems from "./parts/ClientItems.ts"
+import { Loose, opt } from "./parts/Loose.ts"
 
-export type { Loose } from "./Loose.ts"
+export type { Loose } from "./parts/Loose.ts"
 
 const between = (min: number, max: number) => Schema.Number.pipe(Schema.between(min, max))
 const integer = (min: number, max: number) => Schema.Int.pipe(Schema.between(min, max))
@@ -174,7 +174,7 @@ const items = {
 const reference = Schema.Struct({ type: opt(Schema.Literal("item_reference")), id: Id })
 export type Item = (typeof items)[keyof typeof items]["Type"]
 
-const Item = described(
+export const Item = described(
   Schema.Union(
     items.message,
     items.function_call,
@@ -217,7 +217,7 @@ const ToolChoice = Schema.Union(
   })
 )
 
-const Metadata = Schema.Record({ key: Schema.String, value: atMost(512) }).pipe(
+export const Metadata = Schema.Record({ key: Schema.String, value: atMost(512) }).pipe(
   Schema.filter((pairs) => Object.keys(pairs).length <= limits.metadata, {
     jsonSchema: { maxProperties: limits.metadata }
   }),
@@ -252,7 +252,7 @@ export const ResponsesRequest = Schema.Struct({
   metadata: opt(Metadata),
   store: opt(Schema.Boolean),
   previous_response_id: opt(Id),
-  conversation: opt(Schema.Union(Id, Loose)),
+  conversation: opt(Schema.Union(Id, Schema.Struct({ id: Id }))),
   prompt: opt(Loose),
   background: opt(Schema.Boolean),
   truncation: opt(Schema.Literal("auto", "disabled")),

@@ -132,7 +132,7 @@ const fixed = {
   object: Schema.Literal("response"),
   created_at: Schema.Int,
   background: Schema.Boolean,
-  conversation: Schema.Null,
+  conversation: maybe(Schema.Struct({ id: Schema.String })),
   frequency_penalty: Schema.Number,
   instructions: maybe(Schema.String),
   max_output_tokens: maybe(Schema.Int),
@@ -184,17 +184,19 @@ export interface FixedOptions {
   readonly tools: Tools
   /** Whether it can be asked for later. */
   readonly kept: boolean
+  /** That it is part of. */
+  readonly conversation?: string | undefined
 }
 
 /** All but the model, which is known when one answers. */
-export const toFixed = ({ created, id, kept, payload, tools }: FixedOptions): Omit<Fixed, "model"> => {
+export const toFixed = ({ conversation, created, id, kept, payload, tools }: FixedOptions): Omit<Fixed, "model"> => {
   const { reasoning, text } = payload
   return {
     id,
     object: "response",
     created_at: created,
     background: false,
-    conversation: null,
+    conversation: conversation === undefined ? null : { id: conversation },
     frequency_penalty: 0,
     instructions: payload.instructions ?? null,
     max_output_tokens: payload.max_output_tokens ?? null,

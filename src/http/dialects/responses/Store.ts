@@ -1,12 +1,22 @@
 /**
- * The last responses, kept in memory for whoever goes on from one of them: its own caller. Nothing outlives the process.
+ * The last responses, and conversations, kept in memory for whoever goes on from one of them: its own caller. Nothing
+ * outlives the process.
  */
-import type { Loose } from "./Loose.ts"
+import type { Loose } from "./parts/Loose.ts"
+import * as Shelves from "./parts/Shelves.ts"
 import type { ResponseObject } from "./Resource.ts"
 
 export interface Stored {
   readonly response: ResponseObject
   /** The conversation up to this response, its output included. */
+  readonly items: ReadonlyArray<Loose>
+}
+
+/** Its items are what has been said so far; each has an id. */
+export interface Conversation {
+  readonly id: string
+  readonly created_at: number
+  readonly metadata: Readonly<Record<string, string>>
   readonly items: ReadonlyArray<Loose>
 }
 
@@ -17,106 +27,54 @@ export interface Own {
   readonly item: (id: string) => Loose | undefined
   /** False when it was not there. */
   readonly remove: (id: string) => boolean
+  readonly conversations: {
+    /** False when it is too large to be kept, and then it is gone. */
+    readonly put: (conversation: Conversation) => boolean
+    readonly get: (id: string) => Conversation | undefined
+    readonly remove: (id: string) => boolean
+  }
 }
 
 export interface Store {
-  /** Whether a response can be kept at all. */
+  /** Whether anything can be kept at all. */
   readonly isOn: boolean
   readonly of: (caller: string) => Own
 }
 
 export interface StoreOptions {
-  /** Most responses held; 0 keeps none. */
+  /** Most responses and conversations held; 0 keeps none. */
   readonly capacity: number
   /** Most bytes held by all of them together. */
   readonly size?: number
 }
 
-interface Held extends Stored {
-  readonly size: number
-}
+export const make = ({ capacity, size = 1 << 26 }: StoreOptions): Store => {
+  const shelves = Shelves.make<Stored | Conversation>({ capacity, size })
 
-interface Shelf {
-  readonly held: Map<string, Held>
-  readonly items: Map<string, Loose>
-  size: number
-}
-
-/** What a value beside its texts takes, about. */
-const VALUE = 16
-
-/** Bytes, about; no more is looked at than it takes to be over `most`. */
-const weigh = (value: unknown, most: number): number => {
-  let size = 0
-  const open = [value]
-  while (open.length > 0 && size <= most) {
-    const one = open.pop()
-    size += VALUE
-    if (typeof one === "string") size += 2 * one.length
-    if (Array.isArray(one)) for (const inner of one) open.push(inner)
-    else if (typeof one === "object" && one !== null) {
-      for (const [key, inner] of Object.entries(one)) {
-        size += key.length
-        open.push(inner)
+  const ownOf = (caller: string): Own => {
+    const response = (id: string): Stored | undefined => {
+      const found = shelves.get(caller, id)
+      return found !== undefined && "response" in found ? found : undefined
+    }
+    const conversation = (id: string): Conversation | undefined => {
+      const found = shelves.get(caller, id)
+      return found !== undefined && "metadata" in found ? found : undefined
+    }
+    return {
+      put: (response, input) => {
+        const output = response.output.map((item): Loose => ({ ...item }))
+        shelves.put(caller, response.id, { response, items: [...input, ...output] }, output)
+      },
+      get: response,
+      item: (id) => shelves.item(caller, id),
+      remove: (id) => response(id) !== undefined && shelves.remove(caller, id),
+      conversations: {
+        put: (one) => shelves.put(caller, one.id, one, one.items),
+        get: conversation,
+        remove: (id) => conversation(id) !== undefined && shelves.remove(caller, id)
       }
     }
   }
-  return size
-}
 
-/**
- * The oldest go first, of the caller that holds most: nobody can push out what another has while holding more.
- * A response that is too large by itself is not kept.
- */
-export const make = ({ capacity, size = 1 << 26 }: StoreOptions): Store => {
-  const shelves = new Map<string, Shelf>()
-  let count = 0
-  let total = 0
-
-  const remove = (caller: string, id: string): boolean => {
-    const shelf = shelves.get(caller)
-    const found = shelf?.held.get(id)
-    if (shelf === undefined || found === undefined) return false
-    for (const item of found.response.output) shelf.items.delete(item.id)
-    shelf.held.delete(id)
-    shelf.size -= found.size
-    total -= found.size
-    count--
-    if (shelf.held.size === 0) shelves.delete(caller)
-    return true
-  }
-
-  const removeOldest = (measure: (shelf: Shelf) => number) => {
-    let most: readonly [caller: string, shelf: Shelf] | undefined
-    for (const one of shelves) if (most === undefined || measure(one[1]) > measure(most[1])) most = one
-    const [oldest] = most?.[1].held.keys() ?? []
-    if (most !== undefined && oldest !== undefined) remove(most[0], oldest)
-  }
-
-  const put = (caller: string, response: ResponseObject, input: ReadonlyArray<Loose>) => {
-    if (capacity === 0) return
-    const items = [...input, ...response.output]
-    const own = weigh([items, response], size)
-    if (own > size) return
-    remove(caller, response.id)
-    const shelf = shelves.get(caller) ?? { held: new Map(), items: new Map(), size: 0 }
-    shelves.set(caller, shelf)
-    shelf.held.set(response.id, { response, items, size: own })
-    for (const item of response.output) shelf.items.set(item.id, { ...item })
-    shelf.size += own
-    total += own
-    count++
-    while (count > capacity) removeOldest(({ held }) => held.size)
-    while (total > size) removeOldest((one) => one.size)
-  }
-
-  return {
-    isOn: capacity > 0,
-    of: (caller) => ({
-      put: (response, input) => put(caller, response, input),
-      get: (id) => shelves.get(caller)?.held.get(id),
-      item: (id) => shelves.get(caller)?.items.get(id),
-      remove: (id) => remove(caller, id)
-    })
-  }
+  return { isOn: capacity > 0, of: ownOf }
 }

@@ -10,12 +10,12 @@ import { format } from "../../chat/SchemaIssue.ts"
 import * as Hosted from "../openai/HostedTools.ts"
 import * as Errors from "../openai/OpenAiErrors.ts"
 import * as OpenAiTools from "../openai/OpenAiTools.ts"
-import type * as ClientItems from "./ClientItems.ts"
-import * as ClientTools from "./ClientTools.ts"
-import * as Kinds from "./Kinds.ts"
-import type { Loose } from "./Loose.ts"
 import { type CustomTool, type FunctionTool, kinds, limits, type ResponsesRequest, type ToolSearch } from "./Payload.ts"
-import * as ToolNames from "./ToolNames.ts"
+import type * as ClientItems from "./parts/ClientItems.ts"
+import * as ClientTools from "./parts/ClientTools.ts"
+import * as Kinds from "./parts/Kinds.ts"
+import type { Loose } from "./parts/Loose.ts"
+import * as ToolNames from "./parts/ToolNames.ts"
 
 type Checked<A> = Kinds.Checked<A>
 

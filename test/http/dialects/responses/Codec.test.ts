@@ -6,7 +6,11 @@ import * as Items from "../../../../src/http/dialects/responses/Items.ts"
 import { ResponsesRequest } from "../../../../src/http/dialects/responses/Payload.ts"
 import * as Resource from "../../../../src/http/dialects/responses/Resource.ts"
 
-const nothing: Codec.Past = { items: () => undefined, item: () => undefined }
+const nothing: Codec.Past = {
+  items: () => undefined,
+  conversation: () => undefined,
+  item: () => undefined
+}
 const image = { mediaType: "image/png", data: "aGk=" }
 
 const read = (body: object, past: Codec.Past = nothing) => {
@@ -166,6 +170,7 @@ describe("an input", () => {
 
   it("goes on from what is held", () => {
     const past: Codec.Past = {
+      ...nothing,
       items: (id) => (id === "resp_1" ? [{ role: "user", content: "one" }] : undefined),
       item: (id) => (id === "msg_1" ? { type: "message", role: "assistant", content: "two" } : undefined)
     }
@@ -316,7 +321,6 @@ describe("a request", () => {
   it("is refused where ignoring a wish would give a wrong answer", () => {
     for (const [body, param] of [
       [{ background: true }, "background"],
-      [{ conversation: "conv_1" }, "conversation"],
       [{ prompt: { id: "p" } }, "prompt"],
       [{ top_logprobs: 3 }, "top_logprobs"]
     ] as const) {

@@ -63,6 +63,24 @@ describe("the store of responses", () => {
     assert.strictEqual(held(store, "A", "bcd"), "bc")
   })
 
+  it("takes a conversation for no response, nor a response for a conversation, and bounds both together", () => {
+    const store = Store.make({ capacity: 2 })
+    const own = store.of("A")
+    const conversation = (id: string) => ({ id, created_at: 1, metadata: {}, items: [{ id: `item_${id}` }] })
+    assert.isTrue(own.conversations.put(conversation("c")))
+    own.put(response("a"), [])
+    assert.isUndefined(own.get("c"))
+    assert.isUndefined(own.conversations.get("a"))
+    assert.isFalse(own.remove("c") || own.conversations.remove("a"))
+    assert.isDefined(own.item("item_c"))
+    // What is said in it makes it new again.
+    own.conversations.put(conversation("c"))
+    own.put(response("b"), [])
+    assert.strictEqual(held(store, "A", "ab"), "b")
+    assert.isDefined(own.conversations.get("c"))
+    assert.isFalse(Store.make({ capacity: 2, size: 10 }).of("A").conversations.put(conversation("c")))
+  })
+
   it("keeps nothing when it is off", () => {
     const store = Store.make({ capacity: 0 })
     store.of("A").put(response("a"), [])

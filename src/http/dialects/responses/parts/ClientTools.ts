@@ -2,8 +2,8 @@
  * The tools of `ClientItems.ts` for a model that only knows functions: what it is offered, the item that its call
  * becomes, and what is read back from such items.
  */
-import type { JsonSchema, ToolCall } from "../../../domain/Chat.ts"
-import * as OpenAiTools from "../openai/OpenAiTools.ts"
+import type { JsonSchema, ToolCall } from "../../../../domain/Chat.ts"
+import * as OpenAiTools from "../../openai/OpenAiTools.ts"
 import type * as ClientItems from "./ClientItems.ts"
 import type { Loose } from "./Loose.ts"
 

@@ -2,10 +2,10 @@
  * Things that come in kinds, read by the table of those that are known.
  */
 import { Either, type Schema } from "effect"
-import * as Decode from "../../chat/Decode.ts"
-import * as FieldSupport from "../../chat/FieldSupport.ts"
-import * as SchemaIssue from "../../chat/SchemaIssue.ts"
-import * as Errors from "../openai/OpenAiErrors.ts"
+import * as Decode from "../../../chat/Decode.ts"
+import * as FieldSupport from "../../../chat/FieldSupport.ts"
+import * as SchemaIssue from "../../../chat/SchemaIssue.ts"
+import * as Errors from "../../openai/OpenAiErrors.ts"
 import type { Loose } from "./Loose.ts"
 
 export type Checked<A> = Either.Either<A, Errors.Failure>

@@ -2,8 +2,8 @@
  * Items of a history that were made by tools of OpenAI's own, as a short mark for the model: what it did, and, cut
  * where it is long, what came of it. None of those tools is there here.
  */
-import type { Role } from "../../../domain/Chat.ts"
-import * as WellFormed from "../../chat/WellFormed.ts"
+import type { Role } from "../../../../domain/Chat.ts"
+import * as WellFormed from "../../../chat/WellFormed.ts"
 import type { Loose } from "./Loose.ts"
 
 /** The fields that say something to a model. */

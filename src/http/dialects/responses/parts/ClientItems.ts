@@ -2,7 +2,7 @@
  * Tools that OpenAI's API knows by kind and the client runs, with the items of their calls and of what came of them.
  */
 import { Schema } from "effect"
-import { counts, Description, Id, listOf, Word } from "../../chat/TextLimits.ts"
+import { counts, Description, Id, listOf, Word } from "../../../chat/TextLimits.ts"
 import { opt } from "./Loose.ts"
 
 export const kinds = ["local_shell", "shell", "apply_patch"] as const

@@ -4,7 +4,7 @@
  * The summary is encoded, not encrypted: whoever sends it back could send any text. What another service has made is
  * not read.
  */
-import type { Message } from "../../../domain/Chat.ts"
+import type { Message } from "../../../../domain/Chat.ts"
 
 const MARK = "lingma-gateway.1."
 

@@ -1,0 +1,150 @@
+/**
+ * Conversations that are held here, as OpenAI's API has them: what each route does with what a caller has. Pure, but for
+ * what it changes of that.
+ */
+import { Either } from "effect"
+import * as EitherFn from "../../../runtime/EitherFn.ts"
+import * as Errors from "./Errors.ts"
+import * as Items from "./Items.ts"
+import * as HostedItems from "./parts/HostedItems.ts"
+import type * as Kinds from "./parts/Kinds.ts"
+import type { Loose } from "./parts/Loose.ts"
+import type { Conversation, Own } from "./Store.ts"
+
+type Checked<A> = Kinds.Checked<A>
+
+/** What new things are made with. */
+export interface Making {
+  readonly newId: (prefix: string) => string
+  /** Seconds since 1970. */
+  readonly now: () => number
+}
+
+const prefixes: Readonly<Record<string, string>> = { message: "msg", function_call: "fc", reasoning: "rs" }
+
+/** A message of one text is written by its parts. */
+const parts = ({ content, role }: Loose) => {
+  const type = role === "assistant" ? "output_text" : "input_text"
+  const more = role === "assistant" ? { annotations: [], logprobs: [] } : {}
+  return typeof content === "string" ? [{ type, text: content, ...more }] : (content ?? [])
+}
+
+/** As it is held: with its kind, its id, and a message whole. */
+const held = (item: Loose, { newId }: Making): Loose => {
+  const type = Items.kindOf(item)
+  const id = typeof item["id"] === "string" ? item["id"] : newId(prefixes[type] ?? "item")
+  return type === "message" ? { status: "completed", ...item, id, type, content: parts(item) } : { ...item, id, type }
+}
+
+/** Each of a kind that is known, and right; what one refers to is taken in its place. */
+const checked = EitherFn.fn(function* (
+  items: ReadonlyArray<Loose>,
+  own: Own,
+  making: Making
+): EitherFn.Return<ReadonlyArray<Loose>, Errors.Failure> {
+  const all: Array<Loose> = []
+  for (const [i, given] of items.entries()) {
+    const path = ["items", i]
+    const [item, kind] = yield* Items.resolved(given, path, own.item)
+    let isKnown = true
+    if (!HostedItems.isHosted(kind)) {
+      yield* Items.readItem(item, kind, path, () => {
+        isKnown = false
+      })
+    }
+    if (!isKnown) return yield* Either.left(Errors.unknownItem(path))
+    all.push(held(item, making))
+  }
+  return all
+})
+
+const shown = ({ created_at, id, metadata }: Conversation) => ({ id, object: "conversation", created_at, metadata })
+
+const kept = (own: Own, conversation: Conversation): Checked<Conversation> =>
+  own.conversations.put(conversation) ? Either.right(conversation) : Either.left(Errors.notKept)
+
+const found = (own: Own, id: string): Checked<Conversation> =>
+  Either.fromNullable(own.conversations.get(id), () => Errors.conversationNotHeld("conversation_id"))
+
+interface Written {
+  readonly items?: ReadonlyArray<Loose> | null | undefined
+  readonly metadata?: Readonly<Record<string, string>> | null | undefined
+}
+
+export const create = EitherFn.fn(function* (own: Own, { items, metadata }: Written, making: Making) {
+  const conversation: Conversation = {
+    id: making.newId("conv"),
+    created_at: making.now(),
+    metadata: metadata ?? {},
+    items: yield* checked(items ?? [], own, making)
+  }
+  return shown(yield* kept(own, conversation))
+})
+
+export const retrieve = (own: Own, id: string) => Either.map(found(own, id), shown)
+
+export const update = EitherFn.fn(function* (own: Own, id: string, { metadata }: Written) {
+  const conversation = yield* found(own, id)
+  return shown(yield* kept(own, { ...conversation, metadata: metadata ?? {} }))
+})
+
+export const remove = (own: Own, id: string) =>
+  own.conversations.remove(id)
+    ? Either.right({ id, object: "conversation.deleted", deleted: true })
+    : Either.left(Errors.conversationNotHeld("conversation_id"))
+
+const list = (data: ReadonlyArray<Loose>, has_more = false) => ({
+  object: "list",
+  data,
+  first_id: data[0]?.["id"] ?? null,
+  last_id: data.at(-1)?.["id"] ?? null,
+  has_more
+})
+
+export const addItems = EitherFn.fn(function* (own: Own, id: string, { items }: Written, making: Making) {
+  const conversation = yield* found(own, id)
+  const added = yield* checked(items ?? [], own, making)
+  yield* kept(own, { ...conversation, items: [...conversation.items, ...added] })
+  return list(added)
+})
+
+const MOST_LISTED = 100
+
+const limitOf = (written: string | null): Checked<number> => {
+  const limit = written === null ? 20 : Number(written)
+  return Number.isInteger(limit) && limit >= 1 && limit <= MOST_LISTED
+    ? Either.right(limit)
+    : Either.left(Errors.wrongLimit(MOST_LISTED))
+}
+
+/** The newest first, unless `order` says otherwise; from the one after `after`. */
+export const listItems = EitherFn.fn(function* (own: Own, id: string, query: URLSearchParams) {
+  const { items } = yield* found(own, id)
+  const limit = yield* limitOf(query.get("limit"))
+  const ordered = query.get("order") === "asc" ? items : items.toReversed()
+  const after = query.get("after")
+  const at = after === null ? 0 : ordered.findIndex((item) => item["id"] === after) + 1
+  if (after !== null && at === 0) return yield* Either.left(Errors.itemNotHeld("after"))
+  return list(ordered.slice(at, at + limit), at + limit < ordered.length)
+})
+
+export const item = EitherFn.fn(function* (own: Own, id: string, itemId: string) {
+  const { items } = yield* found(own, id)
+  const one = items.find((item) => item["id"] === itemId)
+  return yield* Either.fromNullable(one, () => Errors.itemNotHeld("item_id"))
+})
+
+export const removeItem = EitherFn.fn(function* (own: Own, id: string, itemId: string) {
+  yield* item(own, id, itemId)
+  const conversation = yield* found(own, id)
+  const items = conversation.items.filter((item) => item["id"] !== itemId)
+  return shown(yield* kept(own, { ...conversation, items }))
+})
+
+/** What an answer adds, unless the conversation is gone meanwhile. The wish for a summary is no part of it. */
+export const append = (own: Own, id: string, items: ReadonlyArray<Loose>, making: Making): void => {
+  const conversation = own.conversations.get(id)
+  if (conversation === undefined) return
+  const added = items.filter((item) => item["type"] !== "compaction_trigger").map((item) => held(item, making))
+  own.conversations.put({ ...conversation, items: [...conversation.items, ...added] })
+}

@@ -1,0 +1,109 @@
+/**
+ * Things kept in memory for each caller, bounded in number and in bytes; nobody else can tell whether they are there.
+ */
+import type { Loose } from "./Loose.ts"
+
+export interface Shelves<V> {
+  readonly get: (caller: string, id: string) => V | undefined
+  /** One of the items that were put with a thing. */
+  readonly item: (caller: string, id: string) => Loose | undefined
+  /** In place of what had this id. False when it is too large by itself: then nothing has it. */
+  readonly put: (caller: string, id: string, value: V, items: ReadonlyArray<Loose>) => boolean
+  /** False when it was not there. */
+  readonly remove: (caller: string, id: string) => boolean
+}
+
+export interface ShelvesOptions {
+  /** Most things held; 0 keeps none. */
+  readonly capacity: number
+  /** Most bytes held by all of them together. */
+  readonly size: number
+}
+
+interface Held<V> {
+  readonly value: V
+  readonly items: ReadonlyArray<Loose>
+  readonly size: number
+}
+
+interface Shelf<V> {
+  readonly held: Map<string, Held<V>>
+  /** By the ids of items, the thing that holds each. */
+  readonly items: Map<string, readonly [owner: string, item: Loose]>
+  size: number
+}
+
+/** What a value beside its texts takes, about. */
+const VALUE = 16
+
+/** Bytes, about; no more is looked at than it takes to be over `most`. */
+const weigh = (value: unknown, most: number): number => {
+  let size = 0
+  const open = [value]
+  while (open.length > 0 && size <= most) {
+    const one = open.pop()
+    size += VALUE
+    if (typeof one === "string") size += 2 * one.length
+    if (Array.isArray(one)) for (const inner of one) open.push(inner)
+    else if (typeof one === "object" && one !== null) {
+      for (const [key, inner] of Object.entries(one)) {
+        size += key.length
+        open.push(inner)
+      }
+    }
+  }
+  return size
+}
+
+/** The oldest go first, of the caller that holds most: nobody can push out what another has while holding more. */
+export const make = <V>({ capacity, size }: ShelvesOptions): Shelves<V> => {
+  const shelves = new Map<string, Shelf<V>>()
+  let count = 0
+  let total = 0
+
+  const remove = (caller: string, id: string): boolean => {
+    const shelf = shelves.get(caller)
+    const found = shelf?.held.get(id)
+    if (shelf === undefined || found === undefined) return false
+    for (const { id: item } of found.items) {
+      if (typeof item === "string" && shelf.items.get(item)?.[0] === id) shelf.items.delete(item)
+    }
+    shelf.held.delete(id)
+    shelf.size -= found.size
+    total -= found.size
+    count--
+    if (shelf.held.size === 0) shelves.delete(caller)
+    return true
+  }
+
+  const removeOldest = (measure: (shelf: Shelf<V>) => number) => {
+    let most: readonly [caller: string, shelf: Shelf<V>] | undefined
+    for (const one of shelves) if (most === undefined || measure(one[1]) > measure(most[1])) most = one
+    const [oldest] = most?.[1].held.keys() ?? []
+    if (most !== undefined && oldest !== undefined) remove(most[0], oldest)
+  }
+
+  const put: Shelves<V>["put"] = (caller, id, value, items) => {
+    remove(caller, id)
+    if (capacity === 0) return false
+    const own = weigh(value, size)
+    if (own > size) return false
+    const shelf = shelves.get(caller) ?? { held: new Map(), items: new Map(), size: 0 }
+    shelves.set(caller, shelf)
+    shelf.held.set(id, { value, items, size: own })
+    for (const item of items) if (typeof item["id"] === "string") shelf.items.set(item["id"], [id, item])
+    shelf.size += own
+    total += own
+    count++
+    while (count > capacity) removeOldest(({ held }) => held.size)
+    while (total > size) removeOldest((one) => one.size)
+    return true
+  }
+
+  return {
+    get: (caller, id) => shelves.get(caller)?.held.get(id)?.value,
+    item: (caller, id) => shelves.get(caller)?.items.get(id)?.[1],
+    put,
+    remove
+  }
+}
