@@ -100,7 +100,8 @@ export const toRequest = EitherFn.fn(function* (options: RequestOptions): Either
   })
   const compacts = options.compacts ?? Items.wantsCompaction(turn)
   const told = compacts ? [] : tools.told
-  const messages = [...instructed(payload), ...told, ...said, ...(compacts ? [Compaction.ask] : [])]
+  const instructions = instructed(payload)
+  const messages = [...instructions, ...told, ...said, ...(compacts ? [Compaction.ask] : [])]
   if (!Arr.isNonEmptyReadonlyArray(messages) || isEmpty(said)) return yield* Either.left(Errors.emptyInput)
   const format = yield* Tools.toFormat(configuration.format ?? payload.text?.format)
   const request: ChatRequest = {
@@ -117,7 +118,8 @@ export const toRequest = EitherFn.fn(function* (options: RequestOptions): Either
       sessionId,
       promptCacheKey: payload.prompt_cache_key ?? undefined,
       user: payload.user ?? payload.safety_identifier ?? undefined,
-      messages
+      // Tools come and go within a conversation, and with them what is told of them.
+      messages: [...instructions, ...said]
     }),
     origin: { dialect: "responses", stream: payload.stream === true }
   }

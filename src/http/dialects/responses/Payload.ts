@@ -102,6 +102,7 @@ const Tool = described(
 const Tools = Schema.Array(Tool).pipe(Schema.maxItems(limits.tools))
 export type FunctionTool = typeof FunctionTool.Type
 export type CustomTool = typeof CustomTool.Type
+export type NamespaceTool = typeof NamespaceTool.Type
 export type ToolSearch = typeof ToolSearch.Type
 export type Tool = (typeof tools)[keyof typeof tools]["Type"]
 

@@ -2,15 +2,24 @@
  * The tools of a request as one flat list of names, and each name back as the client wrote it.
  */
 import { Either } from "effect"
-import { type Message, noTools, type OutputFormat, type Tool, type Toolset } from "../../../domain/Chat.ts"
+import { type Message, message, noTools, type OutputFormat, type Tool, type Toolset } from "../../../domain/Chat.ts"
 import * as EitherFn from "../../../runtime/EitherFn.ts"
 import * as FieldSupport from "../../chat/FieldSupport.ts"
 import type { Path } from "../../chat/SchemaIssue.ts"
 import { format } from "../../chat/SchemaIssue.ts"
+import * as WellFormed from "../../chat/WellFormed.ts"
 import * as Hosted from "../openai/HostedTools.ts"
 import * as Errors from "../openai/OpenAiErrors.ts"
 import * as OpenAiTools from "../openai/OpenAiTools.ts"
-import { type CustomTool, type FunctionTool, kinds, limits, type ResponsesRequest, type ToolSearch } from "./Payload.ts"
+import {
+  type CustomTool,
+  type FunctionTool,
+  kinds,
+  limits,
+  type NamespaceTool,
+  type ResponsesRequest,
+  type ToolSearch
+} from "./Payload.ts"
 import type * as ClientItems from "./parts/ClientItems.ts"
 import * as ClientTools from "./parts/ClientTools.ts"
 import * as Kinds from "./parts/Kinds.ts"
@@ -89,9 +98,15 @@ interface Listing {
   /** Told of kinds that are not there. */
   readonly skip: Kinds.Skip
   readonly missing: ReturnType<typeof Hosted.gather>
+  /** Namespaces that say what they are for. */
+  readonly described: Array<NamespaceTool>
 }
 
-const list = EitherFn.fn(function* (tools: ReadonlyArray<Loose>, root: Path, { listed, missing, skip }: Listing) {
+const list = EitherFn.fn(function* (
+  tools: ReadonlyArray<Loose>,
+  root: Path,
+  { described, listed, missing, skip }: Listing
+) {
   const echoed: Array<Loose> = []
   for (const [i, written] of tools.entries()) {
     const path = [...root, i]
@@ -120,6 +135,7 @@ const list = EitherFn.fn(function* (tools: ReadonlyArray<Loose>, root: Path, { l
         } else listed.push({ tool: ClientTools.offered(tool), namespace: undefined, at: format(path), own: tool.type })
         break
       case "namespace":
+        if (tool.description?.trim()) described.push(tool)
         for (const [k, inner] of tool.tools.entries()) {
           const here = [...path, "tools", k]
           const member = yield* readMember(inner, Kinds.kindOf(inner, "function"), here, skip)
@@ -210,6 +226,22 @@ const choose = EitherFn.fn(function* (
   )
 })
 
+/** Most characters of what a namespace says of itself; its tools have their own descriptions. */
+const MOST_SAID = 2000
+
+const shortened = (text: string): string =>
+  text.length <= MOST_SAID ? text : `${WellFormed.repair(text.slice(0, MOST_SAID))}…`
+
+/** What namespaces are for, by the names that the model knows their tools by. */
+const toldOf = (described: ReadonlyArray<NamespaceTool>, named: ReadonlyArray<Named>): ReadonlyArray<Message> => {
+  const lines = new Map<string, string>()
+  for (const { description, name } of described) {
+    const members = named.filter(({ namespace }) => namespace === name).map(({ flat }) => flat)
+    if (members.length > 0) lines.set(name, `- ${name} (${members.join(", ")}): ${shortened(description ?? "")}`)
+  }
+  return lines.size === 0 ? [] : [message("system", `Some tools belong together:\n${[...lines.values()].join("\n")}`)]
+}
+
 /** One that is given again is the one that was given last. */
 const merged = (listed: ReadonlyArray<Listed>): ReadonlyArray<Listed> => [
   ...new Map(listed.map((one) => [JSON.stringify([one.namespace, one.tool.name]), one])).values()
@@ -223,7 +255,8 @@ export const read = EitherFn.fn(function* (
 ): EitherFn.Return<Tools, Errors.Failure> {
   const missing = Hosted.gather()
   const all: Array<Listed> = []
-  const listing: Listing = { listed: all, missing, skip }
+  const described: Array<NamespaceTool> = []
+  const listing: Listing = { described, listed: all, missing, skip }
   const echoed = yield* list(payload.tools ?? [], ["tools"], listing)
   for (const { path, tools } of found) yield* list(tools, path, listing)
   const listed = found.length === 0 ? all : merged(all)
@@ -236,7 +269,7 @@ export const read = EitherFn.fn(function* (
   yield* OpenAiTools.checked(named, format?.type === "json_schema" ? format.schema : undefined)
   const { parallel_tool_calls: parallel, tool_choice: choice } = payload
   const toolset = yield* choose(named, missing.kinds(), choice ?? "auto", parallel ?? true)
-  return { toolset, named, echoed, told: missing.told() }
+  return { toolset, named, echoed, told: [...toldOf(described, named), ...missing.told()] }
 })
 
 /** What the model knows a tool by that the history calls so; one that is gone keeps its name. */

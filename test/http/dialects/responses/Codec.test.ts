@@ -196,6 +196,8 @@ describe("an input", () => {
   it("is tied to one instance by what its conversation has in common", () => {
     const key = (body: object) => request({ input: "hi", ...body }).affinity
     assert.isTrue(Option.isSome(key({})))
+    // What is told of tools that come later is no part of it.
+    assert.deepStrictEqual(key({ tools: [{ type: "web_search" }] }), key({}))
     assert.deepStrictEqual(key({ prompt_cache_key: "k" }), key({ prompt_cache_key: "k", user: "u", input: "other" }))
     assert.notDeepEqual(key({ user: "u" }), key({ prompt_cache_key: "u" }))
   })
@@ -240,7 +242,7 @@ describe("the tools of a request", () => {
     const chat = { type: "namespace", name: "chat", tools: [{ type: "function", name: "send" }] }
     assert.deepStrictEqual(names({ tools: [mail, chat] }), ["mail.send", "chat.send"])
     const call = { type: "function_call", call_id: "c", name: "send", namespace: "chat", arguments: "{}" }
-    assert.strictEqual(request({ input: [call], tools: [mail, chat] }).messages[0].toolCalls[0]?.name, "chat.send")
+    assert.strictEqual(request({ input: [call], tools: [mail, chat] }).messages[1]?.toolCalls[0]?.name, "chat.send")
     assert.strictEqual(request({ input: [call], tools: [chat] }).messages[0].toolCalls[0]?.name, "send")
   })
 

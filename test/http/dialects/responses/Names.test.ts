@@ -25,6 +25,22 @@ const called = Effect.fnUntraced(function* (tools: ReadonlyArray<object>, names:
 
 const f = (name: string) => ({ type: "function", name })
 
+describe("a namespace of tools, at /v1/responses", () => {
+  it.scopedLive("is told to the model with what it is for", () =>
+    Effect.gen(function* () {
+      const scripted = TestBackend.make(TestBackend.say("well"))
+      const { request } = yield* TestGateway.serve(scripted)
+      const tools = [{ type: "namespace", name: "mail", description: "Letters of ours", tools: [f("send"), f("read")] }]
+      yield* request("/v1/responses", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ model: "auto", input: "hi", tools })
+      })
+      assert.include(scripted.asks[0]?.prompt, "Some tools belong together:\n- mail (send, read): Letters of ours")
+    })
+  )
+})
+
 describe("the name of a call, at /v1/responses", () => {
   it.scopedLive("is the one that the client declared, with its namespace, however the model writes it", () =>
     Effect.gen(function* () {
