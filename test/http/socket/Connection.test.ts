@@ -16,7 +16,8 @@ const open = (own: Connection.Times, serve: Effect.Effect<void> = Effect.void) =
     const ended = yield* Deferred.make<void>()
     const server = yield* Effect.acquireRelease(
       Effect.async<WebSocketServer>((resume) => {
-        const made = new WebSocketServer({ port: 0, host: "127.0.0.1" }, () => resume(Effect.succeed(made)))
+        const made: WebSocketServer = new WebSocketServer({ port: 0, host: "127.0.0.1" })
+        made.once("listening", () => resume(Effect.succeed(made)))
       }),
       (made) => Effect.sync(() => made.close())
     )
