@@ -1,8 +1,11 @@
-import { readFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Option } from "effect"
+import * as Pdf from "../support/Pdf.ts"
+import * as Searches from "../support/Searches.ts"
 import * as Spoken from "../support/Spoken.ts"
+import * as TestGateway from "../support/TestGateway.ts"
 import * as Agents from "./agents.ts"
 import * as Echo from "./echo.ts"
 import { control, internalStats, type Lingma, lingmas, type Program, settled, start, told } from "./support.ts"
@@ -228,6 +231,81 @@ if (claude === undefined) {
           yield* Agents.script(program, "pong")
           const right = yield* run(program, desk, ["Reply with pong"])
           assert.deepStrictEqual([right.code, right.out.trim()], [0, "pong"])
+        }),
+      120_000
+    )
+  })
+
+  describe(`Claude Code (${claude}) and what its API does by itself`, () => {
+    /** Answers each kind of request by its prompt; the first that fits. */
+    const serve = Effect.fnUntraced(function* (
+      answers: ReadonlyArray<readonly [marks: string, answer: string]>,
+      settings: Parameters<typeof TestGateway.serve>[1] = {}
+    ) {
+      const scripted = Spoken.by((prompt) => answers.find(([marks]) => prompt.includes(marks))?.[1] ?? "Nothing fits.")
+      const { base } = yield* TestGateway.serve(scripted, settings)
+      return { base, prompts: () => scripted.asks.map(({ prompt }) => prompt) }
+    })
+    const search = Spoken.call("web_search", { query: "museum hours" })
+    const asked = "Find the hours of the museum"
+    /** It puts the loading of that tool off: it is offered once it was looked for. */
+    const found = [
+      ["The tool WebSearch is available now.", Spoken.call("WebSearch", { query: "museum hours" })],
+      [asked, Spoken.call("ToolSearch", { query: "select:WebSearch", max_results: 1 })]
+    ] as const
+
+    it.scopedLive(
+      "searches for a tool, then the web by the operator's service",
+      () =>
+        Effect.gen(function* () {
+          const page = { url: "https://museum.example/hours", title: "Hours", content: "Open from nine." }
+          const { url } = yield* Searches.finds([page])
+          const gateway = yield* serve(
+            [
+              ["The page says nine.", "It opens at nine."],
+              ["Open from nine.", "The page says nine."],
+              ["Perform a web search for the query", search],
+              ...found
+            ],
+            { webSearchUrl: Option.some(url) }
+          )
+          const desk = yield* Agents.desk
+          const { code, out } = yield* run(gateway, desk, ["--allowedTools", "WebSearch", "--", asked])
+          assert.deepStrictEqual([code, out.trim()], [0, "It opens at nine."], gateway.prompts().join("\n---\n"))
+        }),
+      120_000
+    )
+
+    it.scopedLive(
+      "is told that no search can be had where there is no service",
+      () =>
+        Effect.gen(function* () {
+          const gateway = yield* serve([
+            ["Web search error: unavailable", "There is no search here."],
+            ["The tool failed: unavailable", "I cannot search."],
+            ["Perform a web search for the query", search],
+            ...found
+          ])
+          const desk = yield* Agents.desk
+          const { code, out } = yield* run(gateway, desk, ["--allowedTools", "WebSearch", "--", asked])
+          assert.deepStrictEqual([code, out.trim()], [0, "There is no search here."], gateway.prompts().join("\n---\n"))
+        }),
+      120_000
+    )
+
+    it.scopedLive(
+      "reads a PDF",
+      () =>
+        Effect.gen(function* () {
+          const desk = yield* Agents.desk
+          const file = join(desk.work, "report.pdf")
+          writeFileSync(file, Pdf.make(["The heron stands still"]))
+          const gateway = yield* serve([
+            ["The heron stands still", "It is about a heron."],
+            ["What is the report about?", Spoken.call("Read", { file_path: file })]
+          ])
+          const { code, out } = yield* run(gateway, desk, ["--allowedTools", "Read", "--", "What is the report about?"])
+          assert.deepStrictEqual([code, out.trim()], [0, "It is about a heron."], gateway.prompts().join("\n---\n"))
         }),
       120_000
     )

@@ -1,10 +1,9 @@
-import { createServer, type IncomingMessage } from "node:http"
-import type { AddressInfo } from "node:net"
 import Anthropic from "@anthropic-ai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { textDelta } from "../../../../src/domain/Chat.ts"
 import { BackendFailure } from "../../../../src/domain/ChatError.ts"
+import * as Searches from "../../../support/Searches.ts"
 import * as TestBackend from "../../../support/TestBackend.ts"
 import * as TestGateway from "../../../support/TestGateway.ts"
 import * as Grammar from "./Grammar.ts"
@@ -39,26 +38,7 @@ const pages = [
   7
 ]
 
-/** A search service; what it was asked. */
-const service = (answer: (request: IncomingMessage) => readonly [number, string]) =>
-  Effect.acquireRelease(
-    Effect.async<{ readonly url: string; readonly asked: Array<URL>; readonly close: () => void }>((resume) => {
-      const asked: Array<URL> = []
-      const server = createServer((request, response) => {
-        asked.push(new URL(request.url ?? "", "http://x"))
-        const [status, body] = answer(request)
-        response.writeHead(status, { "content-type": "application/json", connection: "close" }).end(body)
-      })
-      server.listen(0, "127.0.0.1", () => {
-        const { port } = server.address() as AddressInfo
-        resume(
-          Effect.succeed({ url: `http://127.0.0.1:${port}/search?engine=all`, asked, close: () => void server.close() })
-        )
-      })
-    }),
-    ({ close }) => Effect.sync(close)
-  )
-const finds = service(() => [200, JSON.stringify({ results: pages })])
+const finds = Searches.finds(pages)
 
 const serve = Effect.fnUntraced(function* (
   script: TestBackend.Script,
@@ -188,9 +168,9 @@ describe("a web search", () => {
   it.scopedLive("that fails is told to the client and the model, and the answer goes on", () =>
     Effect.gen(function* () {
       const broken = [
-        service(() => [500, "no"]),
-        service(() => [200, "<html>"]),
-        service(() => [200, JSON.stringify({ results: "x".repeat(3 << 20) })])
+        Searches.says(500, "no"),
+        Searches.says(200, "<html>"),
+        Searches.says(200, JSON.stringify({ results: pages, more: "x".repeat(3 << 20) }))
       ]
       for (const one of broken) {
         const { url } = yield* one
