@@ -81,7 +81,7 @@ if (codex === undefined) {
             const { code, out } = yield* run(...free, "Print the bird")
             assert.strictEqual(code, 0, out)
             assert.include(out, "It printed a bird.")
-            assert.match(yield* prompt(program), /<tool_response[^]*\nheron\n/)
+            assert.match(yield* prompt(program), /<tool_response[\s\S]*\nheron\n/)
             yield* settled(program)
           }),
         120_000
