@@ -27,7 +27,7 @@ export const members = (text: string): ReadonlyArray<readonly [key: string, sour
     if (char === '"') {
       const start = at
       at = JsonSpan.endOfString(text, at)
-      if (at < 0) return undefined
+      if (at < 0) return found
       if (depth === 1 && from < 0) name = JSON.parse(text.slice(start, at + 1))
     } else if (char === "{" || char === "[") depth++
     else if (char === ":" && depth === 1) from = at + 1

@@ -4,6 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
 import { WebSocketServer } from "ws"
 import { protocol } from "../../../src/http/dialects/responses/socket/Socket.ts"
+import * as Unread from "../../../src/http/server/Unread.ts"
 import * as Connection from "../../../src/http/socket/Connection.ts"
 import * as SocketClient from "../../support/SocketClient.ts"
 
@@ -30,6 +31,7 @@ const open = (own: Connection.Times, serve: Effect.Effect<void> = Effect.void) =
         nameOf: String,
         limit: 1024,
         reservation: () => ({ reserve: () => true, release: () => {} }),
+        backlog: Unread.backlog(),
         serve: () => Effect.runFork(serve),
         serving: () => () => {},
         drain: { isDraining: () => false, onBegun: () => () => {} },
