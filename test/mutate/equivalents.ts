@@ -200,55 +200,38 @@ export const equivalents: Readonly<Record<string, ReadonlyArray<Equivalent>>> = 
     {
       why: "it only leaves the quick way for plain text out, or a turn of a loop through `feed` in",
       changes: [
+        { from: "if (isPlain(unit) && pending.isIdle() && code.isIdle() && !isHeld()) {", to: "if (false) {" },
         {
-          from: "const plain = unit !== LESS && unit !== LF && unit !== CR && unit !== TICK && unit !== TILDE",
-          to: "const plain = false"
+          from: "if (isPlain(unit) && pending.isIdle() && code.isIdle() && !isHeld()) {",
+          to: "if (isPlain(unit) && pending.isIdle() && code.isIdle() && !isHeld()) {}"
         },
-        {
-          from: "const plain = unit !== LESS && unit !== LF && unit !== CR && unit !== TICK && unit !== TILDE",
-          to: "const plain = unit !== LESS && unit !== LF && unit !== CR && unit !== TICK && true"
-        },
-        {
-          from: "const plain = unit !== LESS && unit !== LF && unit !== CR && unit !== TICK && unit !== TILDE",
-          to: "const plain = unit !== LESS && unit !== LF && unit !== CR && unit !== TICK && unit === TILDE"
-        },
-        { from: "if (plain && pending.isIdle() && code.isIdle()) {", to: "if (false) {" },
-        {
-          from: "if (plain && pending.isIdle() && code.isIdle()) {",
-          to: "if (plain && pending.isIdle() && code.isIdle()) {}"
-        },
-        { from: 'if (tag === "" && unit !== LESS) continue', to: "if (false) continue" },
-        { from: "if (!pending.isIdle()) {", to: "if (true) {" },
+        { from: "if (!pending.isIdle() || isHeld()) {", to: "if (true) {" },
         { from: 'if (mode !== "text") return at', to: "if (true) return at" },
         { from: 'if (mode !== "text") return at', to: 'if (mode !== "") return at' }
       ]
     },
     {
-      why: 'a state without a name lets text through, as "off" does',
+      why: "there is no character behind the last one: the loop ends one later, and nothing is left of the piece",
       changes: [
         {
-          from: 'let mode: "text" | "think" | "call" | "fence" | "skim" | "done" | "off" = catalog.isActive ? "text" : "off"',
-          to: 'let mode: "text" | "think" | "call" | "fence" | "skim" | "done" | "off" = catalog.isActive ? "text" : ""'
-        },
-        { from: 'mode = invalid < MAX_INVALID ? "text" : "off"', to: 'mode = invalid < MAX_INVALID ? "text" : ""' }
-      ]
-    },
-    {
-      why: "it is set anew before it is read",
-      changes: [{ from: "let bare = false", to: "let bare = true" }]
-    },
-    {
-      why: "a block that is resolved has an outcome",
-      changes: [
-        {
-          from: 'if (outcomes[0]?._tag === "Problem") pending.beforeProblem()',
-          to: 'if (outcomes[0]._tag === "Problem") pending.beforeProblem()'
+          from: "while (at < piece.length && isPlain(piece.charCodeAt(at)))",
+          to: "while (at <= piece.length && isPlain(piece.charCodeAt(at)))"
         }
       ]
     },
     {
-      why: "what is no beginning of the end marker is dropped with the next character",
-      changes: [{ from: 'tag = ""', to: 'tag = "Stryker was here!"' }]
+      why: 'a state without a name lets text through, as "off" does, and there is no text behind the end',
+      changes: [
+        {
+          from: 'let mode: "text" | "through" | "call" | "fence" | "done" | "off" = catalog.isActive ? "text" : "off"',
+          to: 'let mode: "text" | "through" | "call" | "fence" | "done" | "off" = catalog.isActive ? "text" : ""'
+        },
+        { from: 'mode = "text"', to: 'mode = ""' }
+      ]
+    },
+    {
+      why: "at the end what is held is a call as well",
+      changes: [{ from: "else found(outcomes, fence!.raw(), true)", to: "else found(outcomes, fence!.raw(), false)" }]
     }
   ]
 }

@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs"
 import { basename } from "node:path"
 import { parseArgs } from "node:util"
-import { changeOf, isSame } from "./Change.ts"
+import { type Change, changeOf, isSame, type Mutant } from "./Change.ts"
 import { equivalents } from "./equivalents.ts"
 import * as Run from "./Run.ts"
 import { targets } from "./targets.ts"
@@ -14,7 +14,7 @@ import { targets } from "./targets.ts"
 /** Percent of the changes to each file that its tests must notice, those apart that change nothing. */
 const BOUND = 90
 
-const { values } = parseArgs({ options: { only: { type: "string", default: "" } } })
+const { values } = parseArgs({ options: { only: { type: "string", default: "" }, workers: { type: "string" } } })
 const only = values.only.split(",").filter((name) => name !== "")
 const chosen = targets.filter(({ file }) => only.length === 0 || only.includes(basename(file, ".ts")))
 
@@ -23,16 +23,20 @@ const percent = (part: number, whole: number) => (whole === 0 ? 100 : (100 * par
 const rows: Array<Record<string, string | number>> = []
 for (const { file, tests } of chosen) {
   const source = readFileSync(file, "utf8")
-  const results = await Run.verdicts(file, tests)
+  const named = (equivalents[file] ?? []).flatMap(({ changes }) => changes)
+  const isNamed = (change: Change) => named.some((one) => isSame(one, change))
+  const tell = (mutant: Mutant) => {
+    const change = changeOf(source, mutant)
+    if (isNamed(change)) process.stdout.write("E")
+    else console.log(`\n${file}:${mutant.location.start.line} passed\n- ${change.from}\n+ ${change.to}`)
+  }
+  const workers = values.workers === undefined ? undefined : Number(values.workers)
+  const results = await Run.verdicts(file, tests, tell, workers)
   const noticed = results.filter(({ verdict }) => verdict === "noticed" || verdict === "hung").length
   const passed = results
     .filter(({ verdict }) => verdict === "passed" || verdict === "unmet")
-    .map((mutant) => ({ ...changeOf(source, mutant), line: mutant.location.start.line, verdict: mutant.verdict }))
-  const named = (equivalents[file] ?? []).flatMap(({ changes }) => changes)
-  const real = passed.filter((change) => !named.some((one) => isSame(one, change)))
-  for (const { from, line, to, verdict } of real) {
-    console.log(`\n${file}:${line} ${verdict}\n- ${from}\n+ ${to}`)
-  }
+    .map((mutant) => changeOf(source, mutant))
+  const real = passed.filter((change) => !isNamed(change))
   for (const one of named.filter((one) => !passed.some((change) => isSame(one, change)))) {
     console.log(`\n${file}: named as equivalent, but not among those that passed\n- ${one.from}\n+ ${one.to}`)
   }

@@ -128,6 +128,19 @@ describe("A call that may be an example", () => {
     both(`So:\n${frame(x(2000))}\nDone.`, [said("So:"), made(x(2000)), ["full"]], {}, one)
   })
 
+  it("breaks where it has no end, once it is certain", () => {
+    const of = (text: string, options: ScanOptions = {}) =>
+      scan(parts(text, 7), tools, { ...options, live: true }).events.map((event) => event.slice(0, 2))
+    const open = `So:\n${FRAME}${x(2000)}`
+    assert.deepStrictEqual(of(open), [said("So:"), ["broken", "unclosed"]])
+    assert.deepStrictEqual(of(open, { cut: true }), [said("So:"), ["broken", "cut"]])
+    assert.deepStrictEqual(of(`${open}\n</parameter>\n`), [said("So:"), ["call", "write"]])
+    assert.deepStrictEqual(of(`${open}${x(6000)}`, { maxBody: 1000 }), [said("So:"), ["broken", "long"]])
+    const short = `So:\n${FRAME}x`
+    assert.deepStrictEqual(of(short, { cut: true }), [said(short)])
+    assert.deepStrictEqual(of(short), [said("So:\n"), ["invalid", "unclosed"]])
+  })
+
   const atom = FastCheck.constantFrom(
     ...["x", x(100), x(500), x(1020), "\n", "</parameter>", "</function>", "</tool_call>", "<parameter=path>\n", "<"]
   )
@@ -154,6 +167,6 @@ describe("A call that may be an example", () => {
       const isTwice = keys.some((found) => new Set(found).size < found.length)
       if (!isOwn && !isTwice) assert.deepStrictEqual(live.events, whole.events)
     },
-    { fastCheck: { numRuns: 500 } }
+    { fastCheck: { numRuns: 200 } }
   )
 })

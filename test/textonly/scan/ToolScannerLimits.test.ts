@@ -99,6 +99,42 @@ describe("ToolScanner", () => {
     assert.deepStrictEqual(scan([`${invalid}\n${made}`], tools).calls, [])
   })
 
+  it("takes the rest for text once it looked again at four times what a call may be", () => {
+    // Each is found at the end only, and what follows its function is read anew.
+    const end = "</tool_call>\n"
+    const one = `<tool_call><function=t><parameter=x>1\n</function>${end}`
+    const count = 60
+    let spare = 4 * (1000 + 4096)
+    let calls = 0
+    while (spare >= 0) spare -= end.length + one.length * (count - ++calls)
+    const found = scan([one.repeat(count)], tools, { maxBody: 1000 })
+    assert.lengthOf(found.calls, calls)
+    assert.deepStrictEqual(found.events.at(-1), ["text", end + one.repeat(count - calls)])
+    const last = scan([one.repeat(count)], tools, { maxBody: 1000, maxCalls: calls })
+    assert.deepStrictEqual(last.events, [...Array.from({ length: calls }, () => x1), ["full"]])
+  })
+
+  it("ends once where a held call is the last that may be, and its result follows", () => {
+    const one = toolset([t], { parallel: false })
+    const events = scan([`So:\n${call}\n<tool_response>1`], one).events
+    assert.deepStrictEqual(events, [["text", "So:"], x1, ["full"]])
+  })
+
+  it("takes a result for text behind too many mistakes, also after a call", () => {
+    const bad = ' <tool_call>{"name":"v"}</tool_call>'
+    const { events } = scan([`${call}\nSo:${bad.repeat(33)}<tool_response>1`], tools)
+    assert.deepStrictEqual(events[0], x1)
+    assert.notDeepInclude(events, ["full"])
+    assert.strictEqual(events.at(-1)![0], "text")
+    assert.isTrue(String(events.at(-1)![1]).endsWith("<tool_response>1"))
+  })
+
+  it("leaves a lone CR out of what a line begins with", () => {
+    const bare = "<function=t>\n<parameter=x>\n1\n</parameter>\n</function>"
+    assert.deepStrictEqual(scan([`a\n\r${bare}`], tools).calls, [["t", '{"x":1}']])
+    assert.deepStrictEqual(scan([`\r${bare}`], tools).calls, [["t", '{"x":1}']])
+  })
+
   it("takes nothing after its end", () => {
     for (const [piece, said] of [
       ["so", "so"],
