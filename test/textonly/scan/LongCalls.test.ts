@@ -130,7 +130,9 @@ describe("A call that may be an example", () => {
 
   it("breaks where it has no end, once it is certain", () => {
     const of = (text: string, options: ScanOptions = {}) =>
-      scan(parts(text, 7), tools, { ...options, live: true }).events.map((event): ReadonlyArray<string> => event.slice(0, 2))
+      scan(parts(text, 7), tools, { ...options, live: true }).events.map(
+        (event): ReadonlyArray<string> => event.slice(0, 2)
+      )
     const open = `So:\n${FRAME}${x(2000)}`
     assert.deepStrictEqual(of(open), [said("So:"), ["broken", "unclosed"]])
     assert.deepStrictEqual(of(open, { cut: true }), [said("So:"), ["broken", "cut"]])
