@@ -152,6 +152,15 @@ describe("src", () => {
     )
   })
 
+  it("has the same files in each dialect's room", () => {
+    const roles = "Api Dialect Exchange Fields Handlers Payload StreamEncoder ToRequest WholeEncoder".split(" ")
+    const missing = rooms
+      .filter((room) => /^http\/dialects\/[^/]+$/.test(room) && room !== "http/dialects/openai")
+      .flatMap((room) => roles.map((role) => `${room}/${role}.ts`))
+      .filter((file) => !files.includes(file) && !files.includes(file.replace(/([^/]+)$/, "request/$1")))
+    assert.deepStrictEqual(missing, [])
+  })
+
   it("has no circle of rooms, the emulator's own left aside", () => {
     const to = new Map(
       rooms.map((room) => [

@@ -3,7 +3,7 @@ import { SchemaAST as AST, Effect, Option } from "effect"
 import { ChatCompletionRequest } from "../../../src/http/dialects/chat-completions/Payload.ts"
 import { CompletionRequest } from "../../../src/http/dialects/completions/Payload.ts"
 import { CountTokensRequest, MessagesRequest } from "../../../src/http/dialects/messages/request/Payload.ts"
-import * as Responses from "../../../src/http/dialects/responses/Payload.ts"
+import * as Responses from "../../../src/http/dialects/responses/request/Payload.ts"
 import * as TestBackend from "../../support/TestBackend.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
 

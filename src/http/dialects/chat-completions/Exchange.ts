@@ -5,11 +5,12 @@ import { Effect } from "effect"
 import type { ChatContext, ChatDialect, Exchange } from "../../chat/ChatDialect.ts"
 import * as OpenAiChat from "../openai/OpenAiChat.ts"
 import * as Errors from "../openai/OpenAiErrors.ts"
-import * as Codec from "./Codec.ts"
-import * as Completion from "./Completion.ts"
 import { dialect as support } from "./Fields.ts"
 import { ChatCompletionRequest } from "./Payload.ts"
+import * as StreamEncoder from "./StreamEncoder.ts"
 import * as Tools from "./Tools.ts"
+import * as ToRequest from "./ToRequest.ts"
+import * as WholeEncoder from "./WholeEncoder.ts"
 
 const stamped = OpenAiChat.stamped("chatcmpl")
 
@@ -19,19 +20,19 @@ const exchange = Effect.fnUntraced(function* (
 ) {
   const { reasoningField } = config
   Tools.missing(payload).leftOut.forEach(leaveOut)
-  const loaded = yield* pictures(Codec.links(payload))
+  const loaded = yield* pictures(ToRequest.links(payload))
   const hidesThoughts = reasoningField === "none"
-  const request = yield* Codec.toRequest(payload, { caller, sessionId, hidesThoughts }, loaded)
+  const request = yield* ToRequest.toRequest(payload, { caller, sessionId, hidesThoughts }, loaded)
   for (const name of Tools.missing(payload).leftOut) leaveOut(name)
   const options = { ...(yield* stamped), reasoningField, shape: Tools.shapeOf(payload) }
   const includeUsage = payload.stream_options?.include_usage === true
   const asked: Exchange = {
     request,
     stream: () => ({
-      encode: (run) => Completion.chunks({ ...options, includeUsage, ...run }),
+      encode: (run) => StreamEncoder.make({ ...options, includeUsage, ...run }),
       failure: (error) => Errors.frame(Errors.fromProblem(error))
     }),
-    whole: (run) => Completion.fold({ ...options, ...run })
+    whole: (run) => WholeEncoder.make({ ...options, ...run })
   }
   return asked
 })

@@ -8,8 +8,8 @@ import { Effect, Either, Layer } from "effect"
 import * as ChatEndpoint from "../../chat/ChatEndpoint.ts"
 import { OpenAiKey } from "../openai/OpenAiKey.ts"
 import { OpenAiApi } from "./Api.ts"
-import * as Codec from "./Codec.ts"
 import { chatCompletions } from "./Exchange.ts"
+import * as ToRequest from "./ToRequest.ts"
 
 const handlers = HttpApiBuilder.group(
   HttpApi.make("lingma-gateway").add(OpenAiApi),
@@ -20,12 +20,12 @@ const handlers = HttpApiBuilder.group(
     return handlers
       .handleRaw("chatCompletions", handle)
       .handle("models", () =>
-        answered(Effect.map(chat.models, (all) => HttpServerResponse.unsafeJson(Codec.toModelList(all, names))))
+        answered(Effect.map(chat.models, (all) => HttpServerResponse.unsafeJson(ToRequest.toModelList(all, names))))
       )
       .handle("model", ({ path }) =>
         answered(
           Effect.flatMap(chat.models, (all) =>
-            Either.map(Codec.toModel(all, path.id, names), (model) => HttpServerResponse.unsafeJson(model))
+            Either.map(ToRequest.toModel(all, path.id, names), (model) => HttpServerResponse.unsafeJson(model))
           )
         )
       )

@@ -5,16 +5,17 @@ import { Effect } from "effect"
 import type { ChatContext, ChatDialect, Exchange } from "../../chat/ChatDialect.ts"
 import * as OpenAiChat from "../openai/OpenAiChat.ts"
 import type { Failure } from "../openai/OpenAiErrors.ts"
-import * as Codec from "./Codec.ts"
-import * as Completion from "./Completion.ts"
 import * as Errors from "./Errors.ts"
 import { dialect as support } from "./Fields.ts"
 import { CompletionRequest } from "./Payload.ts"
+import * as StreamEncoder from "./StreamEncoder.ts"
+import * as ToRequest from "./ToRequest.ts"
+import * as WholeEncoder from "./WholeEncoder.ts"
 
 const stamped = OpenAiChat.stamped("cmpl")
 
 const exchange = Effect.fnUntraced(function* (payload: CompletionRequest, context: ChatContext<Failure>) {
-  const request = yield* Codec.toRequest(payload, context)
+  const request = yield* ToRequest.toRequest(payload, context)
   const { created, id } = yield* stamped
   const [{ text }] = request.messages
   const options = { id, created, echo: payload.echo === true ? text : "" }
@@ -22,10 +23,10 @@ const exchange = Effect.fnUntraced(function* (payload: CompletionRequest, contex
   const asked: Exchange = {
     request,
     stream: () => ({
-      encode: (run) => Completion.chunks({ ...options, includeUsage, ...run }),
+      encode: (run) => StreamEncoder.make({ ...options, includeUsage, ...run }),
       failure: Errors.frame
     }),
-    whole: (run) => Completion.fold({ ...options, ...run })
+    whole: (run) => WholeEncoder.make({ ...options, ...run })
   }
   return asked
 })

@@ -9,11 +9,8 @@ import type * as ChatResponse from "../../chat/ChatResponse.ts"
 import * as FieldSupport from "../../chat/FieldSupport.ts"
 import type * as Documents from "../../chat/sources/Documents.ts"
 import type * as Blocks from "./Blocks.ts"
-import * as Codec from "./Codec.ts"
 import * as Errors from "./Errors.ts"
-import * as Events from "./Events.ts"
 import { dialect as support } from "./Fields.ts"
-import * as Message from "./Message.ts"
 import * as Prefill from "./Prefill.ts"
 import * as Refused from "./Refused.ts"
 import type { AppliedEdit } from "./request/ContextEdits.ts"
@@ -21,6 +18,9 @@ import * as ContextEdits from "./request/ContextEdits.ts"
 import { type CountTokensRequest, MessagesRequest } from "./request/Payload.ts"
 import * as SearchRun from "./SearchRun.ts"
 import * as ServerTools from "./ServerTools.ts"
+import * as StreamEncoder from "./StreamEncoder.ts"
+import * as ToRequest from "./ToRequest.ts"
+import * as WholeEncoder from "./WholeEncoder.ts"
 
 type Context = ChatContext<Errors.Failure>
 
@@ -52,7 +52,7 @@ const readPayload = Effect.fnUntraced(function* (
   sources: Sources
 ): Effect.fn.Return<Read, Errors.Failure> {
   const searches = Option.isSome(config.webSearchUrl)
-  const read = (payload: Payload) => Codec.toRequest(payload, { caller, sessionId, searches, ...sources })
+  const read = (payload: Payload) => ToRequest.toRequest(payload, { caller, sessionId, searches, ...sources })
   let { request, skipped } = yield* read(asked)
   skipped.forEach(leaveOut)
   const management = asked.context_management
@@ -91,7 +91,7 @@ export const counted = Effect.fnUntraced(function* (payload: CountTokensRequest,
     mediaType: "image/png",
     data: "data" in link ? link.data : ""
   })
-  const document = yield* loadDocuments(Codec.sources(payload).documents, context)
+  const document = yield* loadDocuments(ToRequest.sources(payload).documents, context)
   const { appliedEdits, originalTokens, request } = yield* readPayload(payload, context, { document, picture })
   const tokens = yield* context.count(request)
   return { tokens, originalTokens: appliedEdits === undefined ? undefined : (originalTokens ?? tokens) }
@@ -118,7 +118,7 @@ const encodeAfter = (beginning: string, frames: (event: ChatEvent) => string) =>
 }
 
 const exchange = Effect.fnUntraced(function* (payload: MessagesRequest, context: Context) {
-  const { documents, pictures } = Codec.sources(payload)
+  const { documents, pictures } = ToRequest.sources(payload)
   const loaded = yield* context.pictures(pictures)
   const picture: Blocks.Reader["picture"] = ({ param }) => loaded.get(param)
   const document = yield* loadDocuments(documents, context)
@@ -130,8 +130,8 @@ const exchange = Effect.fnUntraced(function* (payload: MessagesRequest, context:
   const tool = inVain === undefined && offersSearch(request) ? ServerTools.searchOf(payload) : undefined
   const served = new Map<string, ServerTools.ResultBlock>()
   const usesServed = tool === undefined && inVain === undefined ? {} : { served }
-  const stamp = { id: newId(), thoughts: Codec.wantsThoughts(payload), appliedEdits, ...usesServed }
-  const keepAlive = config.messagesKeepAlive === "ping" ? { keepAlive: () => Events.PING } : {}
+  const stamp = { id: newId(), thoughts: ToRequest.wantsThoughts(payload), appliedEdits, ...usesServed }
+  const keepAlive = config.messagesKeepAlive === "ping" ? { keepAlive: () => StreamEncoder.PING } : {}
 
   const searching = (open: ChatResponse.Open): ChatResponse.Open =>
     tool === undefined ? open : SearchRun.open(open, { request, tool, endpoint, open: context.open, served })
@@ -152,12 +152,12 @@ const exchange = Effect.fnUntraced(function* (payload: MessagesRequest, context:
     request,
     open: opened,
     stream: () => ({
-      encode: (run) => encodeAfter(beginning, Events.frames({ ...stamp, ...run })),
+      encode: (run) => encodeAfter(beginning, StreamEncoder.make({ ...stamp, ...run })),
       failure: (error) => Errors.frame(error, requestId),
       ...keepAlive
     }),
     whole: (run) => {
-      const fold = Message.fold({ ...stamp, ...run })
+      const fold = WholeEncoder.make({ ...stamp, ...run })
       return beginning === "" ? fold : { ...fold, add: Prefill.strip(beginning, fold.add) }
     }
   }

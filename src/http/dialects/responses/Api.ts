@@ -11,8 +11,8 @@ import * as DeclaredErrors from "../../edge/DeclaredErrors.ts"
 import { OpenAiKey } from "../openai/OpenAiKey.ts"
 import * as Conversations from "./ConversationsApi.ts"
 import * as Errors from "./Errors.ts"
-import { ResponsesRequest } from "./Payload.ts"
 import { OutputItem, OutputText, ResponseObject } from "./Resource.ts"
+import { ResponsesRequest } from "./request/Payload.ts"
 
 const numbered = <T extends string>(...types: ReadonlyArray<T>) => ({
   type: Schema.Literal(...types),

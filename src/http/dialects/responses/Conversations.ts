@@ -6,9 +6,9 @@ import { Either } from "effect"
 import * as EitherFn from "../../../runtime/EitherFn.ts"
 import * as Errors from "./Errors.ts"
 import * as Items from "./Items.ts"
-import * as HostedItems from "./parts/HostedItems.ts"
-import type * as Kinds from "./parts/Kinds.ts"
-import type { Loose } from "./parts/Loose.ts"
+import * as HostedItems from "./request/HostedItems.ts"
+import type * as Kinds from "./request/Kinds.ts"
+import type { Loose } from "./request/Loose.ts"
 import type { Conversation, Own } from "./Store.ts"
 
 type Checked<A> = Kinds.Checked<A>

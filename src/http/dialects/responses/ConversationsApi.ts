@@ -6,8 +6,8 @@ import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import * as Errors from "./Errors.ts"
-import { Item, Metadata } from "./Payload.ts"
-import { Loose, opt } from "./parts/Loose.ts"
+import { Loose, opt } from "./request/Loose.ts"
+import { Item, Metadata } from "./request/Payload.ts"
 
 /** Most items that one request adds. */
 export const MOST_ITEMS = 20

@@ -5,18 +5,19 @@ import { randomBytes } from "node:crypto"
 import { type Clock, Effect } from "effect"
 import type { ChatContext, ChatDialect, Exchange } from "../../chat/ChatDialect.ts"
 import * as OpenAiChat from "../openai/OpenAiChat.ts"
-import * as Codec from "./Codec.ts"
 import * as Conversations from "./Conversations.ts"
 import * as Errors from "./Errors.ts"
-import * as Events from "./Events.ts"
 import { dialect as support } from "./Fields.ts"
 import * as Items from "./Items.ts"
-import { ResponsesRequest } from "./Payload.ts"
 import * as Resource from "./Resource.ts"
+import { ResponsesRequest } from "./request/Payload.ts"
 import type * as Store from "./Store.ts"
+import * as StreamEncoder from "./StreamEncoder.ts"
 import * as Recent from "./socket/Recent.ts"
 import * as Socket from "./socket/Socket.ts"
 import * as WarmUp from "./socket/WarmUp.ts"
+import * as ToRequest from "./ToRequest.ts"
+import * as WholeEncoder from "./WholeEncoder.ts"
 
 const newId = (prefix: string) => `${prefix}_${randomBytes(24).toString("hex")}`
 
@@ -33,20 +34,20 @@ export const make = ({ clock, store }: ResponsesOptions) => {
   const asked = Effect.fnUntraced(function* (
     sent: ResponsesRequest,
     { caller, leaveOut, message, pictures: load, sessionId }: ChatContext<Errors.Failure>,
-    wishes: Pick<Codec.RequestOptions, "compacts">
+    wishes: Pick<ToRequest.RequestOptions, "compacts">
   ) {
     const warmsUp = Socket.isWarmUp(message)
     const payload = warmsUp && (sent.input ?? undefined) === undefined ? { ...sent, input: [] } : sent
     const own = store.of(caller)
     const lately = message === undefined ? undefined : recent.of(message)
-    const past: Codec.Past = {
+    const past: ToRequest.Past = {
       items: (id) => lately?.take(id) ?? own.get(id)?.items,
       conversation: (id) => own.conversations.get(id)?.items,
       item: (id) => lately?.item(id) ?? own.item(id)
     }
-    const turn = yield* Codec.toTurn(payload, past)
+    const turn = yield* ToRequest.toTurn(payload, past)
     const pictures = yield* load(Items.links(turn))
-    const { leftOut, ...rest } = yield* Codec.toRequest({
+    const { leftOut, ...rest } = yield* ToRequest.toRequest({
       caller,
       payload,
       turn: warmsUp ? { ...turn, now: WarmUp.behind(turn.now) } : turn,
@@ -57,7 +58,7 @@ export const make = ({ clock, store }: ResponsesOptions) => {
     })
     leftOut.forEach(leaveOut)
     // A summary that is requested beside a conversation is not added to it.
-    const conversation = wishes.compacts === true ? undefined : Codec.conversationOf(payload)
+    const conversation = wishes.compacts === true ? undefined : ToRequest.conversationOf(payload)
     return { ...rest, conversation, lately, own, payload, turn, warmsUp }
   })
   type Asked = Effect.Effect.Success<ReturnType<typeof asked>>
@@ -67,7 +68,7 @@ export const make = ({ clock, store }: ResponsesOptions) => {
   const optionsOf = (
     { compacts, conversation, lately, own, payload, tools, turn, warmsUp }: Asked,
     isKept: boolean
-  ): Events.EventsOptions => ({
+  ): StreamEncoder.EncodingOptions => ({
     fixed: Resource.toFixed({
       id: newId("resp"),
       created: now(),
@@ -98,10 +99,10 @@ export const make = ({ clock, store }: ResponsesOptions) => {
     const made: Exchange = {
       request: read.request,
       stream: () => {
-        const { encode, fail, keepAlive } = Events.make(options)
+        const { encode, fail, keepAlive } = StreamEncoder.make(options)
         return { encode, keepAlive, failure: (error) => fail(Errors.inResponse(error)) }
       },
-      whole: (run) => Events.whole(options, run),
+      whole: (run) => WholeEncoder.make(options, run),
       ...(read.warmsUp ? { open: () => WarmUp.run(payload.model) } : {})
     }
     return made

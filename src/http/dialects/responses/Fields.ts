@@ -2,7 +2,7 @@
  * What becomes of each field of a `/v1/responses` request.
  */
 import type { Dialect, Fields } from "../../chat/FieldSupport.ts"
-import { limits, type ResponsesRequest } from "./Payload.ts"
+import { limits, type ResponsesRequest } from "./request/Payload.ts"
 
 const honoured = { class: "honoured" } as const
 const emulated = { class: "emulated" } as const

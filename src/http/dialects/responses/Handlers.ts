@@ -19,11 +19,11 @@ import { ResponsesApi } from "./Api.ts"
 import * as Conversations from "./Conversations.ts"
 import * as ConversationsApi from "./ConversationsApi.ts"
 import * as Errors from "./Errors.ts"
-import * as Events from "./Events.ts"
 import * as Exchange from "./Exchange.ts"
 import * as Items from "./Items.ts"
-import { ResponsesRequest } from "./Payload.ts"
+import { ResponsesRequest } from "./request/Payload.ts"
 import * as Store from "./Store.ts"
+import * as WholeEncoder from "./WholeEncoder.ts"
 
 const handlers = HttpApiBuilder.group(
   HttpApi.make("lingma-gateway").add(ResponsesApi),
@@ -49,7 +49,7 @@ const handlers = HttpApiBuilder.group(
     const compact = Effect.gen(function* () {
       const { asked, ignored } = yield* readCompact
       const options = optionsOf(asked, false)
-      const { fold, run } = yield* answer.whole(chat.open(asked.request), (run) => Events.whole(options, run))
+      const { fold, run } = yield* answer.whole(chat.open(asked.request), (run) => WholeEncoder.make(options, run))
       const { created_at, id, output, usage } = fold.result()
       const compacted = {
         id,

@@ -5,10 +5,10 @@
  */
 import type { ChatEvent, ToolCall } from "../../../domain/Chat.ts"
 import * as WellFormed from "../../chat/WellFormed.ts"
-import * as ClientTools from "./parts/ClientTools.ts"
-import * as Compaction from "./parts/Compaction.ts"
 import * as Resource from "./Resource.ts"
-import type { Named, OwnKind } from "./Tools.ts"
+import * as ClientTools from "./request/ClientTools.ts"
+import * as Compaction from "./request/Compaction.ts"
+import type { Named, OwnKind } from "./request/Tools.ts"
 
 export type Kind = "text" | "thought"
 

@@ -5,8 +5,8 @@ import { Schema } from "effect"
 import type { FinishReason } from "../../../domain/Chat.ts"
 import * as TokenMeter from "../../../tokens/TokenMeter.ts"
 import type { ResponseError } from "./Errors.ts"
-import type { ResponsesRequest } from "./Payload.ts"
-import type { Tools } from "./Tools.ts"
+import type { ResponsesRequest } from "./request/Payload.ts"
+import type { Tools } from "./request/Tools.ts"
 
 const Status = Schema.Literal("in_progress", "completed", "incomplete")
 

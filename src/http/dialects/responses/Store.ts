@@ -2,9 +2,10 @@
  * The last responses, and conversations, kept in memory for whoever goes on from one of them: its own caller. Nothing
  * outlives the process.
  */
-import type { Loose } from "./parts/Loose.ts"
-import * as Shelves from "./parts/Shelves.ts"
+
 import type { ResponseObject } from "./Resource.ts"
+import type { Loose } from "./request/Loose.ts"
+import * as Shelves from "./request/Shelves.ts"
 
 export interface Stored {
   readonly response: ResponseObject

@@ -4,9 +4,9 @@ import { Effect, Either, Schema } from "effect"
 import { finish, textDelta, thoughtDelta } from "../../../../src/domain/Chat.ts"
 import * as FieldSupport from "../../../../src/http/chat/FieldSupport.ts"
 import * as SchemaIssue from "../../../../src/http/chat/SchemaIssue.ts"
-import * as Codec from "../../../../src/http/dialects/chat-completions/Codec.ts"
 import { dialect } from "../../../../src/http/dialects/chat-completions/Fields.ts"
 import { ChatCompletionRequest } from "../../../../src/http/dialects/chat-completions/Payload.ts"
+import * as ToRequest from "../../../../src/http/dialects/chat-completions/ToRequest.ts"
 import * as Errors from "../../../../src/http/dialects/openai/OpenAiErrors.ts"
 import * as TestBackend from "../../../support/TestBackend.ts"
 import * as TestGateway from "../../../support/TestGateway.ts"
@@ -21,7 +21,7 @@ const many = <A>(count: number, make: (i: number) => A) => Array.from({ length: 
 const decode = Schema.decodeUnknownEither(ChatCompletionRequest)
 const read = (body: unknown) =>
   Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(SchemaIssue.explain(issue))).pipe(
-    Either.flatMap((payload) => Codec.toRequest(payload, {}, new Map()))
+    Either.flatMap((payload) => ToRequest.toRequest(payload, {}, new Map()))
   )
 
 interface Row {

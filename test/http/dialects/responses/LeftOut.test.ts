@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Settings } from "../../../../src/config/Config.ts"
-import * as HostedItems from "../../../../src/http/dialects/responses/parts/HostedItems.ts"
+import * as HostedItems from "../../../../src/http/dialects/responses/request/HostedItems.ts"
 import * as TestBackend from "../../../support/TestBackend.ts"
 import * as TestGateway from "../../../support/TestGateway.ts"
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as ToolNames from "../../../../src/http/dialects/responses/parts/ToolNames.ts"
 import type { ResponseObject } from "../../../../src/http/dialects/responses/Resource.ts"
+import * as ToolNames from "../../../../src/http/dialects/responses/request/ToolNames.ts"
 import * as TestBackend from "../../../support/TestBackend.ts"
 import * as TestGateway from "../../../support/TestGateway.ts"
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { ResponsesRequest } from "../../../../src/http/dialects/responses/Payload.ts"
 import * as Resource from "../../../../src/http/dialects/responses/Resource.ts"
+import { ResponsesRequest } from "../../../../src/http/dialects/responses/request/Payload.ts"
 import * as Store from "../../../../src/http/dialects/responses/Store.ts"
 
 const payload = Schema.decodeUnknownSync(ResponsesRequest)({ model: "auto", input: "hi" })

@@ -2,15 +2,19 @@
  * The tools of a request as one flat list of names, and each name back as the client wrote it.
  */
 import { Either } from "effect"
-import { type Message, message, noTools, type OutputFormat, type Tool, type Toolset } from "../../../domain/Chat.ts"
-import * as EitherFn from "../../../runtime/EitherFn.ts"
-import * as FieldSupport from "../../chat/FieldSupport.ts"
-import type { Path } from "../../chat/SchemaIssue.ts"
-import { format } from "../../chat/SchemaIssue.ts"
-import * as WellFormed from "../../chat/WellFormed.ts"
-import * as Hosted from "../openai/HostedTools.ts"
-import * as Errors from "../openai/OpenAiErrors.ts"
-import * as OpenAiTools from "../openai/OpenAiTools.ts"
+import { type Message, message, noTools, type OutputFormat, type Tool, type Toolset } from "../../../../domain/Chat.ts"
+import * as EitherFn from "../../../../runtime/EitherFn.ts"
+import * as FieldSupport from "../../../chat/FieldSupport.ts"
+import type { Path } from "../../../chat/SchemaIssue.ts"
+import { format } from "../../../chat/SchemaIssue.ts"
+import * as WellFormed from "../../../chat/WellFormed.ts"
+import * as Hosted from "../../openai/HostedTools.ts"
+import * as Errors from "../../openai/OpenAiErrors.ts"
+import * as OpenAiTools from "../../openai/OpenAiTools.ts"
+import type * as ClientItems from "./ClientItems.ts"
+import * as ClientTools from "./ClientTools.ts"
+import * as Kinds from "./Kinds.ts"
+import type { Loose } from "./Loose.ts"
 import {
   type CustomTool,
   type FunctionTool,
@@ -20,11 +24,7 @@ import {
   type ResponsesRequest,
   type ToolSearch
 } from "./Payload.ts"
-import type * as ClientItems from "./parts/ClientItems.ts"
-import * as ClientTools from "./parts/ClientTools.ts"
-import * as Kinds from "./parts/Kinds.ts"
-import type { Loose } from "./parts/Loose.ts"
-import * as ToolNames from "./parts/ToolNames.ts"
+import * as ToolNames from "./ToolNames.ts"
 
 type Checked<A> = Kinds.Checked<A>
 

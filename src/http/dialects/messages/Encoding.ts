@@ -1,12 +1,12 @@
 /**
- * What the two answers, whole and streamed, share.
+ * What the streamed and the whole message share.
  */
 import type { ChatEvent, ToolCall } from "../../../domain/Chat.ts"
 import * as TokenMeter from "../../../tokens/TokenMeter.ts"
 import type { AppliedEdit } from "./request/ContextEdits.ts"
 import type { Served } from "./ServerTools.ts"
 
-export interface AnswerOptions {
+export interface EncodingOptions {
   readonly id: string
   readonly model: string
   /** Whether thoughts are shown. */
@@ -19,7 +19,7 @@ export interface AnswerOptions {
 }
 
 /** A call that was run here, and what it came to; undefined for one that the client runs. */
-export const servedBlocks = ({ served }: AnswerOptions, call: ToolCall) => {
+export const servedBlocks = ({ served }: EncodingOptions, call: ToolCall) => {
   const result = served?.get(call.id)
   if (result === undefined) return undefined
   const use = { type: "server_tool_use", id: call.id, name: call.name, input: input(call) } as const
@@ -27,7 +27,7 @@ export const servedBlocks = ({ served }: AnswerOptions, call: ToolCall) => {
 }
 
 /** What became of `context_management`. */
-export const contextManagement = ({ appliedEdits: applied }: AnswerOptions) =>
+export const contextManagement = ({ appliedEdits: applied }: EncodingOptions) =>
   applied === undefined ? {} : { context_management: { applied_edits: applied } }
 
 /** Clients keep blocks without a signature out of the history, or turn them into text. */
@@ -43,7 +43,7 @@ const searches = (served: Served) => ({
   }
 })
 
-export const usage = ({ served, tokens }: AnswerOptions) => {
+export const usage = ({ served, tokens }: EncodingOptions) => {
   const { completion, prompt } = tokens()
   return {
     input_tokens: prompt,

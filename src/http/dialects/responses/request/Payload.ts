@@ -5,13 +5,13 @@
  * are not known are left out by name. They are read one by one, by the tables below and in `ClientItems.ts`.
  */
 import { JSONSchema, Schema } from "effect"
-import { efforts } from "../../../domain/Chat.ts"
-import { atMost, counts, Description, Id, Label, listOf, Name, Word } from "../../chat/TextLimits.ts"
-import * as Hosted from "../openai/HostedTools.ts"
-import * as ClientItems from "./parts/ClientItems.ts"
-import { Loose, opt } from "./parts/Loose.ts"
+import { efforts } from "../../../../domain/Chat.ts"
+import { atMost, counts, Description, Id, Label, listOf, Name, Word } from "../../../chat/TextLimits.ts"
+import * as Hosted from "../../openai/HostedTools.ts"
+import * as ClientItems from "./ClientItems.ts"
+import { Loose, opt } from "./Loose.ts"
 
-export type { Loose } from "./parts/Loose.ts"
+export type { Loose } from "./Loose.ts"
 
 const between = (min: number, max: number) => Schema.Number.pipe(Schema.between(min, max))
 const integer = (min: number, max: number) => Schema.Int.pipe(Schema.between(min, max))

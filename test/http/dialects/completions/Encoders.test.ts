@@ -1,23 +1,25 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type ChatEvent, finish, textDelta, thoughtDelta } from "../../../../src/domain/Chat.ts"
-import * as Completion from "../../../../src/http/dialects/completions/Completion.ts"
+import type * as Encoding from "../../../../src/http/dialects/completions/Encoding.ts"
+import * as StreamEncoder from "../../../../src/http/dialects/completions/StreamEncoder.ts"
+import * as WholeEncoder from "../../../../src/http/dialects/completions/WholeEncoder.ts"
 
 const tokens = { prompt: 3, completion: 2, reasoning: 0, isReported: true }
 const options = { id: "cmpl-1", created: 7, model: "qwen", tokens: () => tokens, echo: "" }
 const head = { id: "cmpl-1", object: "text_completion", created: 7, model: "qwen" }
 const usage = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 }
 
-const streamed = (events: ReadonlyArray<ChatEvent>, more: Partial<Completion.ChunkOptions> = {}) => {
+const streamed = (events: ReadonlyArray<ChatEvent>, more: Partial<StreamEncoder.StreamOptions> = {}) => {
   const frames = events
-    .map(Completion.chunks({ ...options, includeUsage: false, ...more }))
+    .map(StreamEncoder.make({ ...options, includeUsage: false, ...more }))
     .join("")
     .split("\n\n")
   assert.strictEqual(frames.pop(), "")
   assert.strictEqual(frames.pop(), "data: [DONE]")
   return frames.map((frame) => JSON.parse(frame.replace(/^data: /, "")))
 }
-const whole = (events: ReadonlyArray<ChatEvent>, more: Partial<Completion.AnswerOptions> = {}) => {
-  const fold = Completion.fold({ ...options, ...more })
+const whole = (events: ReadonlyArray<ChatEvent>, more: Partial<Encoding.EncodingOptions> = {}) => {
+  const fold = WholeEncoder.make({ ...options, ...more })
   for (const event of events) fold.add(event)
   return fold.result()
 }

@@ -9,10 +9,11 @@ import {
   toolCall,
   usage
 } from "../../../../src/domain/Chat.ts"
-import * as Events from "../../../../src/http/dialects/responses/Events.ts"
-import { ResponsesRequest } from "../../../../src/http/dialects/responses/Payload.ts"
 import * as Resource from "../../../../src/http/dialects/responses/Resource.ts"
-import * as Tools from "../../../../src/http/dialects/responses/Tools.ts"
+import { ResponsesRequest } from "../../../../src/http/dialects/responses/request/Payload.ts"
+import * as Tools from "../../../../src/http/dialects/responses/request/Tools.ts"
+import * as StreamEncoder from "../../../../src/http/dialects/responses/StreamEncoder.ts"
+import * as WholeEncoder from "../../../../src/http/dialects/responses/WholeEncoder.ts"
 import * as TokenMeter from "../../../../src/tokens/TokenMeter.ts"
 import { live } from "../../../support/LiveCalls.ts"
 import * as Grammar from "../../../support/ResponsesGrammar.ts"
@@ -30,7 +31,7 @@ const payload = Schema.decodeUnknownSync(ResponsesRequest)({
 })
 const tools = Either.getOrThrow(Tools.read(payload, () => {}))
 
-const make = (ended?: (response: Resource.ResponseObject) => void): Events.EventsOptions => {
+const make = (ended?: (response: Resource.ResponseObject) => void): StreamEncoder.EncodingOptions => {
   let n = 0
   return {
     fixed: Resource.toFixed({ id: "resp_1", created: 7, payload, tools, kept: false }),
@@ -52,7 +53,7 @@ const failure = { code: "upstream_error", message: "upstream lingma error" }
 /** A failure in place of the end, when `breaks`. */
 const stream = (events: ReadonlyArray<ChatEvent>, breaks = false) => {
   const { add, tokens } = metered()
-  const { encode, fail } = Events.make(make())
+  const { encode, fail } = StreamEncoder.make(make())
   const each = encode({ model: "key", tokens })
   const pieces = events.map((event) => {
     add(event)
@@ -63,7 +64,7 @@ const stream = (events: ReadonlyArray<ChatEvent>, breaks = false) => {
 
 const whole = (events: ReadonlyArray<ChatEvent>) => {
   const { add, tokens } = metered()
-  const fold = Events.whole(make(), { model: "key", tokens })
+  const fold = WholeEncoder.make(make(), { model: "key", tokens })
   for (const event of events) {
     add(event)
     fold.add(event)
@@ -191,7 +192,7 @@ describe("a streamed response", () => {
   })
 
   it("that breaks before anything came begins all the same", () => {
-    const response = Grammar.read(Grammar.frames(Events.make(make()).fail(failure)))
+    const response = Grammar.read(Grammar.frames(StreamEncoder.make(make()).fail(failure)))
     assert.deepInclude(response, { status: "failed", model: "alias", output: [] })
     assert.deepStrictEqual(response.error, failure)
   })

@@ -1,11 +1,11 @@
 /**
- * Pure translation of events into Anthropic's stream: one block after the other, each begun, filled and ended.
+ * Encodes events as Anthropic's stream: blocks one after the other, each started, filled and stopped. Pure.
  */
 import type { ChatEvent, ToolCall } from "../../../domain/Chat.ts"
 import * as WellFormed from "../../chat/WellFormed.ts"
 import {
-  type AnswerOptions,
   contextManagement,
+  type EncodingOptions,
   input,
   SIGNATURE,
   servedBlocks,
@@ -14,7 +14,7 @@ import {
   toolId,
   unused,
   usage
-} from "./Answer.ts"
+} from "./Encoding.ts"
 
 export const PING = 'event: ping\ndata: {"type":"ping"}\n\n'
 
@@ -25,8 +25,8 @@ type Kind = "text" | "thinking"
 
 const empty = { text: { type: "text", text: "" }, thinking: { type: "thinking", thinking: "", signature: "" } } as const
 
-/** Each event as the frames it becomes, often none. The first brings `message_start`, the last `message_stop`. */
-export const frames = (options: AnswerOptions): ((event: ChatEvent) => string) => {
+/** Encodes each event as SSE frames, often none. The first starts with `message_start`, the last ends with `message_stop`. */
+export const make = (options: EncodingOptions): ((event: ChatEvent) => string) => {
   const join = WellFormed.joiner<Kind>()
   let began = false
   let open: Kind | "tool_use" | undefined

@@ -1,11 +1,12 @@
 /**
- * Pure translation of events into Anthropic's whole answer.
+ * Encodes events as a whole message. Pure.
  */
 import type { ChatEvent } from "../../../domain/Chat.ts"
 import * as WellFormed from "../../chat/WellFormed.ts"
+import type { ContentBlock, Message } from "./Api.ts"
 import {
-  type AnswerOptions,
   contextManagement,
+  type EncodingOptions,
   input,
   SIGNATURE,
   servedBlocks,
@@ -14,18 +15,17 @@ import {
   toolId,
   unused,
   usage
-} from "./Answer.ts"
-import type { ContentBlock, Message } from "./Api.ts"
+} from "./Encoding.ts"
 
-export interface Fold {
+export interface WholeEncoder {
   readonly add: (event: ChatEvent) => void
   readonly result: () => typeof Message.Encoded
 }
 
 type Kind = "text" | "thinking"
 
-/** Folds the events as they come; holds the text once. */
-export const fold = (options: AnswerOptions): Fold => {
+/** WholeEncoders the events as they come; holds the text once. */
+export const make = (options: EncodingOptions): WholeEncoder => {
   const content: Array<typeof ContentBlock.Encoded> = []
   let ending = stop({ _tag: "Finish", reason: "stop" })
   let open: Kind = "text"

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Either, Option, Schema } from "effect"
-import * as Codec from "../../../../src/http/dialects/completions/Codec.ts"
 import { CompletionRequest } from "../../../../src/http/dialects/completions/Payload.ts"
+import * as ToRequest from "../../../../src/http/dialects/completions/ToRequest.ts"
 
 const request = (body: object) =>
-  Codec.toRequest(Schema.decodeUnknownSync(CompletionRequest)({ model: "auto", prompt: "Once", ...body }), {})
+  ToRequest.toRequest(Schema.decodeUnknownSync(CompletionRequest)({ model: "auto", prompt: "Once", ...body }), {})
 
 const complaint = (body: object) => {
   const { body: told, status } = Either.getOrThrow(Either.flip(request(body)))

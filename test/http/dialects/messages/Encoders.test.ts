@@ -3,8 +3,8 @@ import { FastCheck as fc } from "effect"
 import { type ChatEvent, finish, textDelta, thoughtDelta, toolCall, usage } from "../../../../src/domain/Chat.ts"
 import { BackendFailure } from "../../../../src/domain/ChatError.ts"
 import * as Errors from "../../../../src/http/dialects/messages/Errors.ts"
-import * as Events from "../../../../src/http/dialects/messages/Events.ts"
-import * as Message from "../../../../src/http/dialects/messages/Message.ts"
+import * as StreamEncoder from "../../../../src/http/dialects/messages/StreamEncoder.ts"
+import * as WholeEncoder from "../../../../src/http/dialects/messages/WholeEncoder.ts"
 import { live } from "../../../support/LiveCalls.ts"
 import * as Grammar from "./Grammar.ts"
 
@@ -16,10 +16,10 @@ const options = (thoughts = true) => ({
 })
 
 const encode = (events: ReadonlyArray<ChatEvent>, thoughts = true) =>
-  events.map(Events.frames(options(thoughts))).join("")
+  events.map(StreamEncoder.make(options(thoughts))).join("")
 
 const folded = (events: ReadonlyArray<ChatEvent>, thoughts = true) => {
-  const fold = Message.fold(options(thoughts))
+  const fold = WholeEncoder.make(options(thoughts))
   for (const event of events) fold.add(event)
   return fold.result()
 }

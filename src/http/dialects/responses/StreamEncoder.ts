@@ -1,14 +1,14 @@
 /**
- * Pure translation of events into the frames of a streamed response, and into a whole one.
+ * Encodes events as a streamed response. Pure.
  */
 import type { ChatEvent } from "../../../domain/Chat.ts"
 import type { Tokens } from "../../../tokens/TokenMeter.ts"
 import type { ResponseError } from "./Errors.ts"
 import * as Output from "./Output.ts"
 import * as Resource from "./Resource.ts"
-import type { Named } from "./Tools.ts"
+import type { Named } from "./request/Tools.ts"
 
-export interface EventsOptions extends Pick<Output.OutputOptions, "newId" | "compacts"> {
+export interface EncodingOptions extends Pick<Output.OutputOptions, "newId" | "compacts"> {
   readonly fixed: Omit<Resource.Fixed, "model">
   readonly named: ReadonlyArray<Named>
   /** What the client asked for, until one answers. */
@@ -25,7 +25,7 @@ export interface Answering {
   readonly tokens: () => Tokens
 }
 
-export interface Events {
+export interface StreamEncoder {
   /** Each event as the frames it becomes, often none. */
   readonly encode: (run: Answering) => (event: ChatEvent) => string
   /** For silence; before the answer the response's beginning comes first. OpenAI's own has this type, and no item. */
@@ -36,7 +36,7 @@ export interface Events {
 
 type Done = Extract<Resource.OutputItem, { type: "function_call" | "custom_tool_call" }>
 
-export const make = (options: EventsOptions): Events => {
+export const make = (options: EncodingOptions): StreamEncoder => {
   let sequence = 0
   let written = ""
   let began = false
@@ -162,29 +162,6 @@ export const make = (options: EventsOptions): Events => {
       begin()
       response("response.failed", Resource.failed(output.items(), error))
       return taken()
-    }
-  }
-}
-
-export interface Whole {
-  readonly add: (event: ChatEvent) => void
-  readonly result: () => Resource.ResponseObject
-}
-
-/** Folds the events as they come; holds the text once. */
-export const whole = (options: EventsOptions, run: Answering): Whole => {
-  const output = Output.make(options)
-  let cut: Resource.Cut | undefined
-  return {
-    add: (event) => {
-      output.add(event)
-      if (event._tag === "Finish") cut = Resource.cutBy(event.reason)
-    },
-    result: () => {
-      const changing = Resource.ended({ output: output.items(), tokens: run.tokens(), cut, now: options.now() })
-      const response = { ...options.fixed, model: run.model, ...changing }
-      options.ended?.(response)
-      return response
     }
   }
 }

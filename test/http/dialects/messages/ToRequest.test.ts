@@ -3,9 +3,9 @@ import { Either, Option, Schema } from "effect"
 import type { Tool } from "../../../../src/domain/Chat.ts"
 import type { Link } from "../../../../src/http/chat/Images.ts"
 import * as SchemaIssue from "../../../../src/http/chat/SchemaIssue.ts"
-import * as Codec from "../../../../src/http/dialects/messages/Codec.ts"
 import * as Errors from "../../../../src/http/dialects/messages/Errors.ts"
 import { MessagesRequest } from "../../../../src/http/dialects/messages/request/Payload.ts"
+import * as ToRequest from "../../../../src/http/dialects/messages/ToRequest.ts"
 
 const hi = { role: "user", content: "hi" }
 const decode = Schema.decodeUnknownEither(MessagesRequest)
@@ -15,7 +15,7 @@ const attempt = (body: object, session?: string) => {
   const sent: unknown = JSON.parse(JSON.stringify({ model: "auto", max_tokens: 100, messages: [hi], ...body }))
   return decode(sent).pipe(
     Either.mapLeft(({ issue }) => Errors.fromIssue(SchemaIssue.explain(issue), sent)),
-    Either.flatMap((payload) => Codec.toRequest(payload, { sessionId: session, picture, document }))
+    Either.flatMap((payload) => ToRequest.toRequest(payload, { sessionId: session, picture, document }))
   )
 }
 const read = (body: object) => Either.getOrThrow(attempt(body))
@@ -197,7 +197,7 @@ describe("messages", () => {
         ]
       })
     )
-    assert.deepStrictEqual(Codec.sources(payload).pictures, [
+    assert.deepStrictEqual(ToRequest.sources(payload).pictures, [
       { param: "messages.0.content.1.image.source.base64", data: "aGk=" },
       { param: "messages.0.content.2.image.source.url", url: "https://example.com/a.png" },
       { param: "messages.1.content.0.tool_result.content.0.image.source.base64", data: "aGk=" }
@@ -246,7 +246,7 @@ describe("what a request asks for", () => {
 
   it("shows thoughts only when it says so", () => {
     const wants = (thinking: unknown) =>
-      Codec.wantsThoughts(Either.getOrThrow(decode({ model: "auto", max_tokens: 1, messages: [hi], thinking })))
+      ToRequest.wantsThoughts(Either.getOrThrow(decode({ model: "auto", max_tokens: 1, messages: [hi], thinking })))
     assert.isFalse(wants(undefined))
     assert.isFalse(wants({ type: "disabled" }))
     assert.isFalse(wants({ type: "adaptive", display: "omitted" }))

@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Either, Option, Schema } from "effect"
-import * as Codec from "../../../../src/http/dialects/chat-completions/Codec.ts"
 import { ChatCompletionRequest } from "../../../../src/http/dialects/chat-completions/Payload.ts"
+import * as ToRequest from "../../../../src/http/dialects/chat-completions/ToRequest.ts"
 
 const pictures = new Map([["messages[1].content[1].image_url", { mediaType: "image/png", data: "aGk=" }]])
 const decoded = (body: unknown) =>
   Schema.decodeUnknownSync(ChatCompletionRequest)({ model: "auto", ...(body as object) })
-const request = (body: unknown) => Codec.toRequest(decoded(body), {}, pictures)
+const request = (body: unknown) => ToRequest.toRequest(decoded(body), {}, pictures)
 const messages = (...list: ReadonlyArray<unknown>) => Either.getOrThrow(request({ messages: list })).messages
 
 const complaint = (body: unknown) => {
@@ -29,7 +29,7 @@ describe("the pictures of a request", () => {
         { role: "tool", tool_call_id: "c", content: [image({ url: "three" })] }
       ]
     }
-    assert.deepStrictEqual(Codec.links(decoded(body)), [
+    assert.deepStrictEqual(ToRequest.links(decoded(body)), [
       { param: "messages[1].content[1].image_url", url: "one" },
       { param: "messages[1].content[2].image_url", url: "two" },
       { param: "messages[3].content[0].image_url", url: "three" }

@@ -1,30 +1,30 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Either, FastCheck as fc, Option, Schema } from "effect"
 import * as Decode from "../../../../src/http/chat/Decode.ts"
-import * as Codec from "../../../../src/http/dialects/responses/Codec.ts"
 import * as Items from "../../../../src/http/dialects/responses/Items.ts"
-import { ResponsesRequest } from "../../../../src/http/dialects/responses/Payload.ts"
 import * as Resource from "../../../../src/http/dialects/responses/Resource.ts"
+import { ResponsesRequest } from "../../../../src/http/dialects/responses/request/Payload.ts"
+import * as ToRequest from "../../../../src/http/dialects/responses/ToRequest.ts"
 
-const nothing: Codec.Past = {
+const nothing: ToRequest.Past = {
   items: () => undefined,
   conversation: () => undefined,
   item: () => undefined
 }
 const image = { mediaType: "image/png", data: "aGk=" }
 
-const read = (body: object, past: Codec.Past = nothing) => {
+const read = (body: object, past: ToRequest.Past = nothing) => {
   const payload = Schema.decodeUnknownSync(ResponsesRequest)({ model: "auto", ...body })
-  return Either.flatMap(Codec.toTurn(payload, past), (turn) => {
+  return Either.flatMap(ToRequest.toTurn(payload, past), (turn) => {
     // Every picture is the same: where they are found is what matters.
     const pictures = new Map(Items.links(turn).map(({ param }) => [param, image]))
-    return Codec.toRequest({ payload, turn, pictures, past, sessionId: undefined })
+    return ToRequest.toRequest({ payload, turn, pictures, past, sessionId: undefined })
   })
 }
-const request = (body: object, past?: Codec.Past) => Either.getOrThrow(read(body, past)).request
+const request = (body: object, past?: ToRequest.Past) => Either.getOrThrow(read(body, past)).request
 const messages = (...input: ReadonlyArray<unknown>) => request({ input }).messages
 
-const complaint = (body: object, past?: Codec.Past) => {
+const complaint = (body: object, past?: ToRequest.Past) => {
   const failed = Either.flip(read({ input: "hi", ...body }, past))
   const {
     body: { error },
@@ -169,7 +169,7 @@ describe("an input", () => {
   })
 
   it("goes on from what is held", () => {
-    const past: Codec.Past = {
+    const past: ToRequest.Past = {
       ...nothing,
       items: (id) => (id === "resp_1" ? [{ role: "user", content: "one" }] : undefined),
       item: (id) => (id === "msg_1" ? { type: "message", role: "assistant", content: "two" } : undefined)

@@ -8,11 +8,11 @@ import * as EitherFn from "../../../runtime/EitherFn.ts"
 import type { Loaded } from "../../chat/Images.ts"
 import * as Errors from "./Errors.ts"
 import * as Items from "./Items.ts"
-import type { ResponsesRequest } from "./Payload.ts"
-import * as Compaction from "./parts/Compaction.ts"
-import type { Checked } from "./parts/Kinds.ts"
-import type { Loose } from "./parts/Loose.ts"
-import * as Tools from "./Tools.ts"
+import * as Compaction from "./request/Compaction.ts"
+import type { Checked } from "./request/Kinds.ts"
+import type { Loose } from "./request/Loose.ts"
+import type { ResponsesRequest } from "./request/Payload.ts"
+import * as Tools from "./request/Tools.ts"
 
 export interface Past {
   /** Of the caller, and of nobody else: the conversation that `previous_response_id` names; undefined when it is not held. */

@@ -2,7 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc, Schema } from "effect"
 import { type ChatEvent, finish, textDelta, thoughtDelta, toolCall, usage } from "../../../../src/domain/Chat.ts"
 import { ChatCompletion, ChatCompletionChunk } from "../../../../src/http/dialects/chat-completions/Api.ts"
-import * as Completion from "../../../../src/http/dialects/chat-completions/Completion.ts"
+import type * as Encoding from "../../../../src/http/dialects/chat-completions/Encoding.ts"
+import * as StreamEncoder from "../../../../src/http/dialects/chat-completions/StreamEncoder.ts"
+import * as WholeEncoder from "../../../../src/http/dialects/chat-completions/WholeEncoder.ts"
 import * as TokenMeter from "../../../../src/tokens/TokenMeter.ts"
 import { live } from "../../../support/LiveCalls.ts"
 
@@ -16,7 +18,7 @@ const options = {
   reasoningField: "reasoning_content",
   shape: { legacy: false, custom: new Set<string>() }
 } as const
-type Options = Pick<Completion.AnswerOptions, "reasoningField" | "shape">
+type Options = Pick<Encoding.EncodingOptions, "reasoningField" | "shape">
 const metered = () => {
   const meter = TokenMeter.make()
   return { add: meter.add, tokens: () => TokenMeter.tokens(meter.totals(), 9) }
@@ -50,7 +52,7 @@ const decodeChunk = Schema.decodeUnknownSync(ChatCompletionChunk, { onExcessProp
 
 const stream = (events: ReadonlyArray<ChatEvent>, includeUsage = false, change: Partial<Options> = {}) => {
   const { add, tokens } = metered()
-  const encode = Completion.chunks({ ...options, ...change, tokens, includeUsage })
+  const encode = StreamEncoder.make({ ...options, ...change, tokens, includeUsage })
   const text = events
     .map((event) => {
       add(event)
@@ -67,7 +69,7 @@ const stream = (events: ReadonlyArray<ChatEvent>, includeUsage = false, change: 
 
 const whole = (events: ReadonlyArray<ChatEvent>, change: Partial<Options> = {}) => {
   const { add, tokens } = metered()
-  const fold = Completion.fold({ ...options, ...change, tokens })
+  const fold = WholeEncoder.make({ ...options, ...change, tokens })
   for (const event of events) {
     add(event)
     fold.add(event)
