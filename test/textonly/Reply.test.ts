@@ -82,7 +82,9 @@ const hear = (
   return {
     text: events.map((event) => (event._tag === "TextDelta" ? event.text : "")).join(""),
     thoughts: events.map((event) => (event._tag === "ThoughtDelta" ? event.text : "")).join(""),
-    calls: events.flatMap((event) => (event._tag === "ToolCall" ? [`${event.call.name} ${event.call.arguments}`] : [])),
+    calls: events.flatMap((event) =>
+      event._tag === "ToolCall" || event._tag === "ToolCallEnd" ? [`${event.call.name} ${event.call.arguments}`] : []
+    ),
     end: failure?._tag ?? (last?._tag === "Finish" ? last.reason : "none"),
     stopSequence: last?._tag === "Finish" ? last.stopSequence : undefined,
     retries,

@@ -1,7 +1,7 @@
 /**
  * Streams the arguments of a call in JSON while the model writes them: `{"name": …, "arguments": { … }}`.
  *
- * A call starts with the brace of its arguments. Texts are sent as they come, other values when complete. From what is
+ * A call starts with its first argument. Texts are sent as they come, other values when complete. From what is
  * no sound JSON on, or depends on other arguments, the rest waits for the end of the call.
  */
 import type { Tool, ToolCall } from "../../domain/Chat.ts"
@@ -65,13 +65,17 @@ export const make = ({ begin, delta, find, isCertain, newId }: Options): CallStr
   }
   const head = () => `${keys.size === 1 ? "{" : ","}${JSON.stringify(key)}:`
 
-  const beginCall = (): State => {
+  const found = (): State => {
     tool = find(name)
-    if (tool === undefined || tool.strict || tool.kind === "custom") return "off"
-    const id = { id: newId(), name: tool.name }
-    if (!begin(id, tool)) return "off"
+    return tool === undefined || tool.strict || tool.kind === "custom" ? "off" : "first"
+  }
+  /** False if it must not be streamed. */
+  const isBegun = (one: Tool): boolean => {
+    if (call !== undefined) return true
+    const id = { id: newId(), name: one.name }
+    if (!begin(id, one)) return false
     call = id
-    return "first"
+    return true
   }
 
   /** A key or a name was read. */
@@ -86,7 +90,7 @@ export const make = ({ begin, delta, find, isCertain, newId }: Options): CallStr
       return ARGUMENTS.includes(whole) ? "keyColon" : "off"
     }
     key = whole
-    if (keys.has(key) || !ToolArguments.isAlone(key, tool!)) return "off"
+    if (keys.has(key) || !ToolArguments.isAlone(key, tool!) || !isBegun(tool!)) return "off"
     keys.add(key)
     return "argumentColon"
   }
@@ -150,7 +154,7 @@ export const make = ({ begin, delta, find, isCertain, newId }: Options): CallStr
     if (state === "keyColon") return char === ":" ? (name === "" && under === "" ? "name" : "arguments") : "off"
     if (state === "name") return char === '"' ? quote() : "off"
     if (state === "nameEnd") return char === "," && name !== "" ? "key" : "off"
-    if (state === "arguments") return char === "{" ? beginCall() : "off"
+    if (state === "arguments") return char === "{" ? found() : "off"
     if (state === "argumentColon") return char === ":" ? "value" : "off"
     if (state === "value") return beginValue(code, char)
     // Behind the end, or what is no argument: the rest comes with the end of the call.
