@@ -230,6 +230,15 @@ export const equivalents: Readonly<Record<string, ReadonlyArray<Equivalent>>> = 
       ]
     },
     {
+      why: "an empty marker is no text that could be said or kept back",
+      changes: [
+        {
+          from: 'const isEnd = tag !== "" && isHeld() && CALL_END.startsWith(tag)',
+          to: "const isEnd = true && isHeld() && CALL_END.startsWith(tag)"
+        }
+      ]
+    },
+    {
       why: "at the end what is held is a call as well",
       changes: [{ from: "else found(outcomes, fence!.raw(), true)", to: "else found(outcomes, fence!.raw(), false)" }]
     }

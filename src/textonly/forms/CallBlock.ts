@@ -94,6 +94,8 @@ export const make = ({ atLine, find, form, maxLength, mayBecome }: Options): Cal
   let json = JsonSpan.make()
   let xml = newXml(FUNCTION_END)
   const marks: Array<Mark> = []
+  /** JSON that was given up because it is too deep, and its place among the pieces. */
+  let deep: { readonly index: number; readonly from: number; readonly to: number } | undefined
   let whole: string | undefined
 
   const done = (end: number) => {
@@ -168,8 +170,10 @@ export const make = ({ atLine, find, form, maxLength, mayBecome }: Options): Cal
       return
     }
     const what = json.step(code)
-    if (what === "deep") lost()
-    else if (what === "end") {
+    if (what === "deep") {
+      deep = { index: marks.length, from, to: at }
+      lost()
+    } else if (what === "end") {
       marks.push({ _tag: "Json", from, to: at + 1 })
       state = "next"
     }
@@ -222,7 +226,9 @@ export const make = ({ atLine, find, form, maxLength, mayBecome }: Options): Cal
     } else if (at - from > MAX_INFO) lost()
   }
 
-  const isOpenAt = (index: number) => status === "open" && index === marks.length
+  /** It is, or was to its limit, incomplete. */
+  const isReading = () => status === "open" || status === "over"
+  const isOpenAt = (index: number) => isReading() && index === marks.length
 
   const raw = () => {
     whole ??= parts.join("")
@@ -263,9 +269,9 @@ export const make = ({ atLine, find, form, maxLength, mayBecome }: Options): Cal
     },
     growth: {
       reach: () => {
-        if (status === "open" && state === "json") return length - tag.length
-        const open = status === "open" && state === "xml" ? xml.progress(length)?.open : undefined
-        return open?.to ?? marks.findLast((mark) => mark._tag !== "Broken")?.to ?? 0
+        if (isReading() && state === "json") return length - tag.length
+        const open = isReading() && state === "xml" ? xml.progress(length)?.open : undefined
+        return open?.to ?? Math.max(deep?.to ?? 0, marks.findLast((mark) => mark._tag !== "Broken")?.to ?? 0)
       },
       functionAt: (index) => {
         const mark = marks[index]
@@ -274,8 +280,9 @@ export const make = ({ atLine, find, form, maxLength, mayBecome }: Options): Cal
       },
       jsonAt: (index) => {
         const mark = marks[index]
-        if (mark === undefined) return isOpenAt(index) && state === "json" ? from : undefined
-        return mark._tag === "Json" ? mark.from : undefined
+        if (mark?._tag === "Json") return mark.from
+        if (deep?.index === index) return deep.from
+        return isOpenAt(index) && state === "json" ? from : undefined
       },
       endOf: (index) => marks[index]?.to,
       pieceAt: (index) => Pieces.from(raw().slice(0, marks[index]?.to), marks.slice(index, index + 1))[0]

@@ -199,6 +199,11 @@ describe("A call in JSON that goes out while it is written", () => {
 
   it("breaks where what follows is no JSON, or takes back what was sent", () => {
     every(call('{"path": "a" "content": "b"}'), [["broken", "unclosed", '{"path":"a"']])
+    every(call(`{"path": "a", "any": ${"[".repeat(220)}${"]".repeat(220)}}`), [["broken", "unclosed", '{"path":"a"']])
+    const long = `So: ${call(`{"path": "${"x".repeat(2000)}", "any": ${"[".repeat(220)}`)}`
+    const sizes = [1, 7, 5000].map((size) => live(long.match(new RegExp(`[\\s\\S]{1,${size}}`, "g")) ?? []).events)
+    assert.deepStrictEqual(sizes[0]![1]!.slice(0, 2), ["broken", "unclosed"])
+    assert.deepStrictEqual(sizes, [sizes[0], sizes[0], sizes[0]])
     const text = frame('{"name":"write","arguments":{"content":"a"},"name":"other"}')
     every(text, [["broken", "unclosed", '{"content":"a"']])
   })

@@ -137,7 +137,13 @@ describe("A call that may be an example", () => {
     assert.deepStrictEqual(of(open), [said("So:"), ["broken", "unclosed"]])
     assert.deepStrictEqual(of(open, { cut: true }), [said("So:"), ["broken", "cut"]])
     assert.deepStrictEqual(of(`${open}\n</parameter>\n`), [said("So:"), ["call", "write"]])
-    assert.deepStrictEqual(of(`${open}${x(6000)}`, { maxBody: 1000 }), [said("So:"), ["broken", "long"]])
+    for (const size of [1, 7, 5000, 10_000]) {
+      const pieces = parts(`${open}${x(6000)}`, size)
+      assert.deepStrictEqual(scan(pieces, tools, { maxBody: 1000, live: true }).events[1]!.slice(0, 2), [
+        "broken",
+        "long"
+      ])
+    }
     const short = `So:\n${FRAME}x`
     assert.deepStrictEqual(of(short, { cut: true }), [said(short)])
     assert.deepStrictEqual(of(short), [said("So:\n"), ["invalid", "unclosed"]])
