@@ -230,6 +230,10 @@ export const equivalents: Readonly<Record<string, ReadonlyArray<Equivalent>>> = 
       ]
     },
     {
+      why: "behind the last call that may be, what is said is sent no more",
+      changes: [{ from: 'if (spare < 0 && mode === "text") mode = "off"', to: 'if (spare < 0 && true) mode = "off"' }]
+    },
+    {
       why: "an empty marker is no text that could be said or kept back",
       changes: [
         {

@@ -129,6 +129,12 @@ describe("ToolScanner", () => {
     assert.isTrue(String(events.at(-1)![1]).endsWith("<tool_response>1"))
   })
 
+  it("takes a call of no declared tool for text in the forms that are not its own", () => {
+    const text = '<|python_tag|>{"name":"v","parameters":{}}'
+    assert.deepStrictEqual(scan([text], tools).events, [["text", text]])
+    assert.deepStrictEqual(scan([`${text}\n${call}`], tools).events, [["text", text], x1])
+  })
+
   it("leaves a lone CR out of what a line begins with", () => {
     const bare = "<function=t>\n<parameter=x>\n1\n</parameter>\n</function>"
     assert.deepStrictEqual(scan([`a\n\r${bare}`], tools).calls, [["t", '{"x":1}']])
