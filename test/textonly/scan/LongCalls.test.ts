@@ -126,6 +126,8 @@ describe("A call that may be an example", () => {
   it("is the last where there may be one only", () => {
     const one = toolset([write], { parallel: false })
     both(`So:\n${frame(x(2000))}\nDone.`, [said("So:"), made(x(2000)), ["full"]], {}, one)
+    const half = `So:\n${frame(x(2000)).replace("</tool_call>", `${BARE}half`)}`
+    both(half, [said("So:"), made(x(2000)), ["full"]], {}, one)
   })
 
   it("breaks where it has no end, once it is certain", () => {
