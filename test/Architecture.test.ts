@@ -118,7 +118,10 @@ const nodeTimers: Record<string, readonly [times: number, why: string]> = {
   "http/server/Eviction.ts": [3, "how long a socket has waited"],
   "http/server/PeerProbe.ts": [1, "between two probes of a socket"],
   "http/server/NodeRequest.ts": [1, "how long a refused body is read on from a socket"],
-  "http/NodeServer.ts": [1, "how long a socket may take to send its last bytes"]
+  "http/NodeServer.ts": [1, "how long a socket may take to send its last bytes"],
+  "http/socket/Connection.ts": [4, "age and silence of a socket"],
+  "http/socket/Intake.ts": [1, "how long a message takes to arrive at a socket"],
+  "http/socket/Outlet.ts": [1, "how long a socket takes nothing"]
 }
 /** A socket's own `setTimeout` is left out: it tells that nothing has moved on the wire. */
 const usesNodeTimer = /(?<!socket\??\.)\bset(?:Timeout|Interval)\(|\bperformance\.now\(|\bhrtime\b|"node:timers/g

@@ -5,7 +5,7 @@
  */
 import { Config, ConfigError, ConfigProvider, Context, Effect, Either, Layer } from "effect"
 import * as Model from "../domain/Model.ts"
-import { embeddingsSettings } from "./EmbeddingsSettings.ts"
+import { serviceSettings } from "./ServiceSettings.ts"
 import { all, type Setting, setting } from "./Setting.ts"
 import * as SettingConflicts from "./SettingConflicts.ts"
 import * as Rule from "./SettingRules.ts"
@@ -68,12 +68,6 @@ const table = {
   ),
   imageLimitMb: setting("GATEWAY_IMAGE_LIMIT_MB", "10", "max image size, in MiB", Rule.number(0.001, 1024, "a number")),
   imageUrls: setting("GATEWAY_IMAGE_URLS", "false", "fetch images from public http(s) URLs", Rule.flag),
-  webSearchUrl: setting(
-    "WEB_SEARCH_URL",
-    "",
-    "search endpoint with SearXNG's JSON, for web_search of /v1/messages; empty = none",
-    Rule.endpoint
-  ),
   firstTokenTimeout: setting(
     "GATEWAY_FIRST_TOKEN_TIMEOUT_SEC",
     "120",
@@ -193,7 +187,7 @@ const table = {
     "max responses of /v1/responses kept in memory for previous_response_id; 0 = none",
     Rule.integer(0, 10_000)
   ),
-  ...embeddingsSettings,
+  ...serviceSettings,
   responsesWebsocket: setting(
     "RESPONSES_WEBSOCKET",
     "true",

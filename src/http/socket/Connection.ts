@@ -59,6 +59,7 @@ export const run = (options: ConnectionOptions): Effect.Effect<void> =>
     const waiting: Array<Intake.Arrived> = []
     const forgets: Array<() => void> = []
     const connection: MessageRequest.Connection = { onClose: (forget) => void forgets.push(forget) }
+    // Node's clock and timer: a socket's, which no fiber waits for.
     const began = performance.now()
     let count = 0
     let busySince = began

@@ -1,10 +1,16 @@
 /**
- * Settings of the API that embeddings are passed on to.
+ * Settings of the operator's own services: web search and embeddings.
  */
 import { setting } from "./Setting.ts"
 import * as Rule from "./SettingRules.ts"
 
-export const embeddingsSettings = {
+export const serviceSettings = {
+  webSearchUrl: setting(
+    "WEB_SEARCH_URL",
+    "",
+    "search endpoint with SearXNG's JSON, for web_search of /v1/messages; empty = none",
+    Rule.endpoint
+  ),
   embeddingsUrl: setting(
     "EMBEDDINGS_URL",
     "",
