@@ -36,7 +36,7 @@ const direct = (): Sink | undefined => {
 const lost = (dropped: number) => `${JSON.stringify({ message: "log lines dropped", logLevel: "WARN", dropped })}\n`
 
 /** Max bytes that Node may buffer for a socket; by default it is unlimited. */
-const mostKept = 1024 * 1024
+const MOST_KEPT = 1024 * 1024
 
 /** For a terminal or a socket, with Node's stream. */
 const buffered = (): LogOutput => {
@@ -46,7 +46,7 @@ const buffered = (): LogOutput => {
   }
   return {
     write: (line) => {
-      if (process.stdout.writableLength > mostKept) {
+      if (process.stdout.writableLength > MOST_KEPT) {
         dropped++
         return
       }

@@ -27,7 +27,7 @@ export interface OtlpMetricsOptions {
 const pause = Duration.minutes(1)
 
 /** `AGGREGATION_TEMPORALITY_CUMULATIVE` of OTLP. */
-const cumulative = 2
+const CUMULATIVE = 2
 
 type Times = { readonly startTimeUnixNano: string; readonly timeUnixNano: string }
 
@@ -56,12 +56,12 @@ const histogramPoint = ({ buckets, count, max, min, sum }: MetricState.MetricSta
 /** The kind of a metric, still without points, and one point of it. */
 const kindOf = (state: unknown): readonly [Pick<Metric, "sum" | "gauge" | "histogram">, object] | undefined => {
   if (MetricState.isCounterState(state)) {
-    const sum = { aggregationTemporality: cumulative, isMonotonic: true, dataPoints: [] }
+    const sum = { aggregationTemporality: CUMULATIVE, isMonotonic: true, dataPoints: [] }
     return [{ sum }, { asDouble: Number(state.count) }]
   }
   if (MetricState.isGaugeState(state)) return [{ gauge: { dataPoints: [] } }, { asDouble: Number(state.value) }]
   if (!MetricState.isHistogramState(state)) return undefined
-  return [{ histogram: { aggregationTemporality: cumulative, dataPoints: [] } }, histogramPoint(state)]
+  return [{ histogram: { aggregationTemporality: CUMULATIVE, dataPoints: [] } }, histogramPoint(state)]
 }
 
 /** OTLP's `Metric` messages: the series of one name are points of one metric. */

@@ -18,10 +18,10 @@ import { version } from "../Version.ts"
 import * as OtlpMetrics from "./OtlpMetrics.ts"
 
 /** Max concurrent exports; further ones are dropped. */
-const mostExports = 2
+const MOST_EXPORTS = 2
 /** Max time to flush at shutdown, for each of traces and metrics. */
 const shutdownTimeout = Duration.millis(900)
-const complainEvery = 60_000_000_000n
+const COMPLAIN_EVERY = 60_000_000_000n
 
 const endpointOf = (specific: Option.Option<string>, base: Option.Option<string>, path: string) =>
   Option.orElse(specific, () => Option.map(base, (url) => `${url.replace(/\/+$/, "")}${path}`))
@@ -37,14 +37,14 @@ const patient = (timeout: Duration.Duration) =>
       Effect.flatMap(Clock.currentTimeNanos, (now) => {
         mark(MetricKeys.failedExports, 1)
         if (quietUntil !== undefined && now < quietUntil) return Effect.void
-        quietUntil = now + complainEvery
+        quietUntil = now + COMPLAIN_EVERY
         return Effect.annotateLogs(Effect.logWarning("telemetry not delivered"), { reason })
       })
     return HttpClient.transform(client, (send, request) => {
       const fail = (description: string) =>
         new HttpClientError.RequestError({ request, reason: "Transport", description })
       return Effect.suspend(() => {
-        if (running >= mostExports) return fail("the collector is too slow")
+        if (running >= MOST_EXPORTS) return fail("the collector is too slow")
         running++
         return Effect.timeoutFail(send, { duration: timeout, onTimeout: () => fail("no answer in time") }).pipe(
           Effect.ensuring(

@@ -56,14 +56,14 @@ const isFailed = (exit: Closing) => Exit.isFailure(exit) && !Cause.isInterrupted
 const isBroken = (exit: Closing) => Exit.isFailure(exit) && Cause.isDie(exit.cause)
 
 /** A field may be a word of the client's. */
-const longestField = 500
+const LONGEST_FIELD = 500
 
 const logFailure = (error: ChatError, how: string) =>
   Effect.suspend(() => {
     const { _tag, ...fields } = error
     const reason = Object.fromEntries(
       Object.entries(fields).flatMap(([name, value]) =>
-        typeof value === "object" ? [] : [[name, typeof value === "string" ? value.slice(0, longestField) : value]]
+        typeof value === "object" ? [] : [[name, typeof value === "string" ? value.slice(0, LONGEST_FIELD) : value]]
       )
     )
     return Effect.annotateLogs(Effect.logWarning(how), { error: _tag, ...reason })

@@ -43,12 +43,12 @@ const ofInstance = ({
 }
 
 /** Sampling interval of the event loop's delay, in ms; subtracted from what is measured. */
-const resolution = 20
+const RESOLUTION = 20
 
 const ofProcess = (lag: IntervalHistogram): ReadonlyArray<Reading> => {
   const { heapUsed, rss } = process.memoryUsage()
   const { system, user } = process.cpuUsage()
-  const late = Math.max(0, lag.percentile(99) / 1e9 - resolution / 1e3)
+  const late = Math.max(0, lag.percentile(99) / 1e9 - RESOLUTION / 1e3)
   lag.reset()
   return [
     { key: Keys.residentMemory, value: rss },
@@ -62,7 +62,7 @@ const ofProcess = (lag: IntervalHistogram): ReadonlyArray<Reading> => {
 
 const measuredLag = Effect.acquireRelease(
   Effect.sync((): IntervalHistogram => {
-    const histogram = monitorEventLoopDelay({ resolution })
+    const histogram = monitorEventLoopDelay({ resolution: RESOLUTION })
     histogram.enable()
     return histogram
   }),

@@ -31,15 +31,15 @@ export interface Ended {
 }
 
 /** Consecutive failures that eject an instance, or mark the last available one as failing. */
-export const tolerated = 5
+export const TOLERATED = 5
 /** Base ejection time; the n-th consecutive ejection lasts n times as long. */
-export const ejectionMillis = 30_000
-const longest = 10 * ejectionMillis
+export const EJECTION_MILLIS = 30_000
+const LONGEST = 10 * EJECTION_MILLIS
 /** How long an instance that could not be ejected counts as failing after its last failure. */
-export const failingMillis = 30_000
+export const FAILING_MILLIS = 30_000
 
 /** Lost chats within this time count as one failure. */
-export const sameLossMillis = 500
+export const SAME_LOSS_MILLIS = 500
 
 const never = Number.NEGATIVE_INFINITY
 
@@ -52,9 +52,9 @@ export const isOnProbation = (health: Health, now: number): boolean => health.ej
 
 /** It keeps failing but was not ejected, because no other instance was available. */
 export const isFailing = (health: Health, now: number): boolean =>
-  health.failures >= (health.ejections > 0 ? 1 : tolerated) &&
+  health.failures >= (health.ejections > 0 ? 1 : TOLERATED) &&
   !isEjected(health, now) &&
-  now - health.failedAt < failingMillis
+  now - health.failedAt < FAILING_MILLIS
 
 /**
  * Why the instance should get no chat now; undefined if it may. `trying`: start times of the chats running there; one
@@ -89,14 +89,14 @@ export const ended = (health: Health, { begunAt, outcome, spare }: Ended, now: n
     case "cancelled": // A client that disconnects says nothing about the instance.
       return health
     case "lost":
-      if (isEjected(health, now) || now - health.lostAt < sameLossMillis) return health
+      if (isEjected(health, now) || now - health.lostAt < SAME_LOSS_MILLIS) return health
       return ended({ ...health, lostAt: now }, { begunAt, outcome: "failed", spare }, now)
     case "failed": {
       if (isEjected(health, now)) return health
       const failures = health.failures + 1
-      const out = isOnProbation(health, now) || failures >= tolerated
+      const out = isOnProbation(health, now) || failures >= TOLERATED
       if (!out || !spare) return { ...health, failures, failedAt: now }
-      return eject(health, now, Math.min(ejectionMillis * (health.ejections + 1), longest))
+      return eject(health, now, Math.min(EJECTION_MILLIS * (health.ejections + 1), LONGEST))
     }
   }
 }

@@ -9,9 +9,9 @@ export interface RetryBudget {
 }
 
 /** Sliding window over which requests and retries are counted. */
-const windowMillis = 10_000
-const share = 0.2
-const reserve = 10
+const WINDOW_MILLIS = 10_000
+const SHARE = 0.2
+const RESERVE = 10
 
 export const make = (): RetryBudget => {
   const retries: Array<number> = []
@@ -19,11 +19,11 @@ export const make = (): RetryBudget => {
   const buckets = new Map<number, number>()
   const forget = (now: number) => {
     for (const [second, count] of buckets) {
-      if (second * 1000 >= now - windowMillis) break
+      if (second * 1000 >= now - WINDOW_MILLIS) break
       buckets.delete(second)
       recent -= count
     }
-    while (retries[0] !== undefined && retries[0] < now - windowMillis) retries.shift()
+    while (retries[0] !== undefined && retries[0] < now - WINDOW_MILLIS) retries.shift()
   }
   return {
     request: (now) => {
@@ -34,7 +34,7 @@ export const make = (): RetryBudget => {
     },
     take: (now) => {
       forget(now)
-      if (retries.length >= reserve + share * recent) return false
+      if (retries.length >= RESERVE + SHARE * recent) return false
       retries.push(now)
       return true
     }

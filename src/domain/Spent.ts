@@ -30,14 +30,14 @@ export interface Spent {
 }
 
 /** Assumed time until the quota returns, when the refusal does not tell. */
-export const restMillis = 60_000
+export const REST_MILLIS = 60_000
 /** Upper bound of any rest. */
-export const longestMillis = 24 * 60 * 60_000
+export const LONGEST_MILLIS = 24 * 60 * 60_000
 /** Max models remembered per account; two already count as all of them. */
-export const most = 8
+export const MOST = 8
 /** Wait between probes of a spent account: doubles from the first value up to the second. */
-export const firstWait = 1_000
-export const longestWait = 5 * 60_000
+export const FIRST_WAIT = 1_000
+export const LONGEST_WAIT = 5 * 60_000
 
 export const nothing: Spent = { account: { since: 0, until: 0 }, models: [], proved: 0, probe: { from: 0, wait: 0 } }
 
@@ -46,14 +46,14 @@ const without = (models: ReadonlyArray<Mark>, model: string) => models.filter((m
 /** After a chat was refused for lack of quota. */
 export const failed = (spent: Spent, quota: Quota, now: number): Spent => {
   const { account, models } = spent
-  const until = Math.min(quota.until ?? now + restMillis, now + longestMillis)
+  const until = Math.min(quota.until ?? now + REST_MILLIS, now + LONGEST_MILLIS)
   const { model } = quota
-  const probe = isMarked(spent, now) ? spent.probe : { from: now, wait: firstWait }
+  const probe = isMarked(spent, now) ? spent.probe : { from: now, wait: FIRST_WAIT }
   if (model === undefined) {
     return { ...spent, account: { since: now, until: Math.max(account.until, until) }, probe }
   }
   const marks = [...without(models, model), { model, since: now, until }].sort((a, b) => b.until - a.until)
-  return { ...spent, models: marks.slice(0, most), probe }
+  return { ...spent, models: marks.slice(0, MOST), probe }
 }
 
 /**
@@ -95,7 +95,7 @@ export const mayProbe = ({ probe }: Spent, now: number): boolean => now >= probe
 /** After a probe was sent. */
 export const probed = (spent: Spent, now: number): Spent => {
   const { wait } = spent.probe
-  return { ...spent, probe: { from: now + wait, wait: Math.min(wait * 2, longestWait) } }
+  return { ...spent, probe: { from: now + wait, wait: Math.min(wait * 2, LONGEST_WAIT) } }
 }
 
 /** The current marks: models, and an entry without `model` for the account. */

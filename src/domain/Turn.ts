@@ -47,13 +47,13 @@ export interface TurnOptions {
 }
 
 /** An answer that was withheld (at most 8 Mi characters) comes at once, as does one frame of that size. */
-const mostHeld = 16 << 20
+const MOST_HELD = 16 << 20
 
 const sizeOf = (event: ChatEvent): number => ("text" in event ? event.text.length : 64)
 
 /** A turn that has not begun. */
 export const make = (options: TurnOptions): Turn => {
-  const capacity = options.capacity ?? mostHeld
+  const capacity = options.capacity ?? MOST_HELD
   const started = Deferred.unsafeMake<void, TurnError>(FiberId.none)
   let state: TurnState = "running"
   let failure: TurnError | undefined
@@ -146,7 +146,7 @@ export const mapFailure = (turn: Turn, tell: (error: TurnError) => TurnError): T
 })
 
 /** The portable reading: buffers no more than `capacity` characters between two pulls. */
-export const toStream = (turn: Turn, capacity = mostHeld): Stream.Stream<ChatEvent, TurnError> =>
+export const toStream = (turn: Turn, capacity = MOST_HELD): Stream.Stream<ChatEvent, TurnError> =>
   Stream.unwrap(
     Effect.sync(() => {
       let buffer: Array<ChatEvent> = []

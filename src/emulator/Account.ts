@@ -13,7 +13,7 @@ export interface Account {
   readonly userType: string
 }
 
-const twoMonths = 60 * 24 * 3_600_000
+const TWO_MONTHS = 60 * 24 * 3_600_000
 
 /** The same name gives the same uid. */
 export const make = (name: string): Account => ({
@@ -21,7 +21,7 @@ export const make = (name: string): Account => ({
   name,
   token: `pt-${randomBytes(24).toString("base64url")}`,
   refreshToken: `rt-${randomBytes(24).toString("base64url")}`,
-  expireTime: Date.now() + twoMonths,
+  expireTime: Date.now() + TWO_MONTHS,
   userType: "personal_standard"
 })
 

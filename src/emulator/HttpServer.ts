@@ -7,7 +7,7 @@ import type { Page } from "./login/LoginHtml.ts"
 import * as LoginRoutes from "./login/LoginRoutes.ts"
 import type { World } from "./World.ts"
 
-const maxBody = 64 << 20
+const MAX_BODY = 64 << 20
 
 const localHost = /^(localhost|127\.0\.0\.1)(:\d+)?$/i
 
@@ -17,7 +17,7 @@ const readBody = (request: IncomingMessage): Promise<Buffer | undefined> =>
     let size = 0
     request.on("data", (part: Buffer) => {
       size += part.length
-      if (size > maxBody) resolve(undefined)
+      if (size > MAX_BODY) resolve(undefined)
       else parts.push(part)
     })
     request.on("end", () => resolve(Buffer.concat(parts)))

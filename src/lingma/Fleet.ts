@@ -20,9 +20,9 @@ import * as Port from "./process/Port.ts"
 import * as WorkDirLock from "./process/WorkDirLock.ts"
 
 /** Default port of Lingma's HTTP server. */
-const defaultHttpPort = 37510
+const DEFAULT_HTTP_PORT = 37510
 /** Min milliseconds between two starts, to spread the startup load. */
-const startsApart = 200
+const STARTS_APART = 200
 
 const emulator = fileURLToPath(new URL("../../bin/lingma-emulator.js", import.meta.url))
 
@@ -54,7 +54,7 @@ const launches = (settings: Settings): ReadonlyArray<Plan> => {
       workDir,
       ports,
       socketPort: count === 1 ? settings.lingmaSocketPort : 0,
-      httpPort: count === 1 ? defaultHttpPort : 0,
+      httpPort: count === 1 ? DEFAULT_HTTP_PORT : 0,
       childEnv: settings.childEnv
     })
     return { find, workDir, emulated, account: Arr.get(accounts, i) }
@@ -84,11 +84,11 @@ const makeGate = Effect.map(Effect.clock, (clock) => {
   const enter: Effect.Effect<void> = Effect.suspend(() => {
     const wait = next - now()
     if (wait > 0) return Effect.zipRight(Effect.sleep(wait), enter)
-    next = now() + startsApart
+    next = now() + STARTS_APART
     return Effect.void
   })
   const left = Effect.sync(() => {
-    next = now() + startsApart
+    next = now() + STARTS_APART
   })
   return <A, E, R>(start: Effect.Effect<A, E, R>) => Effect.zipRight(enter, Effect.ensuring(start, left))
 })

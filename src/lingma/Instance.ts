@@ -63,7 +63,7 @@ export const restart = Schedule.exponential("500 millis").pipe(
 /** Refresh interval of account and models. */
 const staleAfter = "1 minute"
 /** Min time between starts that requests trigger for a failed instance. */
-const wakeAfterMillis = 1000
+const WAKE_AFTER_MILLIS = 1000
 
 /** States in which a request does not wait for a change. */
 const settling = new Set<BackendState>(["ready", "failed", "closed"])
@@ -243,7 +243,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, M
     })
     const awaited: Instance["rpc"] = Effect.gen(function* () {
       // A request needs it: skip the backoff, but start at most once a second.
-      if (now() - startedAt > wakeAfterMillis) yield* wake.open
+      if (now() - startedAt > WAKE_AFTER_MILLIS) yield* wake.open
       if (!hopeful) return yield* unavailable()
       yield* Effect.timeoutOption(settled, options.startupTimeout)
       return isReady && current !== undefined ? current : yield* unavailable()

@@ -7,11 +7,11 @@ import type { Turn } from "../domain/Turn.ts"
 import type { ChatRecord } from "./Metrics.ts"
 
 /** Max characters of a prompt or an answer in a span. */
-const mostContent = 64 * 1024
+const MOST_CONTENT = 64 * 1024
 /** Max characters of a model's name that a client sent. */
-const longestName = 128
+const LONGEST_NAME = 128
 
-const plain = (text: string) => text.slice(0, longestName).replace(/[^\w .:/@+-]/g, "_")
+const plain = (text: string) => text.slice(0, LONGEST_NAME).replace(/[^\w .:/@+-]/g, "_")
 
 /** Attributes at the start. */
 export const asked = ({ model, origin }: ChatRequest): Record<string, unknown> => ({
@@ -40,13 +40,13 @@ export const ended = (span: Tracer.Span, { answer, outcome }: ChatRecord): void 
 /** Wraps a turn so that prompt and answer are recorded in the span as well. */
 export const withContent = (span: Tracer.Span, request: ChatRequest, turn: Turn): Turn => {
   const input = request.messages.map(({ role, text }) => ({ role, parts: [{ type: "text", content: text }] }))
-  span.attribute("gen_ai.input.messages", JSON.stringify(input).slice(0, mostContent))
+  span.attribute("gen_ai.input.messages", JSON.stringify(input).slice(0, MOST_CONTENT))
   let said = ""
   const note = (event: ChatEvent) => {
-    if (event._tag === "TextDelta" && said.length < mostContent) said += event.text
+    if (event._tag === "TextDelta" && said.length < MOST_CONTENT) said += event.text
     if (event._tag !== "Finish") return
     const output = [{ role: "assistant", parts: [{ type: "text", content: said }], finish_reason: event.reason }]
-    span.attribute("gen_ai.output.messages", JSON.stringify(output).slice(0, mostContent))
+    span.attribute("gen_ai.output.messages", JSON.stringify(output).slice(0, MOST_CONTENT))
   }
   return {
     ...turn,

@@ -45,7 +45,7 @@ export interface Counters {
 }
 
 /** Max distinct values of the label `model`: the upstream names the models, and its list may change without end. */
-const mostModels = 100
+const MOST_MODELS = 100
 
 /** The metrics of one gateway. */
 export class Metrics extends Context.Tag("lingma-gateway/Metrics")<
@@ -67,7 +67,7 @@ export class Metrics extends Context.Tag("lingma-gateway/Metrics")<
     const knownModels = new Set<string>()
     const modelLabel = (model: string | undefined): string => {
       if (model === undefined) return "none"
-      if (knownModels.size < mostModels) knownModels.add(model)
+      if (knownModels.size < MOST_MODELS) knownModels.add(model)
       return knownModels.has(model) ? model : "other"
     }
 

@@ -46,7 +46,7 @@ const isKnown = (state: Partial<State> | undefined): state is State =>
   state?._tag === "Closed" || (state?._tag === "Open" && state.finalizers instanceof Map)
 
 /** Beyond this many finalizers nobody looks for the last of them. */
-const mostLookedAt = 32
+const MOST_LOOKED_AT = 32
 
 /** A release joins a row that is the last thing in the scope, and else begins another one. */
 const add = (state: State, release: Release): void => {
@@ -56,7 +56,7 @@ const add = (state: State, release: Release): void => {
   }
   const { finalizers } = state
   let last: Scope.Scope.Finalizer | undefined
-  if (finalizers.size <= mostLookedAt) for (const one of finalizers.values()) last = one
+  if (finalizers.size <= MOST_LOOKED_AT) for (const one of finalizers.values()) last = one
   const row = last === undefined ? undefined : rows.get(last)
   if (row === undefined) finalizers.set({}, rowOf(release))
   else row.push(release)

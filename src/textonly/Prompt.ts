@@ -142,5 +142,5 @@ export const tokens = (
   { withoutImages = false }: Pick<PromptOptions, "withoutImages"> = {}
 ): number =>
   count(prompt) +
-  TokenEstimate.perMessage * messages.length +
-  (withoutImages ? 0 : TokenEstimate.perImage * messages.reduce((sum, { images }) => sum + images.length, 0))
+  TokenEstimate.PER_MESSAGE * messages.length +
+  (withoutImages ? 0 : TokenEstimate.PER_IMAGE * messages.reduce((sum, { images }) => sum + images.length, 0))

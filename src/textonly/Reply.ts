@@ -40,7 +40,7 @@ export interface Reply {
 }
 
 /** Max characters withheld until an answer is known to be valid. */
-const mostHeld = 8 << 20
+const MOST_HELD = 8 << 20
 
 /** Whether an event prevents a retry once sent; blank text does not, because it is invisible. */
 const isAnswer = (event: ChatEvent): boolean =>
@@ -88,7 +88,7 @@ export const make = (options: ReplyOptions): Reply => {
       event: (event) => {
         if (!isWithheld || event._tag === "ThoughtDelta") return void send(event)
         size += "text" in event ? event.text.length : 64
-        if (size > mostHeld) fail(new BackendFailure({ instance, started: true, detail: "the answer is too long" }))
+        if (size > MOST_HELD) fail(new BackendFailure({ instance, started: true, detail: "the answer is too long" }))
         else held.push(event)
       },
       certain: () => {

@@ -85,9 +85,9 @@ const noAnswer =
   "There was no answer: thoughts at most, which nobody sees, and no text. Answer what was asked before, in words or by a call of a tool if there are any."
 
 /** Max characters of an invalid answer that are repeated to the model. */
-const mostSaid = 16 * 1024
+const MOST_SAID = 16 * 1024
 /** Max characters of reasoning held until a call ends. */
-const mostLater = 1 << 20
+const MOST_LATER = 1 << 20
 
 export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText => {
   const { format, grammar, hidesThoughts = false, maxTokens, newCounter, stop: sequences, toolset, whole } = options
@@ -125,7 +125,7 @@ export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText =>
     if (text === "" || isOver) return
     inThoughts?.thought(text)
     if (!isInCall) out.event(thoughtDelta(text))
-    else if (later.length < mostLater) later += text
+    else if (later.length < MOST_LATER) later += text
   }
 
   const newStop = () =>
@@ -260,7 +260,7 @@ export const make = (options: ReplyTextOptions, out: ReplyTextOut): ReplyText =>
     if (isOver) return
     switch (event._tag) {
       case "TextDelta":
-        if (isNoted && said.length < mostSaid) said += event.text
+        if (isNoted && said.length < MOST_SAID) said += event.text
         return thoughts.push(event.text)
       case "ThoughtDelta":
         return thought(event.text)

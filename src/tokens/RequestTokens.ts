@@ -29,7 +29,7 @@ export const count = (
   const images = withoutImages ? 0 : messages.reduce((sum, message) => sum + message.images.length, 0)
   return (
     countText([...said, ...tools, ...schema].join("\n")) +
-    TokenEstimate.perMessage * messages.length +
-    TokenEstimate.perImage * images
+    TokenEstimate.PER_MESSAGE * messages.length +
+    TokenEstimate.PER_IMAGE * images
   )
 }

@@ -6,10 +6,10 @@
  */
 
 /** Tokens for the framing of one message. */
-export const perMessage = 4
+export const PER_MESSAGE = 4
 
 /** Tokens for an image; a guess, because Lingma does not report the actual cost. */
-export const perImage = 1024
+export const PER_IMAGE = 1024
 
 export interface Counter {
   readonly add: (text: string) => void

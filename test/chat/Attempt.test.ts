@@ -143,7 +143,7 @@ describe("Attempt", () => {
       const shown = message("user", "See.", { images: [{ mediaType: "image/png", data: "aGk=" }] })
       const messages = [shown, message("assistant", "Yes."), message("user", "List.")] as const
       yield* Effect.flip(ask(prepare({ ...wanting("blind"), messages }), scripted))
-      const tokens = TokenEstimate.estimate(scripted.asks[0]!.prompt) + 3 * TokenEstimate.perMessage
+      const tokens = TokenEstimate.estimate(scripted.asks[0]!.prompt) + 3 * TokenEstimate.PER_MESSAGE
       assert.strictEqual(scripted.asks[0]!.promptTokens, Math.ceil(tokens * 1.05))
       const asked = scripted.asks.map(({ images, prompt }) => [images.length, /\[image 1 \w+: left out,/.test(prompt)])
       assert.deepStrictEqual(asked, [
@@ -194,7 +194,7 @@ describe("Attempt", () => {
         assert.deepInclude(first, { model: "x", mode: "chat", images: [picture], contextLimit: undefined })
         assert.match(first!.prompt, /<function=/)
         assert.notMatch(first!.prompt, /left out/)
-        const tokens = TokenEstimate.estimate(first!.prompt) + TokenEstimate.perMessage + TokenEstimate.perImage
+        const tokens = TokenEstimate.estimate(first!.prompt) + TokenEstimate.PER_MESSAGE + TokenEstimate.PER_IMAGE
         assert.strictEqual(count(shown, scripted.backend), tokens)
         assert.strictEqual(first!.promptTokens, Math.ceil(tokens * 1.05))
         const json = yield* make({ toolFormat: "hermes" })
@@ -206,7 +206,7 @@ describe("Attempt", () => {
   it.scoped("takes an estimate for too long some tokens before the limit, and an exact count at the limit", () =>
     Effect.gen(function* () {
       const text = "word ".repeat(400)
-      const limit = TokenEstimate.estimate(text.trim()) + TokenEstimate.perMessage
+      const limit = TokenEstimate.estimate(text.trim()) + TokenEstimate.PER_MESSAGE
       const scripted = TestBackend.make(undefined, { offers: [model("x", { contextLength: limit })] })
       const asked = request({ messages: text.trim(), model: "x" })
       const { ask, prepare } = yield* attempt
@@ -329,7 +329,7 @@ describe("Attempt", () => {
         (backend) => [draft(backend).promptTokens, Either.isRight(offers(models, { backend }))]
       )
       const plain = count(asked, at("e", undefined))
-      assert.strictEqual(plain, TokenEstimate.estimate("hello there") + TokenEstimate.perMessage)
+      assert.strictEqual(plain, TokenEstimate.estimate("hello there") + TokenEstimate.PER_MESSAGE)
       assert.deepStrictEqual(offered, [
         [11, true],
         [12, false],
@@ -351,7 +351,7 @@ describe("Attempt", () => {
       const tokensOf = (name: string) =>
         Effect.map(ask(prepare({ ...request({ messages, model: name }) }), native), ({ promptTokens }) => promptTokens)
       const [blind, seeing] = [yield* tokensOf("blind"), yield* tokensOf("seeing")]
-      assert.strictEqual(seeing - blind, TokenEstimate.perImage)
+      assert.strictEqual(seeing - blind, TokenEstimate.PER_IMAGE)
       assert.deepStrictEqual(
         native.requests.map(({ draft, withoutImages }) => [withoutImages, draft.promptTokens]),
         [

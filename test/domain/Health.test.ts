@@ -13,7 +13,13 @@ const failed = (health: Health.Health, times: number, now: number, spare = true)
 }
 const why = (health: Health.Health, now: number, ...trying: ReadonlyArray<number>) => Health.why(health, now, trying)
 
-const { ejectionMillis, failingMillis, sameLossMillis, tolerated, well } = Health
+const {
+  EJECTION_MILLIS: ejectionMillis,
+  FAILING_MILLIS: failingMillis,
+  SAME_LOSS_MILLIS: sameLossMillis,
+  TOLERATED: tolerated,
+  well
+} = Health
 const out = failed(well, tolerated, 0)
 
 describe("Health", () => {

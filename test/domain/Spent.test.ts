@@ -2,7 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
 import * as Spent from "../../src/domain/Spent.ts"
 
-const { firstWait, longestMillis, longestWait, most, nothing, restMillis } = Spent
+const {
+  FIRST_WAIT: firstWait,
+  LONGEST_MILLIS: longestMillis,
+  LONGEST_WAIT: longestWait,
+  MOST: most,
+  nothing,
+  REST_MILLIS: restMillis
+} = Spent
 
 const model = fc.constantFrom("a", "b", "c", "d")
 const until = fc.option(fc.integer({ min: -5_000, max: 2 * longestMillis }), { nil: undefined })

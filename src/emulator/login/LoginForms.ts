@@ -26,7 +26,7 @@ export const whole = (query: URLSearchParams, message = "", user = ""): Html.Pag
     Html.form("/login", query, Html.alert(message) + Html.userField(user) + Html.passwordField + Html.signInButton)
   )
 
-const lateMs = 1500
+const LATE_MS = 1500
 
 const latePage = (query: URLSearchParams, message = "", user = ""): Html.Page =>
   Html.html(
@@ -38,7 +38,7 @@ const latePage = (query: URLSearchParams, message = "", user = ""): Html.Page =>
     )}</template>
 <script>setTimeout(() => {
   document.getElementById("root").replaceChildren(document.getElementById("late").content.cloneNode(true))
-}, ${lateMs})</script>`
+}, ${LATE_MS})</script>`
   )
 
 export const late: Html.LoginPage = {

@@ -38,12 +38,12 @@ export const of = (world: World): LoginState => {
   return made
 }
 
-const mostEntries = 1000
+const MOST_ENTRIES = 1000
 
 /** Sets an entry; drops the oldest above a thousand. */
 export const put = <A>(map: Map<string, A>, key: string, value: A): void => {
   map.set(key, value)
-  if (map.size > mostEntries) for (const oldest of map.keys()) return void map.delete(oldest)
+  if (map.size > MOST_ENTRIES) for (const oldest of map.keys()) return void map.delete(oldest)
 }
 
 export const stats = (world: World): Readonly<Record<string, unknown>> => {

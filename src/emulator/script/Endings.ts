@@ -32,7 +32,7 @@ const reasons: Readonly<Record<number, string>> = {
 export const reasonOf = (statusCode: number): string => reasons[statusCode] ?? "error"
 
 /** Status code: the conversation is too long. */
-export const tooLong = 80411
+export const TOO_LONG = 80411
 
 /** Status code: timeout; the user is asked whether to resume. */
-export const resumable = 80408
+export const RESUMABLE = 80408

@@ -100,7 +100,7 @@ const musing = "There is no model here to think. The stand-in only shows what a 
 const refusalOf = (script: Script.Script, question: Question): number | undefined => {
   const longest = Faults.find(script.fault ?? [], "too_long")?.value
   if (question.refusal !== undefined || longest === undefined) return question.refusal
-  return question.text.length > longest ? (script.code ?? Endings.tooLong) : undefined
+  return question.text.length > longest ? (script.code ?? Endings.TOO_LONG) : undefined
 }
 
 /** A plan with only the finish. */

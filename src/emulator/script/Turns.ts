@@ -161,7 +161,7 @@ export const play = (
         remember("resume", reply)
         if (ended) return
         if (accepted) resume()
-        else finish(Endings.resumable)
+        else finish(Endings.RESUMABLE)
       })
     }
   }

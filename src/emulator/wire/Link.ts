@@ -50,7 +50,7 @@ interface Pending {
   readonly onReply: ((reply: Message | undefined) => void) | undefined
 }
 
-const highWater = 4 << 20
+const HIGH_WATER = 4 << 20
 
 /** End of the piece that starts at `start`, moved to a UTF-8 character boundary. */
 const characterEnd = (frame: Buffer, start: number, size: number): number => {
@@ -162,7 +162,7 @@ export const open = (
     },
     cork: () => socket.cork(),
     uncork: () => socket.uncork(),
-    isFull: () => ws.bufferedAmount > highWater,
+    isFull: () => ws.bufferedAmount > HIGH_WATER,
     whenDrained: (run) => {
       if (drained.push(run) === 1) {
         socket.once("drain", () => {

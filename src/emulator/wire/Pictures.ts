@@ -11,7 +11,7 @@ export interface Picture {
   readonly sha256: string
 }
 
-const kept = 100
+const KEPT = 100
 
 /** Undefined if it is not base64. */
 export const read = (via: Picture["via"], mimeType: string, data: string): Picture | undefined => {
@@ -33,7 +33,7 @@ export const words = ({ bytes, mimeType }: Picture): string => `${mimeType} ${by
 export const remember = (world: World, picture: Picture): void => {
   world.totals.images++
   world.recentImages.push(picture)
-  if (world.recentImages.length > kept) world.recentImages.shift()
+  if (world.recentImages.length > KEPT) world.recentImages.shift()
 }
 
 /** Stores an upload under its URL. */
@@ -41,7 +41,7 @@ export const store = (world: World, picture: Picture, url: string): void => {
   remember(world, picture)
   world.uploads.set(url, picture)
   const oldest = world.uploads.keys().next()
-  if (world.uploads.size > kept && oldest.done !== true) world.uploads.delete(oldest.value)
+  if (world.uploads.size > KEPT && oldest.done !== true) world.uploads.delete(oldest.value)
 }
 
 /** Uploads whose URLs occur anywhere in a chat context, because the field's name is unknown. */

@@ -105,7 +105,7 @@ export const voice = (
         onReply
       ),
     resume: (onAnswer) => {
-      const toolCall = { toolCallId: randomUUID(), title: "resume", kind: "other", reasonForCode: Endings.resumable }
+      const toolCall = { toolCallId: randomUUID(), title: "resume", kind: "other", reasonForCode: Endings.RESUMABLE }
       link.send(`${update}${JSON.stringify({ sessionUpdate: "tool_call", ...toolCall, status: "pending" })}}}`)
       const options = [
         { optionId: "resume", name: "Resume", kind: "allow_once" },

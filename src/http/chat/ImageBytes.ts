@@ -14,11 +14,11 @@ const starts: ReadonlyArray<readonly [ImageType, (head: string) => boolean]> = [
 ]
 
 /** Bytes needed to detect the type. */
-export const telling = 12
+export const TELLING = 12
 
 /** Detects the type by magic bytes; dimensions are not checked. */
 export const typeOf = (bytes: Buffer): ImageType | undefined => {
-  const head = bytes.toString("latin1", 0, telling)
+  const head = bytes.toString("latin1", 0, TELLING)
   return starts.find(([, fits]) => fits(head))?.[0]
 }
 

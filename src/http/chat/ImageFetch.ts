@@ -28,9 +28,9 @@ export interface Fetched {
   readonly bytes: Buffer
 }
 
-const redirects = 3
+const REDIRECTS = 3
 /** Max addresses tried. */
-const mostAddresses = 16
+const MOST_ADDRESSES = 16
 const within = "10 seconds"
 const headers = {
   accept: "image/png, image/jpeg, image/webp, image/gif",
@@ -115,7 +115,7 @@ const request = (url: URL, addresses: ReadonlyArray<string>, limit: number): Eff
         }
         part.copy(held, size)
         size += part.length
-        if (type !== undefined || size < ImageBytes.telling) return
+        if (type !== undefined || size < ImageBytes.TELLING) return
         type = ImageBytes.typeOf(held.subarray(0, size))
         if (type === undefined) fail("not an image")
       }
@@ -148,7 +148,7 @@ export const make = ({
       (found) => found.length > 0 && found.every(mayConnect),
       () => failed("address")
     )
-    return Effect.map(found, (addresses) => addresses.slice(0, mostAddresses))
+    return Effect.map(found, (addresses) => addresses.slice(0, MOST_ADDRESSES))
   }
   const hop = Effect.fnUntraced(function* (
     text: string,
@@ -163,5 +163,5 @@ export const make = ({
     return yield* hop(answer.left, url, left - 1)
   })
   return (url) =>
-    Effect.timeoutFail(hop(url, undefined, redirects), { duration: within, onTimeout: () => failed("time") })
+    Effect.timeoutFail(hop(url, undefined, REDIRECTS), { duration: within, onTimeout: () => failed("time") })
 }

@@ -55,9 +55,9 @@ export interface ImagesOptions {
 }
 
 /** Max pictures per request, enough for a long agent conversation. Their size is bounded by the body's. */
-export const most = 100
-const fetchesAtOnce = 8
-const fetchesOfOne = 4
+export const MOST = 100
+const FETCHES_AT_ONCE = 8
+const FETCHES_OF_ONE = 4
 /** Time limit for all pictures of one request. */
 const within = "30 seconds"
 const none: Effect.Effect<Loaded> = Effect.succeed(new Map())
@@ -65,11 +65,11 @@ const none: Effect.Effect<Loaded> = Effect.succeed(new Map())
 const toImage = (type: ImageBytes.ImageType, data: string): Image => ({ mediaType: `image/${type}`, data })
 
 /** Max length of a data URL's header. */
-const longestHead = 256
+const LONGEST_HEAD = 256
 
 /** The base64 of a `data:` URL. Its media type is ignored: the magic bytes decide. */
 const dataOf = (url: string): string | undefined => {
-  const head = /^data:[^,]*,/i.exec(url.slice(0, longestHead))?.[0]
+  const head = /^data:[^,]*,/i.exec(url.slice(0, LONGEST_HEAD))?.[0]
   return head !== undefined && /;base64,$/i.test(head) ? url.slice(head.length) : undefined
 }
 
@@ -84,7 +84,7 @@ export class Images extends Context.Tag("lingma-gateway/http/Images")<
     const limit = Math.floor(options.imageLimitMb * 1024 * 1024)
     const together = Math.floor(options.bodyLimitMb * 1024 * 1024)
     const fetch = ImageFetch.make({ ...options.fetch, limit })
-    const guard = yield* Guard.make({ maxInFlight: fetchesAtOnce, queueMax: 256, queueTimeout: "10 seconds" })
+    const guard = yield* Guard.make({ maxInFlight: FETCHES_AT_ONCE, queueMax: 256, queueTimeout: "10 seconds" })
 
     const check = (param: string, data: string): Effect.Effect<Image, ImageRefused> => {
       const refuse = (reason: Reason) => Effect.fail(new ImageRefused({ param, reason }))
@@ -128,7 +128,7 @@ export class Images extends Context.Tag("lingma-gateway/http/Images")<
           return left < 0 ? refuse("too_large") : Effect.succeed(named(toImage(type, bytes.toString("base64"))))
         })
       }
-      return Effect.forEach(links, one, { concurrency: fetchesOfOne }).pipe(
+      return Effect.forEach(links, one, { concurrency: FETCHES_OF_ONE }).pipe(
         Effect.map((all): Loaded => new Map(all)),
         Effect.timeoutFail({
           duration: within,
@@ -138,7 +138,7 @@ export class Images extends Context.Tag("lingma-gateway/http/Images")<
     }
 
     const load = (links: ReadonlyArray<Link>) => {
-      const beyond = links[most]
+      const beyond = links[MOST]
       if (beyond !== undefined) return new ImageRefused({ param: beyond.param, reason: "too_many" })
       return links.length === 0 ? none : Effect.suspend(() => loadSome(links))
     }

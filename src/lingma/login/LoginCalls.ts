@@ -9,7 +9,7 @@ import { SignInStopped } from "./Browser.ts"
 
 type Rpc = LingmaRpc["Type"]
 
-const callbackMillis = 10_000
+const CALLBACK_MILLIS = 10_000
 
 /** A failure is only logged, because the login may work with the current endpoint. */
 export const switchEndpoint = (rpc: Rpc, endpoint: string | undefined): Effect.Effect<void> => {
@@ -60,7 +60,7 @@ export const deliver = (rpc: Rpc, port: number, query: string): Effect.Effect<vo
     )
   const atDoor = Effect.tryPromise({
     try: async () => {
-      const signal = AbortSignal.timeout(callbackMillis)
+      const signal = AbortSignal.timeout(CALLBACK_MILLIS)
       const response = await fetch(`http://127.0.0.1:${port}/auth/callback${query}`, { redirect: "manual", signal })
       await response.body?.cancel()
       return response.status

@@ -12,11 +12,11 @@ import { choose, look, MARK } from "./PageSnapshot.ts"
 
 const late = new SignInStopped({ reason: "timed_out", detail: "the login page did not finish", again: false })
 
-const every = 150
-const stepMillis = 5_000
-const mostVain = 5
+const EVERY = 150
+const STEP_MILLIS = 5_000
+const MOST_VAIN = 5
 /** Max screenshots kept per directory. */
-const mostPictures = 5
+const MOST_PICTURES = 5
 
 const blank = /^(about:|chrome-error:)/
 
@@ -40,12 +40,12 @@ const forms = (password: string): ReadonlyArray<string> => [
 const picture = async (page: Page, directory: string) => {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const path = join(directory, `login-${Date.now()}.png`)
-  await page.screenshot({ path, mask: page.frames().map((frame) => frame.locator("input")), timeout: stepMillis })
+  await page.screenshot({ path, mask: page.frames().map((frame) => frame.locator("input")), timeout: STEP_MILLIS })
   chmodSync(path, 0o600)
   const old = readdirSync(directory)
     .filter((name) => /^login-\d+\.png$/.test(name))
     .sort()
-    .slice(0, -mostPictures)
+    .slice(0, -MOST_PICTURES)
   for (const name of old) rmSync(join(directory, name), { force: true })
 }
 
@@ -106,11 +106,11 @@ export const run = (context: BrowserContext, page: Page, ask: SignIn): Effect.Ef
     const here = [frame.url(), page.url()]
     const elsewhere = here.find((url) => !mayType(url))
     if (elsewhere !== undefined) throw refused(elsewhere)
-    await found(frame, mark).fill(text, { timeout: stepMillis })
+    await found(frame, mark).fill(text, { timeout: STEP_MILLIS })
   }
   const press = async (frame: Frame, mark: string) => {
-    const isChosen = await found(frame, mark).evaluate(choose, undefined, { timeout: stepMillis })
-    if (!isChosen) await found(frame, mark).click({ timeout: stepMillis, noWaitAfter: true })
+    const isChosen = await found(frame, mark).evaluate(choose, undefined, { timeout: STEP_MILLIS })
+    if (!isChosen) await found(frame, mark).click({ timeout: STEP_MILLIS, noWaitAfter: true })
   }
 
   const take = async ({ frame }: Sight, step: LoginPage.Step): Promise<void> => {
@@ -131,7 +131,7 @@ export const run = (context: BrowserContext, page: Page, ask: SignIn): Effect.Ef
           throw new SignInStopped({ reason: "bad_credentials", detail: "the login form reappeared", again: false })
         }
         if (step.user !== undefined) await type(frame, step.user, ask.username)
-        for (const mark of step.ticks) await found(frame, mark).check({ timeout: stepMillis, force: true })
+        for (const mark of step.ticks) await found(frame, mark).check({ timeout: STEP_MILLIS, force: true })
         if (step.password !== undefined) {
           await type(frame, step.password, password)
           ask.onSubmit()
@@ -143,7 +143,8 @@ export const run = (context: BrowserContext, page: Page, ask: SignIn): Effect.Ef
           submissions: progress.submissions + (step.password === undefined ? 0 : 1)
         }
         if (step.press !== undefined) await press(frame, step.press)
-        else if (last !== undefined) await found(frame, last).press("Enter", { timeout: stepMillis, noWaitAfter: true })
+        else if (last !== undefined)
+          await found(frame, last).press("Enter", { timeout: STEP_MILLIS, noWaitAfter: true })
       }
     }
   }
@@ -155,7 +156,7 @@ export const run = (context: BrowserContext, page: Page, ask: SignIn): Effect.Ef
       await take(sight, step)
       vain = 0
     } catch (cause) {
-      if (cause instanceof SignInStopped || ++vain > mostVain) throw cause
+      if (cause instanceof SignInStopped || ++vain > MOST_VAIN) throw cause
     }
   }
 
@@ -185,7 +186,7 @@ export const run = (context: BrowserContext, page: Page, ask: SignIn): Effect.Ef
         await attempt(sight, step)
         if (step._tag !== "Wait") changedAt = performance.now()
       }
-      await new Promise((resolve) => setTimeout(resolve, every))
+      await new Promise((resolve) => setTimeout(resolve, EVERY))
     }
   }
 

@@ -20,8 +20,8 @@ export interface BrowserOptions {
 }
 
 /** Time limit for a browser start, in ms. */
-const launchMillis = 60_000
-const closeMillis = 5_000
+const LAUNCH_MILLIS = 60_000
+const CLOSE_MILLIS = 5_000
 const patience = Duration.seconds(10)
 
 const missing = () =>
@@ -61,7 +61,7 @@ const close = (browser: Chromium): Effect.Effect<void> =>
   Effect.promise(async () => {
     const asked = browser.close().catch(() => {})
     // Node's timer: Playwright's promise cannot be interrupted.
-    const late = new Promise<"late">((resolve) => setTimeout(() => resolve("late"), closeMillis).unref())
+    const late = new Promise<"late">((resolve) => setTimeout(() => resolve("late"), CLOSE_MILLIS).unref())
     if ((await Promise.race([asked, late])) === "late") await browser.close().catch(() => {})
   })
 
@@ -178,7 +178,7 @@ export const make = (options: BrowserOptions) =>
           })
         }
         const directory = yield* profile(ask.workDir)
-        const browser = yield* started(executable, directory, Math.min(launchMillis, Duration.toMillis(ask.timeout)))
+        const browser = yield* started(executable, directory, Math.min(LAUNCH_MILLIS, Duration.toMillis(ask.timeout)))
         const { context, page } = yield* opened(browser)
         yield* PageDriver.run(context, page, ask)
       }).pipe(

@@ -91,10 +91,10 @@ const isExecutable = (path: string) =>
 const signal = (pid: number, name: NodeJS.Signals): boolean =>
   attempt(() => process.kill(process.platform === "win32" ? pid : -pid, name))
 
-const lineLimit = 2000
-const linesPerSecond = 200
-const tailLines = 5
-const longestLine = 2_000
+const LINE_LIMIT = 2000
+const LINES_PER_SECOND = 200
+const TAIL_LINES = 5
+const LONGEST_LINE = 2_000
 
 /** Reads all output, so that the process never blocks on it; buffers at most one line. */
 const drain = (output: Readable | null, onLine: (line: string) => void) => {
@@ -108,10 +108,10 @@ const drain = (output: Readable | null, onLine: (line: string) => void) => {
       second = now
       passedOn = 0
     }
-    const lines = (line + text.slice(0, lineLimit * linesPerSecond)).split(/\r?\n/)
-    line = (lines.pop() ?? "").slice(0, lineLimit)
+    const lines = (line + text.slice(0, LINE_LIMIT * LINES_PER_SECOND)).split(/\r?\n/)
+    line = (lines.pop() ?? "").slice(0, LINE_LIMIT)
     for (const whole of lines) {
-      if (passedOn++ < linesPerSecond) onLine(whole.slice(0, lineLimit))
+      if (passedOn++ < LINES_PER_SECOND) onLine(whole.slice(0, LINE_LIMIT))
     }
   })
 }
@@ -169,9 +169,9 @@ export const make = (options: LaunchOptions): Effect.Effect<LingmaProcess, Proce
     child.stdin?.on("error", () => {}) // it may close first
     for (const output of [child.stdout, child.stderr]) {
       drain(output, (said) => {
-        const line = redact(said, longestLine)
+        const line = redact(said, LONGEST_LINE)
         tail.push(line)
-        if (tail.length > tailLines) tail.shift()
+        if (tail.length > TAIL_LINES) tail.shift()
         runFork(Effect.logDebug("output of Lingma").pipe(Effect.annotateLogs({ line })))
       })
     }

@@ -28,7 +28,7 @@ const named = /^gateway-(\d+)-[0-9a-f]{12}\.sock$/
 /** Max attempts: two gateways that start at the same time may see each other and both back off. */
 const TRIES = 5
 /** Max length of a socket path, on the system with the lowest limit. */
-const mostPath = 103
+const MOST_PATH = 103
 
 interface Place {
   /** The directory, as a short path. */
@@ -50,7 +50,7 @@ const open = (dir: string): Place => {
 const listen = (path: string) =>
   Effect.acquireRelease(
     Effect.async<Server, NoSocket>((resume) => {
-      if (path.length > mostPath) return resume(new NoSocket({ cause: "the path of LINGMA_WORK_DIR is too long" }))
+      if (path.length > MOST_PATH) return resume(new NoSocket({ cause: "the path of LINGMA_WORK_DIR is too long" }))
       const server = createServer((peer) => peer.on("error", () => {}).destroy())
       server.once("error", (cause) => resume(new NoSocket({ cause })))
       server.listen(path, () => resume(Effect.succeed(server.unref())))

@@ -19,12 +19,12 @@ export interface ConnectionOptions {
 /** Sends one message; false if the socket is not open or its buffer is full. */
 export type Send = (message: object) => boolean
 
-const maxBody = 8 << 20
+const MAX_BODY = 8 << 20
 /** Max bytes buffered in the socket. */
-const maxBacklog = 64 << 20
-const pingEvery = 15_000
-const pongWithin = 10_000
-const frameWithin = 5_000
+const MAX_BACKLOG = 64 << 20
+const PING_EVERY = 15_000
+const PONG_WITHIN = 10_000
+const FRAME_WITHIN = 5_000
 
 const lost = (reason: string) => new RpcDisconnected({ reason: reason.slice(0, 200) })
 
@@ -35,7 +35,7 @@ const connect = (url: string, headers: ConnectionOptions["headers"]) =>
   new WebSocket(url, {
     headers: { ...headers },
     perMessageDeflate: false,
-    maxPayload: maxBody + 4096,
+    maxPayload: MAX_BODY + 4096,
     handshakeTimeout: 5000,
     followRedirects: false,
     maxFragments: 4096
@@ -73,14 +73,14 @@ export const run = <E>(
     }),
     ({ joined, socket }) => {
       const { now } = options
-      const decoder = Frame.makeDecoder({ maxBody })
+      const decoder = Frame.makeDecoder({ maxBody: MAX_BODY })
       let heard = 0
       let noticed = 0
       let heardAt = now()
       let wholeAt = now()
 
       const send: Send = (message) => {
-        if (socket.readyState !== WebSocket.OPEN || socket.bufferedAmount > maxBacklog) return false
+        if (socket.readyState !== WebSocket.OPEN || socket.bufferedAmount > MAX_BACKLOG) return false
         joined.begin()
         socket.send(Frame.encode(JSON.stringify(message)), { binary: false })
         return true
@@ -118,9 +118,9 @@ export const run = <E>(
         if (heard !== noticed) heardAt = at
         noticed = heard
         if (!decoder.partial) wholeAt = at
-        if (at - wholeAt > frameWithin) return lost("a frame was left unfinished")
-        if (at - heardAt > pingEvery + pongWithin) return lost("no sign of life")
-        if (at - heardAt > pingEvery && socket.readyState === WebSocket.OPEN) socket.ping()
+        if (at - wholeAt > FRAME_WITHIN) return lost("a frame was left unfinished")
+        if (at - heardAt > PING_EVERY + PONG_WITHIN) return lost("no sign of life")
+        if (at - heardAt > PING_EVERY && socket.readyState === WebSocket.OPEN) socket.ping()
         return Effect.void
       })
       const heartbeat = Effect.zipRight(Effect.repeat(look, Schedule.spaced("1 second")), Effect.never)

@@ -63,7 +63,7 @@ export const reconnect = Schedule.exponential("100 millis").pipe(
 )
 
 /** How long after its caller's timeout a reply is still passed to `onReply`, in ms. */
-const lateReplies = 60_000
+const LATE_REPLIES = 60_000
 
 const spanOf = (method: string) => ({
   kind: "client" as const,
@@ -71,7 +71,7 @@ const spanOf = (method: string) => ({
 })
 
 /** Max callbacks queued until reconnect. */
-const mostLater = 1023
+const MOST_LATER = 1023
 
 /** URLs to try if no path is given: the root, which all known builds accept, and `/ws`, which QoderCN's client uses. */
 const placesOf = (url: string): [string, string] =>
@@ -168,7 +168,7 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
     ): Effect.Effect<R, RpcError> => {
       const millis = Duration.toMillis(how.timeout ?? options.timeout)
       const reply = Effect.async<R, RpcError>((resume) => {
-        const wait = how.onReply === undefined ? millis : millis + lateReplies
+        const wait = how.onReply === undefined ? millis : millis + LATE_REPLIES
         const id = request(method.name, params, wait, (raw) => {
           const result = Calls.decode(method, raw)
           clearTimeout(timer)
@@ -265,7 +265,7 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
         undefined,
       notify: (method, params) => write({ jsonrpc: "2.0", method, params }),
       whenReady: (run) => {
-        later = [...later.slice(-mostLater), run]
+        later = [...later.slice(-MOST_LATER), run]
       },
       post: (method, params, onReply) =>
         Effect.zipRight(

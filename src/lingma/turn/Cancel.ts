@@ -16,7 +16,7 @@ const hearsNotification = new WeakSet<Rpc>()
 const leavesUnanswered = new WeakSet<Rpc>()
 
 /** Wait for a reply before the notification is sent as well, in ms. */
-const patience = 1000
+const PATIENCE = 1000
 
 /** Runs in the background; `then` is called once, when the cancel was confirmed or has failed. */
 export const cancel = (
@@ -43,10 +43,10 @@ export const cancel = (
   const timer = setTimeout(() => {
     leavesUnanswered.add(rpc)
     once(notify)
-  }, patience)
+  }, PATIENCE)
   timer.unref()
   const isSent = rpc.send(Protocol.sessionCancel, turn, {
-    timeout: patience * 10,
+    timeout: PATIENCE * 10,
     onReply: (reply) => {
       const isUnknown = Either.isLeft(reply) && reply.left._tag === "RpcRejected" && reply.left.unknownMethod
       if (isUnknown) hearsNotification.add(rpc)

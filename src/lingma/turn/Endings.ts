@@ -112,10 +112,10 @@ export const kindOf = ({ code, text }: Failure): Kind => {
 }
 
 /** Default and max retry delay of a throttle, in seconds. */
-const aMoment = 3
-const longestMoment = 300
+const A_MOMENT = 3
+const LONGEST_MOMENT = 300
 /** Default time until a used-up quota is tried again, in ms. */
-const restMillis = 60_000
+const REST_MILLIS = 60_000
 
 const tooLong = (text: string, { contextLimit, promptTokens }: About) => {
   const said = tokensIn(text)
@@ -141,10 +141,10 @@ export const toError = (failure: Failure, about: About): TurnError => {
     case "account_spent":
       return new QuotaExhausted({ instance, started, until: nextMidnight(now()) })
     case "model_spent":
-      return new QuotaExhausted({ instance, started, model, until: now() + restMillis })
+      return new QuotaExhausted({ instance, started, model, until: now() + REST_MILLIS })
     case "throttled": {
-      const seconds = secondsIn(text.slice(0, READ)) ?? aMoment
-      return new Throttled({ instance, started, retryAfter: Math.min(Math.max(1, seconds), longestMoment) })
+      const seconds = secondsIn(text.slice(0, READ)) ?? A_MOMENT
+      return new Throttled({ instance, started, retryAfter: Math.min(Math.max(1, seconds), LONGEST_MOMENT) })
     }
     case "timeout":
       return new UpstreamTimeout({ instance, phase: "upstream" })

@@ -12,7 +12,7 @@ import type { Json } from "../rpc/Pushes.ts"
 import { type RpcError, RpcRejected, RpcTimeout } from "../rpc/RpcError.ts"
 
 const within = "30 seconds"
-const atOnce = 4
+const AT_ONCE = 4
 
 const { name } = Protocol.imageUpload
 const refused = (detail: string) => new RpcRejected({ method: name, code: 0, detail: detail.slice(0, 500) })
@@ -72,6 +72,6 @@ export const all = (
   images.length === 0
     ? Effect.succeed([])
     : Effect.timeoutFail(
-        Effect.forEach(images, (image) => upload(rpc, image), { concurrency: atOnce }),
+        Effect.forEach(images, (image) => upload(rpc, image), { concurrency: AT_ONCE }),
         { duration: within, onTimeout: () => new RpcTimeout({ method: name }) }
       )

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck } from "effect"
-import { Images, type Link, most } from "../../../src/http/chat/Images.ts"
+import { Images, type Link, MOST } from "../../../src/http/chat/Images.ts"
 import { dataUrl, gif, jpeg, png, webp } from "../../support/Pictures.ts"
 import * as TestBackend from "../../support/TestBackend.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
@@ -140,12 +140,12 @@ describe("the pictures of a request", () => {
 
   it.effect("are counted: a hundred are taken", () =>
     Effect.gen(function* () {
-      assert.isAtLeast(most, 100)
+      assert.isAtLeast(MOST, 100)
       const url = dataUrl("image/png", png())
-      const many = Array.from({ length: most + 1 }, (_, i) => ({ param: `p${i}`, url }))
-      assert.strictEqual((yield* load(many.slice(1))).size, most)
+      const many = Array.from({ length: MOST + 1 }, (_, i) => ({ param: `p${i}`, url }))
+      assert.strictEqual((yield* load(many.slice(1))).size, MOST)
       const error = yield* Effect.flip(load(many))
-      assert.deepInclude(error, { _tag: "ImageRefused", reason: "too_many", param: `p${most}` })
+      assert.deepInclude(error, { _tag: "ImageRefused", reason: "too_many", param: `p${MOST}` })
     })
   )
 })

@@ -120,10 +120,10 @@ export const LoginDone = Schema.Struct({
   instance: Schema.String
 }).annotations({ identifier: "LoginDone" })
 
-const longestUrl = 16_384
+const LONGEST_URL = 16_384
 
 export const LoginCallback = Schema.Struct({
-  url: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(longestUrl)),
+  url: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(LONGEST_URL)),
   instance: Schema.optional(Schema.NullOr(Schema.String))
 }).annotations({ identifier: "LoginCallback" })
 

@@ -36,9 +36,9 @@ export class DocumentRefused extends Schema.TaggedError<DocumentRefused>()("Docu
 }
 
 /** Most in one request. */
-export const most = 32
+export const MOST = 32
 /** Each takes a thread. */
-const atOnce = 2
+const AT_ONCE = 2
 const none: Effect.Effect<Loaded> = Effect.succeed(new Map())
 
 /** Readers look for the mark of a PDF in its beginning. */
@@ -70,7 +70,7 @@ export class Documents extends Context.Tag("lingma-gateway/http/Documents")<
   }
 >() {
   static readonly make = Effect.fnUntraced(function* (options: PdfText.PdfTextOptions = PdfText.limits) {
-    const guard = yield* Guard.make({ maxInFlight: atOnce, queueMax: 64, queueTimeout: "30 seconds" })
+    const guard = yield* Guard.make({ maxInFlight: AT_ONCE, queueMax: 64, queueTimeout: "30 seconds" })
 
     const one = ({ data, param }: Link): Effect.Effect<readonly [string, string], DocumentRefused | Overloaded> => {
       const bytes = bytesOf(data)
@@ -82,7 +82,7 @@ export class Documents extends Context.Tag("lingma-gateway/http/Documents")<
     }
 
     const load = (links: ReadonlyArray<Link>) => {
-      const beyond = links[most]
+      const beyond = links[MOST]
       if (beyond !== undefined) return new DocumentRefused({ param: beyond.param, reason: "too_many" })
       if (links.length === 0) return none
       return Effect.map(Effect.forEach(links, one), (all): Loaded => new Map(all))

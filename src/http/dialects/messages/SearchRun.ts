@@ -33,7 +33,7 @@ interface Said {
   readonly end: Extract<ChatEvent, { readonly _tag: "Finish" }>
 }
 
-const longestQuery = 2000
+const LONGEST_QUERY = 2000
 
 const queryOf = (call: ToolCall): string => {
   try {
@@ -120,7 +120,7 @@ export const open = Effect.fnUntraced(function* (
   const searched = Effect.fnUntraced(function* (id: string, call: ToolCall) {
     const query = queryOf(call)
     if (query === "") return ServerTools.searchFailed(id, "invalid_tool_input")
-    if (query.length > longestQuery) return ServerTools.searchFailed(id, "query_too_long")
+    if (query.length > LONGEST_QUERY) return ServerTools.searchFailed(id, "query_too_long")
     if (uses >= most) return ServerTools.searchFailed(id, "max_uses_exceeded")
     uses++
     if (endpoint === undefined) return ServerTools.searchFailed(id, "unavailable")

@@ -51,7 +51,7 @@ describe("a picture that cannot be taken", () => {
         yield* refusal([user(inner)]),
         /^messages\.0\.content\.0\.document\.source\.content\.content\.0\.image\.source\.base64: /
       )
-      const many = Array.from({ length: Images.most + 1 }, () => image())
+      const many = Array.from({ length: Images.MOST + 1 }, () => image())
       assert.match(yield* refusal([user(...many)]), /^messages\.0\.content\.100\.image\.source\.base64: There are too/)
       assert.lengthOf(scripted.asks, 0)
     })
