@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
 import { type ChatEvent, finish, textDelta, thoughtDelta, toolCall, usage } from "../../../../src/domain/Chat.ts"
-import { BackendFailure } from "../../../../src/domain/ChatError.ts"
+import { BackendFailure, ofProvider } from "../../../../src/domain/ChatError.ts"
 import * as Errors from "../../../../src/http/dialects/messages/Errors.ts"
 import * as StreamEncoder from "../../../../src/http/dialects/messages/StreamEncoder.ts"
 import * as WholeEncoder from "../../../../src/http/dialects/messages/WholeEncoder.ts"
@@ -86,7 +86,8 @@ describe("a stream of events", () => {
   })
 
   it("stays legal when it fails or is cut, at any point", () => {
-    const failure = Errors.frame(new BackendFailure({ instance: "i", started: true, detail: "secret" }), "req-1")
+    const broken = new BackendFailure({ instance: "i", started: true, detail: "secret" })
+    const failure = Errors.frame(ofProvider("Lingma")(broken), "req-1")
     fc.assert(
       fc.property(fc.array(event, { maxLength: 20 }), (events) => {
         Grammar.read(encode(events), { cut: true })
