@@ -223,6 +223,16 @@ describe("the Node server", () => {
     })
   )
 
+  it.scopedLive("closes the connection of a client that wants a tunnel, with sockets and without", () =>
+    Effect.gen(function* () {
+      for (const responsesWebsocket of [true, false]) {
+        const { port } = yield* TestGateway.serve(TestBackend.make(), { responsesWebsocket })
+        const tunnel = "CONNECT evil.example:443 HTTP/1.1\r\nhost: evil.example\r\n\r\n"
+        assert.strictEqual(yield* exchange(port, tunnel), "")
+      }
+    })
+  )
+
   it.scopedLive("serves a client that would also speak HTTP/2", () =>
     Effect.gen(function* () {
       const { port } = yield* TestGateway.serve(TestBackend.make())

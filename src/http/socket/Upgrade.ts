@@ -37,7 +37,8 @@ export const headsAt = (path: string): typeof IncomingMessage => {
       else offers.delete(this)
     }
     get upgrade(): boolean {
-      return offers.has(this) && asksFor(path, this)
+      // Node closes the connection of a CONNECT, as nothing listens for those.
+      return offers.has(this) && (this.method === "CONNECT" || asksFor(path, this))
     }
   }
 }
