@@ -5,6 +5,7 @@
  */
 import { Config, ConfigError, ConfigProvider, Context, Effect, Either, Layer } from "effect"
 import * as Model from "../domain/Model.ts"
+import { loginSettings } from "./LoginSettings.ts"
 import { serviceSettings } from "./ServiceSettings.ts"
 import { all, type Setting, setting } from "./Setting.ts"
 import * as SettingConflicts from "./SettingConflicts.ts"
@@ -187,13 +188,13 @@ const table = {
     "max responses of /v1/responses kept in memory for previous_response_id; 0 = none",
     Rule.integer(0, 10_000)
   ),
-  ...serviceSettings,
   responsesWebsocket: setting(
     "RESPONSES_WEBSOCKET",
     "true",
     "serve /v1/responses over WebSocket, too; false = answer 426, at which Codex goes on over HTTP",
     Rule.flag
   ),
+  ...serviceSettings,
   toolFormat: setting("TOOL_FORMAT", "xml", "tool-call syntax in prompts: xml or hermes", Rule.oneOf("xml", "hermes")),
   toolRetries: setting(
     "TOOL_RETRIES",
@@ -208,34 +209,7 @@ const table = {
     Rule.oneOf("estimate", "o200k", "qwen")
   ),
   tokenCounterFile: setting("TOKEN_COUNTER_FILE", "", "path of a tokenizer.json; required for qwen", Rule.optional),
-  autoLoginEnabled: setting(
-    "AUTO_LOGIN_ENABLED",
-    "",
-    "sign accounts in with a browser; empty = true if there are accounts",
-    Rule.maybe(Rule.flag)
-  ),
-  autoLoginHeadless: setting("AUTO_LOGIN_HEADLESS", "true", "run the browser without a window", Rule.flag),
-  autoLoginTimeout: setting("AUTO_LOGIN_TIMEOUT", "120", "timeout of one login, in seconds", Rule.seconds(1, 3600)),
-  autoLoginMaxRetry: setting(
-    "AUTO_LOGIN_MAX_RETRY",
-    "2",
-    "max password submissions before automatic logins of the account pause for 15 minutes",
-    Rule.integer(1, 10)
-  ),
-  autoLoginBrowser: setting("AUTO_LOGIN_BROWSER", "", "path of Chromium or Chrome; empty = search", Rule.optional),
-  autoLoginHosts: setting(
-    "AUTO_LOGIN_HOSTS",
-    Rule.LOGIN_HOSTS,
-    "comma-separated hosts (host or host:port) where a password may be typed",
-    Rule.hostList
-  ),
-  autoLoginOrganization: setting("AUTO_LOGIN_ORGANIZATION", "", "which organization to pick at login", Rule.optional),
-  autoLoginScreenshots: setting(
-    "AUTO_LOGIN_SCREENSHOTS",
-    "false",
-    "save a screenshot of a failed login in its work directory, with fields masked; at most 5 are kept",
-    Rule.flag
-  ),
+  ...loginSettings,
   dedicatedDomainUrl: setting("DEDICATED_DOMAIN_URL", "", "enterprise endpoint of Lingma; empty = none", Rule.endpoint),
   ...telemetrySettings,
   logLevel: setting(

@@ -66,10 +66,10 @@ export const make = (options: ServerOptions): Server => {
     requestTimeout,
     connectionsCheckingInterval: Math.min(2_000, headersTimeout / 4),
     keepAliveTimeout: 65_000,
-    // Judged by `Head`, where the refusal has a body.
+    // Checked by `HeadValidation`, whose refusal has a body.
     requireHostHeader: false
   })
-  // Node would drop what is over the limit, and serve the rest; `Head` counts.
+  // Node would drop headers over its limit and serve the rest; `HeadValidation` counts them.
   server.maxHeadersCount = 0
 
   // Without a listener a reset of a half upgraded socket ends the process.

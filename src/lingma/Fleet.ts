@@ -77,7 +77,7 @@ const plans = (settings: Settings): ReadonlyArray<Plan> => {
   }))
 }
 
-/** Serializes starts, at least `startsApart` from each other. */
+/** Serializes starts, at least `STARTS_APART` ms apart. */
 const makeGate = Effect.map(Effect.clock, (clock) => {
   const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
   let next = 0

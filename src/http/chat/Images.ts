@@ -4,9 +4,8 @@
  * A dialect lists its pictures (`Link`, with the path that errors name), the endpoint loads them, and the translation
  * looks each up by that path:
  *
- *     const pictures = yield* images.load(ToRequest.links(payload)).pipe(
- *       Effect.catchTag("ImageRefused", (refused) => Errors.fromImage(refused)))   // Overloaded is a ChatError
- *     const request = yield* ToRequest.toRequest(payload, pictures)                // pictures.get(param)
+ *     const loaded = yield* pictures(ToRequest.links(payload))
+ *     const request = yield* ToRequest.toRequest(payload, options, loaded) // loaded.get(param)
  */
 import { Context, Effect, Layer, Schema } from "effect"
 import { Guard } from "../../chat/Guard.ts"

@@ -6,7 +6,7 @@ import { isRefusal } from "../../edge/EdgeError.ts"
 import * as PathSegment from "../../edge/PathSegment.ts"
 import * as Errors from "../openai/OpenAiErrors.ts"
 import { ChatCompletionChunk, OpenAiApi } from "./Api.ts"
-import { dialect as support } from "./Fields.ts"
+import { support } from "./Fields.ts"
 
 const idRoots = ["/v1/models/"]
 

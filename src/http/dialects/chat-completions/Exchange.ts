@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import type { ChatContext, ChatDialect, Exchange } from "../../chat/ChatDialect.ts"
 import * as OpenAiChat from "../openai/OpenAiChat.ts"
 import * as Errors from "../openai/OpenAiErrors.ts"
-import { dialect as support } from "./Fields.ts"
+import { support } from "./Fields.ts"
 import { ChatCompletionRequest } from "./Payload.ts"
 import * as StreamEncoder from "./StreamEncoder.ts"
 import * as Tools from "./Tools.ts"
@@ -23,7 +23,6 @@ const exchange = Effect.fnUntraced(function* (
   const loaded = yield* pictures(ToRequest.links(payload))
   const hidesThoughts = reasoningField === "none"
   const request = yield* ToRequest.toRequest(payload, { caller, sessionId, hidesThoughts }, loaded)
-  for (const name of Tools.missing(payload).leftOut) leaveOut(name)
   const options = { ...(yield* stamped), reasoningField, shape: Tools.shapeOf(payload) }
   const includeUsage = payload.stream_options?.include_usage === true
   const asked: Exchange = {

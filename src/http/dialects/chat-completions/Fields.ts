@@ -51,4 +51,4 @@ const fields: Fields<ChatCompletionRequest> = {
   function_call: { ...emulated, refused: "beside tools" }
 }
 
-export const dialect: Dialect = { path: "/v1/chat/completions", fields, limits }
+export const support: Dialect = { path: "/v1/chat/completions", fields, limits }

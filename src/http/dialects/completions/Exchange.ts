@@ -6,7 +6,7 @@ import type { ChatContext, ChatDialect, Exchange } from "../../chat/ChatDialect.
 import * as OpenAiChat from "../openai/OpenAiChat.ts"
 import type { Failure } from "../openai/OpenAiErrors.ts"
 import * as Errors from "./Errors.ts"
-import { dialect as support } from "./Fields.ts"
+import { support } from "./Fields.ts"
 import { CompletionRequest } from "./Payload.ts"
 import * as StreamEncoder from "./StreamEncoder.ts"
 import * as ToRequest from "./ToRequest.ts"

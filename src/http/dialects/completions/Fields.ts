@@ -29,4 +29,4 @@ const fields: Fields<CompletionRequest> = {
   user: { ...honoured, note: "ties requests to one instance" }
 }
 
-export const dialect: Dialect = { path: "/v1/completions", fields, limits }
+export const support: Dialect = { path: "/v1/completions", fields, limits }

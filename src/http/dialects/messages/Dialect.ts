@@ -5,7 +5,7 @@ import type { Dialect } from "../../edge/Dialect.ts"
 import * as PathSegment from "../../edge/PathSegment.ts"
 import { AnthropicApi, MessageStreamEvent, MODELS } from "./Api.ts"
 import * as Errors from "./Errors.ts"
-import { dialect as support } from "./Fields.ts"
+import { support } from "./Fields.ts"
 
 const under = (path: string, root: string) => path === root || path.startsWith(`${root}/`)
 

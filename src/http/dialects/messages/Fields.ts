@@ -34,4 +34,4 @@ const fields: Fields<MessagesRequest> = {
   context_management: { ...emulated, note: "clear_tool_uses and clear_thinking; other edits are named" }
 }
 
-export const dialect: Dialect = { path: "/v1/messages", fields, limits: {} }
+export const support: Dialect = { path: "/v1/messages", fields, limits: {} }

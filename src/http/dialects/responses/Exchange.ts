@@ -7,7 +7,7 @@ import type { ChatContext, ChatDialect, Exchange } from "../../chat/ChatDialect.
 import * as OpenAiChat from "../openai/OpenAiChat.ts"
 import * as Conversations from "./Conversations.ts"
 import * as Errors from "./Errors.ts"
-import { dialect as support } from "./Fields.ts"
+import { support } from "./Fields.ts"
 import * as Items from "./Items.ts"
 import * as Resource from "./Resource.ts"
 import { ResponsesRequest } from "./request/Payload.ts"

@@ -50,4 +50,4 @@ const fields: Fields<ResponsesRequest> = {
   context_management: ignored
 }
 
-export const dialect: Dialect = { path: "/v1/responses", fields, limits }
+export const support: Dialect = { path: "/v1/responses", fields, limits }
