@@ -14,8 +14,8 @@ describe("docs/parameters.md", () => {
     const tables = readdirSync(http).filter((name) => existsSync(new URL(`${name}/Fields.ts`, http)))
     assert.isAtLeast(tables.length, 3)
     for (const name of tables) {
-      const { dialect } = (await import(`../../src/http/dialects/${name}/Fields.ts`)) as { readonly dialect: Dialect }
-      assert.include(Parameters.render(), `## POST ${dialect.path}\n`)
+      const { support } = (await import(`../../src/http/dialects/${name}/Fields.ts`)) as { readonly support: Dialect }
+      assert.include(Parameters.render(), `## POST ${support.path}\n`)
     }
   })
 
