@@ -120,7 +120,10 @@ export const make: (
       Effect.withTracerEnabled(false)
     )
 
-    yield* Effect.addFinalizer(() => Effect.timeoutOption(Effect.interruptible(exportOnce), shutdownTimeout))
+    // Also after a failure: these are the last figures.
+    yield* Effect.addFinalizer(() =>
+      Effect.timeoutOption(Effect.interruptible(Effect.withTracerEnabled(Effect.ignore(send), false)), shutdownTimeout)
+    )
     yield* Effect.sleep(exportInterval).pipe(
       Effect.zipRight(exportOnce),
       Effect.forever,

@@ -184,7 +184,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
       Effect.suspend(() => late(backend, progress.started))
     )
     // Thoughts, and a text that is withheld, are a sign of life of the upstream.
-    yield* (answer.first() ?? turn).started
+    yield* Effect.ignore((answer.first() ?? turn).started)
     const firstEventAt = clock.unsafeCurrentTimeNanos()
     yield* turn.started
     return { backend, model, mode, promptTokens, turn, totals: answer.totals, firstEventAt }

@@ -45,6 +45,16 @@ const ofInstance = ({
 /** Sampling interval of the event loop's delay, in ms; subtracted from what is measured. */
 const RESOLUTION = 20
 
+/** None where no descriptor is left to count them by. */
+const descriptors = (): ReadonlyArray<Reading> => {
+  if (process.platform !== "linux") return []
+  try {
+    return [{ key: Keys.openDescriptors, value: readdirSync("/proc/self/fd").length }]
+  } catch {
+    return []
+  }
+}
+
 const ofProcess = (lag: IntervalHistogram): ReadonlyArray<Reading> => {
   const { heapUsed, rss } = process.memoryUsage()
   const { system, user } = process.cpuUsage()
@@ -56,7 +66,7 @@ const ofProcess = (lag: IntervalHistogram): ReadonlyArray<Reading> => {
     { key: Keys.cpuSeconds, value: (system + user) / 1e6 },
     { key: Keys.startTime, value: Math.floor(Date.now() / 1000 - process.uptime()) },
     { key: Keys.eventLoopLag, value: late },
-    ...(process.platform === "linux" ? [{ key: Keys.openDescriptors, value: readdirSync("/proc/self/fd").length }] : [])
+    ...descriptors()
   ]
 }
 

@@ -62,6 +62,11 @@ const toPair = ({ key, labels = none, value }: Reading) =>
 export const make = (): MetricStore => {
   const families = new Map<Counter | Histogram, Map<string, Series>>()
   const sources = new Map<string, Effect.Effect<ReadonlyArray<Reading>>>()
+  /** A source that fails leaves out its own figures only. */
+  const readAlone = ([name, source]: readonly [string, Effect.Effect<ReadonlyArray<Reading>>]) =>
+    Effect.catchAllCause(source, (cause) =>
+      Effect.as(Effect.annotateLogs(Effect.logWarning("metrics not read", cause), { source: name }), [])
+    )
 
   /** Made at the first mark: later ones look it up by its labels, without making a key or hashing one. */
   const find = (key: Counter | Histogram, labels: Labels): Series => {
@@ -100,7 +105,7 @@ export const make = (): MetricStore => {
       return sum
     },
     snapshot: Effect.suspend(() =>
-      Effect.map(Effect.all([...sources.values()]), (readings) => [...counted(), ...readings.flat().map(toPair)])
+      Effect.map(Effect.forEach(sources, readAlone), (readings) => [...counted(), ...readings.flat().map(toPair)])
     )
   }
 }

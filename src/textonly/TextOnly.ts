@@ -7,6 +7,7 @@ import type { Backend, Draft, DraftSettings, Questions, TurnRequest } from "../c
 import type { ChatRequest, Image } from "../domain/Chat.ts"
 import { BackendFailure, type TurnError } from "../domain/ChatError.ts"
 import type { Turn } from "../domain/Turn.ts"
+import * as Interrupts from "../runtime/Interrupts.ts"
 import * as Scoped from "../runtime/Scoped.ts"
 import * as RequestTokens from "../tokens/RequestTokens.ts"
 import * as TokenEstimate from "../tokens/TokenEstimate.ts"
@@ -109,7 +110,7 @@ const followUps = Effect.fnUntraced(function* (first: Scope.CloseableScope, opti
     Effect.flatMap(Scope.fork(outer, ExecutionStrategy.sequential), (own) => {
       const last = before
       before = own
-      return followUp(options, retry, last, own)
+      return Interrupts.fromWithinAsDefect(followUp(options, retry, last, own))
     }).pipe(
       Effect.catchAll((error) => Effect.sync(() => fail(error))),
       Effect.catchAllDefect((defect) =>

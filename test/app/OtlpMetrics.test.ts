@@ -106,10 +106,13 @@ describe("OtlpMetrics", () => {
       status = 200
       yield* TestClock.adjust("20 seconds")
       assert.strictEqual(seen.requests, 5)
+      status = 503
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(seen.requests, 6)
       yield* Scope.close(scope, Exit.void)
-      assert.strictEqual(seen.requests, 6)
+      assert.strictEqual(seen.requests, 7, "also within the minute")
       yield* TestClock.adjust("1 minute")
-      assert.strictEqual(seen.requests, 6)
+      assert.strictEqual(seen.requests, 7)
     })
   )
 })

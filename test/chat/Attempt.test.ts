@@ -98,6 +98,17 @@ describe("Attempt", () => {
     })
   )
 
+  it.scoped("tells a second answer as a failure that is interrupted from within", () =>
+    Effect.gen(function* () {
+      const { ask, prepare } = yield* attempt
+      const scripted = second(() => Effect.interrupt)
+      const waiting = yield* Effect.fork(Effect.scoped(ask(prepare(wanting("auto")), scripted)))
+      yield* QuickClock.adjust("1 second")
+      const exit = Option.getOrThrow(yield* Fiber.poll(waiting))
+      assert.isTrue(Exit.isFailure(exit) && exit.cause._tag === "Fail" && exit.cause.error._tag === "BackendFailure")
+    })
+  )
+
   it.scoped("tells a defect of a second answer as a failure", () =>
     Effect.gen(function* () {
       const { ask, prepare } = yield* attempt

@@ -22,6 +22,16 @@ const record: ChatRecord = {
 }
 
 describe("Metrics", () => {
+  it.effect("leave out the figures of an owner that fails, and no others", () =>
+    Effect.gen(function* () {
+      const { observe, snapshot } = yield* Metrics
+      observe("well", Effect.succeed([{ key: MetricKeys.inFlight, value: 3 }]))
+      observe("broken", Effect.die("no descriptors"))
+      const names = (yield* snapshot).map(({ metricKey }) => metricKey.name)
+      assert.include(names, "gateway_in_flight")
+    }).pipe(Effect.provide(Metrics.layer))
+  )
+
   it.effect("record a chat under its labels, with its tokens and its times in seconds", () =>
     Effect.gen(function* () {
       const { chatEnded } = yield* Metrics

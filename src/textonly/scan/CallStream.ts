@@ -69,8 +69,9 @@ const isTextSoFar = (text: string, how: Value["how"]): boolean | undefined => {
   const begin = text.slice(0, MAX_BLANKS + CDATA.length).trimStart()
   if (begin === "") return text.length > MAX_BLANKS ? false : undefined
   if (begin.startsWith(CDATA)) return false
-  if (CDATA.startsWith(begin)) return undefined
-  return how === "unlessNull" && "null".startsWith(begin.trimEnd()) ? undefined : true
+  const isOpen = CDATA.startsWith(begin) || (how === "unlessNull" && "null".startsWith(begin.trimEnd()))
+  if (!isOpen) return true
+  return text.length > MAX_BLANKS + CDATA.length ? false : undefined
 }
 
 export const make = ({ begin, delta, find, from, growth, hasBare, index, isCertain, newId }: Options): CallStream => {
@@ -198,7 +199,8 @@ export const make = ({ begin, delta, find, from, growth, hasBare, index, isCerta
     const mended = outcome._tag === "Call" ? outcome.call.arguments : outcome.problem.call?.arguments
     if (mended === undefined || piece?._tag !== "Xml" || isCustom()) return mended
     const { parameters } = piece
-    const isMoved = parameters.some(([key], at) => INDEX.test(key) || parameters.findIndex(([one]) => one === key) < at)
+    const keys = new Set(parameters.map(([key]) => key))
+    const isMoved = keys.size < parameters.length || parameters.some(([key]) => INDEX.test(key))
     return isMoved ? ToolArguments.asWritten(parameters, tool!) : mended
   }
 
@@ -213,7 +215,11 @@ export const make = ({ begin, delta, find, from, growth, hasBare, index, isCerta
     },
     isOpen: () => call !== undefined,
     end: (outcome, piece) => {
-      const whole = argumentsOf(outcome, piece)
+      let whole = argumentsOf(outcome, piece)
+      // Checked as a whole, values may be left as written that were converted one by one.
+      if (whole?.startsWith(sent) === false && piece?._tag === "Xml" && !isCustom()) {
+        whole = ToolArguments.asWritten(piece.parameters, tool!)
+      }
       if (call === undefined || whole === undefined || !whole.startsWith(sent)) return undefined
       send(whole.slice(sent.length))
       return { ...call, arguments: whole }

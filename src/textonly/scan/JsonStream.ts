@@ -10,6 +10,7 @@ import * as JsonRepair from "../../json/JsonRepair.ts"
 import * as JsonSource from "../../json/JsonSource.ts"
 import * as JsonSpan from "../../json/JsonSpan.ts"
 import * as ToolArguments from "../tools/ToolArguments.ts"
+import * as ToolCalls from "../tools/ToolCalls.ts"
 import type { CallStream, Options as StreamOptions } from "./CallStream.ts"
 import * as JsonText from "./JsonText.ts"
 
@@ -33,7 +34,6 @@ type State =
   | "nested"
   | "off"
 
-const ARGUMENTS = ["arguments", "parameters", "args"]
 /** Max characters of a name or a key. */
 const MAX_KEY = 1024
 const HIGH = /[\ud800-\udbff]$/
@@ -87,7 +87,7 @@ export const make = ({ begin, delta, find, isCertain, newId }: Options): CallStr
     if (from === "key") {
       if (name === "") return whole === "name" ? "keyColon" : "off"
       under = whole
-      return ARGUMENTS.includes(whole) ? "keyColon" : "off"
+      return ToolCalls.ARGUMENTS.includes(whole) ? "keyColon" : "off"
     }
     key = whole
     if (keys.has(key) || !ToolArguments.isAlone(key, tool!) || !isBegun(tool!)) return "off"
@@ -189,8 +189,10 @@ export const make = ({ begin, delta, find, isCertain, newId }: Options): CallStr
   /** As the model wrote them, where the order of keys was changed, or one is there twice. */
   const asWritten = (item: string): string | undefined => {
     const source = JsonRepair.isJson(item) ? item : JsonRepair.repair(item)
-    const all = source !== undefined && JsonRepair.isJson(source) ? JsonSource.member(source, under) : undefined
-    if (all === undefined) return undefined
+    if (source === undefined || !JsonRepair.isJson(source)) return undefined
+    const members = new Map(JsonSource.members(source))
+    const all = members.get(under)
+    if (all === undefined || ToolCalls.ARGUMENTS.find((name) => members.has(name)) !== under) return undefined
     const one = ([key, value]: readonly [string, string]) =>
       `${JSON.stringify(key)}:${ToolArguments.oneJson(key, value, tool!) ?? JsonSource.compact(value)}`
     return `{${JsonSource.members(all).map(one).join()}}`

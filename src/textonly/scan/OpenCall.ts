@@ -99,7 +99,7 @@ export const make = ({ block, catalog, form, isPlaced, live, newId, output }: Op
   return {
     block,
     form,
-    isCertain: (outcomes) => isPlaced || (isCertain() && !ToolCalls.isUnknown(outcomes[0]!)),
+    isCertain: (outcomes) => isPlaced || (isCertain() && ToolCalls.isOfTool(outcomes[0]!)),
     read: (text, from) => {
       const at = block.read(text, from)
       if (stream === undefined) choose()
@@ -120,6 +120,15 @@ export const make = ({ block, catalog, form, isPlaced, live, newId, output }: Op
         return "done" as const
       }
       if (why !== undefined) return broken(why)
+      // All of its calls were sent.
+      if (
+        sent > 0 &&
+        growth?.endOf(sent) === undefined &&
+        stream?.isOpen() !== true &&
+        growth?.pieceAt(sent) === undefined
+      ) {
+        return output.state()
+      }
       const outcomes = ToolCalls.resolve(block, context).slice(sent)
       if (stream?.isOpen() !== true) output.more(outcomes)
       else {

@@ -33,6 +33,9 @@ export type Outcome =
 /** Its tool is not declared. */
 export const isUnknown = (one: Outcome): boolean => one._tag === "Problem" && one.problem.reason === "unknown_tool"
 
+/** It names a declared tool. */
+export const isOfTool = (one: Outcome): boolean => one._tag === "Call" || one.problem.tool !== undefined
+
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 /** `call_` and 24 random letters and digits. */
@@ -70,7 +73,8 @@ const outcome = (
   return trouble({ reason, raw, name: tool.name, tool, detail, ...passed })
 }
 
-const ARGUMENTS = ["arguments", "parameters", "args"]
+/** Names of the arguments in a JSON call; the first that is there counts. */
+export const ARGUMENTS = ["arguments", "parameters", "args"]
 
 /** `source`: the verbatim text of the item, if it is JSON. */
 const fromItem = (item: unknown, raw: string, context: Context, source?: string): Outcome => {

@@ -467,6 +467,22 @@ describe("A call that goes out while it is written", () => {
     { fastCheck: { numRuns: 1500 } }
   )
 
+  it("keeps what it has sent where the whole call is too long to be converted", () => {
+    const numbers = { type: "array", items: { type: "integer" } }
+    const declared = toolset([tool("write", { first: numbers, second: numbers })])
+    const long = JSON.stringify(Array.from({ length: 12_000 }, () => "no"))
+    const text = call([
+      ["first", '["1"]'],
+      ["second", long]
+    ])
+    const found = live(text.match(/[\s\S]{1,40}/g) ?? [], {}, declared)
+    assert.deepStrictEqual(
+      found.calls.map(([name]) => name),
+      ["write"]
+    )
+    assert.strictEqual(found.calls[0]?.[1], `{"first":[1],"second":${long}}`)
+  })
+
   it("takes linear time, also where all of it must wait", () => {
     const open = "<tool_call>\n<function=write>\n<parameter=content>\n"
     const wire = open.replaceAll("\n", "\r\n")
@@ -485,6 +501,8 @@ describe("A call that goes out while it is written", () => {
       [wire, "line\r\n"],
       [wire, "\r"],
       [`${open}x</parameter>\n<parameter=list>\n[`, "1,"],
+      [`${open}x</parameter>\n`, "<parameter=k>1</parameter>"],
+      ["<tool_call>\n<function=write>\n<parameter=either>\nnull", " "],
       [`${open}\n</function>\n`, "after "]
     ] as const) {
       const time = (size: number) => {

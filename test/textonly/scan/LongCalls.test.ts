@@ -103,6 +103,11 @@ describe("A call that may be an example", () => {
     }
   })
 
+  it("is text where it names no declared tool and text follows, however long it is", () => {
+    const text = `It looks like <tool_call>{"nam": "${"x".repeat(1200)}"}</tool_call> in the text.`
+    assert.deepStrictEqual(scan([text], tools).events, [["text", text]])
+  })
+
   it("is certain by its length in the other forms of a frame, too", () => {
     for (const body of [
       `{"name":"write","arguments":{"content":"${x(2000)}"}}`,
