@@ -16,6 +16,12 @@ import * as TokenMeter from "../tokens/TokenMeter.ts"
 import type { Backend, Draft, DraftSettings, Questions } from "./Backend.ts"
 import * as Watchdog from "./Watchdog.ts"
 
+/** Reasons that are a metric's label; a backend of others may give its own. */
+const RETRY_REASONS: ReadonlySet<string> = new Set([
+  ...["unknown_tool", "unparsable", "invalid_arguments", "unclosed"],
+  ...["no_call", "invalid_json", "empty_answer"]
+])
+
 export interface AttemptOptions extends Model.ResolveOptions, Watchdog.Limits {
   readonly defaultAskMode: AskMode
   /** How a model without tools of its own is taught to call them. */
@@ -133,7 +139,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     const questions: Questions = {
       ask: (question) => Effect.suspend(() => (isAsked ? askAgain(question) : askFirst(question))),
       again: (reason) => {
-        mark(MetricKeys.replyRetries, 1, { reason })
+        mark(MetricKeys.replyRetries, 1, { reason: RETRY_REASONS.has(reason) ? reason : "other" })
         meter = TokenMeter.make(tokenCounter.counter)
       }
     }
