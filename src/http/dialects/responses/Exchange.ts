@@ -83,11 +83,8 @@ export const make = ({ clock, store }: ResponsesOptions) => {
     newId,
     now,
     ended: (response) => {
-      if (isKept || lately !== undefined) {
-        const input = [...turn.before, ...turn.now]
-        if (isKept) own.put(response, input)
-        lately?.put(response, input)
-      }
+      if (isKept) own.put(response, [...turn.before, ...turn.now])
+      lately?.put(response, turn)
       if (conversation === undefined || warmsUp) return
       Conversations.append(own, conversation, [...turn.now, ...response.output], making)
     }

@@ -37,7 +37,7 @@ interface Shelf<V> {
 const VALUE = 16
 
 /** Bytes, about; no more is looked at than it takes to be over `most`. */
-const weigh = (value: unknown, most: number): number => {
+export const weigh = (value: unknown, most: number): number => {
   let size = 0
   const open = [value]
   while (open.length > 0 && size <= most) {

@@ -5,20 +5,26 @@
  * as the contract has it.
  */
 import type { Connection, Message } from "../../../server/MessageRequest.ts"
-
-type Item = Readonly<Record<string, unknown>>
+import type { Loose } from "../request/Loose.ts"
+import { weigh } from "../request/Shelves.ts"
 
 interface Response {
   readonly id: string
-  readonly output: ReadonlyArray<Item>
+  readonly output: ReadonlyArray<Loose>
+}
+
+/** What a response goes on from, and what its message adds. */
+interface Turn {
+  readonly before: ReadonlyArray<Loose>
+  readonly now: ReadonlyArray<Loose>
 }
 
 export interface Own {
   /** The conversation that a response ends, taken out. */
-  readonly take: (id: string) => ReadonlyArray<Item> | undefined
-  readonly item: (id: string) => Item | undefined
-  /** After a response: it, and what it went on from. */
-  readonly put: (response: Response, input: ReadonlyArray<Item>) => void
+  readonly take: (id: string) => ReadonlyArray<Loose> | undefined
+  readonly item: (id: string) => Loose | undefined
+  /** After a response; a conversation that is too long is not kept. */
+  readonly put: (response: Response, turn: Turn) => void
 }
 
 export interface RecentOptions {
@@ -26,26 +32,61 @@ export interface RecentOptions {
   readonly capacity?: number
   /** Most bytes of all connections together. */
   readonly size?: number
+  /** Most bytes of one conversation; no more than all. */
+  readonly longest?: number
+}
+
+/** A part of a conversation, shared by all that go on from it: it is in memory, and counted, as long as one of them is. */
+interface Part {
+  readonly before: Part | undefined
+  readonly items: ReadonlyArray<Loose>
+  readonly size: number
+  /** With all that is before it. */
+  readonly whole: number
+  /** Responses that end with it, and parts behind it. */
+  holders: number
 }
 
 interface Held {
   readonly id: string
-  readonly items: ReadonlyArray<Item>
   readonly output: Response["output"]
-  /** Of what it adds to the one before, about: they share the rest. */
-  readonly size: number
+  readonly last: Part
 }
 
-export const make = ({ capacity = 8, size = 1 << 27 }: RecentOptions = {}) => {
+/** Of a part beside its items, about. */
+const PART = 128
+
+const conversation = (last: Part): ReadonlyArray<Loose> => {
+  const parts: Array<ReadonlyArray<Loose>> = []
+  for (let part: Part | undefined = last; part !== undefined; part = part.before) parts.push(part.items)
+  return parts.reverse().flat()
+}
+
+export const make = ({ capacity = 8, size = 1 << 27, longest = size / 2 }: RecentOptions = {}) => {
   /** The one that was used the longest ago first. */
   const shelves = new Map<Connection, Map<string, Held>>()
   let total = 0
+
+  const hold = (last: Part) => {
+    for (let part: Part | undefined = last; part !== undefined && part.holders++ === 0; part = part.before) {
+      total += part.size
+    }
+  }
+  const letGo = (last: Part) => {
+    for (let part: Part | undefined = last; part !== undefined && --part.holders === 0; part = part.before) {
+      total -= part.size
+    }
+  }
+  const partOf = (before: Part | undefined, items: ReadonlyArray<Loose>): Part => {
+    const own = PART + weigh(items, longest)
+    return { before, items, size: own, whole: own + (before?.whole ?? 0), holders: 0 }
+  }
 
   const remove = (shelf: Map<string, Held>, id: string): Held | undefined => {
     const held = shelf.get(id)
     if (held === undefined) return undefined
     shelf.delete(id)
-    total -= held.size
+    letGo(held.last)
     return held
   }
   const removeOldest = (shelf: Map<string, Held>) => {
@@ -54,7 +95,7 @@ export const make = ({ capacity = 8, size = 1 << 27 }: RecentOptions = {}) => {
   const add = (shelf: Map<string, Held>, held: Held) => {
     remove(shelf, held.id)
     shelf.set(held.id, held)
-    total += held.size
+    hold(held.last)
     if (shelf.size > capacity) removeOldest(shelf)
   }
   const close = (connection: Connection) => {
@@ -62,12 +103,13 @@ export const make = ({ capacity = 8, size = 1 << 27 }: RecentOptions = {}) => {
     for (const id of [...(shelf?.keys() ?? [])]) remove(shelf!, id)
     shelves.delete(connection)
   }
+  /** Now the one that was used last. */
   const shelfOf = (connection: Connection): Map<string, Held> => {
     const known = shelves.get(connection)
-    if (known === undefined) connection.onClose(() => close(connection))
     const shelf = known ?? new Map<string, Held>()
     shelves.delete(connection)
     shelves.set(connection, shelf)
+    if (known === undefined) connection.onClose(() => close(connection))
     return shelf
   }
   const trim = () => {
@@ -78,22 +120,24 @@ export const make = ({ capacity = 8, size = 1 << 27 }: RecentOptions = {}) => {
   }
 
   /** What the connection of a message has. */
-  const of = ({ bytes, connection }: Message): Own => {
+  const of = ({ connection }: Message): Own => {
     let taken: Held | undefined
     return {
       take: (id) => {
         taken = remove(shelfOf(connection), id)
-        return taken?.items
+        return taken === undefined ? undefined : conversation(taken.last)
       },
       item: (id) => {
         const held = [...(taken === undefined ? [] : [taken]), ...shelfOf(connection).values()]
         return held.flatMap(({ output }) => output).find((item) => item["id"] === id)
       },
-      put: ({ id, output }, input) => {
+      put: ({ id, output }, { before, now }) => {
         const shelf = shelfOf(connection)
         if (taken !== undefined) add(shelf, taken)
-        const size = 2 * (bytes.length + JSON.stringify(output).length)
-        add(shelf, { id, items: [...input, ...output], output, size })
+        // Stored elsewhere, and kept from being freed by what goes on from it here.
+        const base = taken?.last ?? (before.length === 0 ? undefined : partOf(undefined, before))
+        const last = partOf(base, [...now, ...output])
+        if (last.whole <= longest) add(shelf, { id, output, last })
         trim()
       }
     }
