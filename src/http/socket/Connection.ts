@@ -126,6 +126,8 @@ export const run = (options: ConnectionOptions): Effect.Effect<void> =>
     const { since } = Intake.listen({
       ...options,
       onMessage: (message) => {
+        // Else a client that always has one waiting is served for ever.
+        if (ending !== undefined) return message.release()
         if (message.unread === undefined && protocol.isSilent(message.bytes)) return message.release()
         if (waiting.length === DEEPEST) {
           message.release()

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net"
 import * as Headers from "@effect/platform/Headers"
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
 import { WebSocketServer } from "ws"
@@ -12,9 +13,17 @@ const HOUR = 3_600_000
 const times: Connection.Times = { age: HOUR, idle: HOUR, arriving: HOUR, look: 5, patience: HOUR }
 
 /** One connection, whose messages are served by `serve`. */
-const open = (own: Connection.Times, serve: Effect.Effect<void> = Effect.void) =>
+const open = (
+  own: Connection.Times,
+  serve: (request: HttpServerRequest.HttpServerRequest) => Effect.Effect<void> = () => Effect.void
+) =>
   Effect.gen(function* () {
     const ended = yield* Deferred.make<void>()
+    const drains: Array<() => void> = []
+    const onBegun = (begun: () => void) => {
+      drains.push(begun)
+      return () => {}
+    }
     const server = yield* Effect.acquireRelease(
       Effect.async<WebSocketServer>((resume) => {
         const made: WebSocketServer = new WebSocketServer({ port: 0, host: "127.0.0.1" })
@@ -32,9 +41,9 @@ const open = (own: Connection.Times, serve: Effect.Effect<void> = Effect.void) =
         limit: 1024,
         reservation: () => ({ reserve: () => true, release: () => {} }),
         backlog: Unread.backlog(),
-        serve: () => Effect.runFork(serve),
+        serve: (request) => Effect.runFork(serve(request)),
         serving: () => () => {},
-        drain: { isDraining: () => false, onBegun: () => () => {} },
+        drain: { isDraining: () => false, onBegun },
         times: own
       })
       Effect.runFork(Effect.zipRight(run, Deferred.succeed(ended, undefined)))
@@ -42,7 +51,10 @@ const open = (own: Connection.Times, serve: Effect.Effect<void> = Effect.void) =
     const address = server.address()
     const port = typeof address === "object" ? address?.port : undefined
     const client = yield* SocketClient.connect(`http://127.0.0.1:${port}`)
-    return { client, ended: Deferred.await(ended) }
+    const drain = Effect.sync(() => {
+      for (const begun of drains) begun()
+    })
+    return { client, drain, ended: Deferred.await(ended) }
   })
 
 const codesOf = ({ heard }: SocketClient.SocketClient) =>
@@ -58,15 +70,15 @@ describe("a connection that lives too long", () => {
     })
   )
 
-  it.scopedLive("ends with what runs on it, and what waits is not begun", () =>
+  it.scopedLive("ends with what runs on it, and what waits or comes then is not begun", () =>
     Effect.gen(function* () {
       const begun = yield* Deferred.make<void>()
       const done = yield* Deferred.make<void>()
       let count = 0
-      const serve = Effect.suspend(() => {
+      const serve = () => {
         count++
         return Effect.zipRight(Deferred.succeed(begun, undefined), Deferred.await(done))
-      })
+      }
       const own = { ...times }
       const { client, ended } = yield* open(own, serve)
       for (let i = 0; i < 3; i++) yield* client.send({})
@@ -76,6 +88,8 @@ describe("a connection that lives too long", () => {
       // A few looks.
       yield* Effect.sleep("50 millis")
       assert.lengthOf(client.heard(), 0)
+      for (let i = 0; i < 3; i++) yield* client.send({})
+      yield* client.arrived
       yield* Deferred.succeed(done, undefined)
       assert.strictEqual((yield* client.closed).code, 1001)
       assert.lengthOf(client.heard(), 1)
@@ -102,6 +116,31 @@ describe("a connection that lives too long", () => {
       assert.strictEqual(client.ws.readyState, client.ws.OPEN)
       client.ws.send("{", { fin: false })
       assert.strictEqual((yield* client.closed).code, 1008)
+      yield* ended
+    })
+  )
+})
+
+describe("a connection that a drain ends", () => {
+  it.scopedLive("serves what waited when it began, and nothing that comes then", () =>
+    Effect.gen(function* () {
+      const begun = yield* Deferred.make<void>()
+      const done = yield* Deferred.make<void>()
+      let count = 0
+      const serve = () => {
+        count++
+        return Effect.zipRight(Deferred.succeed(begun, undefined), Deferred.await(done))
+      }
+      const { client, drain, ended } = yield* open(times, serve)
+      for (let i = 0; i < 2; i++) yield* client.send({})
+      yield* Deferred.await(begun)
+      yield* client.arrived
+      yield* drain
+      for (let i = 0; i < 3; i++) yield* client.send({})
+      yield* client.arrived
+      yield* Deferred.succeed(done, undefined)
+      assert.strictEqual((yield* client.closed).code, 1001)
+      assert.strictEqual(count, 2)
       yield* ended
     })
   )
