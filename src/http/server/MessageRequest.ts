@@ -10,6 +10,7 @@ import type { Source } from "./Sse.ts"
 
 /** What messages come over, for whoever keeps something by it. */
 export interface Connection {
+  /** Calls at once where it is closed already. */
   readonly onClose: (forget: () => void) => void
 }
 

@@ -58,7 +58,9 @@ export const run = (options: ConnectionOptions): Effect.Effect<void> =>
     const { drain, protocol, socket, times, ws } = options
     const waiting: Array<Intake.Arrived> = []
     const forgets: Array<() => void> = []
-    const connection: MessageRequest.Connection = { onClose: (forget) => void forgets.push(forget) }
+    const connection: MessageRequest.Connection = {
+      onClose: (forget) => void (isOver ? forget() : forgets.push(forget))
+    }
     // Node's clock and timer: a socket's, which no fiber waits for.
     const began = performance.now()
     let count = 0

@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
 import { WebSocketServer } from "ws"
 import { protocol } from "../../../src/http/dialects/responses/socket/Socket.ts"
+import * as MessageRequest from "../../../src/http/server/MessageRequest.ts"
 import * as Unread from "../../../src/http/server/Unread.ts"
 import * as Connection from "../../../src/http/socket/Connection.ts"
 import * as SocketClient from "../../support/SocketClient.ts"
@@ -142,6 +143,31 @@ describe("a connection that a drain ends", () => {
       assert.strictEqual((yield* client.closed).code, 1001)
       assert.strictEqual(count, 2)
       yield* ended
+    })
+  )
+})
+
+describe("what is kept by a connection", () => {
+  it.scopedLive("is forgotten at its end, and at once where it is kept after that", () =>
+    Effect.gen(function* () {
+      const forgotten: Array<string> = []
+      const kept = yield* Deferred.make<MessageRequest.Connection>()
+      const { client, ended } = yield* open(times, (request) =>
+        Effect.sync(() => {
+          const connection = MessageRequest.of(request)?.connection
+          assert.isDefined(connection)
+          connection.onClose(() => void forgotten.push("before"))
+          Deferred.unsafeDone(kept, Effect.succeed(connection))
+        })
+      )
+      yield* client.send({})
+      const connection = yield* Deferred.await(kept)
+      assert.deepStrictEqual(forgotten, [])
+      client.ws.close()
+      yield* ended
+      assert.deepStrictEqual(forgotten, ["before"])
+      connection.onClose(() => void forgotten.push("after"))
+      assert.deepStrictEqual(forgotten, ["before", "after"])
     })
   )
 })

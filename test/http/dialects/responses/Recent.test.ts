@@ -5,7 +5,8 @@ import type { Message } from "../../../../src/http/server/MessageRequest.ts"
 
 const connection = () => {
   const forgets: Array<() => void> = []
-  const made = { onClose: (forget: () => void) => void forgets.push(forget) }
+  let isClosed = false
+  const made = { onClose: (forget: () => void) => void (isClosed ? forget() : forgets.push(forget)) }
   const message = (): Message => ({
     connection: made,
     bytes: new Uint8Array(100),
@@ -14,6 +15,7 @@ const connection = () => {
     deliver: () => Effect.void
   })
   const close = () => {
+    isClosed = true
     for (const forget of forgets) forget()
   }
   return { message, close }
@@ -51,6 +53,9 @@ describe("what a connection has made", () => {
     one.close()
     assert.strictEqual(recent.size(), 0)
     assert.isUndefined(recent.of(one.message()).take("a"))
+    recent.of(one.message()).put(response("b"), turn)
+    assert.strictEqual(recent.size(), 0)
+    assert.isUndefined(recent.of(one.message()).take("b"))
   })
 
   it("is bounded for each connection, and for all of them together", () => {

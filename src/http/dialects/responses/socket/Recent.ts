@@ -103,7 +103,7 @@ export const make = ({ capacity = 8, size = 1 << 27, longest = size / 2 }: Recen
     for (const id of [...(shelf?.keys() ?? [])]) remove(shelf!, id)
     shelves.delete(connection)
   }
-  /** Now the one that was used last. */
+  /** Now the one that was used last; of a connection that is closed, one that is not kept. */
   const shelfOf = (connection: Connection): Map<string, Held> => {
     const known = shelves.get(connection)
     const shelf = known ?? new Map<string, Held>()
@@ -133,6 +133,7 @@ export const make = ({ capacity = 8, size = 1 << 27, longest = size / 2 }: Recen
       },
       put: ({ id, output }, { before, now }) => {
         const shelf = shelfOf(connection)
+        if (!shelves.has(connection)) return
         if (taken !== undefined) add(shelf, taken)
         // Stored elsewhere, and kept from being freed by what goes on from it here.
         const base = taken?.last ?? (before.length === 0 ? undefined : partOf(undefined, before))
