@@ -170,6 +170,19 @@ describe("a socket at /v1/responses", () => {
     })
   )
 
+  it.scopedLive(
+    "tells the headers of an error beside it, as Codex reads them, and in it, as the openai package does",
+    () =>
+      Effect.gen(function* () {
+        const { base } = yield* TestGateway.serve(TestBackend.make())
+        const client = yield* SocketClient.connect(base, { headers: { "x-request-id": "mine" } })
+        yield* client.send(create({ input: 3 }))
+        const [event] = yield* client.answer
+        assert.deepStrictEqual(event?.["headers"], { "x-request-id": "mine.1" })
+        assert.deepInclude(event?.["error"], { param: "input", headers: event?.["headers"] })
+      })
+  )
+
   it.scopedLive("takes what Codex reports without a word", () =>
     Effect.gen(function* () {
       const { base } = yield* TestGateway.serve(TestBackend.make())

@@ -66,22 +66,27 @@ interface Answer {
   readonly headers: Readonly<Record<string, string>>
 }
 
-const event = (status: number, error: unknown, headers: Readonly<Record<string, string>> = {}) => {
-  const some = Object.keys(headers).length > 0
-  return JSON.stringify({ type: "error", status, error, ...(some ? { headers } : {}) })
+const noHeaders: Answer["headers"] = {}
+
+/** Its headers are in the error, where the contract has them, and beside it, where Codex reads them. */
+const event = (status: number, error: Readonly<Record<string, unknown>>, headers = noHeaders) => {
+  const some = Object.keys(headers).length > 0 ? { headers } : {}
+  return JSON.stringify({ type: "error", status, error: { ...error, ...some }, ...some })
 }
 
 const invalid = (code: string, message: string) => ({ type: "invalid_request_error", code, message, param: null })
+
+const internal = { type: "server_error", code: null, message: "Internal error", param: null }
 
 export const protocol = {
   path: "/v1/responses",
   isSilent: (bytes: Uint8Array): boolean =>
     bytes.length <= LONGEST_SILENT && parsed(Buffer.from(bytes).toString())["type"] === SILENT,
   fromAnswer: ({ body, headers, status }: Answer): string => {
-    const { error = { type: "server_error", code: null, message: "Internal error", param: null } } = parsed(body)
+    const { error } = parsed(body)
     const names = Object.entries(headers).filter(([name]) => told.test(name))
-    const isGone = isObject(error) && error["code"] === GONE
-    return event(isGone ? 400 : status, error, Object.fromEntries(names))
+    const failure = isObject(error) ? error : internal
+    return event(failure["code"] === GONE ? 400 : status, failure, Object.fromEntries(names))
   },
   labelled: (message: string, label: string): string => `${message.slice(0, -1)},"stream_id":${JSON.stringify(label)}}`,
   tooMany: (most: number): string =>
