@@ -21,6 +21,15 @@ export interface DeliverOptions {
   readonly terminate: () => void
 }
 
+/** Sends the first text changed, and the others as they are. */
+const onFirst = (send: DeliverOptions["send"], change: (text: string) => string): DeliverOptions["send"] => {
+  let isFirst = true
+  return (text) => {
+    send(isFirst ? change(text) : text)
+    isFirst = false
+  }
+}
+
 const stream = (source: Source, { send, terminate }: DeliverOptions): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
     let isOver = false
@@ -49,7 +58,7 @@ const stream = (source: Source, { send, terminate }: DeliverOptions): Effect.Eff
 export const deliver = (
   response: HttpServerResponse.HttpServerResponse,
   source: Source | undefined,
-  { fromAnswer }: Pick<Protocol, "fromAnswer">,
+  { fromAnswer, headed }: Pick<Protocol, "fromAnswer" | "headed">,
   options: DeliverOptions
 ): Effect.Effect<void> =>
   source === undefined
@@ -57,4 +66,4 @@ export const deliver = (
         const { headers, status } = response
         options.send(fromAnswer({ status, headers, body: textOf(response) }))
       })
-    : stream(source, options)
+    : stream(source, { ...options, send: onFirst(options.send, (text) => headed(text, response.headers)) })

@@ -14,6 +14,8 @@ export interface Protocol {
   readonly isSilent: (bytes: Uint8Array) => boolean
   /** An answer that is no stream, as a message. */
   readonly fromAnswer: (answer: Answer) => string
+  /** The first message of a stream, with what is to be told of the stream's headers. */
+  readonly headed: (message: string, headers: Answer["headers"]) => string
   /** A message with the name that its sender asked for. */
   readonly labelled: (message: string, label: string) => string
   /** One message more than may wait. */

@@ -70,7 +70,27 @@ describe("a socket at /v1/responses", () => {
       yield* client.send({ type: "response.create", ...body })
       yield* client.answer
       assert.isAbove(frames.length, 10)
-      assert.deepStrictEqual(client.texts.map(plain), frames.map(plain))
+      const [first = "", ...others] = client.texts
+      const told = `,"headers":{"x-lingma-instance":"${http.headers.get("x-lingma-instance")}"}}`
+      assert.isTrue(first.endsWith(told), first)
+      const texts = [`${first.slice(0, -told.length)}}`, ...others]
+      assert.deepStrictEqual(texts.map(plain), frames.map(plain))
+    })
+  )
+
+  it.scopedLive("names what was left out, and who answered, in the first event of an answer", () =>
+    Effect.gen(function* () {
+      const { base } = yield* TestGateway.serve(TestBackend.make())
+      const client = yield* SocketClient.connect(base)
+      const left = { temperature: 0, tools: [{ type: "web_search" }] }
+      for (const more of [left, { ...left, stream_id: "lane" }, { ...left, generate: false }]) {
+        yield* client.send(create(more))
+        const [first, ...others] = yield* client.answer
+        assert.strictEqual(first?.type, "response.created")
+        assert.deepInclude(first?.["headers"], { "x-lingma-ignored-params": "temperature, tools.web_search" })
+        assert.property(first?.["headers"], "x-lingma-instance")
+        assert.isTrue(others.every((event) => !("headers" in event)))
+      }
     })
   )
 

@@ -17,6 +17,9 @@ const GONE = "previous_response_not_found"
 /** The contract names these of a failure's headers. */
 const told = /^(?:retry-after|retry-after-ms|x-should-retry|x-request-id)$/
 
+/** What the first event of an answer says of its headers. */
+const toldOfStream = /^x-lingma-(?:ignored-params|instance|emulated)$/
+
 const PLAIN = /^[\w.]{1,64}$/
 const LONGEST_LABEL = 128
 
@@ -66,13 +69,20 @@ interface Answer {
   readonly headers: Readonly<Record<string, string>>
 }
 
+const pick = (headers: Answer["headers"], names: RegExp): Answer["headers"] =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => names.test(name)))
+
+const some = (headers: Answer["headers"]) => (Object.keys(headers).length > 0 ? { headers } : {})
+
+/** An event with one field more: it is not read for that. */
+const spliced = (event: string, name: string, value: unknown): string =>
+  `${event.slice(0, -1)},"${name}":${JSON.stringify(value)}}`
+
 const noHeaders: Answer["headers"] = {}
 
 /** Its headers are in the error, where the contract has them, and beside it, where Codex reads them. */
-const event = (status: number, error: Readonly<Record<string, unknown>>, headers = noHeaders) => {
-  const some = Object.keys(headers).length > 0 ? { headers } : {}
-  return JSON.stringify({ type: "error", status, error: { ...error, ...some }, ...some })
-}
+const event = (status: number, error: Readonly<Record<string, unknown>>, headers = noHeaders) =>
+  JSON.stringify({ type: "error", status, error: { ...error, ...some(headers) }, ...some(headers) })
 
 const invalid = (code: string, message: string) => ({ type: "invalid_request_error", code, message, param: null })
 
@@ -84,11 +94,14 @@ export const protocol = {
     bytes.length <= LONGEST_SILENT && parsed(Buffer.from(bytes).toString())["type"] === SILENT,
   fromAnswer: ({ body, headers, status }: Answer): string => {
     const { error } = parsed(body)
-    const names = Object.entries(headers).filter(([name]) => told.test(name))
     const failure = isObject(error) ? error : internal
-    return event(failure["code"] === GONE ? 400 : status, failure, Object.fromEntries(names))
+    return event(failure["code"] === GONE ? 400 : status, failure, pick(headers, told))
   },
-  labelled: (message: string, label: string): string => `${message.slice(0, -1)},"stream_id":${JSON.stringify(label)}}`,
+  headed: (message: string, headers: Answer["headers"]): string => {
+    const picked = pick(headers, toldOfStream)
+    return Object.keys(picked).length > 0 ? spliced(message, "headers", picked) : message
+  },
+  labelled: (message: string, label: string): string => spliced(message, "stream_id", label),
   tooMany: (most: number): string =>
     event(429, {
       ...invalid("websocket_queue_limit_reached", `No more than ${most} messages may wait on a connection.`),
