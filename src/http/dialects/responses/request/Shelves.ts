@@ -1,6 +1,7 @@
 /**
  * Things kept in memory for each caller, bounded in number and in bytes; nobody else can tell whether they are there.
  */
+import { weigh } from "../../../../runtime/Weight.ts"
 import type { Loose } from "./Loose.ts"
 
 export interface Shelves<V> {
@@ -31,28 +32,6 @@ interface Shelf<V> {
   /** By the ids of items, the thing that holds each. */
   readonly items: Map<string, readonly [owner: string, item: Loose]>
   size: number
-}
-
-/** What a value beside its texts takes, about. */
-const VALUE = 16
-
-/** Bytes, about; no more is looked at than it takes to be over `most`. */
-export const weigh = (value: unknown, most: number): number => {
-  let size = 0
-  const open = [value]
-  while (open.length > 0 && size <= most) {
-    const one = open.pop()
-    size += VALUE
-    if (typeof one === "string") size += 2 * one.length
-    if (Array.isArray(one)) for (const inner of one) open.push(inner)
-    else if (typeof one === "object" && one !== null) {
-      for (const [key, inner] of Object.entries(one)) {
-        size += key.length
-        open.push(inner)
-      }
-    }
-  }
-  return size
 }
 
 /** The oldest go first, of the caller that holds most: nobody can push out what another has while holding more. */

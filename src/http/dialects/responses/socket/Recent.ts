@@ -4,25 +4,26 @@
  * What a message goes on from is taken out until its response has ended well: after a failure it is sent again whole,
  * as the contract has it.
  */
+import { weigh } from "../../../../runtime/Weight.ts"
 import type { Connection, Message } from "../../../server/MessageRequest.ts"
-import type { Loose } from "../request/Loose.ts"
-import { weigh } from "../request/Shelves.ts"
+
+type Item = Readonly<Record<string, unknown>>
 
 interface Response {
   readonly id: string
-  readonly output: ReadonlyArray<Loose>
+  readonly output: ReadonlyArray<Item>
 }
 
 /** What a response goes on from, and what its message adds. */
 interface Turn {
-  readonly before: ReadonlyArray<Loose>
-  readonly now: ReadonlyArray<Loose>
+  readonly before: ReadonlyArray<Item>
+  readonly now: ReadonlyArray<Item>
 }
 
 export interface Own {
   /** The conversation that a response ends, taken out. */
-  readonly take: (id: string) => ReadonlyArray<Loose> | undefined
-  readonly item: (id: string) => Loose | undefined
+  readonly take: (id: string) => ReadonlyArray<Item> | undefined
+  readonly item: (id: string) => Item | undefined
   /** After a response; a conversation that is too long is not kept. */
   readonly put: (response: Response, turn: Turn) => void
 }
@@ -39,7 +40,7 @@ export interface RecentOptions {
 /** A part of a conversation, shared by all that go on from it: it is in memory, and counted, as long as one of them is. */
 interface Part {
   readonly before: Part | undefined
-  readonly items: ReadonlyArray<Loose>
+  readonly items: ReadonlyArray<Item>
   readonly size: number
   /** With all that is before it. */
   readonly whole: number
@@ -56,8 +57,8 @@ interface Held {
 /** Of a part beside its items, about. */
 const PART = 128
 
-const conversation = (last: Part): ReadonlyArray<Loose> => {
-  const parts: Array<ReadonlyArray<Loose>> = []
+const conversation = (last: Part): ReadonlyArray<Item> => {
+  const parts: Array<ReadonlyArray<Item>> = []
   for (let part: Part | undefined = last; part !== undefined; part = part.before) parts.push(part.items)
   return parts.reverse().flat()
 }
@@ -77,7 +78,7 @@ export const make = ({ capacity = 8, size = 1 << 27, longest = size / 2 }: Recen
       total -= part.size
     }
   }
-  const partOf = (before: Part | undefined, items: ReadonlyArray<Loose>): Part => {
+  const partOf = (before: Part | undefined, items: ReadonlyArray<Item>): Part => {
     const own = PART + weigh(items, longest)
     return { before, items, size: own, whole: own + (before?.whole ?? 0), holders: 0 }
   }
