@@ -29,23 +29,34 @@ const parts = ({ content, role }: Loose) => {
   return typeof content === "string" ? [{ type, text: content, ...more }] : (content ?? [])
 }
 
-/** As it is held: with its kind, its id, and a message whole. */
-const held = (item: Loose, { newId }: Making): Loose => {
-  const type = Items.kindOf(item)
-  const id = typeof item["id"] === "string" ? item["id"] : newId(prefixes[type] ?? "item")
-  return type === "message" ? { status: "completed", ...item, id, type, content: parts(item) } : { ...item, id, type }
+/** The result of a local shell may name its call by its own id. */
+const namesByItsId = (type: string): boolean => type === "local_shell_call_output"
+
+/** As they are held: each with its kind, an id that none of those `before` has, and a message whole. */
+const held = (items: ReadonlyArray<Loose>, before: ReadonlyArray<Loose>, { newId }: Making): ReadonlyArray<Loose> => {
+  const taken = new Set(before.map(({ id }) => id))
+  return items.map((item) => {
+    const type = Items.kindOf(item)
+    const own = item["id"]
+    const isOwn = typeof own === "string" && (namesByItsId(type) || !taken.has(own))
+    const id = isOwn ? own : newId(prefixes[type] ?? "item")
+    taken.add(id)
+    return type === "message" ? { status: "completed", ...item, id, type, content: parts(item) } : { ...item, id, type }
+  })
 }
 
 /** Each of a kind that is known, and right; what one refers to is taken in its place. */
 const checked = EitherFn.fn(function* (
   items: ReadonlyArray<Loose>,
+  before: ReadonlyArray<Loose>,
   own: Own,
   making: Making
 ): EitherFn.Return<ReadonlyArray<Loose>, Errors.Failure> {
   const all: Array<Loose> = []
   for (const [i, given] of items.entries()) {
     const path = ["items", i]
-    const [item, kind] = yield* Items.resolved(given, path, own.item)
+    const item = yield* Items.resolved(given, path, own.item)
+    const kind = Items.kindOf(item)
     let isKnown = true
     if (!HostedItems.isHosted(kind)) {
       yield* Items.readItem(item, kind, path, () => {
@@ -53,9 +64,9 @@ const checked = EitherFn.fn(function* (
       })
     }
     if (!isKnown) return yield* Either.left(Errors.unknownItem(path))
-    all.push(held(item, making))
+    all.push(item)
   }
-  return all
+  return held(all, before, making)
 })
 
 const shown = ({ created_at, id, metadata }: Conversation) => ({ id, object: "conversation", created_at, metadata })
@@ -76,7 +87,7 @@ export const create = EitherFn.fn(function* (own: Own, { items, metadata }: Writ
     id: making.newId("conv"),
     created_at: making.now(),
     metadata: metadata ?? {},
-    items: yield* checked(items ?? [], own, making)
+    items: yield* checked(items ?? [], [], own, making)
   }
   return shown(yield* kept(own, conversation))
 })
@@ -103,7 +114,7 @@ const list = (data: ReadonlyArray<Loose>, has_more = false) => ({
 
 export const addItems = EitherFn.fn(function* (own: Own, id: string, { items }: Written, making: Making) {
   const conversation = yield* found(own, id)
-  const added = yield* checked(items ?? [], own, making)
+  const added = yield* checked(items ?? [], conversation.items, own, making)
   yield* kept(own, { ...conversation, items: [...conversation.items, ...added] })
   return list(added)
 })
@@ -145,6 +156,7 @@ export const removeItem = EitherFn.fn(function* (own: Own, id: string, itemId: s
 export const append = (own: Own, id: string, items: ReadonlyArray<Loose>, making: Making): void => {
   const conversation = own.conversations.get(id)
   if (conversation === undefined) return
-  const added = items.filter((item) => item["type"] !== "compaction_trigger").map((item) => held(item, making))
+  const said = items.filter((item) => item["type"] !== "compaction_trigger")
+  const added = held(said, conversation.items, making)
   own.conversations.put({ ...conversation, items: [...conversation.items, ...added] })
 }

@@ -52,7 +52,6 @@ export const make = ({ clock, store }: ResponsesOptions) => {
       payload,
       turn: warmsUp ? { ...turn, now: WarmUp.behind(turn.now) } : turn,
       pictures,
-      past,
       sessionId,
       ...wishes
     })

@@ -19,7 +19,7 @@ import * as Tools from "./request/Tools.ts"
 
 type Checked<A> = Kinds.Checked<A>
 
-/** The items of a request, after those of the response it goes on from. */
+/** The items of a request, after those of the response it goes on from; none of them stands for another. */
 export interface Turn {
   /** They were read once and are good. */
   readonly before: ReadonlyArray<Loose>
@@ -28,8 +28,6 @@ export interface Turn {
 
 export interface ReadOptions {
   readonly pictures: Loaded
-  /** An item that is held here. */
-  readonly held: (id: string) => Loose | undefined
   readonly named: ReadonlyArray<Tools.Named>
   /** Told of each kind that is left out. */
   readonly skip: Kinds.Skip
@@ -129,20 +127,13 @@ export const kindOf = (item: Loose): string =>
 
 const notHeld = (path: Path): Errors.Failure => itemNotHeld(at([...path, "id"]))
 
-/** An item, or the one that it refers to, and its kind. */
-export const resolved = (
-  given: Loose,
-  path: Path,
-  held: ReadOptions["held"]
-): Checked<readonly [item: Loose, kind: string]> => {
+/** An item, or the one that it refers to, of those that are `held` here. */
+export const resolved = (given: Loose, path: Path, held: (id: string) => Loose | undefined): Checked<Loose> => {
   const kind = kindOf(given)
-  if (kind !== "item_reference") return Either.right([given, kind])
+  if (kind !== "item_reference") return Either.right(given)
   return Either.flatMap(
     readReference(given, kind, path, () => {}),
-    (reference) => {
-      const found = reference === undefined ? undefined : held(reference.id)
-      return found === undefined ? Either.left(notHeld(path)) : Either.right([found, kindOf(found)])
-    }
+    (reference) => Either.fromNullable(reference === undefined ? undefined : held(reference.id), () => notHeld(path))
   )
 }
 
@@ -185,8 +176,8 @@ export const read = EitherFn.fn(function* (turn: Turn, options: ReadOptions): Ei
   const configuration: Configuration = {}
   /** The calls of items, for results that name the item. */
   const calls = new Map<string, string>()
-  for (const [given, path] of numbered(turn)) {
-    const [written, kind] = yield* resolved(given, path, options.held)
+  for (const [written, path] of numbered(turn)) {
+    const kind = kindOf(written)
     if (HostedItems.isHosted(kind)) {
       say(HostedItems.roleOf(kind), MessageContent.plain(HostedItems.markOf(kind, written)))
       continue

@@ -9,7 +9,6 @@ import type { Loaded } from "../../chat/Images.ts"
 import * as Errors from "./Errors.ts"
 import * as Items from "./Items.ts"
 import * as Compaction from "./request/Compaction.ts"
-import type { Checked } from "./request/Kinds.ts"
 import type { Loose } from "./request/Loose.ts"
 import type { ResponsesRequest } from "./request/Payload.ts"
 import * as Tools from "./request/Tools.ts"
@@ -52,21 +51,30 @@ const toItems = (input: ResponsesRequest["input"]): ReadonlyArray<Loose> =>
 export const conversationOf = ({ conversation }: ResponsesRequest): string | undefined =>
   typeof conversation === "string" ? conversation : (conversation?.id ?? undefined)
 
-/** What a request goes on from, and what it adds. */
-export const toTurn = (payload: ResponsesRequest, past: Past): Checked<Items.Turn> => {
+/**
+ * What a request goes on from, and what it adds. References are resolved here, once: whatever reads or keeps the turn
+ * sees whole items, which stay when what they were taken from is gone.
+ */
+export const toTurn = EitherFn.fn(function* (
+  payload: ResponsesRequest,
+  past: Past
+): EitherFn.Return<Items.Turn, Errors.Failure> {
   const id = payload.previous_response_id ?? undefined
   const conversation = conversationOf(payload)
-  if (id !== undefined && conversation !== undefined) return Either.left(Errors.conversationBeside)
+  if (id !== undefined && conversation !== undefined) return yield* Either.left(Errors.conversationBeside)
   const before = conversation === undefined ? (id === undefined ? [] : past.items(id)) : past.conversation(conversation)
   if (before === undefined) {
-    return Either.left(
+    return yield* Either.left(
       conversation === undefined ? Errors.previousNotFound : Errors.conversationNotHeld("conversation")
     )
   }
-  return before.length === 0 && (payload.input ?? undefined) === undefined
-    ? Either.left(Errors.noInput)
-    : Either.right({ before, now: toItems(payload.input) })
-}
+  if (before.length === 0 && (payload.input ?? undefined) === undefined) return yield* Either.left(Errors.noInput)
+  const now: Array<Loose> = []
+  for (const [i, item] of toItems(payload.input).entries()) {
+    now.push(yield* Items.resolved(item, ["input", i], past.item))
+  }
+  return { before, now }
+})
 
 const instructed = ({ instructions }: ResponsesRequest): ReadonlyArray<Message> =>
   instructions ? [{ role: "system", text: instructions, images: [], toolCalls: [], toolCallId: undefined }] : []
@@ -75,7 +83,6 @@ export interface RequestOptions {
   readonly payload: ResponsesRequest
   readonly turn: Items.Turn
   readonly pictures: Loaded
-  readonly past: Past
   readonly caller?: string | undefined
   /** Of the headers. */
   readonly sessionId: string | undefined
@@ -84,7 +91,7 @@ export interface RequestOptions {
 }
 
 export const toRequest = EitherFn.fn(function* (options: RequestOptions): EitherFn.Return<Read, Errors.Failure> {
-  const { caller, past, payload, pictures, sessionId, turn } = options
+  const { caller, payload, pictures, sessionId, turn } = options
   const complaint = refused(payload)
   if (complaint !== undefined) yield* Either.left(complaint)
   const leftOut = new Set<string>()
@@ -94,7 +101,6 @@ export const toRequest = EitherFn.fn(function* (options: RequestOptions): Either
   const tools = yield* Tools.read(payload, skip, Items.tools(turn))
   const { configuration, messages: said } = yield* Items.read(turn, {
     pictures,
-    held: past.item,
     named: tools.named,
     skip
   })

@@ -103,6 +103,33 @@ describe("a conversation that is held", () => {
     })
   )
 
+  it.scopedLive("keeps what a reference stood for, also when what it was taken from is gone", () =>
+    Effect.gen(function* () {
+      const { client, prompt } = yield* serve()
+      const openai = client("any")
+      const ask = (body: Partial<OpenAI.Responses.ResponseCreateParamsNonStreaming>) =>
+        Effect.promise(() => openai.responses.create({ model: "auto", ...body }))
+      const { id } = yield* Effect.promise(() => openai.conversations.create({}))
+      const first = yield* ask({ input: "which colour?" })
+      const input = [{ type: "item_reference" as const, id: first.output[0]?.id ?? "" }, message("why?")]
+      yield* ask({ conversation: id, input, store: false })
+      const beside = yield* ask({ input })
+      yield* Effect.promise(() => openai.responses.delete(first.id))
+      for (const goesOn of [{ conversation: id }, { previous_response_id: beside.id }]) {
+        yield* ask({ ...goesOn, input: "and then?" })
+        assert.match(prompt(), /blue.*why\?.*blue.*and then\?/s)
+      }
+      // What is in it already can be said again: each has its own id.
+      const { data } = yield* Effect.promise(() => openai.conversations.items.list(id, { order: "asc" }))
+      const again = [{ type: "item_reference" as const, id: data[0]?.id ?? "" }]
+      yield* ask({ conversation: id, input: again })
+      yield* Effect.promise(() => openai.conversations.items.create(id, { items: again }))
+      const listed = (yield* Effect.promise(() => openai.conversations.items.list(id))).data.map((item) => item.id)
+      assert.lengthOf(listed, data.length + 3)
+      assert.strictEqual(new Set(listed).size, listed.length)
+    })
+  )
+
   it.scopedLive("is its key's: to another it is not there, by whatever route", () =>
     Effect.gen(function* () {
       const { client, scripted } = yield* serve({ apiKeys: [Redacted.make("sk-a"), Redacted.make("sk-b")] })

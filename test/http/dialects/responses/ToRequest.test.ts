@@ -18,7 +18,7 @@ const read = (body: object, past: ToRequest.Past = nothing) => {
   return Either.flatMap(ToRequest.toTurn(payload, past), (turn) => {
     // Every picture is the same: where they are found is what matters.
     const pictures = new Map(Items.links(turn).map(({ param }) => [param, image]))
-    return ToRequest.toRequest({ payload, turn, pictures, past, sessionId: undefined })
+    return ToRequest.toRequest({ payload, turn, pictures, sessionId: undefined })
   })
 }
 const request = (body: object, past?: ToRequest.Past) => Either.getOrThrow(read(body, past)).request
@@ -191,6 +191,23 @@ describe("an input", () => {
     assert.deepStrictEqual(complaint({ previous_response_id: "resp_1" }), missing)
     const wrong = { previous_response_id: "resp_1", input: [{ role: "user", content: 1 }] }
     assert.deepStrictEqual(complaint(wrong, past), [400, "invalid_type", "input[0].content"])
+  })
+
+  it("sees the pictures and the tools of items that it refers to, and keeps them whole", () => {
+    const items: Record<string, ReturnType<ToRequest.Past["item"]>> = {
+      seen: { id: "seen", role: "user", content: [{ type: "input_image", image_url: "data:image/png;base64,aGk=" }] },
+      found: { id: "found", type: "tool_search_output", call_id: "c", tools: [{ type: "function", name: "send" }] }
+    }
+    const past: ToRequest.Past = { ...nothing, item: (id) => items[id] }
+    const body = { input: [{ type: "item_reference", id: "seen" }, { id: "found" }] }
+    const { messages, toolset } = request(body, past)
+    assert.lengthOf(messages[0]?.images ?? [], 1)
+    assert.deepStrictEqual(
+      toolset.tools.map(({ name }) => name),
+      ["send"]
+    )
+    const payload = Schema.decodeUnknownSync(ResponsesRequest)({ model: "auto", ...body })
+    assert.deepStrictEqual(Either.getOrThrow(ToRequest.toTurn(payload, past)).now, Object.values(items))
   })
 
   it("is tied to one instance by what its conversation has in common", () => {
