@@ -152,11 +152,17 @@ export const removeItem = EitherFn.fn(function* (own: Own, id: string, itemId: s
   return shown(yield* kept(own, { ...conversation, items }))
 })
 
-/** What an answer adds, unless the conversation is gone meanwhile. The wish for a summary is no part of it. */
+/**
+ * What an answer adds, unless the conversation is gone meanwhile. The wish for a summary is no part of it.
+ *
+ * The answer is out already, so nobody can be told that it did not fit: the conversation is gone then, since one that
+ * lacks a turn would be gone on from as if it were whole.
+ */
 export const append = (own: Own, id: string, items: ReadonlyArray<Loose>, making: Making): void => {
   const conversation = own.conversations.get(id)
   if (conversation === undefined) return
   const said = items.filter((item) => item["type"] !== "compaction_trigger")
   const added = held(said, conversation.items, making)
-  own.conversations.put({ ...conversation, items: [...conversation.items, ...added] })
+  if (!own.conversations.put({ ...conversation, items: [...conversation.items, ...added] }))
+    own.conversations.remove(id)
 }

@@ -29,7 +29,7 @@ export interface Own {
   /** False when it was not there. */
   readonly remove: (id: string) => boolean
   readonly conversations: {
-    /** False when it is too large to be kept, and then it is gone. */
+    /** False when it is too large to be kept, and then what was there stays. */
     readonly put: (conversation: Conversation) => boolean
     readonly get: (id: string) => Conversation | undefined
     readonly remove: (id: string) => boolean

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Schema } from "effect"
+import { Either, Schema } from "effect"
+import * as Conversations from "../../../../src/http/dialects/responses/Conversations.ts"
 import * as Resource from "../../../../src/http/dialects/responses/Resource.ts"
 import { ResponsesRequest } from "../../../../src/http/dialects/responses/request/Payload.ts"
 import * as Store from "../../../../src/http/dialects/responses/Store.ts"
@@ -61,6 +62,25 @@ describe("the store of responses", () => {
     assert.strictEqual(held(store, "A", "abc"), "bc")
     store.of("A").put(...big("d", 60_000))
     assert.strictEqual(held(store, "A", "bcd"), "bc")
+  })
+
+  it("refuses what is too large for a conversation and leaves it, but forgets one that an answer makes too large", () => {
+    const own = Store.make({ capacity: 4, size: 10_000 }).of("A")
+    const making = { newId: (prefix: string) => `${prefix}_1`, now: () => 1 }
+    const said = (length: number) => [{ role: "user", content: "x".repeat(length) }]
+    const { id } = Either.getOrThrow(Conversations.create(own, { items: said(9) }, making))
+    const before = own.conversations.get(id)
+    for (const ask of [
+      Conversations.addItems(own, id, { items: said(6000) }, making),
+      Conversations.update(own, id, { metadata: { a: "x".repeat(6000) } })
+    ]) {
+      assert.isTrue(Either.isLeft(ask))
+      assert.strictEqual(own.conversations.get(id), before)
+    }
+    Conversations.append(own, id, said(9), making)
+    assert.lengthOf(own.conversations.get(id)?.items ?? [], 2)
+    Conversations.append(own, id, said(6000), making)
+    assert.isUndefined(own.conversations.get(id))
   })
 
   it("takes a conversation for no response, nor a response for a conversation, and bounds both together", () => {

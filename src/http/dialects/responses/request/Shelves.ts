@@ -8,7 +8,7 @@ export interface Shelves<V> {
   readonly get: (caller: string, id: string) => V | undefined
   /** One of the items that were put with a thing. */
   readonly item: (caller: string, id: string) => Loose | undefined
-  /** In place of what had this id. False when it is too large by itself: then nothing has it. */
+  /** In place of what had this id. False when it is too large by itself: then what had this id stays. */
   readonly put: (caller: string, id: string, value: V, items: ReadonlyArray<Loose>) => boolean
   /** False when it was not there. */
   readonly remove: (caller: string, id: string) => boolean
@@ -63,10 +63,10 @@ export const make = <V>({ capacity, size }: ShelvesOptions): Shelves<V> => {
   }
 
   const put: Shelves<V>["put"] = (caller, id, value, items) => {
-    remove(caller, id)
     if (capacity === 0) return false
     const own = weigh(value, size)
     if (own > size) return false
+    remove(caller, id)
     const shelf = shelves.get(caller) ?? { held: new Map(), items: new Map(), size: 0 }
     shelves.set(caller, shelf)
     shelf.held.set(id, { value, items, size: own })
