@@ -83,6 +83,23 @@ describe("the store of responses", () => {
     assert.isUndefined(own.conversations.get(id))
   })
 
+  it("has an item as long as a response or a conversation has it", () => {
+    for (const [first, second] of ["ac", "ca"]) {
+      const own = Store.make({ capacity: 4 }).of("A")
+      own.put(response("a"), [])
+      const items = [
+        { id: "msg_a", type: "message" },
+        { id: "msg_a", type: "local_shell_call_output" }
+      ]
+      for (const _ of "12") own.conversations.put({ id: "c", created_at: 1, metadata: {}, items })
+      const remove = (id: string | undefined) => (id === "a" ? own.remove("a") : own.conversations.remove("c"))
+      assert.isTrue(remove(first))
+      assert.strictEqual(own.item("msg_a")?.["type"], "message")
+      assert.isTrue(remove(second))
+      assert.isUndefined(own.item("msg_a"))
+    }
+  })
+
   it("takes a conversation for no response, nor a response for a conversation, and bounds both together", () => {
     const store = Store.make({ capacity: 2 })
     const own = store.of("A")

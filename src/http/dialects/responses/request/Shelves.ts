@@ -27,10 +27,15 @@ interface Held<V> {
   readonly size: number
 }
 
+interface Holder {
+  readonly owner: string
+  readonly item: Loose
+}
+
 interface Shelf<V> {
   readonly held: Map<string, Held<V>>
-  /** By the ids of items, the thing that holds each. */
-  readonly items: Map<string, readonly [owner: string, item: Loose]>
+  /** By the ids of items, the things that hold each, the first of which tells what it is; mostly there is one. */
+  readonly items: Map<string, ReadonlyArray<Holder>>
   size: number
 }
 
@@ -45,7 +50,10 @@ export const make = <V>({ capacity, size }: ShelvesOptions): Shelves<V> => {
     const found = shelf?.held.get(id)
     if (shelf === undefined || found === undefined) return false
     for (const { id: item } of found.items) {
-      if (typeof item === "string" && shelf.items.get(item)?.[0] === id) shelf.items.delete(item)
+      if (typeof item !== "string") continue
+      const left = shelf.items.get(item)?.filter(({ owner }) => owner !== id) ?? []
+      if (left.length > 0) shelf.items.set(item, left)
+      else shelf.items.delete(item)
     }
     shelf.held.delete(id)
     shelf.size -= found.size
@@ -70,7 +78,11 @@ export const make = <V>({ capacity, size }: ShelvesOptions): Shelves<V> => {
     const shelf = shelves.get(caller) ?? { held: new Map(), items: new Map(), size: 0 }
     shelves.set(caller, shelf)
     shelf.held.set(id, { value, items, size: own })
-    for (const item of items) if (typeof item["id"] === "string") shelf.items.set(item["id"], [id, item])
+    for (const item of items) {
+      if (typeof item["id"] !== "string") continue
+      const holders = shelf.items.get(item["id"]) ?? []
+      if (holders.at(-1)?.owner !== id) shelf.items.set(item["id"], [...holders, { owner: id, item }])
+    }
     shelf.size += own
     total += own
     count++
@@ -81,7 +93,7 @@ export const make = <V>({ capacity, size }: ShelvesOptions): Shelves<V> => {
 
   return {
     get: (caller, id) => shelves.get(caller)?.held.get(id)?.value,
-    item: (caller, id) => shelves.get(caller)?.items.get(id)?.[1],
+    item: (caller, id) => shelves.get(caller)?.items.get(id)?.[0]?.item,
     put,
     remove
   }
