@@ -16,6 +16,7 @@ import * as OpenAiChat from "../dialects/openai/OpenAiChat.ts"
 import * as Errors from "../dialects/openai/OpenAiErrors.ts"
 import { OpenAiKey } from "../dialects/openai/OpenAiKey.ts"
 import * as RequestId from "../edge/RequestId.ts"
+import * as BodyBuffer from "../server/BodyBuffer.ts"
 import { EmbeddingsApi } from "./Api.ts"
 import * as Outcome from "./Outcome.ts"
 import * as Upstream from "./Upstream.ts"
@@ -39,16 +40,19 @@ const handlers = HttpApiBuilder.group(
 
     const embeddings = Effect.fnUntraced(function* () {
       if (Option.isNone(upstream)) return yield* Outcome.notSupported
+      const request = yield* HttpServerRequest.HttpServerRequest
+      const body = yield* bodies.json(request)
+      yield* Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(SchemaIssue.explain(issue)))
+      const memory = yield* bodies.memory(request)
+      // Only what is there to be sent takes a place: a body that comes slowly keeps nobody out.
       const slot = yield* Scoped.own(
         () => (inFlight < maxInFlight ? ++inFlight : undefined),
         () => inFlight--
       )
       if (slot === undefined) return yield* full
-      const request = yield* HttpServerRequest.HttpServerRequest
-      const body = yield* bodies.json(request)
-      yield* Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(SchemaIssue.explain(issue)))
-      const memory = yield* bodies.memory(request)
-      const asked = upstream.value(JSON.stringify(body), yield* RequestId.current, memory.reserve)
+      const text = JSON.stringify(body)
+      if (!memory.reserve(Math.max(0, text.length - BodyBuffer.FREE))) return yield* memory.refuse
+      const asked = upstream.value(text, yield* RequestId.current, memory.reserve)
       const answer = yield* Effect.catchAll(asked, (broken) => {
         const told: Effect.Effect<never, Errors.Failure | Overloaded> = Outcome.fromBroken(broken) ?? memory.refuse
         return Effect.zipRight(

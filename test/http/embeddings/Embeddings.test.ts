@@ -284,6 +284,40 @@ describe("a request for embeddings", () => {
     })
   )
 
+  it.scopedLive("takes no slot while its body is on its way", () =>
+    Effect.gen(function* () {
+      const upstream = yield* EmbeddingsServer.serve(EmbeddingsServer.embed)
+      const { port, request } = yield* gateway(upstream.url, { maxInFlight: 1 })
+      const peer = yield* RawHttp.connect(port)
+      const head = [
+        `POST ${path} HTTP/1.1`,
+        "host: x",
+        `authorization: Bearer ${CLIENT_KEY}`,
+        "content-type: application/json",
+        "content-length: 100",
+        "expect: 100-continue"
+      ]
+      yield* peer.send(`${head.join("\r\n")}\r\n\r\n`)
+      // Its body is being read.
+      yield* peer.until("100 Continue")
+      yield* peer.send('{"model":')
+      assert.strictEqual((yield* request(path, post(hello))).status, 200)
+    })
+  )
+
+  it.scopedLive("counts its text, as it is sent on, against the memory limit of request bodies", () =>
+    Effect.gen(function* () {
+      const upstream = yield* EmbeddingsServer.serve(EmbeddingsServer.json(200, {}))
+      const { request } = yield* gateway(upstream.url, { bodyLimitMb: 0.1, bodiesLimitMb: 0.2, bodiesPerKeyMb: 0.2 })
+      // Short as it arrives, four times as long as it is sent on.
+      const numbers = (many: number) => post(`{"model":"m","input":[${Array(many).fill("1e20").join(",")}]}`)
+      const refused = yield* request(path, numbers(19_000))
+      assert.deepStrictEqual([refused.status, refused.json.error?.code], [429, "backpressure"])
+      assert.strictEqual((yield* request(path, numbers(1000))).status, 200)
+      assert.lengthOf(upstream.asked, 1)
+    })
+  )
+
   it.scopedLive("counts its answer against the memory limit of request bodies", () =>
     Effect.gen(function* () {
       const large = { object: "list", data: [], model: "x".repeat(400_000) }
