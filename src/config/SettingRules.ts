@@ -114,22 +114,26 @@ export const hostList: Parse<ReadonlyArray<string>> = (raw) =>
     () => "must be a comma separated list of host or host:port, without a scheme or a path"
   )
 
+/** An http(s) URL without a user or a password, which no request could be made with. */
+const webUrl = (raw: string): URL | undefined => {
+  const url = URL.canParse(raw) ? new URL(raw) : undefined
+  return url !== undefined && /^https?:$/.test(url.protocol) && `${url.username}${url.password}` === ""
+    ? url
+    : undefined
+}
+
 export const endpoint: Parse<Option.Option<string>> = (raw) =>
   Either.filterOrLeft(
     optional(raw),
-    (url) => Option.isNone(url) || (URL.canParse(url.value) && /^https?:$/.test(new URL(url.value).protocol)),
-    () => "must be an address such as https://example.com"
+    (url) => Option.isNone(url) || webUrl(url.value) !== undefined,
+    () => "must be an address such as https://example.com, without user or password"
   )
 
 /** An http(s) URL to which paths are appended: without a query, a user or a password. */
 export const baseUrl: Parse<Option.Option<string>> = (raw) => {
   if (raw === "") return Either.right(Option.none())
-  const url = URL.canParse(raw) ? new URL(raw) : undefined
-  const good =
-    url !== undefined &&
-    /^https?:$/.test(url.protocol) &&
-    `${url.username}${url.password}${url.search}${url.hash}` === ""
-  return good
+  const url = webUrl(raw)
+  return url !== undefined && `${url.search}${url.hash}` === ""
     ? Either.right(Option.some(raw.replace(/\/+$/, "")))
     : Either.left("must be a base URL such as https://api.example.com/v1, without user, password or query")
 }

@@ -41,6 +41,8 @@ describe("GatewayConfig", () => {
         API_KEYS: "zebra,,zebra",
         GATEWAY_CORS_ORIGINS: "https://*",
         EMBEDDINGS_URL: "https://zebra:zebra@api.example.com/v1",
+        WEB_SEARCH_URL: "http://zebra:zebra@127.0.0.1:8888/search",
+        DEDICATED_DOMAIN_URL: "http://zebra@example.com",
         MODEL_ALIASES: "zebra",
         GATEWAY_ALLOW_OPEN: "zebra"
       }

@@ -22,6 +22,9 @@ export interface Domains {
   readonly blocked: ReadonlyArray<string>
 }
 
+/** An answer that cannot be used; its message is one of ours. */
+class Unusable extends Error {}
+
 const most = { bytes: 2 << 20, results: 10, title: 300, url: 2048, text: 1500, age: 64 } as const
 const within = "10 seconds"
 
@@ -57,13 +60,21 @@ const isWanted =
     return (allowed.length === 0 || allowed.some(under)) && !blocked.some(under)
   }
 
+/** Its code or its name: the texts of these errors hold the address, and with it what was asked. */
+const reasonOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return "unknown"
+  if (error instanceof Unusable) return error.message
+  const { cause } = error
+  return cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.name) : error.name
+}
+
 const readBody = async (response: Response): Promise<string> => {
-  if (!response.ok || response.body === null) throw new Error(`status ${response.status}`)
+  if (!response.ok || response.body === null) throw new Unusable(`status ${response.status}`)
   const parts: Array<Uint8Array> = []
   let size = 0
   for await (const part of response.body as unknown as AsyncIterable<Uint8Array>) {
     size += part.length
-    if (size > most.bytes) throw new Error("too large")
+    if (size > most.bytes) throw new Unusable("too large")
     parts.push(part)
   }
   return Buffer.concat(parts).toString("utf8")
@@ -72,7 +83,7 @@ const readBody = async (response: Response): Promise<string> => {
 const listOf = (body: string): ReadonlyArray<unknown> => {
   const answer: unknown = JSON.parse(body)
   const results = typeof answer === "object" && answer !== null && "results" in answer ? answer.results : undefined
-  if (!Array.isArray(results)) throw new Error("no results")
+  if (!Array.isArray(results)) throw new Unusable("no results")
   return results
 }
 
@@ -87,7 +98,7 @@ export const search = (endpoint: string, query: string, domains: Domains) => {
         .flatMap(toFound)
         .filter(isWanted(domains))
         .slice(0, most.results),
-    catch: (error) => new SearchFailed({ reason: String(error).slice(0, 200) })
+    catch: (error) => new SearchFailed({ reason: reasonOf(error) })
   }).pipe(
     Effect.timeoutFail({ duration: within, onTimeout: () => new SearchFailed({ reason: "time" }) }),
     Effect.tapError(({ reason }) => Effect.annotateLogs(Effect.logWarning("web search failed"), { reason }))
