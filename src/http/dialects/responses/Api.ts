@@ -12,7 +12,7 @@ import { OpenAiKey } from "../openai/OpenAiKey.ts"
 import * as Conversations from "./ConversationsApi.ts"
 import * as Errors from "./Errors.ts"
 import { OutputItem, OutputText, ResponseObject } from "./Resource.ts"
-import { ResponsesRequest } from "./request/Payload.ts"
+import { CountRequest, ResponsesRequest } from "./request/Payload.ts"
 
 const numbered = <T extends string>(...types: ReadonlyArray<T>) => ({
   type: Schema.Literal(...types),
@@ -110,7 +110,7 @@ export class ResponsesApi extends HttpApiGroup.make("responses")
   )
   .add(
     HttpApiEndpoint.post("inputTokens", "/v1/responses/input_tokens")
-      .setPayload(ResponsesRequest)
+      .setPayload(CountRequest)
       .addSuccess(InputTokens)
       .addError(Errors.withStatuses(...DeclaredErrors.ofBody, 404))
       .annotate(OpenApi.Summary, "How many tokens an input has, as it is sent on")

@@ -21,7 +21,7 @@ import * as ConversationsApi from "./ConversationsApi.ts"
 import * as Errors from "./Errors.ts"
 import * as Exchange from "./Exchange.ts"
 import * as Items from "./Items.ts"
-import { ResponsesRequest } from "./request/Payload.ts"
+import { CountRequest, ResponsesRequest } from "./request/Payload.ts"
 import * as Store from "./Store.ts"
 import * as WholeEncoder from "./WholeEncoder.ts"
 
@@ -37,7 +37,9 @@ const handlers = HttpApiBuilder.group(
     const { asked, dialect, making, optionsOf } = Exchange.make({ clock, store })
     const { answer, answered, chat, handle, reader } = yield* ChatEndpoint.make(dialect)
 
-    const readCount = reader(ResponsesRequest, (payload, context) => asked(payload, context, {}))
+    const readCount = reader(CountRequest, (payload, context) =>
+      asked({ ...payload, model: payload.model ?? config.defaultModel }, context, {})
+    )
     const readCompact = reader(ResponsesRequest, (payload, context) => asked(payload, context, { compacts: true }))
 
     const inputTokens = Effect.gen(function* () {

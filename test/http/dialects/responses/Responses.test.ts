@@ -317,11 +317,11 @@ describe("a conversation made short", () => {
   it.scopedLive("is made on demand, behind what users said; and its tokens are counted without being asked", () =>
     Effect.gen(function* () {
       const gateway = yield* TestGateway.serve(TestBackend.make(TestBackend.emit(textDelta("red"), finish("stop"))))
-      const ask = (path: string) =>
+      const ask = (path: string, model: string | null = "auto") =>
         gateway.request(path, {
           method: "POST",
           headers: { "content-type": "application/json" },
-          body: JSON.stringify({ model: "auto", input })
+          body: JSON.stringify({ model, input })
         })
       const compacted = (yield* ask("/v1/responses/compact")).json as Record<string, unknown>
       assert.strictEqual(compacted["object"], "response.compaction")
@@ -333,6 +333,14 @@ describe("a conversation made short", () => {
       const counted = (yield* ask("/v1/responses/input_tokens")).json as Record<string, unknown>
       assert.strictEqual(counted["object"], "response.input_tokens")
       assert.isAbove(Number(counted["input_tokens"]), 3)
+      // No model need be named for that.
+      const unnamed = yield* gateway.request("/v1/responses/input_tokens", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ input })
+      })
+      assert.deepStrictEqual(unnamed.json, counted)
+      assert.deepStrictEqual((yield* ask("/v1/responses/input_tokens", null)).json, counted)
     })
   )
 

@@ -70,13 +70,10 @@ describe("the store of responses", () => {
     const said = (length: number) => [{ role: "user", content: "x".repeat(length) }]
     const { id } = Either.getOrThrow(Conversations.create(own, { items: said(9) }, making))
     const before = own.conversations.get(id)
-    for (const ask of [
-      Conversations.addItems(own, id, { items: said(6000) }, making),
-      Conversations.update(own, id, { metadata: { a: "x".repeat(6000) } })
-    ]) {
-      assert.isTrue(Either.isLeft(ask))
-      assert.strictEqual(own.conversations.get(id), before)
-    }
+    const added = Conversations.addItems(own, id, { items: said(6000) }, making)
+    const updated = Conversations.update(own, id, { metadata: { a: "x".repeat(6000) } })
+    assert.isTrue(Either.isLeft(added) && Either.isLeft(updated))
+    assert.strictEqual(own.conversations.get(id), before)
     Conversations.append(own, id, said(9), making)
     assert.lengthOf(own.conversations.get(id)?.items ?? [], 2)
     Conversations.append(own, id, said(6000), making)

@@ -194,11 +194,11 @@ describe("an input", () => {
   })
 
   it("sees the pictures and the tools of items that it refers to, and keeps them whole", () => {
-    const items: Record<string, ReturnType<ToRequest.Past["item"]>> = {
+    const items = {
       seen: { id: "seen", role: "user", content: [{ type: "input_image", image_url: "data:image/png;base64,aGk=" }] },
       found: { id: "found", type: "tool_search_output", call_id: "c", tools: [{ type: "function", name: "send" }] }
     }
-    const past: ToRequest.Past = { ...nothing, item: (id) => items[id] }
+    const past: ToRequest.Past = { ...nothing, item: (id) => new Map(Object.entries(items)).get(id) }
     const body = { input: [{ type: "item_reference", id: "seen" }, { id: "found" }] }
     const { messages, toolset } = request(body, past)
     assert.lengthOf(messages[0]?.images ?? [], 1)

@@ -267,3 +267,9 @@ export const ResponsesRequest = Schema.Struct({
   context_management: opt(Schema.Unknown)
 }).annotations({ identifier: "ResponsesRequest" })
 export type ResponsesRequest = typeof ResponsesRequest.Type
+
+/** What is counted: no model need be named. */
+export const CountRequest = Schema.Struct({
+  ...ResponsesRequest.fields,
+  model: opt(ResponsesRequest.fields.model)
+}).annotations({ identifier: "ResponsesCountRequest" })
