@@ -9,6 +9,7 @@ import * as Items from "./Items.ts"
 import * as HostedItems from "./request/HostedItems.ts"
 import type * as Kinds from "./request/Kinds.ts"
 import type { Loose } from "./request/Loose.ts"
+import * as Tools from "./request/Tools.ts"
 import type { Conversation, Own } from "./Store.ts"
 
 type Checked<A> = Kinds.Checked<A>
@@ -45,6 +46,17 @@ const held = (items: ReadonlyArray<Loose>, before: ReadonlyArray<Loose>, { newId
   })
 }
 
+const nobody: Kinds.Skip = () => {}
+const anyPicture = { mediaType: "image/png", data: "" }
+
+/** Read as by a response that goes on from them, but that pictures are not loaded: what it would refuse, it would for ever. */
+const read = EitherFn.fn(function* (turn: Items.Turn): EitherFn.Return<void, Errors.Failure> {
+  const { named } = yield* Tools.read({ model: "auto" }, nobody, Items.tools(turn))
+  const pictures = new Map(Items.links(turn).map(({ param }) => [param, anyPicture]))
+  const { configuration } = yield* Items.read(turn, { pictures, named, skip: nobody })
+  yield* Tools.toFormat(configuration.format)
+})
+
 /** Each of a kind that is known, and right; what one refers to is taken in its place. */
 const checked = EitherFn.fn(function* (
   items: ReadonlyArray<Loose>,
@@ -66,6 +78,7 @@ const checked = EitherFn.fn(function* (
     if (!isKnown) return yield* Either.left(Errors.unknownItem(path))
     all.push(item)
   }
+  yield* read({ before: [], now: all, field: "items" })
   return held(all, before, making)
 })
 

@@ -24,6 +24,8 @@ export interface Turn {
   /** They were read once and are good. */
   readonly before: ReadonlyArray<Loose>
   readonly now: ReadonlyArray<Loose>
+  /** The field that they are in; `input` unless it says otherwise. */
+  readonly field?: string
 }
 
 export interface ReadOptions {
@@ -47,8 +49,8 @@ const roles: Record<Extract<Item, { role: string }>["role"], Role> = {
 const imageParam = (path: Path) => at([...path, "image_url"])
 
 /** Items of earlier turns have numbers below zero. */
-const numbered = ({ before, now }: Turn): ReadonlyArray<readonly [Loose, Path]> =>
-  [...before, ...now].map((item, i) => [item, ["input", i - before.length]] as const)
+const numbered = ({ before, field = "input", now }: Turn): ReadonlyArray<readonly [Loose, Path]> =>
+  [...before, ...now].map((item, i) => [item, [field, i - before.length]] as const)
 
 /** Where the pictures of a request are; whether all else is right is not looked at. */
 export const links = (turn: Turn): ReadonlyArray<Link> =>

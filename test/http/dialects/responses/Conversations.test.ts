@@ -130,6 +130,26 @@ describe("a conversation that is held", () => {
     })
   )
 
+  it.scopedLive("takes nothing that no response could go on from", () =>
+    Effect.gen(function* () {
+      const { post } = yield* serve()
+      const good = message("hi")
+      const picture = { type: "input_image", image_url: "data:image/png;base64,aGk=" }
+      for (const [item, param] of [
+        [{ role: "user", content: [{ type: "input_file", file_id: "f" }] }, "items[1].content[0]"],
+        [{ role: "user", content: [{ type: "input_image", file_id: "f" }] }, "items[1].content[0].image_url"],
+        [{ role: "user", content: [{ type: "input_text" }] }, "items[1].content[0].text"],
+        [{ type: "compaction", encrypted_content: "x" }, "items[1].encrypted_content"],
+        [{ type: "local_shell_call_output", output: "x" }, "items[1].call_id"],
+        [{ type: "tool_search_output", tools: [{ type: "function" }] }, "items[1].tools[0].name"],
+        [{ role: "user", content: [picture] }, undefined]
+      ] as const) {
+        const { json } = yield* post("/v1/conversations", { items: [good, item] })
+        assert.strictEqual(json.error?.param, param)
+      }
+    })
+  )
+
   it.scopedLive("is its key's: to another it is not there, by whatever route", () =>
     Effect.gen(function* () {
       const { client, scripted } = yield* serve({ apiKeys: [Redacted.make("sk-a"), Redacted.make("sk-b")] })
