@@ -4,7 +4,7 @@
  */
 import { Effect, ExecutionStrategy, Exit, Scope } from "effect"
 import type { ChatRun } from "../../../chat/Chat.ts"
-import { type ChatEvent, type ChatRequest, message, type ToolCall, toolCall } from "../../../domain/Chat.ts"
+import { type ChatEvent, type ChatRequest, finish, message, type ToolCall, toolCall } from "../../../domain/Chat.ts"
 import { BackendFailure, type ChatError, type TurnError } from "../../../domain/ChatError.ts"
 import * as Turn from "../../../domain/Turn.ts"
 import * as Scoped from "../../../runtime/Scoped.ts"
@@ -118,11 +118,11 @@ export const open = Effect.fnUntraced(function* (
   })
 
   const searched = Effect.fnUntraced(function* (id: string, call: ToolCall) {
+    if (uses >= most) return ServerTools.searchFailed(id, "max_uses_exceeded")
+    uses++
     const query = queryOf(call)
     if (query === "") return ServerTools.searchFailed(id, "invalid_tool_input")
     if (query.length > LONGEST_QUERY) return ServerTools.searchFailed(id, "query_too_long")
-    if (uses >= most) return ServerTools.searchFailed(id, "max_uses_exceeded")
-    uses++
     if (endpoint === undefined) return ServerTools.searchFailed(id, "unavailable")
     return yield* Effect.match(WebSearch.search(endpoint, query, domains), {
       onFailure: () => ServerTools.searchFailed(id, "unavailable"),
@@ -152,6 +152,8 @@ export const open = Effect.fnUntraced(function* (
       }
       // Calls beside the searches are the client's to run: what was found is in the history then.
       if (said.calls || said.end.reason !== "tool_calls") return turn.emit(said.end)
+      // Nor is a model asked again that calls what it was not offered.
+      if (!asked.toolset.tools.includes(ServerTools.searchTool)) return turn.emit(finish("stop"))
       asked = followUp(asked, said, results, endpoint !== undefined && uses < most)
       yield* Scoped.close(scope, Exit.void)
       const next = yield* begin(open(asked))

@@ -1,7 +1,7 @@
 import Anthropic from "@anthropic-ai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
-import { textDelta } from "../../../../src/domain/Chat.ts"
+import { finish, textDelta, toolCall } from "../../../../src/domain/Chat.ts"
 import { BackendFailure } from "../../../../src/domain/ChatError.ts"
 import * as Searches from "../../../support/Searches.ts"
 import * as TestBackend from "../../../support/TestBackend.ts"
@@ -147,6 +147,33 @@ describe("a web search", () => {
       assert.include(asks[0]?.prompt, '{"name":"web_search"')
       assert.notInclude(asks[1]?.prompt, '{"name":"web_search"')
     })
+  )
+
+  it.scopedLive("that asks for nothing, or for too much, counts as one of them", () =>
+    Effect.gen(function* () {
+      const { asked, url } = yield* finds
+      for (const input of [{}, { query: "x".repeat(2001) }]) {
+        const searched = toolCall({ id: "call_1", name: "web_search", arguments: JSON.stringify(input) })
+        const endless = TestBackend.native((turn) => {
+          turn.emit(searched)
+          turn.emit(finish("tool_calls"))
+        })
+        const { drained, request } = yield* TestGateway.serve(endless, { webSearchUrl: Option.some(url) })
+        const { json } = yield* request("/v1/messages", post({ tools: [{ ...search, max_uses: 1 }] }))
+        const content = json["content"] as ReadonlyArray<Record<string, unknown>>
+        assert.deepStrictEqual(
+          content.flatMap(({ content }) => (content === undefined ? [] : [content])),
+          [failed("query" in input ? "query_too_long" : "invalid_tool_input"), failed("max_uses_exceeded")]
+        )
+        assert.strictEqual(json["stop_reason"], "end_turn")
+        assert.deepStrictEqual(
+          endless.requests.map(({ toolset }) => toolset.tools.length),
+          [1, 0]
+        )
+        yield* drained
+      }
+      assert.strictEqual(asked.length, 0)
+    }).pipe(Effect.timeout("4 seconds"))
   )
 
   it.scopedLive("beside a call of the client's is run, and the call is left to the client", () =>
