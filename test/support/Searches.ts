@@ -12,15 +12,17 @@ export interface Service {
   readonly asked: ReadonlyArray<URL>
 }
 
-/** Says the same to everybody. */
-export const says = (status: number, body: string) =>
+/** Says the same to everybody, once `before` is done. */
+export const says = (status: number, body: string, before: () => Promise<unknown> = async () => {}) =>
   Effect.map(
     Effect.acquireRelease(
       Effect.async<Service & { readonly close: () => void }>((resume) => {
         const asked: Array<URL> = []
         const server = createServer((request, response) => {
           asked.push(new URL(request.url ?? "", "http://x"))
-          response.writeHead(status, { "content-type": "application/json", connection: "close" }).end(body)
+          const answer = () =>
+            response.writeHead(status, { "content-type": "application/json", connection: "close" }).end(body)
+          before().then(answer, answer)
         })
         server.listen(0, "127.0.0.1", () => {
           const { port } = server.address() as AddressInfo

@@ -142,6 +142,8 @@ export const open = Effect.fnUntraced(function* (
     while (true) {
       const said = yield* listen(current, turn)
       if (said.searches.length === 0) return turn.emit(said.end)
+      // The service is another's: nothing of the pool is held while it searches.
+      yield* Scoped.close(scope, Exit.void)
       const results: Array<string> = []
       for (const call of said.searches) {
         const id = ServerTools.newId()
@@ -155,7 +157,6 @@ export const open = Effect.fnUntraced(function* (
       // Nor is a model asked again that calls what it was not offered.
       if (!asked.toolset.tools.includes(ServerTools.searchTool)) return turn.emit(finish("stop"))
       asked = followUp(asked, said, results, endpoint !== undefined && uses < most)
-      yield* Scoped.close(scope, Exit.void)
       const next = yield* begin(open(asked))
       spent = add(spent, current.tokens())
       scope = next.scope

@@ -176,6 +176,26 @@ describe("a web search", () => {
     }).pipe(Effect.timeout("4 seconds"))
   )
 
+  it.scopedLive("holds no slot of the gateway while the service searches", () =>
+    Effect.gen(function* () {
+      let other = async () => 0
+      const statuses: Array<number> = []
+      const { url } = yield* Searches.says(200, JSON.stringify({ results: pages }), async () =>
+        statuses.push(await other())
+      )
+      const { base, whole } = yield* serve(inTurn(searches("a"), "another's", "From nine."), {
+        webSearchUrl: Option.some(url),
+        maxInFlight: 1,
+        queueMax: 0
+      })
+      other = async () => (await fetch(`${base}/v1/messages`, post({}))).status
+      const { content, used } = yield* whole({ tools: [search] })
+      assert.deepStrictEqual(statuses, [200])
+      assert.strictEqual(String(content?.at(-1)?.["text"]).trim(), "From nine.")
+      assert.deepStrictEqual(used, { web_search_requests: 1, web_fetch_requests: 0 })
+    })
+  )
+
   it.scopedLive("beside a call of the client's is run, and the call is left to the client", () =>
     Effect.gen(function* () {
       const { url } = yield* finds
