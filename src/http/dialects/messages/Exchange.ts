@@ -51,17 +51,19 @@ const readPayload = Effect.fnUntraced(function* (
   { caller, config, count, leaveOut, sessionId }: Context,
   sources: Sources
 ): Effect.fn.Return<Read, Errors.Failure> {
+  const edits = asked.context_management?.edits ?? []
+  if (ContextEdits.isRepeated(edits))
+    return yield* Errors.badRequest("context_management.edits: Each kind of edit may come once")
   const searches = Option.isSome(config.webSearchUrl)
   const read = (payload: Payload) => ToRequest.toRequest(payload, { caller, sessionId, searches, ...sources })
   let { request, skipped } = yield* read(asked)
   skipped.forEach(leaveOut)
-  const management = asked.context_management
-  if (management === null || management === undefined)
+  if (asked.context_management === null || asked.context_management === undefined)
     return { request, appliedEdits: undefined, originalTokens: undefined }
   const appliedEdits: Array<AppliedEdit> = []
   let { messages } = asked
   let originalTokens: number | undefined
-  for (const edit of management.edits ?? []) {
+  for (const edit of edits) {
     if (edit.type === "other") leaveOut(FieldSupport.within("context_management", edit.kind))
     else if (edit.type === "clear_thinking_20251015") {
       const turns = ContextEdits.thinkingTurns(messages, edit)

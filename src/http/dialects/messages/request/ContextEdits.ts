@@ -22,6 +22,12 @@ export interface Cleared {
   readonly uses: number
 }
 
+/** Whether a kind of edit comes twice: each is applied once, as each renders and counts the whole conversation. */
+export const isRepeated = (edits: ReadonlyArray<Edit>): boolean => {
+  const kinds = edits.flatMap((edit) => (edit.type === "other" ? [] : [edit.type]))
+  return new Set(kinds).size < kinds.length
+}
+
 type Mapped = (block: Block) => Block
 
 const mapBlocks = (messages: Messages, map: Mapped): Messages =>
@@ -47,7 +53,8 @@ export const clearToolUses = (messages: Messages, edit: ClearToolUses): Cleared 
   const old = uses.slice(0, Math.max(0, uses.length - (edit.keep?.value ?? defaults.keep)))
   const nameOf = new Map(old.flatMap(({ id, name }) => (excluded.has(name) ? [] : [[id, name] as const])))
   const inputs = edit.clear_tool_inputs
-  const isInputCleared = (name: string) => (Array.isArray(inputs) ? inputs.includes(name) : inputs === true)
+  const named = new Set(Array.isArray(inputs) ? inputs : [])
+  const isInputCleared = (name: string) => inputs === true || named.has(name)
   let cleared = 0
   const map: Mapped = (block) => {
     if (block.type === "tool_use" && nameOf.has(block.id) && isInputCleared(block.name)) return { ...block, input: {} }

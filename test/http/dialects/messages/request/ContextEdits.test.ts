@@ -193,6 +193,16 @@ describe("context_management", () => {
         const { message, status } = yield* ask([edit])
         assert.deepStrictEqual([status, message], [400, complaint])
       }
+      const thinking = { type: "clear_thinking_20251015" }
+      for (const edits of [
+        [clear(), thinking, clear({ clear_at_least: { type: "input_tokens", value: 7 } })],
+        [thinking, thinking]
+      ]) {
+        const { message, status } = yield* ask(edits)
+        assert.deepStrictEqual([status, message], [400, "context_management.edits: Each kind of edit may come once"])
+      }
+      const both = yield* ask([thinking, clear()])
+      assert.deepStrictEqual([both.status, both.kept], [200, [5]])
       const unknown = yield* ask([{ type: "compact_20260112" }, clear()])
       assert.deepStrictEqual([unknown.leftOut, unknown.kept], ["context_management.compact_20260112", [5]])
     })
