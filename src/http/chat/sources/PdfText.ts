@@ -89,9 +89,11 @@ export const read = (bytes: Uint8Array<ArrayBuffer>, options: PdfTextOptions = l
       stderr: true
     })
     worker
-      .on("message", (told: Told) =>
+      .on("message", (told: Told) => {
         resume("error" in told ? Effect.fail(new NotRead({ reason: told.error })) : Effect.succeed(told))
-      )
+        // What the document left running would keep the thread.
+        void worker.terminate()
+      })
       .on("error", () => resume(Effect.fail(broken)))
       .on("exit", () => resume(Effect.fail(broken)))
     return Effect.promise(() => worker.terminate())

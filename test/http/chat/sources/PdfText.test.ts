@@ -1,4 +1,5 @@
-import { assert, describe, it } from "@effect/vitest"
+import { Worker } from "node:worker_threads"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect } from "effect"
 import * as PdfText from "../../../../src/http/chat/sources/PdfText.ts"
 import * as Pdf from "../../../support/Pdf.ts"
@@ -13,6 +14,16 @@ describe("the text of a PDF", () => {
     Effect.gen(function* () {
       const told = yield* read(Pdf.make(["Hello one", "", "Hello three"]))
       assert.deepStrictEqual(told, { pages: 3, texts: ["Hello one", "", "Hello three"], isCut: false })
+    })
+  )
+
+  it.scopedLive("leaves no thread behind", () =>
+    Effect.gen(function* () {
+      const ended = vi.spyOn(Worker.prototype, "terminate")
+      yield* Effect.addFinalizer(() => Effect.sync(() => ended.mockRestore()))
+      yield* read(Pdf.make(["Hello"]))
+      yield* reasonOf(Buffer.from("%PDF-1.4 and no more"))
+      assert.strictEqual(ended.mock.calls.length, 2)
     })
   )
 
