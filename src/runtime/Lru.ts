@@ -18,6 +18,12 @@ export class Lru<K, V> {
     return this.#cost
   }
 
+  /** The entry, from now on the one used last. */
+  get(key: K): V | undefined {
+    const known = this.#entries.get(key)
+    return known === undefined ? undefined : this.getOrMake(key, () => known)
+  }
+
   /** The entry, from now on the one used last; made and kept if there is none. An entry that costs too much by itself is not kept. */
   getOrMake(key: K, make: () => V): V {
     const known = this.#entries.get(key)

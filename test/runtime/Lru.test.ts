@@ -15,6 +15,18 @@ describe("Lru", () => {
     assert.strictEqual(cache.cost, 2)
   })
 
+  it("finds what it has, which counts as a use, and makes nothing for it", () => {
+    const cache = new Lru<string, string>(2)
+    for (const key of ["a", "b"]) cache.getOrMake(key, () => key.toUpperCase())
+    assert.strictEqual(cache.get("a"), "A")
+    cache.getOrMake("c", () => "C")
+    assert.deepStrictEqual(
+      ["a", "b", "c"].map((key) => cache.get(key)),
+      ["A", undefined, "C"]
+    )
+    assert.strictEqual(cache.cost, 2)
+  })
+
   it("counts what entries cost, and keeps none that costs too much by itself", () => {
     const cache = new Lru<string, number>(10, (cost) => cost)
     for (const cost of [4, 5, 6]) cache.getOrMake(`${cost}`, () => cost)

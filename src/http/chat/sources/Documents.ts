@@ -3,9 +3,11 @@
  *
  * As with pictures, a codec lists where they are and finds each again by its param.
  */
-import { Context, Effect, Layer, Schema } from "effect"
+import { createHash } from "node:crypto"
+import { Context, type Duration, Effect, Layer, Schema } from "effect"
 import { Guard } from "../../../chat/Guard.ts"
 import type { Overloaded } from "../../../domain/ChatError.ts"
+import { Lru } from "../../../runtime/Lru.ts"
 import * as PdfText from "./PdfText.ts"
 
 /** Base64 of a PDF. */
@@ -39,6 +41,12 @@ export class DocumentRefused extends Schema.TaggedError<DocumentRefused>()("Docu
 export const MOST = 32
 /** Each takes a thread. */
 const AT_ONCE = 2
+/** For all of a request, from the first that waits for a thread. */
+const TOGETHER = "30 seconds"
+/** Characters of texts that are kept, since a history brings its documents with each turn. */
+const KEPT = 8 << 20
+/** What an entry takes beside its text, in characters. */
+const ENTRY = 256
 const none: Effect.Effect<Loaded> = Effect.succeed(new Map())
 
 /** Readers look for the mark of a PDF in its beginning. */
@@ -50,6 +58,8 @@ const bytesOf = (data: string): Uint8Array<ArrayBuffer> | undefined => {
   // A copy of its own, which can be handed to a thread.
   return Uint8Array.from(decoded)
 }
+
+const keyOf = (data: string): string => createHash("sha256").update(data).digest("base64")
 
 const pageOf = (text: string, index: number) => `[page ${index + 1}]\n${text.trim() === "" ? "(no text)" : text}`
 
@@ -69,23 +79,49 @@ export class Documents extends Context.Tag("lingma-gateway/http/Documents")<
     readonly load: (links: ReadonlyArray<Link>) => Effect.Effect<Loaded, DocumentRefused | Overloaded>
   }
 >() {
-  static readonly make = Effect.fnUntraced(function* (options: PdfText.PdfTextOptions = PdfText.limits) {
-    const guard = yield* Guard.make({ maxInFlight: AT_ONCE, queueMax: 64, queueTimeout: "30 seconds" })
+  static readonly make = Effect.fnUntraced(function* (
+    options: PdfText.PdfTextOptions = PdfText.limits,
+    together: Duration.DurationInput = TOGETHER
+  ) {
+    // The queue ends first: what found no thread may be tried again.
+    const guard = yield* Guard.make({ maxInFlight: AT_ONCE, queueMax: 64, queueTimeout: "20 seconds" })
+    const kept = new Lru<string, string>(KEPT, ({ length }) => length + ENTRY)
+
+    /** Decoded once there is a thread for it: nothing but the request itself waits in the queue. */
+    const parse = (data: string) =>
+      Effect.suspend(() => {
+        const bytes = bytesOf(data)
+        return bytes === undefined ? new PdfText.NotRead({ reason: "broken" }) : PdfText.read(bytes, options)
+      })
 
     const one = ({ data, param }: Link): Effect.Effect<readonly [string, string], DocumentRefused | Overloaded> => {
-      const bytes = bytesOf(data)
-      if (bytes === undefined) return new DocumentRefused({ param, reason: "broken" })
-      return Effect.scoped(Effect.zipRight(guard.slot, PdfText.read(bytes, options))).pipe(
-        Effect.map((text) => [param, render(text)] as const),
+      const key = keyOf(data)
+      const known = kept.get(key)
+      if (known !== undefined) return Effect.succeed([param, known])
+      return Effect.scoped(Effect.zipRight(guard.slot, parse(data))).pipe(
+        Effect.map((text) => [param, kept.getOrMake(key, () => render(text))] as const),
         Effect.catchTag("NotRead", ({ reason }) => new DocumentRefused({ param, reason }))
       )
     }
+
+    const all = (links: ReadonlyArray<Link>) =>
+      Effect.suspend(() => {
+        let at = ""
+        const each = (link: Link) => {
+          at = link.param
+          return one(link)
+        }
+        return Effect.timeoutFail(Effect.forEach(links, each), {
+          duration: together,
+          onTimeout: () => new DocumentRefused({ param: at, reason: "too_long" })
+        })
+      })
 
     const load = (links: ReadonlyArray<Link>) => {
       const beyond = links[MOST]
       if (beyond !== undefined) return new DocumentRefused({ param: beyond.param, reason: "too_many" })
       if (links.length === 0) return none
-      return Effect.map(Effect.forEach(links, one), (all): Loaded => new Map(all))
+      return Effect.map(all(links), (texts): Loaded => new Map(texts))
     }
     return Documents.of({ load })
   })

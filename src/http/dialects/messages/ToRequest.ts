@@ -153,6 +153,14 @@ const isMessages = (payload: MessagesRequest | CountTokensRequest): payload is M
 export const wantsThoughts = ({ thinking }: MessagesRequest): boolean =>
   thinking !== null && thinking !== undefined && thinking.type !== "disabled" && thinking.display !== "omitted"
 
+/** What stands before the last summary of it is not part of the conversation any more. */
+const compactedAt = (messages: CountTokensRequest["messages"]): number =>
+  messages.findLastIndex(
+    ({ content }) =>
+      typeof content !== "string" &&
+      content.some((block) => block.type === "compaction" && typeof block.content === "string")
+  )
+
 /** Where the pictures and documents of a request are; trouble is told by `toRequest`. */
 export const sources = ({ messages }: CountTokensRequest) => {
   const pictures: Array<Link> = []
@@ -162,17 +170,10 @@ export const sources = ({ messages }: CountTokensRequest) => {
     picture: (link) => void pictures.push(link),
     document: (link) => void documents.push(link)
   }
-  for (const [i, message] of messages.entries()) Blocks.toMessages(message, i, reader)
+  const from = compactedAt(messages)
+  for (const [i, message] of messages.entries()) if (i >= from) Blocks.toMessages(message, i, reader)
   return { pictures, documents }
 }
-
-/** What stands before the last summary of it is not part of the conversation any more. */
-const compactedAt = (messages: CountTokensRequest["messages"]): number =>
-  messages.findLastIndex(
-    ({ content }) =>
-      typeof content !== "string" &&
-      content.some((block) => block.type === "compaction" && typeof block.content === "string")
-  )
 
 export interface ReadOptions {
   readonly caller?: string | undefined

@@ -70,6 +70,20 @@ describe("a PDF", () => {
     })
   )
 
+  it.scopedLive("before the last summary of the conversation is not read", () =>
+    Effect.gen(function* () {
+      const { request } = yield* serve()
+      const messages = [
+        { role: "user", content: [text, pdf(Buffer.from("no PDF"))] },
+        { role: "assistant", content: [{ type: "compaction", content: "They asked of a report." }] },
+        { role: "user", content: "go on" }
+      ]
+      const body = { model: "auto", max_tokens: 64, messages }
+      const { status } = yield* request("/v1/messages", { ...post(""), body: JSON.stringify(body) })
+      assert.strictEqual(status, 200)
+    })
+  )
+
   it.scopedLive("that cannot be read is refused by its place", () =>
     Effect.gen(function* () {
       const { ask, request } = yield* serve()
