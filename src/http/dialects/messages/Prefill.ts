@@ -17,25 +17,62 @@ export const of = (messages: ReadonlyArray<Message>): string => {
 export const hinted = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> =>
   of(messages) === "" ? messages : [...messages.slice(0, -1), message("system", HINT), ...messages.slice(-1)]
 
-/** Passes events on; text that repeats the beginning is held until it is whole, and left out then. */
+/** Of each piece of text: where in it the repetition ends, -1 where there is none, undefined where that is not clear yet. */
+type Match = (piece: string) => number | undefined
+
+/** Shorter ones may well be meant: after `[`, a list of lists goes on with `[`. */
+const SHORTEST = 8
+
+const wordForWord = (expected: string): Match => {
+  let at = 0
+  return (piece) => {
+    const from = at === 0 ? piece.length - piece.trimStart().length : 0
+    const next = piece.slice(from, from + expected.length - at)
+    if (!expected.startsWith(next, at)) return -1
+    at += next.length
+    return at === expected.length ? from + next.length : undefined
+  }
+}
+
+/** Most characters, blank but for the brace, that are held. */
+const LONGEST_BLANK = 64
+
+/** After `{`, no JSON goes on with `{"`. */
+const objectAnew = (): Match => {
+  let begun = ""
+  return (piece) => {
+    const before = begun.length
+    begun += piece
+    const mark = /^\s*\{\s*"/.exec(begun)
+    if (mark !== null) return mark[0].length - 1 - before
+    return begun.length < LONGEST_BLANK && /^\s*(\{\s*)?$/.test(begun) ? undefined : -1
+  }
+}
+
+const matchOf = (expected: string): Match | undefined => {
+  if (expected === "{") return objectAnew()
+  return expected.length < SHORTEST ? undefined : wordForWord(expected)
+}
+
+/** Passes events on; text that surely repeats the beginning is held until it is whole, and left out then. */
 export const strip = (beginning: string, pass: (event: ChatEvent) => void): ((event: ChatEvent) => void) => {
-  const expected = beginning.trim()
-  let held: string | undefined = expected === "" ? undefined : ""
+  let match = matchOf(beginning.trim())
+  let held = ""
   const flush = () => {
-    const text = held
-    held = undefined
-    if (text !== undefined && text !== "") pass(textDelta(text))
+    match = undefined
+    if (held !== "") pass(textDelta(held))
+    held = ""
   }
   return (event) => {
-    if (held === undefined || event._tag === "ThoughtDelta" || event._tag === "Usage") return pass(event)
+    if (match === undefined || event._tag === "ThoughtDelta" || event._tag === "Usage") return pass(event)
     if (event._tag !== "TextDelta") {
       flush()
       return pass(event)
     }
     held += event.text
-    const said = held.trimStart()
-    if (said.length < expected.length && expected.startsWith(said)) return
-    if (said.startsWith(expected)) held = said.slice(expected.length)
+    const end = match(event.text)
+    if (end === undefined) return
+    if (end >= 0) held = event.text.slice(end)
     flush()
   }
 }

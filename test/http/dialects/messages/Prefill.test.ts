@@ -36,25 +36,49 @@ describe("an answer that the client began", () => {
     })
   )
 
+  const stripped = (beginning: string, said: string, size: number): string => {
+    const passed: Array<ChatEvent> = []
+    const add = Prefill.strip(beginning, (event) => passed.push(event))
+    for (let at = 0; at < said.length; at += size) add(textDelta(said.slice(at, at + size)))
+    add(finish("stop"))
+    assert.strictEqual(passed.at(-1)?._tag, "Finish")
+    return passed.map((event) => (event._tag === "TextDelta" ? event.text : "")).join("")
+  }
+  const size = fc.integer({ min: 1, max: 5 })
+
   it("loses nothing else, however it comes in pieces", () => {
     fc.assert(
       fc.property(
-        fc.string({ minLength: 1, maxLength: 8 }).filter((text) => text.trim() !== ""),
+        fc.string({ minLength: 8, maxLength: 16 }).filter((text) => text.trim().length >= 8),
         fc.string(),
         fc.boolean(),
-        fc.integer({ min: 1, max: 5 }),
+        size,
         (beginning, rest, repeats, size) => {
           const said = (repeats ? beginning.trim() : "") + rest
           fc.pre(repeats || !said.trimStart().startsWith(beginning.trim()))
-          const passed: Array<ChatEvent> = []
-          const add = Prefill.strip(beginning, (event) => passed.push(event))
-          for (let at = 0; at < said.length; at += size) add(textDelta(said.slice(at, at + size)))
-          add(finish("stop"))
-          const text = passed.map((event) => (event._tag === "TextDelta" ? event.text : "")).join("")
-          assert.strictEqual(text, rest)
-          assert.strictEqual(passed.at(-1)?._tag, "Finish")
+          assert.strictEqual(stripped(beginning, said, size), rest)
         }
       )
     )
+  })
+
+  it("loses nothing of what may be meant after so short a beginning", () => {
+    fc.assert(
+      fc.property(fc.constantFrom("[", "[[", "-", '"', "{", "No"), fc.string(), size, (beginning, rest, size) => {
+        fc.pre(beginning !== "{" || !rest.trimStart().startsWith('"'))
+        assert.strictEqual(stripped(beginning, beginning + rest, size), beginning + rest)
+      })
+    )
+    assert.strictEqual(stripped("[", "[1,2],[3]]", 3), "[1,2],[3]]")
+    assert.strictEqual(stripped("{", "{name}}", 1), "{name}}")
+    assert.strictEqual(stripped("{", `{${" ".repeat(99)}"a": 1}`, 1), `{${" ".repeat(99)}"a": 1}`)
+    assert.strictEqual(stripped("{", ' {\n "a": 1}', 1), '"a": 1}')
+  })
+
+  it("is told apart from a repetition in linear time", () => {
+    const beginning = "ab ".repeat(500_000)
+    const began = performance.now()
+    assert.strictEqual(stripped(beginning, `${beginning.trim()}!`, 5), "!")
+    assert.isBelow(performance.now() - began, 2000)
   })
 })
