@@ -13,10 +13,13 @@ import * as DeclaredErrors from "../../edge/DeclaredErrors.ts"
 import * as Errors from "./Errors.ts"
 import { CountTokensRequest, MessagesRequest } from "./request/Payload.ts"
 
+const Caller = Schema.Struct({ type: Schema.Literal("direct") })
+
 /** What a tool came to that the gateway ran, or could not. */
 export const ServerResultBlock = Schema.Union(
   Schema.Struct({
     type: Schema.Literal("web_search_tool_result"),
+    caller: Caller,
     tool_use_id: Schema.String,
     content: Schema.Union(
       Schema.Array(
@@ -36,6 +39,7 @@ export const ServerResultBlock = Schema.Union(
   }),
   Schema.Struct({
     type: Schema.Literal("web_fetch_tool_result"),
+    caller: Caller,
     tool_use_id: Schema.String,
     content: Schema.Struct({
       type: Schema.Literal("web_fetch_tool_result_error"),
@@ -56,6 +60,7 @@ export const ContentBlock = Schema.Union(
   Schema.Struct({
     type: Schema.Literal("server_tool_use"),
     id: Schema.String,
+    caller: Caller,
     name: Schema.String,
     input: Schema.Record({ key: Schema.String, value: Schema.Unknown })
   }),

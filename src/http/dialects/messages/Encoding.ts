@@ -4,7 +4,7 @@
 import type { ChatEvent, ToolCall } from "../../../domain/Chat.ts"
 import * as TokenMeter from "../../../tokens/TokenMeter.ts"
 import type { AppliedEdit } from "./request/ContextEdits.ts"
-import type { Served } from "./ServerTools.ts"
+import { DIRECT, type Served } from "./ServerTools.ts"
 
 export interface EncodingOptions {
   readonly id: string
@@ -22,7 +22,7 @@ export interface EncodingOptions {
 export const servedBlocks = ({ served }: EncodingOptions, call: ToolCall) => {
   const result = served?.get(call.id)
   if (result === undefined) return undefined
-  const use = { type: "server_tool_use", id: call.id, name: call.name, input: input(call) } as const
+  const use = { type: "server_tool_use", id: call.id, caller: DIRECT, name: call.name, input: input(call) } as const
   return { use, result }
 }
 

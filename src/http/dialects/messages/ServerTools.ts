@@ -49,6 +49,9 @@ export const searchTool: Tool = {
   strict: false
 }
 
+/** The model called it, not a program of its. */
+export const DIRECT = { type: "direct" } as const
+
 export const domainsOf = (tool: Hosted): WebSearch.Domains => ({
   allowed: tool.allowed_domains ?? [],
   blocked: tool.blocked_domains ?? []
@@ -56,6 +59,7 @@ export const domainsOf = (tool: Hosted): WebSearch.Domains => ({
 
 export const found = (id: string, pages: ReadonlyArray<WebSearch.Found>): ResultBlock => ({
   type: "web_search_tool_result",
+  caller: DIRECT,
   tool_use_id: id,
   content: pages.map(({ age, text, title, url }) => ({
     type: "web_search_result" as const,
@@ -70,12 +74,14 @@ export type ErrorCode = "unavailable" | "invalid_tool_input" | "max_uses_exceede
 
 export const searchFailed = (id: string, code: ErrorCode): ResultBlock => ({
   type: "web_search_tool_result",
+  caller: DIRECT,
   tool_use_id: id,
   content: { type: "web_search_tool_result_error", error_code: code }
 })
 
 const fetchFailed = (id: string): ResultBlock => ({
   type: "web_fetch_tool_result",
+  caller: DIRECT,
   tool_use_id: id,
   content: { type: "web_fetch_tool_result_error", error_code: "unavailable" }
 })

@@ -89,6 +89,7 @@ describe("a web search", () => {
       assert.match(String(use?.["id"]), /^srvtoolu_[A-Za-z0-9]+$/)
       assert.deepInclude(use, { name: "web_search", input: { query: "museum hours & more" } })
       assert.strictEqual(result?.["tool_use_id"], use?.["id"])
+      assert.deepStrictEqual([use?.["caller"], result?.["caller"]], [{ type: "direct" }, { type: "direct" }])
       assert.deepStrictEqual(urlsOf(result), ["https://museum.example/hours", "https://blog.example/a"])
       const [first] = (result?.["content"] ?? []) as ReadonlyArray<Record<string, unknown>>
       assert.deepInclude(first, { type: "web_search_result", title: "Hours", page_age: "2026-11-01" })
@@ -125,6 +126,13 @@ describe("a web search", () => {
       }
       const answer = yield* Effect.promise(() => client.messages.stream({ ...asked, messages }).finalMessage())
       assert.strictEqual(answer.usage.server_tool_use?.web_search_requests, 1)
+      assert.deepStrictEqual(
+        answer.content.flatMap((block) => ("caller" in block ? [[block.type, block.caller.type]] : [])),
+        [
+          ["server_tool_use", "direct"],
+          ["web_search_tool_result", "direct"]
+        ]
+      )
       messages.push({ role: "assistant", content: answer.content }, { role: "user", content: "sure?" })
       yield* Effect.promise(() => client.messages.create({ ...asked, messages }))
       assert.include(asks.at(-1)?.prompt, "Open from nine")
@@ -281,6 +289,7 @@ describe("a web search where there is no search service", () => {
         tools: [{ type: "web_fetch_20250910", name: "web_fetch" }, other],
         tool_choice: { type: "tool", name: "web_fetch" }
       })
+      assert.deepStrictEqual(fetched.content?.[1]?.["caller"], { type: "direct" })
       assert.deepStrictEqual(fetched.content?.[1]?.["content"], {
         type: "web_fetch_tool_result_error",
         error_code: "unavailable"
