@@ -29,6 +29,15 @@ const running = (text: string): ReadonlyArray<number> =>
 const inUse = (pid: number | undefined) =>
   `LINGMA_WORK_DIR is in use by another gateway (pid ${pid}): stop that one, or choose another directory\n`
 
+/** A process of the browser may have ended by itself meanwhile. */
+const stop = (pid: number) => {
+  try {
+    process.kill(pid, "SIGSTOP")
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error
+  }
+}
+
 describe("a gateway that was killed", () => {
   it.scopedLive("leaves pictures of clients, which the next one removes", () =>
     Effect.gen(function* () {
@@ -88,7 +97,7 @@ describe("a gateway that was killed", () => {
             names(join(program.dir, "tmp")).filter((name) => name.includes("playwright")),
             []
           )
-          if (hangs) for (const pid of pids) process.kill(pid, "SIGSTOP")
+          if (hangs) pids.forEach(stop)
           yield* kill(program)
           if (!hangs) yield* S.eventually(() => browsers().length === 0 || undefined, "no browser")
           else assert.isAbove(browsers().length, 0)
