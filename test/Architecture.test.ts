@@ -31,7 +31,7 @@ const port = "chat/Backend.ts"
 /** The same for one that has text only, and what makes the one of the other. */
 const textBackend = ["textonly/TextBackend.ts", "textonly/TextOnly.ts"]
 const waist = ["domain", "chat", "config", "observe"]
-const edge = [...waist, ...tools, "http/server", "http/edge", "http/chat"]
+const edge = [...waist, "team", ...tools, "http/server", "http/edge", "http/chat"]
 
 /** Who may import whom, part by part; docs/architecture.md draws it. */
 const laws: ReadonlyArray<Law> = [
@@ -41,6 +41,7 @@ const laws: ReadonlyArray<Law> = [
   { part: "config", sees: ["domain"] },
   { part: "tokens", sees: ["domain", "config"] },
   { part: "observe", sees: ["domain"] },
+  { part: "team", sees: ["domain", "config", "observe", "runtime"] },
   { part: "textonly", sees: ["domain", "tokens", port, ...tools] },
   { part: "chat", sees: ["domain", "config", "observe", "tokens", ...tools] },
   { part: "ai", sees: ["domain", "chat", ...tools] },
@@ -51,7 +52,7 @@ const laws: ReadonlyArray<Law> = [
   { part: "lingma/turn", sees: ["lingma/rpc", "domain", ...textBackend, ...tools] },
   { part: "lingma/login", sees: ["lingma/rpc", "lingma/process", "domain", "config", "observe", ...tools] },
   { part: "http/server", sees: ["observe", ...tools] },
-  { part: "http/edge", sees: [...waist, ...tools, "http/server"] },
+  { part: "http/edge", sees: [...waist, "team", ...tools, "http/server"] },
   { part: "http/chat", sees: edge },
   { part: "http/socket", sees: ["config", ...tools, "http/server", "http/chat"] },
   { part: "http/openapi", sees: tools },
@@ -63,7 +64,7 @@ const laws: ReadonlyArray<Law> = [
   { part: "http/ollama", sees: [...edge, "http/dialects/openai"] },
   { part: "http/embeddings", sees: [...edge, "http/dialects/openai", "Version.ts"] },
   { part: "http/admin", sees: [...edge, "http/dialects/openai", "Version.ts"] },
-  { part: "http", sees: [...waist, ...tools, "Version.ts", "http"] },
+  { part: "http", sees: [...waist, "team", ...tools, "Version.ts", "http"] },
   { part: "Client.ts", sees: ["http"] },
   { part: "Version.ts", sees: [] },
   { part: "emulator", sees: ["lingma/rpc/Frame.ts"] },

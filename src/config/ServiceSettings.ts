@@ -1,10 +1,18 @@
 /**
- * Settings of the operator's own services: web search and embeddings.
+ * Settings of the operator's own services: the database, web search and embeddings.
  */
+import * as DatabaseUrl from "./DatabaseUrl.ts"
 import { setting } from "./Setting.ts"
 import * as Rule from "./SettingRules.ts"
 
 export const serviceSettings = {
+  databaseUrl: setting(
+    "DATABASE_URL",
+    "",
+    "keys and figures: sqlite:<path>, postgres://user:password@host/name, or none; empty = sqlite:data/gateway.db, in LINGMA_WORK_DIR where that is set",
+    DatabaseUrl.parse,
+    { secret: true }
+  ),
   webSearchUrl: setting(
     "WEB_SEARCH_URL",
     "",

@@ -1,16 +1,8 @@
 /**
- * Locks a work directory for one gateway, by a listening Unix socket that the system closes however the process ends.
- *
- * Each contender creates its own socket and then looks for others, so of two at least one sees the other. Names are
- * unique, so removing a stale socket cannot hit a new one. Unlike a pid file this works across containers, and is not
- * fooled by reused pids.
+ * Keeps Lingma's work directory for one gateway.
  */
-import { randomBytes } from "node:crypto"
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs"
-import { connect, createServer, type Server } from "node:net"
-import { join, relative } from "node:path"
-import { Data, Effect, Exit, Random, Scope } from "effect"
-import * as Scoped from "../../runtime/Scoped.ts"
+import { Data, Effect, type Scope } from "effect"
+import * as DirectoryLock from "../../runtime/DirectoryLock.ts"
 
 /** Error: another gateway uses the work directory. */
 export class WorkDirInUse extends Data.TaggedError("WorkDirInUse")<{
@@ -22,108 +14,6 @@ export class WorkDirInUse extends Data.TaggedError("WorkDirInUse")<{
   }
 }
 
-class NoSocket extends Data.TaggedError("NoSocket")<{ readonly cause: unknown }> {}
-
-const named = /^gateway-(\d+)-[0-9a-f]{12}\.sock$/
-/** Max attempts: two gateways that start at the same time may see each other and both back off. */
-const TRIES = 5
-/** Max length of a socket path, on the system with the lowest limit. */
-const MOST_PATH = 103
-
-interface Place {
-  /** The directory, as a short path. */
-  readonly path: string
-  readonly close: () => void
-}
-
-const open = (dir: string): Place => {
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
-  const fd = openSync(dir, "r")
-  const short = `/proc/self/fd/${fd}`
-  const near = relative(process.cwd(), dir) || "."
-  return {
-    path: existsSync(short) ? short : near.length < dir.length ? near : dir,
-    close: () => closeSync(fd)
-  }
-}
-
-const listen = (path: string) =>
-  Effect.acquireRelease(
-    Effect.async<Server, NoSocket>((resume) => {
-      if (path.length > MOST_PATH) return resume(new NoSocket({ cause: "the path of LINGMA_WORK_DIR is too long" }))
-      const server = createServer((peer) => peer.on("error", () => {}).destroy())
-      server.once("error", (cause) => resume(new NoSocket({ cause })))
-      server.listen(path, () => resume(Effect.succeed(server.unref())))
-    }),
-    // Node removes the socket file as well.
-    (server) => Effect.async<void>((resume) => void server.close(() => resume(Effect.void)))
-  )
-
-/** True unless the connection is refused or the file is gone. */
-const isHeld = (path: string) =>
-  Effect.async<boolean>((resume) => {
-    const peer = connect(path)
-    const told = (held: boolean) => {
-      peer.destroy()
-      resume(Effect.succeed(held))
-    }
-    peer.once("connect", () => told(true))
-    peer.once("error", ({ code }: NodeJS.ErrnoException) => told(code !== "ECONNREFUSED" && code !== "ENOENT"))
-  })
-
-/** Pid of another live gateway; removes stale sockets. */
-const another = Effect.fnUntraced(function* (place: Place, own: string) {
-  for (const name of readdirSync(place.path)) {
-    const pid = named.exec(name)?.[1]
-    if (pid === undefined || name === own) continue
-    const path = join(place.path, name)
-    if (yield* isHeld(path)) return Number(pid)
-    rmSync(path, { force: true })
-  }
-  return undefined
-})
-
-const attempt = Effect.fnUntraced(function* (
-  place: Place
-): Effect.fn.Return<void, WorkDirInUse | NoSocket, Scope.Scope> {
-  const own = `gateway-${process.pid}-${randomBytes(6).toString("hex")}.sock`
-  yield* listen(join(place.path, own))
-  const pid = yield* another(place, own)
-  if (pid !== undefined) return yield* new WorkDirInUse({ pid })
-})
-
-/** Released at once if the step fails, else with the surrounding scope. */
-const kept = <E>(step: Effect.Effect<void, E, Scope.Scope>) =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Scope.make(), (inner) =>
-      Effect.flatMap(Effect.exit(restore(Scope.extend(step, inner))), (exit) =>
-        Exit.isSuccess(exit)
-          ? Effect.addFinalizer((end) => Scoped.close(inner, end))
-          : Effect.zipRight(Scoped.close(inner, exit), exit)
-      )
-    )
-  )
-
-const taken = Effect.fnUntraced(function* (dir: string) {
-  const place = yield* Effect.acquireRelease(
-    Effect.try({ try: () => open(dir), catch: (cause) => new NoSocket({ cause }) }),
-    ({ close }) => Effect.sync(close)
-  )
-  const pause = Effect.flatMap(Random.nextIntBetween(20, 100), (millis) => Effect.sleep(millis))
-  const again = (left: number): Effect.Effect<void, WorkDirInUse | NoSocket, Scope.Scope> =>
-    Effect.catchTag(kept(attempt(place)), "WorkDirInUse", (error) =>
-      left > 0 ? Effect.zipRight(pause, again(left - 1)) : error
-    )
-  yield* again(TRIES - 1)
-})
-
-/**
- * Locks the directory until the scope closes. If no socket can be created (read-only directory, Windows, some shared
- * file systems), there is no lock, and a warning is logged.
- */
+/** Held until the scope closes; where no lock can be made, a warning is logged. */
 export const hold = (dir: string): Effect.Effect<void, WorkDirInUse, Scope.Scope> =>
-  Effect.catchTag(taken(dir), "NoSocket", ({ cause }) =>
-    Effect.annotateLogs(Effect.logWarning("cannot tell whether another gateway uses the work directory"), {
-      reason: String(cause)
-    })
-  )
+  Effect.catchTag(DirectoryLock.hold(dir, "gateway"), "Held", ({ pid }) => new WorkDirInUse({ pid }))

@@ -1,0 +1,178 @@
+/**
+ * The gateway's data behind one `SqlClient`: SQLite by default, PostgreSQL for many hosts, or memory.
+ */
+import * as Migrator from "@effect/sql/Migrator"
+import * as SqlClient from "@effect/sql/SqlClient"
+import { SqlError } from "@effect/sql/SqlError"
+import { closeSync, mkdirSync, openSync } from "node:fs"
+import { hostname } from "node:os"
+import { basename, dirname, join, resolve } from "node:path"
+import { Context, Data, Effect, Layer, Option, Redacted, Schedule, String as Text } from "effect"
+import { GatewayConfig } from "../../config/Config.ts"
+import type { DatabaseUrl } from "../../config/DatabaseUrl.ts"
+import * as DirectoryLock from "../../runtime/DirectoryLock.ts"
+import * as Migrations from "./Migrations.ts"
+import * as SqliteClient from "./SqliteClient.ts"
+
+/** The database cannot be used; the message names the setting and the cure. */
+export class DatabaseUnavailable extends Data.TaggedError("DatabaseUnavailable")<{ readonly message: string }> {}
+
+export class Database extends Context.Tag("lingma-gateway/team/Database")<
+  Database,
+  {
+    readonly kind: "sqlite" | "postgres" | "memory"
+    /** For people: a path, or a URL without its password. */
+    readonly place: string
+    /** Which host writes, for those who share the database. */
+    readonly host: string
+  }
+>() {}
+
+type Services = Database | SqlClient.SqlClient
+
+const unavailable = (message: string) => new DatabaseUnavailable({ message })
+
+/** Tries for a server that is not up yet, one a second. */
+const PATIENCE = Schedule.intersect(Schedule.spaced("1 second"), Schedule.recurs(10))
+
+const reason = ({ cause, message }: SqlError): string =>
+  cause instanceof Error && cause.message !== "" ? cause.message : message
+
+/** Refuses a database of a newer version: what it holds cannot be judged by this one. */
+const upToDate = (place: string) =>
+  Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    yield* Migrations.migrate
+    const [row] = yield* sql<{ readonly newest: number }>`SELECT MAX(migration_id) AS newest FROM ${sql(Migrations.TABLE)}`
+    if (Number(row?.newest ?? 0) > Migrations.newest)
+      return yield* unavailable(
+        `DATABASE_URL: ${place} belongs to a newer version of the gateway; use that version, or another database`
+      )
+  }).pipe(
+    Effect.catchTags({
+      SqlError: (error) => unavailable(`DATABASE_URL: ${place} cannot be used: ${reason(error)}`),
+      MigrationError: ({ message }) => unavailable(`DATABASE_URL: ${place} could not be brought up to date: ${message}`)
+    }),
+    // What a migration itself fails with is a defect to the library.
+    Effect.catchSomeDefect((defect) =>
+      defect instanceof Migrator.MigrationError
+        ? Option.some(unavailable(`DATABASE_URL: ${place} could not be brought up to date: ${defect.message}`))
+        : Option.none()
+    )
+  )
+
+const described = (service: typeof Database.Service) => Layer.succeed(Database, service)
+
+const prepared = <E>(client: Layer.Layer<SqlClient.SqlClient, E>, service: typeof Database.Service) =>
+  Layer.merge(client, described(service)).pipe(Layer.tap((context) => Effect.provide(upToDate(service.place), context)))
+
+const memory = prepared(SqliteClient.layer(":memory:"), { kind: "memory", place: "memory", host: hostname() })
+
+/** Creates the file for its owner only. */
+const create = (path: string) =>
+  Effect.try({
+    try: () => {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+      closeSync(openSync(path, "a", 0o600))
+    },
+    catch: (cause) =>
+      unavailable(`DATABASE_URL: ${path} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`)
+  })
+
+const held = (path: string) =>
+  Effect.catchTag(DirectoryLock.hold(dirname(path), basename(path)), "Held", ({ pid }) =>
+    unavailable(
+      `DATABASE_URL: ${path} is in use by another gateway (pid ${pid}): stop that one, choose another file, or use PostgreSQL`
+    )
+  )
+
+const sqlite = (file: string, isServing: boolean): Layer.Layer<Services, DatabaseUnavailable> => {
+  const path = resolve(file)
+  const service = { kind: "sqlite" as const, place: path, host: hostname() }
+  const taken = Layer.scopedDiscard(Effect.zipRight(create(path), isServing ? held(path) : Effect.void))
+  return Layer.provide(prepared(SqliteClient.layer(path), service), taken)
+}
+
+/** The types of numbers. Whole ones come as texts by default, for they may be larger than a number holds; ours are not. */
+const numbers = new Set([20, 21, 23, 700, 701, 1700])
+const getTypeParser = (oid: number) => (numbers.has(oid) ? Number : (text: string) => text)
+
+const postgres = (url: Redacted.Redacted): Layer.Layer<Services, DatabaseUnavailable> =>
+  Layer.unwrapEffect(
+    Effect.gen(function* () {
+      const PgClient = yield* Effect.promise(() => import("@effect/sql-pg/PgClient"))
+      const shown = new URL(Redacted.value(url))
+      shown.password = ""
+      shown.search = ""
+      const place = shown.href
+      const client = PgClient.layer({
+        url,
+        applicationName: "lingma-gateway",
+        maxConnections: 8,
+        connectTimeout: "5 seconds",
+        transformResultNames: Text.snakeToCamel,
+        transformQueryNames: Text.camelToSnake,
+        types: { getTypeParser: getTypeParser as never }
+      }).pipe(
+        Layer.retry(PATIENCE),
+        Layer.catchAll((error) =>
+          Layer.fail(
+            unavailable(`DATABASE_URL: ${place} cannot be reached: ${error._tag === "SqlError" ? reason(error) : ""}`)
+          )
+        )
+      )
+      return prepared(client, { kind: "postgres", place, host: hostname() })
+    })
+  )
+
+/** Beside the directory that holds Lingma's state: `data/gateway.db` for `data/lingma`. */
+export const defaultFile = (workDir: string): string =>
+  workDir === "data/lingma" ? join("data", "gateway.db") : join(workDir, "gateway.db")
+
+/** A gateway that was not told where to keep its data serves all the same. */
+const byDefault = (workDir: string, isServing: boolean) =>
+  Layer.catchAll(sqlite(defaultFile(workDir), isServing), ({ message }) =>
+    isServing
+      ? Layer.provideMerge(
+          memory,
+          Layer.effectDiscard(Effect.logWarning(`${message.replace(/^DATABASE_URL: /, "")}; keys and figures are kept in memory`))
+        )
+      : Layer.fail(unavailable(message))
+  )
+
+/**
+ * The database that `url` names, its tables up to date. A serving gateway has a SQLite file for itself; commands such as
+ * `keys` write beside it.
+ */
+export const layer = (
+  url: DatabaseUrl,
+  options: { readonly workDir: string; readonly isServing: boolean }
+): Layer.Layer<Services, DatabaseUnavailable> => {
+  switch (url._tag) {
+    case "Default":
+      return byDefault(options.workDir, options.isServing)
+    case "Sqlite":
+      return sqlite(url.path, options.isServing)
+    case "Postgres":
+      return postgres(url.url)
+    case "Memory":
+      return memory
+  }
+}
+
+/** As the settings say, for a gateway that serves. */
+export const layerFromConfig: Layer.Layer<Services, DatabaseUnavailable, GatewayConfig> = Layer.unwrapEffect(
+  Effect.map(GatewayConfig, ({ databaseUrl, lingmaWorkDir }) =>
+    layer(databaseUrl, { workDir: lingmaWorkDir, isServing: true })
+  )
+)
+
+/**
+ * One transaction. A commit that fails is a failure: the client makes a defect of it.
+ */
+export const transaction = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError, R | SqlClient.SqlClient> =>
+  Effect.flatMap(SqlClient.SqlClient, (sql) =>
+    Effect.catchSomeDefect(sql.withTransaction(effect), (defect) =>
+      defect instanceof SqlError ? Option.some(Effect.fail(defect)) : Option.none()
+    )
+  )

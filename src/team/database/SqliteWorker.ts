@@ -1,0 +1,66 @@
+/**
+ * The thread that holds the SQLite file: a slow disk, a checkpoint or a long report stops it, and no stream.
+ *
+ * The function runs from its own text, so it uses nothing but its parameters: there is no file of it to be found in a
+ * bundle, in `dist` or under a test's loader.
+ */
+import type * as Libsql from "libsql"
+import { type MessagePort, Worker } from "node:worker_threads"
+
+/** What the thread is asked, one statement each; answered in order. */
+export interface Ask {
+  readonly id: number
+  readonly sql: string
+  readonly params: ReadonlyArray<unknown>
+}
+
+export type Answer =
+  | { readonly id: number; readonly rows: ReadonlyArray<object> }
+  | { readonly id: number; readonly failure: string; readonly code: string }
+
+interface Place {
+  /** `:memory:`, or a file. */
+  readonly path: string
+  /** Of the driver, to be loaded by `require`. */
+  readonly driver: string
+  /** Statements that set up the connection. */
+  readonly setup: ReadonlyArray<string>
+}
+
+const serve = (port: MessagePort, place: Place, load: (module: string) => unknown) => {
+  let database: Libsql.Database | undefined
+  const open = () => {
+    if (database !== undefined) return database
+    const Database = load(place.driver) as new (path: string) => Libsql.Database
+    const opened = new Database(place.path)
+    for (const statement of place.setup) opened.exec(statement)
+    database = opened
+    return opened
+  }
+  const run = ({ params, sql }: Ask) => {
+    const statement = open().prepare(sql)
+    if (statement.reader) return statement.all(...params) as Array<object>
+    statement.run(...params)
+    return []
+  }
+  port.on("message", (ask: Ask) => {
+    let answer: Answer
+    try {
+      answer = { id: ask.id, rows: run(ask) }
+    } catch (cause) {
+      const { code = "", message } = cause as { readonly code?: string; readonly message: string }
+      answer = { id: ask.id, failure: message, code }
+    }
+    port.postMessage(answer)
+  })
+}
+
+/** Tools that keep the names of functions put calls of this into their text. */
+const KEEP_NAME = "const __name = (named) => named;"
+
+/** Starts the thread; it opens the file with the first statement. */
+export const start = (place: Place): Worker =>
+  new Worker(
+    `${KEEP_NAME}const { parentPort, workerData } = require("node:worker_threads");(${serve.toString()})(parentPort, workerData, require)`,
+    { eval: true, workerData: place, name: "sqlite", env: {}, execArgv: [], stdout: false }
+  )
