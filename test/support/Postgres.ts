@@ -1,9 +1,9 @@
 /**
  * A PostgreSQL of the test's own: Debian's binaries, a directory and a port of its own, ended with the scope.
  */
-import { execFileSync, spawn, type ChildProcess } from "node:child_process"
+import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
-import { createServer, type AddressInfo } from "node:net"
+import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { Effect } from "effect"
@@ -13,7 +13,10 @@ const debian = "/usr/lib/postgresql"
 /** The newest of Debian's, which are not on the PATH, else the first on the PATH. */
 const binary = (name: string): string => {
   const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : []
-  const places = [...versions.map((version) => join(debian, version, "bin")), ...(process.env["PATH"] ?? "").split(delimiter)]
+  const places = [
+    ...versions.map((version) => join(debian, version, "bin")),
+    ...(process.env["PATH"] ?? "").split(delimiter)
+  ]
   const found = places.map((dir) => join(dir, name)).find((file) => existsSync(file))
   if (found === undefined) throw new Error(`${name} is not installed: apt-get install postgresql`)
   return found
@@ -58,7 +61,13 @@ export const make = Effect.gen(function* () {
   let server: ChildProcess | undefined
 
   const start = Effect.async<void>((resume) => {
-    const settings = ["fsync=off", "full_page_writes=off", "max_connections=200", "listen_addresses=127.0.0.1", "shared_buffers=32MB"]
+    const settings = [
+      "fsync=off",
+      "full_page_writes=off",
+      "max_connections=200",
+      "listen_addresses=127.0.0.1",
+      "shared_buffers=32MB"
+    ]
     const begun = spawn(
       binary("postgres"),
       ["-D", data, "-p", String(port), "-k", dir, ...settings.flatMap((setting) => ["-c", setting])],

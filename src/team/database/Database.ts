@@ -1,12 +1,13 @@
 /**
  * The gateway's data behind one `SqlClient`: SQLite by default, PostgreSQL for many hosts, or memory.
  */
-import * as Migrator from "@effect/sql/Migrator"
-import * as SqlClient from "@effect/sql/SqlClient"
-import { SqlError } from "@effect/sql/SqlError"
+
 import { closeSync, mkdirSync, openSync } from "node:fs"
 import { hostname } from "node:os"
 import { basename, dirname, join, resolve } from "node:path"
+import * as Migrator from "@effect/sql/Migrator"
+import * as SqlClient from "@effect/sql/SqlClient"
+import { SqlError } from "@effect/sql/SqlError"
 import { Context, Data, Effect, Layer, Option, Redacted, Schedule, String as Text } from "effect"
 import { GatewayConfig } from "../../config/Config.ts"
 import type { DatabaseUrl } from "../../config/DatabaseUrl.ts"
@@ -43,7 +44,9 @@ const upToDate = (place: string) =>
   Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
     yield* Migrations.migrate
-    const [row] = yield* sql<{ readonly newest: number }>`SELECT MAX(migration_id) AS newest FROM ${sql(Migrations.TABLE)}`
+    const [row] = yield* sql<{
+      readonly newest: number
+    }>`SELECT MAX(migration_id) AS newest FROM ${sql(Migrations.TABLE)}`
     if (Number(row?.newest ?? 0) > Migrations.newest)
       return yield* unavailable(
         `DATABASE_URL: ${place} belongs to a newer version of the gateway; use that version, or another database`
@@ -135,7 +138,9 @@ const byDefault = (workDir: string, isServing: boolean) =>
     isServing
       ? Layer.provideMerge(
           memory,
-          Layer.effectDiscard(Effect.logWarning(`${message.replace(/^DATABASE_URL: /, "")}; keys and figures are kept in memory`))
+          Layer.effectDiscard(
+            Effect.logWarning(`${message.replace(/^DATABASE_URL: /, "")}; keys and figures are kept in memory`)
+          )
         )
       : Layer.fail(unavailable(message))
   )
@@ -170,7 +175,9 @@ export const layerFromConfig: Layer.Layer<Services, DatabaseUnavailable, Gateway
 /**
  * One transaction. A commit that fails is a failure: the client makes a defect of it.
  */
-export const transaction = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError, R | SqlClient.SqlClient> =>
+export const transaction = <A, E, R>(
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | SqlError, R | SqlClient.SqlClient> =>
   Effect.flatMap(SqlClient.SqlClient, (sql) =>
     Effect.catchSomeDefect(sql.withTransaction(effect), (defect) =>
       defect instanceof SqlError ? Option.some(Effect.fail(defect)) : Option.none()

@@ -4,12 +4,13 @@
  * Not `@effect/sql-libsql`: its driver runs statements on the event loop, where a slow disk stops every stream, and opens
  * a new connection for each transaction.
  */
+
+import { createRequire } from "node:module"
 import * as Reactivity from "@effect/experimental/Reactivity"
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
 import * as Statement from "@effect/sql/Statement"
-import { createRequire } from "node:module"
 import { Effect, Layer, type Scope, Stream, String } from "effect"
 import * as Lock from "./Lock.ts"
 import * as SqliteWorker from "./SqliteWorker.ts"

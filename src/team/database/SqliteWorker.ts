@@ -4,8 +4,9 @@
  * The function runs from its own text, so it uses nothing but its parameters: there is no file of it to be found in a
  * bundle, in `dist` or under a test's loader.
  */
-import type * as Libsql from "libsql"
+
 import { type MessagePort, Worker } from "node:worker_threads"
+import type * as Libsql from "libsql"
 
 /** What the thread is asked, one statement each; answered in order. */
 export interface Ask {

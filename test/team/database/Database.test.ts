@@ -1,8 +1,8 @@
-import * as SqlClient from "@effect/sql/SqlClient"
-import { assert, describe, it, layer } from "@effect/vitest"
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as SqlClient from "@effect/sql/SqlClient"
+import { assert, describe, it, layer } from "@effect/vitest"
 import { Context, Effect, Either, Exit, Fiber, Layer, Redacted } from "effect"
 import type { DatabaseUrl } from "../../../src/config/DatabaseUrl.ts"
 import * as Database from "../../../src/team/database/Database.ts"
@@ -18,7 +18,10 @@ const sqlite = (path: string): DatabaseUrl => ({ _tag: "Sqlite", path })
 
 const counted = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
-  yield* sql`INSERT INTO counters ${sql.insert([{ name: "a", value: 2 ** 40 }, { name: "b", value: 1 }])}`
+  yield* sql`INSERT INTO counters ${sql.insert([
+    { name: "a", value: 2 ** 40 },
+    { name: "b", value: 1 }
+  ])}`
   const rows = yield* sql<{ name: string; total: number }>`
     SELECT name, SUM(value) AS total FROM counters WHERE name <> 'keys' GROUP BY name ORDER BY name`
   return rows.map(({ name, total }) => [name, total])
@@ -41,7 +44,10 @@ describe("the database", () => {
       Effect.gen(function* () {
         const url = yield* Effect.flatMap(Server, ({ database }) => database("figures"))
         const context = yield* open({ _tag: "Postgres", url: Redacted.make(url) })
-        assert.deepStrictEqual(yield* Effect.provide(counted, context), [["a", 2 ** 40], ["b", 1]])
+        assert.deepStrictEqual(yield* Effect.provide(counted, context), [
+          ["a", 2 ** 40],
+          ["b", 1]
+        ])
         assert.deepStrictEqual(yield* Effect.provide(rollsBack, context), [])
         // A second gateway on the same database finds its tables there.
         const second = yield* open({ _tag: "Postgres", url: Redacted.make(url) })
@@ -51,7 +57,10 @@ describe("the database", () => {
     it.scoped("on PostgreSQL is shown without its password", () =>
       Effect.gen(function* () {
         const url = yield* Effect.flatMap(Server, ({ database }) => database("shown"))
-        const context = yield* open({ _tag: "Postgres", url: Redacted.make(url.replace("gateway@", "gateway:hunter2@")) })
+        const context = yield* open({
+          _tag: "Postgres",
+          url: Redacted.make(url.replace("gateway@", "gateway:hunter2@"))
+        })
         assert.notInclude(Context.get(context, Database.Database).place, "hunter2")
       })
     )
@@ -61,7 +70,10 @@ describe("the database", () => {
     Effect.gen(function* () {
       const path = join(yield* folder, "deep", "gateway.db")
       const context = yield* open(sqlite(path))
-      assert.deepStrictEqual(yield* Effect.provide(counted, context), [["a", 2 ** 40], ["b", 1]])
+      assert.deepStrictEqual(yield* Effect.provide(counted, context), [
+        ["a", 2 ** 40],
+        ["b", 1]
+      ])
       assert.deepStrictEqual(yield* Effect.provide(rollsBack, context), [])
       assert.strictEqual(statSync(path).mode & 0o777, 0o600)
     })
@@ -70,13 +82,19 @@ describe("the database", () => {
   it.scoped("in memory keeps what a transaction wrote", () =>
     Effect.gen(function* () {
       const context = yield* open({ _tag: "Memory" })
-      const kept = Effect.flatMap(SqlClient.SqlClient, (sql) => Database.transaction(sql`INSERT INTO counters VALUES ('d', 1)`))
+      const kept = Effect.flatMap(SqlClient.SqlClient, (sql) =>
+        Database.transaction(sql`INSERT INTO counters VALUES ('d', 1)`)
+      )
       yield* Effect.provide(kept, context)
-      assert.deepStrictEqual(yield* Effect.provide(counted, context), [["a", 2 ** 40], ["b", 1], ["d", 1]])
+      assert.deepStrictEqual(yield* Effect.provide(counted, context), [
+        ["a", 2 ** 40],
+        ["b", 1],
+        ["d", 1]
+      ])
     })
   )
 
-  it.scoped("in a file serves one gateway, and commands beside it", () =>
+  it.scopedLive("in a file serves one gateway, and commands beside it", () =>
     Effect.gen(function* () {
       const path = join(yield* folder, "gateway.db")
       yield* open(sqlite(path))
@@ -89,7 +107,7 @@ describe("the database", () => {
     })
   )
 
-  it.scoped("that nobody named falls back to memory where its file cannot be used", () =>
+  it.scopedLive("that nobody named falls back to memory where its file cannot be used", () =>
     Effect.gen(function* () {
       const dir = yield* folder
       const first = yield* open({ _tag: "Default" }, dir)
@@ -129,7 +147,9 @@ describe("the database", () => {
         const sql = yield* SqlClient.SqlClient
         const begun = yield* Effect.makeLatch()
         const never = Effect.zipRight(begun.open, Effect.never)
-        const held = yield* Effect.fork(Database.transaction(Effect.zipRight(sql`INSERT INTO counters VALUES ('x', 1)`, never)))
+        const held = yield* Effect.fork(
+          Database.transaction(Effect.zipRight(sql`INSERT INTO counters VALUES ('x', 1)`, never))
+        )
         yield* begun.await
         const beside = yield* Effect.fork(sql`SELECT name FROM counters WHERE name = 'x'`)
         const left = yield* Effect.fork(sql`SELECT 1`)
