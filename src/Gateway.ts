@@ -16,6 +16,9 @@ import { AutoLogin } from "./lingma/login/AutoLogin.ts"
 import * as PlaywrightBrowser from "./lingma/login/PlaywrightBrowser.ts"
 import type { WorkDirInUse } from "./lingma/process/WorkDirLock.ts"
 import { Metrics } from "./observe/Metrics.ts"
+import * as Database from "./team/database/Database.ts"
+import { Ledger } from "./team/ledger/Ledger.ts"
+import { UsageReport } from "./team/ledger/UsageReport.ts"
 import { TokenCounter } from "./tokens/TokenCounter.ts"
 
 const GuardFromConfig = Layer.unwrapEffect(Effect.map(GatewayConfig, Guard.layer))
@@ -50,6 +53,12 @@ export const lingmas: Layer.Layer<Pool, WorkDirInUse, GatewayConfig> = pooled.pi
   Layer.provide([Browsers, Metrics.layer])
 )
 
+/** What a team needs: the database, and who used what. Chats without it are the same, and leave nothing behind. */
+const team = Layer.mergeAll(Ledger.layerFromConfig, UsageReport.layerFromConfig).pipe(
+  Layer.provide(Database.layerFromConfig),
+  Layer.provide(Metrics.layer)
+)
+
 /** Chats without HTTP, over any `Pool`. */
 export const chat: Layer.Layer<Chat | Guard | Metrics, ConfigError.ConfigError, GatewayConfig | Pool> =
   Chat.layerFromConfig.pipe(
@@ -72,7 +81,7 @@ export const layerWithoutPool = onChat(Server.layer)
  * )
  * NodeRuntime.runMain(Layer.launch(main))
  */
-export const layer = Layer.provide(layerWithoutPool, lingmas)
+export const layer = layerWithoutPool.pipe(Layer.provide(lingmas), Layer.provide(team))
 
 /**
  * The HTTP API over any `Pool`, on the router of an app. Without a prefix the routes keep their paths, except that `/`
@@ -89,7 +98,8 @@ export const routesWithoutPool = (prefix?: HttpLayerRouter.PathInput) => onChat(
  *   Layer.provide(GatewayConfig.layerFromEnv)
  * )
  */
-export const routes = (prefix?: HttpLayerRouter.PathInput) => Layer.provide(routesWithoutPool(prefix), lingmas)
+export const routes = (prefix?: HttpLayerRouter.PathInput) =>
+  routesWithoutPool(prefix).pipe(Layer.provide(lingmas), Layer.provide(team))
 
 /** The gateway over given backends and settings, for tests; ignores the environment and exposes its parts. */
 export const layerTest = (backends: Arr.NonEmptyReadonlyArray<Backend>, settings?: Partial<Settings>) =>

@@ -97,6 +97,10 @@ const wallClock: Record<string, readonly [times: number, why: string]> = {
     "a delay and an age of Effect's own: late by no more than 30 s, looked at anew each minute"
   ],
   "lingma/rpc/LingmaRpc.ts": [1, "a delay of Effect's own: late by no more than 0.8 s"],
+  "team/ledger/Ledger.ts": [1, "the time of day of a row"],
+  "team/ledger/Retention.ts": [1, "the age of a row"],
+  "http/admin/usage/Handlers.ts": [3, "up to when a report tells"],
+  "app/commands/Usage.ts": [1, "up to when a report tells"],
   "emulator/Account.ts": [1, "when a login expires"],
   "emulator/wire/AskMethods.ts": [3, "timestamps on the wire"],
   "emulator/wire/AuthMethods.ts": [1, "when a login expires"],

@@ -1,5 +1,5 @@
 /**
- * The command line: `lingma-gateway [start|login|emulator|config]`.
+ * The command line: `lingma-gateway [start|login|usage|emulator|config]`.
  */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -11,6 +11,7 @@ import { version } from "../Version.ts"
 import * as Login from "./commands/Login.ts"
 import { LoginRefused } from "./commands/LoginDesk.ts"
 import * as PlainConsole from "./commands/PlainConsole.ts"
+import * as Usage from "./commands/Usage.ts"
 import { serve } from "./main.ts"
 import { Ended, run } from "./run.ts"
 
@@ -80,6 +81,22 @@ const login = Command.make("login", { file, instance }, ({ file, instance }) =>
   )
 )
 
+const by = Options.choice("by", Usage.dimensions).pipe(
+  Options.withDescription("what a line is"),
+  Options.withDefault("key")
+)
+const since = Options.text("since").pipe(
+  Options.withDescription("days such as 7d (today included), hours such as 24h, or a date such as 2026-11-01"),
+  Options.withDefault("7d")
+)
+const csv = Options.boolean("csv").pipe(Options.withDescription("print CSV"))
+const usage = Command.make("usage", { file, by, since, csv, json }, ({ by, csv, file, json, since }) =>
+  Usage.run({ by, since, format: json ? "json" : csv ? "csv" : "table" }).pipe(
+    Effect.provide(Logger.minimumLogLevel(LogLevel.None)),
+    Effect.provide(ConfigSources.layer(file))
+  )
+).pipe(Command.withDescription("print who used what, from the database; the gateway need not run"))
+
 // Listed for the help only: bin/lingma-gateway.js runs the emulator, which has Lingma's own command line.
 const emulator = Command.make("emulator", {}, () => Effect.void).pipe(
   Command.withDescription("the built-in stand-in for Lingma: emulator start --workDir=… --socketPort=… --httpPort=…")
@@ -87,18 +104,25 @@ const emulator = Command.make("emulator", {}, () => Effect.void).pipe(
 
 const cli = Command.make("lingma-gateway", where, serveWith).pipe(
   Command.withDescription("Alibaba Lingma as an OpenAI-compatible HTTP API. Settings: see .env.example"),
-  Command.withSubcommands([start, login, config, emulator]),
+  Command.withSubcommands([start, login, usage, config, emulator]),
   Command.run({ name: "Lingma gateway", version, executable: "lingma-gateway" })
 )
 
 /** The parser has already printed the error. */
 const misused = () => new Ended({ code: 2, lines: [] })
 const refused = ({ message }: LoginRefused) => new Ended({ code: 1, lines: [`Login failed: ${message}`] })
+const wrong = ({ message }: Usage.UsageRefused) => new Ended({ code: 2, lines: [message] })
 
 run(
   PlainConsole.wrap(cli(process.argv)).pipe(
     Effect.mapError((error) =>
-      ValidationError.isValidationError(error) ? misused() : error instanceof LoginRefused ? refused(error) : error
+      ValidationError.isValidationError(error)
+        ? misused()
+        : error instanceof LoginRefused
+          ? refused(error)
+          : error instanceof Usage.UsageRefused
+            ? wrong(error)
+            : error
     )
   )
 )

@@ -13,6 +13,18 @@ export const serviceSettings = {
     DatabaseUrl.parse,
     { secret: true }
   ),
+  limitsTimeZone: setting(
+    "LIMITS_TIME_ZONE",
+    "UTC",
+    "time zone of days in limits and reports, such as Asia/Shanghai",
+    Rule.timeZone
+  ),
+  ledgerDays: setting(
+    "LEDGER_DAYS",
+    "90",
+    "days for which single chats and hourly sums are kept in the database; daily sums are kept on",
+    Rule.integer(1, 36_500)
+  ),
   webSearchUrl: setting(
     "WEB_SEARCH_URL",
     "",

@@ -14,6 +14,7 @@ import { Api } from "./Api.ts"
 import { CapabilitiesHandlers } from "./admin/capabilities/Handlers.ts"
 import { OpsHandlers } from "./admin/health/Handlers.ts"
 import { InternalHandlers } from "./admin/internal/Handlers.ts"
+import { UsageHandlers } from "./admin/usage/Handlers.ts"
 import { Bodies } from "./chat/Bodies.ts"
 import { Images } from "./chat/Images.ts"
 import { Documents } from "./chat/sources/Documents.ts"
@@ -46,7 +47,14 @@ const OPENAPI = "/openapi.json"
 const DOCS = "/docs"
 
 const ApiRoutes = HttpLayerRouter.addHttpApi(Api).pipe(
-  Layer.provide([DialectHandlers.layer, EmbeddingsHandlers, OllamaHandlers, OpsHandlers, InternalHandlers]),
+  Layer.provide([
+    DialectHandlers.layer,
+    EmbeddingsHandlers,
+    OllamaHandlers,
+    OpsHandlers,
+    InternalHandlers,
+    UsageHandlers
+  ]),
   Layer.provide(CapabilitiesHandlers(Registry.support)),
   Layer.provide([Auth.layer, Bodies.layerFromConfig, Documents.layer, Images.layerFromConfig])
 )
