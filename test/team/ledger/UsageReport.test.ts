@@ -189,7 +189,7 @@ describe("A report", () => {
   )
 })
 
-/** A million chats of 100 keys in 60 days, each key with two clients, two models and three accounts. */
+/** A million chats of 100 keys in 60 days, each key on each day with two clients, two models and two accounts. */
 const filled = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const today = Date.now()
@@ -197,7 +197,7 @@ const filled = Effect.gen(function* () {
     WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 999999)
     INSERT INTO chats SELECT 'row-' || i, 'req-' || i, ${today} - (i % 86400) * 60000, 'here',
       'k' || (i % 100), 'key-' || (i % 100), 'client-' || (i % 100 + (i / 100) % 2), 'responses', 1, 'auto',
-      'model-' || ((i / 200) % 2), 'inst-0', 'account-' || ((i / 400) % 3), 'completed', NULL, 1000, 100, 10,
+      'model-' || ((i / 200) % 2), 'inst-0', 'account-' || ((i / 400) % 2), 'completed', NULL, 1000, 100, 10,
       'reported', 0, 500, 9000, 0, 1 FROM n`
   const sums = sql.literal(`key_id, key_name, model, account, client, COUNT(*), COUNT(*), 0, 0, 0, 0,
     SUM(prompt_tokens), SUM(completion_tokens), SUM(reasoning_tokens) FROM chats GROUP BY 1, 2, 3, 4, 5, 6`)
