@@ -16,6 +16,8 @@ import { AutoLogin } from "./lingma/login/AutoLogin.ts"
 import * as PlaywrightBrowser from "./lingma/login/PlaywrightBrowser.ts"
 import type { WorkDirInUse } from "./lingma/process/WorkDirLock.ts"
 import { Metrics } from "./observe/Metrics.ts"
+import * as Database from "./team/database/Database.ts"
+import { KeptResponses } from "./team/responses/KeptResponses.ts"
 import { TokenCounter } from "./tokens/TokenCounter.ts"
 
 const GuardFromConfig = Layer.unwrapEffect(Effect.map(GatewayConfig, Guard.layer))
@@ -59,6 +61,9 @@ export const chat: Layer.Layer<Chat | Guard | Metrics, ConfigError.ConfigError, 
 
 const onChat = <A, E, R>(http: Layer.Layer<A, E, R>) => http.pipe(Layer.merge(Gauges.layer), Layer.provide(chat))
 
+/** What outlives the process: the database, and who uses it; there before any Lingma is started. */
+const team = Layer.provideMerge(KeptResponses.layer, Database.layerFromConfig)
+
 /** The HTTP API over any `Pool`, to be served by an `HttpServer`. */
 export const layerWithoutPool = onChat(Server.layer)
 
@@ -72,7 +77,7 @@ export const layerWithoutPool = onChat(Server.layer)
  * )
  * NodeRuntime.runMain(Layer.launch(main))
  */
-export const layer = Layer.provide(layerWithoutPool, lingmas)
+export const layer = layerWithoutPool.pipe(Layer.provide(lingmas), Layer.provide(team))
 
 /**
  * The HTTP API over any `Pool`, on the router of an app. Without a prefix the routes keep their paths, except that `/`
@@ -89,7 +94,8 @@ export const routesWithoutPool = (prefix?: HttpLayerRouter.PathInput) => onChat(
  *   Layer.provide(GatewayConfig.layerFromEnv)
  * )
  */
-export const routes = (prefix?: HttpLayerRouter.PathInput) => Layer.provide(routesWithoutPool(prefix), lingmas)
+export const routes = (prefix?: HttpLayerRouter.PathInput) =>
+  routesWithoutPool(prefix).pipe(Layer.provide(lingmas), Layer.provide(team))
 
 /** The gateway over given backends and settings, for tests; ignores the environment and exposes its parts. */
 export const layerTest = (backends: Arr.NonEmptyReadonlyArray<Backend>, settings?: Partial<Settings>) =>

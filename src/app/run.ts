@@ -7,6 +7,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, ConfigError, Data, Effect, Exit } from "effect"
 import * as Config from "../config/Config.ts"
 import { WorkDirInUse } from "../lingma/process/WorkDirLock.ts"
+import { DatabaseUnavailable } from "../team/database/Database.ts"
 
 /** A command failed with an exit code and messages. */
 export class Ended extends Data.TaggedError("Ended")<{
@@ -21,7 +22,7 @@ const verdict = (cause: Cause.Cause<unknown>): { readonly code: number; readonly
   if (Cause.isInterruptedOnly(cause)) return { code: 0, lines: [] }
   if (error instanceof Ended) return error
   if (ConfigError.isConfigError(error)) return { code: 78, lines: Config.explain(error) }
-  if (error instanceof WorkDirInUse) return { code: 78, lines: [error.message] }
+  if (error instanceof WorkDirInUse || error instanceof DatabaseUnavailable) return { code: 78, lines: [error.message] }
   const taken = error instanceof HttpServerError.ServeError && String(error.cause).includes("EADDRINUSE")
   if (taken) return { code: 1, lines: ["GATEWAY_PORT is taken by another program: stop that, or choose another port"] }
   return { code: 1, lines: [`lingma-gateway failed: ${Cause.pretty(cause)}`] }

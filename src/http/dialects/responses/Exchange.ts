@@ -40,6 +40,7 @@ export const make = ({ clock, store }: ResponsesOptions) => {
     const payload = warmsUp && (sent.input ?? undefined) === undefined ? { ...sent, input: [] } : sent
     const own = store.of(caller)
     const lately = message === undefined ? undefined : recent.of(message)
+    yield* own.load(ToRequest.references(payload))
     const past: ToRequest.Past = {
       items: (id) => lately?.take(id) ?? own.get(id)?.items,
       conversation: (id) => own.conversations.get(id)?.items,

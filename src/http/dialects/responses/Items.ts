@@ -129,6 +129,10 @@ export const kindOf = (item: Loose): string =>
 
 const notHeld = (path: Path): Errors.Failure => itemNotHeld(at([...path, "id"]))
 
+/** The ids of what is referred to. */
+export const references = (items: ReadonlyArray<Loose>): ReadonlyArray<string> =>
+  items.flatMap((item) => (kindOf(item) === "item_reference" && typeof item["id"] === "string" ? [item["id"]] : []))
+
 /** An item, or the one that it refers to, of those that are `held` here. */
 export const resolved = (given: Loose, path: Path, held: (id: string) => Loose | undefined): Checked<Loose> => {
   const kind = kindOf(given)

@@ -51,6 +51,17 @@ const toItems = (input: ResponsesRequest["input"]): ReadonlyArray<Loose> =>
 export const conversationOf = ({ conversation }: ResponsesRequest): string | undefined =>
   typeof conversation === "string" ? conversation : (conversation?.id ?? undefined)
 
+/** What it refers to, by kind. */
+export const references = (payload: ResponsesRequest) => {
+  const { input, previous_response_id } = payload
+  const conversation = conversationOf(payload)
+  return {
+    responses: previous_response_id ? [previous_response_id] : [],
+    conversations: conversation === undefined ? [] : [conversation],
+    items: typeof input === "string" ? [] : Items.references(input ?? [])
+  }
+}
+
 /**
  * What a request goes on from, and what it adds. References are resolved here, once: whatever reads or keeps the turn
  * sees whole items, which stay when what they were taken from is gone.
