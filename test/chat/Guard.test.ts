@@ -19,8 +19,8 @@ describe("Guard", () => {
   it.effect("gives the slot back when the scope closes", () =>
     Effect.gen(function* () {
       const { slot, stats } = yield* one
-      yield* Effect.scoped(slot)
-      yield* Effect.scoped(slot)
+      yield* Effect.scoped(slot())
+      yield* Effect.scoped(slot())
       const { accepted, inFlight, maxInFlight } = yield* stats
       assert.deepStrictEqual({ accepted, inFlight, maxInFlight }, { accepted: 2, inFlight: 0, maxInFlight: 1 })
     })
@@ -29,14 +29,14 @@ describe("Guard", () => {
   it.effect("counts the outcome of each request, as first settled", () =>
     Effect.gen(function* () {
       const { slot, stats } = yield* one
-      yield* Effect.scoped(Effect.map(slot, ({ settle }) => settle("completed")))
+      yield* Effect.scoped(Effect.map(slot(), ({ settle }) => settle("completed")))
       yield* Effect.scoped(
-        Effect.map(slot, ({ settle }) => {
+        Effect.map(slot(), ({ settle }) => {
           settle("failed")
           settle("completed")
         })
       )
-      const late = yield* Effect.scoped(slot)
+      const late = yield* Effect.scoped(slot())
       late.settle("completed")
       const { accepted, cancelled, completed, failed } = yield* stats
       assert.deepStrictEqual([accepted, completed, failed, cancelled], [3, 1, 1, 1])
@@ -46,8 +46,8 @@ describe("Guard", () => {
   it.scoped("rejects once the queue timeout has passed", () =>
     Effect.gen(function* () {
       const { slot, stats } = yield* one
-      yield* slot
-      const waiting = yield* Effect.fork(Effect.flip(Effect.scoped(slot)))
+      yield* slot()
+      const waiting = yield* Effect.fork(Effect.flip(Effect.scoped(slot())))
       yield* TestClock.adjust("4 seconds")
       assert.strictEqual((yield* stats).queued, 1)
       yield* TestClock.adjust("1 second")
@@ -60,11 +60,11 @@ describe("Guard", () => {
   it.scoped("rejects at once when the queue is full", () =>
     Effect.gen(function* () {
       const { slot, stats } = yield* one
-      yield* slot
-      yield* Effect.forkScoped(Effect.scoped(slot))
-      yield* Effect.forkScoped(Effect.scoped(slot))
+      yield* slot()
+      yield* Effect.forkScoped(Effect.scoped(slot()))
+      yield* Effect.forkScoped(Effect.scoped(slot()))
       yield* settled
-      assert.strictEqual((yield* Effect.flip(Effect.scoped(slot))).reason, "queue_full")
+      assert.strictEqual((yield* Effect.flip(Effect.scoped(slot()))).reason, "queue_full")
       assert.strictEqual((yield* stats).queued, 2)
     })
   )
@@ -72,16 +72,16 @@ describe("Guard", () => {
   it.scoped("has no queue when the queue timeout is zero", () =>
     Effect.gen(function* () {
       const { slot } = yield* Guard.make({ maxInFlight: 1, queueMax: 9, queueTimeout: 0 })
-      yield* slot
-      assert.strictEqual((yield* Effect.flip(Effect.scoped(slot)))._tag, "Overloaded")
+      yield* slot()
+      assert.strictEqual((yield* Effect.flip(Effect.scoped(slot())))._tag, "Overloaded")
     })
   )
 
   it.scoped("removes an interrupted waiter from the queue", () =>
     Effect.gen(function* () {
       const { slot, stats } = yield* one
-      yield* slot
-      const waiting = yield* Effect.fork(Effect.scoped(slot))
+      yield* slot()
+      const waiting = yield* Effect.fork(Effect.scoped(slot()))
       yield* settled
       yield* Fiber.interrupt(waiting)
       const { abandoned, queued, rejected } = yield* stats
@@ -96,7 +96,7 @@ describe("Guard", () => {
       const numbers = Array.from({ length: 4000 }, (_, i) => i)
       const work = (n: number) =>
         Effect.scoped(
-          Effect.flatMap(slot, () => {
+          Effect.flatMap(slot(), () => {
             order.push(n)
             return Effect.yieldNow()
           })
@@ -111,15 +111,15 @@ describe("Guard", () => {
     Effect.gen(function* () {
       const { slot } = yield* Guard.make({ maxInFlight: 1, queueMax: 1, queueTimeout: "1 minute" })
       const hold = (seconds: number) =>
-        Effect.scoped(Effect.zipRight(slot, TestClock.adjust(Duration.seconds(seconds))))
+        Effect.scoped(Effect.zipRight(slot(), TestClock.adjust(Duration.seconds(seconds))))
       yield* hold(4)
       // Idle time does not count.
       yield* TestClock.adjust("1 hour")
       yield* hold(4)
-      yield* slot
-      yield* Effect.forkScoped(Effect.scoped(slot))
+      yield* slot()
+      yield* Effect.forkScoped(Effect.scoped(slot()))
       yield* settled
-      const { retryAfter } = yield* Effect.flip(Effect.scoped(slot))
+      const { retryAfter } = yield* Effect.flip(Effect.scoped(slot()))
       assert.isAtLeast(retryAfter, 7)
       assert.isAtMost(retryAfter, 10)
     })
@@ -134,16 +134,16 @@ describe("Guard", () => {
             Effect.gen(function* () {
               const { slot } = yield* Guard.make({ maxInFlight: 1, queueMax: 2, queueTimeout: "1 hour" })
               for (const gap of gaps) {
-                yield* Effect.scoped(Effect.zipRight(slot, TestClock.adjust(Duration.seconds(gap))))
+                yield* Effect.scoped(Effect.zipRight(slot(), TestClock.adjust(Duration.seconds(gap))))
               }
-              yield* slot
-              yield* Effect.forkScoped(Effect.scoped(slot))
-              yield* Effect.forkScoped(Effect.scoped(slot))
+              yield* slot()
+              yield* Effect.forkScoped(Effect.scoped(slot()))
+              yield* Effect.forkScoped(Effect.scoped(slot()))
               yield* settled
               // Min, middle and max jitter.
               return yield* Effect.forEach([0, 0.5, 1], (random) =>
                 Effect.map(
-                  Effect.flip(Effect.withRandom(Effect.scoped(slot), Random.fixed([random]))),
+                  Effect.flip(Effect.withRandom(Effect.scoped(slot()), Random.fixed([random]))),
                   ({ retryAfter }) => retryAfter
                 )
               )
@@ -163,8 +163,8 @@ describe("Guard", () => {
       const retryAfter = (queueTimeout: Duration.DurationInput) =>
         Effect.gen(function* () {
           const { slot } = yield* Guard.make({ maxInFlight: 1, queueMax: 0, queueTimeout })
-          yield* slot
-          return (yield* Effect.flip(Effect.scoped(slot))).retryAfter
+          yield* slot()
+          return (yield* Effect.flip(Effect.scoped(slot()))).retryAfter
         }).pipe(Effect.scoped)
       for (const [timeout, low, high] of [
         ["30 seconds", 24, 36],
@@ -244,7 +244,7 @@ describe("Guard", () => {
         const me = people.length
         const stay = Effect.gen(function* () {
           asking.add(me)
-          const slot = yield* guard.slot
+          const slot = yield* guard.slot()
           entered.push(me)
           // Fibers may resume in another order than they were granted: a newcomer takes a free slot without waiting while
           // an earlier one, already granted, still resumes. Those not granted yet are counted in the queue, and as many
@@ -289,7 +289,7 @@ describe("Guard", () => {
         assert.strictEqual(stats.inFlight + stats.queued, 0)
         // All slots can be taken again, and no more.
         const scope = yield* Scope.make()
-        for (let i = 0; i < options.maxInFlight; i++) yield* Scope.extend(guard.slot, scope)
+        for (let i = 0; i < options.maxInFlight; i++) yield* Scope.extend(guard.slot(), scope)
         assert.strictEqual((yield* guard.stats).inFlight, options.maxInFlight)
         yield* Scope.close(scope, Exit.void)
       })
@@ -381,7 +381,7 @@ describe("Guard", () => {
   // A slot can be lost within a few microtasks, which random interleavings may miss; these tests try each of them.
   describe("interrupted at every microtask", () => {
     const make = () => Effect.runPromise(Guard.make({ maxInFlight: 1, queueMax: 5, queueTimeout: "2 seconds" }))
-    const use = (guard: Guard["Type"]) => Effect.scoped(Effect.zipRight(guard.slot, Effect.yieldNow()))
+    const use = (guard: Guard["Type"]) => Effect.scoped(Effect.zipRight(guard.slot(), Effect.yieldNow()))
     const isFree = async (guard: Guard["Type"]) => {
       for (let i = 0; i < 3; i++) await idle()
       const stats = Effect.runSync(guard.stats)
@@ -394,7 +394,7 @@ describe("Guard", () => {
       for (let k = 0; k <= 40; k++) {
         const guard = await make()
         const scope = Effect.runSync(Scope.make())
-        Effect.runSync(Scope.extend(guard.slot, scope))
+        Effect.runSync(Scope.extend(guard.slot(), scope))
         const waiting = Effect.runFork(use(guard))
         await idle()
         Effect.runFork(Scope.close(scope, Exit.void))
@@ -411,7 +411,9 @@ describe("Guard", () => {
         for (let ops = 12; ops <= 40; ops++) {
           for (let k = 0; k <= 40; k++) {
             const guard = await make()
-            const holder = queued ? Effect.runFork(Effect.scoped(Effect.zipRight(guard.slot, Effect.never))) : undefined
+            const holder = queued
+              ? Effect.runFork(Effect.scoped(Effect.zipRight(guard.slot(), Effect.never)))
+              : undefined
             const fiber = Effect.runFork(Effect.withMaxOpsBeforeYield(use(guard), ops))
             if (holder !== undefined) {
               await idle()

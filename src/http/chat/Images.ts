@@ -96,7 +96,7 @@ export class Images extends Context.Tag("lingma-gateway/http/Images")<
     }
 
     const get = (param: string, url: string) =>
-      Effect.scoped(Effect.zipRight(guard.slot, fetch(url))).pipe(
+      Effect.scoped(Effect.zipRight(guard.slot(), fetch(url))).pipe(
         Effect.catchTag("NotFetched", ({ reason }) =>
           Effect.logDebug("image not fetched").pipe(
             Effect.annotateLogs({ reason }),

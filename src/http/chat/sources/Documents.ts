@@ -98,7 +98,7 @@ export class Documents extends Context.Tag("lingma-gateway/http/Documents")<
       const key = keyOf(data)
       const known = kept.get(key)
       if (known !== undefined) return Effect.succeed([param, known])
-      return Effect.scoped(Effect.zipRight(guard.slot, parse(data))).pipe(
+      return Effect.scoped(Effect.zipRight(guard.slot(), parse(data))).pipe(
         Effect.map((text) => [param, kept.getOrMake(key, () => render(text))] as const),
         Effect.catchTag("NotRead", ({ reason }) => new DocumentRefused({ param, reason }))
       )

@@ -63,7 +63,7 @@ const handlers = HttpApiBuilder.group(
       return HttpServerResponse.unsafeJson(compacted, { headers: { ...ChatResponse.headersOf(run), ...ignored } })
     })
 
-    const ownStore = Effect.map(HttpServerRequest.HttpServerRequest, (request) => store.of(auth.caller(request)))
+    const ownStore = Effect.map(HttpServerRequest.HttpServerRequest, (request) => store.of(auth.caller(request).id))
 
     const held = (own: Store.Own, id: string) =>
       Either.map(
