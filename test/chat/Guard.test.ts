@@ -1,14 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Deferred, Duration, Effect, Exit, FastCheck, Fiber, FiberId, Random, Scope, TestClock } from "effect"
-import { Guard, type GuardStats } from "../../src/chat/Guard.ts"
+import { Duration, Effect, Exit, FastCheck, Fiber, FiberId, Random, Scope, TestClock } from "effect"
+import { Guard } from "../../src/chat/Guard.ts"
+import { balanced, crowd, type Outcome, setting, settled, TIMEOUT, yields } from "../support/GuardCrowd.ts"
 
 const one = Guard.make({ maxInFlight: 1, queueMax: 2, queueTimeout: "5 seconds" })
-
-const yields = (n: number) => Effect.repeatN(Effect.yieldNow(), n)
-const settled = yields(24)
-
-const balanced = (stats: GuardStats) =>
-  assert.strictEqual(stats.accepted, stats.completed + stats.failed + stats.cancelled + stats.inFlight)
 
 const turns = async (n: number) => {
   for (let i = 0; i < n; i++) await Promise.resolve()
@@ -178,124 +173,6 @@ describe("Guard", () => {
   )
 
   describe("under any interleaving", () => {
-    // A clock moved by hand: the test clock waits in real time at every step.
-    const manualClock = () => {
-      let now = 0
-      let sleepers: Array<{ readonly at: number; readonly wake: () => void }> = []
-      const clock: Clock.Clock = {
-        ...Clock.make(),
-        unsafeCurrentTimeMillis: () => now,
-        unsafeCurrentTimeNanos: () => BigInt(now) * 1_000_000n,
-        sleep: (duration) =>
-          Effect.async((resume) => {
-            sleepers.push({ at: now + Duration.toMillis(duration), wake: () => resume(Effect.void) })
-          })
-      }
-      const advance = (millis: number) => {
-        now += millis
-        const due = sleepers.filter(({ at }) => at <= now)
-        sleepers = sleepers.filter(({ at }) => at > now)
-        for (const { wake } of due) wake()
-      }
-      return { advance, clock, now: () => now }
-    }
-
-    type Outcome = "completed" | "failed" | "cancelled"
-    type Command =
-      | { readonly _tag: "arrive" }
-      | { readonly _tag: "leave"; readonly who: number; readonly outcome: Outcome }
-      | { readonly _tag: "interrupt"; readonly who: number }
-      | { readonly _tag: "advance"; readonly millis: number }
-
-    const who = FastCheck.nat(30)
-    const command: FastCheck.Arbitrary<Command> = FastCheck.oneof(
-      { weight: 4, arbitrary: FastCheck.constant<Command>({ _tag: "arrive" }) },
-      {
-        weight: 3,
-        arbitrary: FastCheck.record({
-          _tag: FastCheck.constant("leave" as const),
-          who,
-          outcome: FastCheck.constantFrom<Array<Outcome>>("completed", "failed", "cancelled")
-        })
-      },
-      { weight: 2, arbitrary: FastCheck.record({ _tag: FastCheck.constant("interrupt" as const), who }) },
-      {
-        weight: 2,
-        arbitrary: FastCheck.record({ _tag: FastCheck.constant("advance" as const), millis: FastCheck.nat(12) })
-      }
-    )
-    const setting = {
-      maxInFlight: FastCheck.integer({ min: 1, max: 3 }),
-      queueMax: FastCheck.nat(4),
-      commands: FastCheck.array(command, { maxLength: 30 })
-    }
-    const TIMEOUT = 10
-
-    const crowd = Effect.fnUntraced(function* (options: { readonly maxInFlight: number; readonly queueMax: number }) {
-      const time = manualClock()
-      const guard = yield* Effect.withClock(Guard.make({ ...options, queueTimeout: TIMEOUT }), time.clock)
-      const entered: Array<number> = []
-      const asking = new Set<number>()
-      const overtakers: Array<number> = []
-      const people: Array<{ readonly fiber: Fiber.RuntimeFiber<unknown>; readonly done: Deferred.Deferred<Outcome> }> =
-        []
-      const arrive = Effect.gen(function* () {
-        const done = yield* Deferred.make<Outcome>()
-        const me = people.length
-        const stay = Effect.gen(function* () {
-          asking.add(me)
-          const slot = yield* guard.slot()
-          entered.push(me)
-          // Fibers may resume in another order than they were granted: a newcomer takes a free slot without waiting while
-          // an earlier one, already granted, still resumes. Those not granted yet are counted in the queue, and as many
-          // must have come later.
-          const later = asking.size - 1 - [...asking].indexOf(me)
-          asking.delete(me)
-          if ((yield* guard.stats).queued > later) overtakers.push(me)
-          const outcome = yield* Deferred.await(done)
-          if (outcome !== "cancelled") slot.settle(outcome)
-        })
-        const gone = Effect.sync(() => asking.delete(me))
-        const fiber = yield* stay.pipe(
-          Effect.scoped,
-          Effect.ensuring(gone),
-          Effect.exit,
-          Effect.withClock(time.clock),
-          Effect.fork
-        )
-        people.push({ done, fiber })
-      })
-      const act = (command: Command): Effect.Effect<void> => {
-        switch (command._tag) {
-          case "arrive":
-            return arrive
-          case "advance":
-            return Effect.sync(() => time.advance(command.millis))
-          default: {
-            const person = people[command.who % Math.max(people.length, 1)]
-            if (person === undefined) return Effect.void
-            return command._tag === "leave"
-              ? Effect.asVoid(Deferred.succeed(person.done, command.outcome))
-              : Fiber.interruptFork(person.fiber)
-          }
-        }
-      }
-      const nothingIsLost = Effect.gen(function* () {
-        for (const { fiber } of people) yield* Fiber.interruptFork(fiber)
-        yield* settled
-        yield* settled
-        const stats = yield* guard.stats
-        balanced(stats)
-        assert.strictEqual(stats.inFlight + stats.queued, 0)
-        // All slots can be taken again, and no more.
-        const scope = yield* Scope.make()
-        for (let i = 0; i < options.maxInFlight; i++) yield* Scope.extend(guard.slot(), scope)
-        assert.strictEqual((yield* guard.stats).inFlight, options.maxInFlight)
-        yield* Scope.close(scope, Exit.void)
-      })
-      return { ...guard, act, entered, nothingIsLost, now: time.now, overtakers, people }
-    })
-
     it.effect.prop(
       "keeps its limit, its FIFO order and its invariant, and loses no slot",
       { ...setting, pauses: FastCheck.array(FastCheck.nat(5), { minLength: 30, maxLength: 30 }) },
