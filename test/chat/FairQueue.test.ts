@@ -92,6 +92,14 @@ describe("FairQueue", () => {
     assert.closeTo(countOf(order(80), "a"), 60, 2)
   })
 
+  it("divides by the weight what runs as well as what has ended", () => {
+    const { many, nameOf, queue } = make()
+    many(caller("h", 4), 40)
+    many(b, 40)
+    const taken = Array.from({ length: 50 }, () => nameOf(queue.shift())![0]!)
+    assert.closeTo(countOf(taken, "h"), 40, 1)
+  })
+
   it("counts tokens, not chats: a key that sends long ones is taken less often", () => {
     const { many, order } = make()
     many(a, 100, 3000)
@@ -304,7 +312,7 @@ describe("FairQueue", () => {
   })
 
   it("remembers what a key owes while others come and go", () => {
-    const { queue, wait } = make()
+    const { order, queue, wait } = make()
     const heavy = queue.run(a, 100)
     const blocked = wait(b)
     queue.end(heavy, { prompt: 100, completion: 100_000 })
@@ -315,7 +323,15 @@ describe("FairQueue", () => {
     assert.strictEqual(blocked.state, "gone")
     wait(a, 1)
     wait(caller("late"), 1)
-    assert.notStrictEqual(queue.shift()!.flow, heavy.flow)
+    assert.deepStrictEqual(order(), ["k", "late", "a"])
+  })
+
+  it("remembers a key that waits while others come and go", () => {
+    const { queue, wait } = make()
+    for (let n = 0; n < 1100; n++) queue.end(queue.run(caller(`k${n}`), 1), { prompt: 1, completion: 0 })
+    const { flow } = wait(a)
+    for (let n = 0; n < 1100; n++) queue.leave(wait(caller(`l${n}`)))
+    assert.strictEqual(wait(a).flow, flow)
   })
 
   const weights = [0.5, 1, 2, 4]
