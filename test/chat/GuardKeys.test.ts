@@ -196,6 +196,30 @@ describe("Guard between keys", () => {
       return stats.inFlight === 0 && stats.queued === 0
     }
 
+    it("loses nothing of one that is displaced before it waits", async () => {
+      const lost: Array<string> = []
+      for (let ops = 12; ops <= 30; ops++) {
+        for (let k = 0; k <= 20; k++) {
+          const guard = await make()
+          const holder = Effect.runSync(Scope.make())
+          Effect.runSync(Scope.extend(guard.slot(a), holder))
+          Effect.runFork(use(guard, a))
+          await idle()
+          const goes = Effect.runFork(Effect.withMaxOpsBeforeYield(use(guard, a), ops))
+          await turns(k)
+          const comes = Effect.runFork(use(guard, b))
+          await idle()
+          // Whichever came last: b's is in the queue, and one of a's is not.
+          const { queued, rejected } = Effect.runSync(guard.stats)
+          if (queued !== 2 || rejected !== 1 || comes.unsafePoll() !== null || goes.unsafePoll() === null)
+            lost.push(`${ops}/${k}: ${queued}, ${rejected}`)
+          Effect.runFork(Scope.close(holder, Exit.void))
+          if (!(await isFree(guard))) lost.push(`${ops}/${k}`)
+        }
+      }
+      assert.deepStrictEqual(lost, [])
+    })
+
     for (const whom of ["the one that is displaced", "the one that displaces it", "the one that keeps its place"]) {
       it(`loses nothing of ${whom}`, async () => {
         const lost: Array<string> = []
