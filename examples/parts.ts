@@ -12,8 +12,8 @@ const chosen = Routing.pick([candidate("a"), candidate("b")], { key: Option.some
 /** Guard bounds whatever it is put around; the second taker is refused, since nobody may wait. */
 const guarded = Effect.gen(function* () {
   const guard = yield* Guard
-  yield* guard.slot
-  return yield* Effect.flip(Effect.scoped(guard.slot))
+  yield* guard.slot()
+  return yield* Effect.flip(Effect.scoped(guard.slot()))
 }).pipe(Effect.scoped, Effect.provide(Guard.layer({ maxInFlight: 1, queueMax: 0, queueTimeout: "1 second" })))
 
 const instance = (id: string) =>

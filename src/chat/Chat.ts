@@ -15,6 +15,7 @@ import { type Answered, type ChatOutcome, Metrics } from "../observe/Metrics.ts"
 import * as Span from "../observe/Span.ts"
 import * as Interrupts from "../runtime/Interrupts.ts"
 import * as Scoped from "../runtime/Scoped.ts"
+import * as RequestTokens from "../tokens/RequestTokens.ts"
 import * as TokenMeter from "../tokens/TokenMeter.ts"
 import * as Attempt from "./Attempt.ts"
 import { Guard } from "./Guard.ts"
@@ -168,14 +169,16 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       const arrived = now()
       let outcome: ChatOutcome = "cancelled"
       let answer: (() => Answered) | undefined
+      let answered: Answered | undefined
       let queueMillis: number | undefined
       yield* Scoped.later(() => {
-        const record = { ...request.origin, outcome, answer: answer?.(), queueMillis, millis: now() - arrived }
+        const record = { ...request.origin, outcome, answer: answered, queueMillis, millis: now() - arrived }
         metrics.chatEnded(record)
         if (span !== undefined) ChatSpan.ended(span, record)
       })
       budget.request(arrived)
-      const slot = yield* Effect.tapErrorCause(Span.within("queue")(Effect.zipRight(load.admit, guard.slot)), (cause) =>
+      const place = guard.slot(request.caller, RequestTokens.rough(request))
+      const slot = yield* Effect.tapErrorCause(Span.within("queue")(Effect.zipRight(load.admit, place)), (cause) =>
         Effect.sync(() => {
           if (Cause.isFailure(cause)) outcome = "rejected"
           else if (Cause.isDie(cause)) outcome = "failed"
@@ -190,6 +193,10 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       // else: a scope that closes with a failure is a chat that failed.
       yield* Scoped.later((exit) => {
         if (outcome === "cancelled" && isFailed(exit)) end("failed")
+        answered = answer?.()
+        if (answered !== undefined) {
+          slot.charge({ prompt: answered.promptTokens, completion: answered.completionTokens })
+        }
       })
       const { backend, firstEventAt, lease, mode, model, promptTokens, totals, turn, upstream } =
         yield* Effect.tapErrorCause(Interrupts.fromWithinAsDefect(begin(request)), (cause) => {

@@ -111,7 +111,7 @@ describe("The span and the metrics of a chat", () => {
       const guard = yield* Guard
       // With a clock at 0, a time measured from 0 would look right.
       yield* QuickClock.adjust("100 seconds")
-      const held = yield* Effect.fork(Effect.scoped(Effect.zipRight(guard.slot, Effect.sleep("3 seconds"))))
+      const held = yield* Effect.fork(Effect.scoped(Effect.zipRight(guard.slot(), Effect.sleep("3 seconds"))))
       yield* Effect.yieldNow()
       const chat = yield* Effect.fork(whole)
       yield* QuickClock.adjust("3 seconds")

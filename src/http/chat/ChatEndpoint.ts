@@ -8,6 +8,7 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Either, type Schema, type Scope } from "effect"
 import { Chat, type ChatRun } from "../../chat/Chat.ts"
 import { GatewayConfig } from "../../config/Config.ts"
+import type { Caller } from "../../domain/keys/Caller.ts"
 import { Auth } from "../edge/Auth.ts"
 import { DirectRoutes } from "../edge/DirectRoutes.ts"
 import * as RequestId from "../edge/RequestId.ts"
@@ -18,7 +19,7 @@ import type { ChatContext, ChatDialect, Problem } from "./ChatDialect.ts"
 import * as ChatResponse from "./ChatResponse.ts"
 import * as Decode from "./Decode.ts"
 import * as FieldSupport from "./FieldSupport.ts"
-import { Images } from "./Images.ts"
+import { Images, type Link } from "./Images.ts"
 import * as SchemaIssue from "./SchemaIssue.ts"
 import { Documents } from "./sources/Documents.ts"
 
@@ -41,8 +42,10 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   const sessionHeaders = [...SESSION, ...(dialect.sessionHeaders ?? [])]
   const heedsFirst = dialect.heeds === "first"
 
-  const pictures: ChatContext<F>["pictures"] = (links) =>
-    Effect.mapError(images.load(links), (error) => (error._tag === "ImageRefused" ? errors.fromImage(error) : error))
+  const pictures = (links: ReadonlyArray<Link>, caller: Caller) =>
+    Effect.mapError(images.load(links, caller), (error) =>
+      error._tag === "ImageRefused" ? errors.fromImage(error) : error
+    )
 
   const heed = (body: unknown, leftOut: ReadonlyArray<string>) =>
     Effect.mapError(FieldSupport.heed(support, body, config.strictParams, leftOut), errors.fromParam)
@@ -52,15 +55,16 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
 
   const contextOf = (request: Request, requestId: string, leftOut: Array<string>): ChatContext<F> => {
     const named = sessionHeaders.find((name) => request.headers[name] !== undefined)
+    const caller = auth.caller(request)
     return {
       config,
-      caller: auth.caller(request),
+      caller,
       sessionId: named === undefined ? undefined : request.headers[named],
       requestId,
       message: MessageRequest.of(request),
       leaveOut: (name) => void leftOut.push(name),
-      pictures,
-      documents: documents.load,
+      pictures: (links) => pictures(links, caller),
+      documents: (links) => documents.load(links, caller),
       open: chat.open,
       count: chat.count
     }

@@ -13,6 +13,7 @@ import {
   type Tool,
   type Toolset
 } from "../../../domain/Chat.ts"
+import { anonymous, type Caller } from "../../../domain/keys/Caller.ts"
 import * as JsonSchemas from "../../../json/JsonSchemas.ts"
 import * as ToolSchema from "../../../json/ToolSchema.ts"
 import * as EitherFn from "../../../runtime/EitherFn.ts"
@@ -176,7 +177,7 @@ export const sources = ({ messages }: CountTokensRequest) => {
 }
 
 export interface ReadOptions {
-  readonly caller?: string | undefined
+  readonly caller?: Caller | undefined
   readonly sessionId: string | undefined
   readonly picture: Blocks.Reader["picture"]
   readonly document?: Blocks.Reader["document"]
@@ -186,7 +187,7 @@ export interface ReadOptions {
 
 export const toRequest = EitherFn.fn(function* (
   payload: MessagesRequest | CountTokensRequest,
-  { caller, document, picture, searches = false, sessionId }: ReadOptions
+  { caller = anonymous, document, picture, searches = false, sessionId }: ReadOptions
 ): EitherFn.Return<Reading, Errors.Failure> {
   const skipped = new Set<string>()
   const skip: Skip = (name) => void skipped.add(name)
@@ -211,8 +212,9 @@ export const toRequest = EitherFn.fn(function* (
     maxTokens: full?.max_tokens,
     hidesThoughts: full !== undefined && !wantsThoughts(full),
     effort: toEffort(payload.output_config?.effort, skip),
-    affinity: Affinity.key({ caller, sessionId, user: full?.metadata?.user_id ?? undefined, messages }),
-    origin: { dialect: "messages", stream: full?.stream === true }
+    affinity: Affinity.key({ caller: caller.id, sessionId, user: full?.metadata?.user_id ?? undefined, messages }),
+    origin: { dialect: "messages", stream: full?.stream === true },
+    caller
   }
   return { request, skipped: [...skipped] }
 })

@@ -38,7 +38,7 @@ export const make = ({ clock, store }: ResponsesOptions) => {
   ) {
     const warmsUp = Socket.isWarmUp(message)
     const payload = warmsUp && (sent.input ?? undefined) === undefined ? { ...sent, input: [] } : sent
-    const own = store.of(caller)
+    const own = store.of(caller.id)
     const lately = message === undefined ? undefined : recent.of(message)
     yield* own.load(ToRequest.references(payload))
     const past: ToRequest.Past = {

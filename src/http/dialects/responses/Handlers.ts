@@ -67,7 +67,7 @@ const handlers = HttpApiBuilder.group(
 
     const ownStore = (references: Store.References) =>
       Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
-        const own = store.of(auth.caller(request))
+        const own = store.of(auth.caller(request).id)
         return Effect.as(own.load(references), own)
       })
 

@@ -4,6 +4,7 @@
 import { Array as Arr, Either } from "effect"
 import * as Affinity from "../../../domain/Affinity.ts"
 import { type ChatRequest, isEmpty, type Message, noTools, plain } from "../../../domain/Chat.ts"
+import { anonymous, type Caller } from "../../../domain/keys/Caller.ts"
 import * as EitherFn from "../../../runtime/EitherFn.ts"
 import type { Loaded } from "../../chat/Images.ts"
 import * as Errors from "./Errors.ts"
@@ -94,7 +95,7 @@ export interface RequestOptions {
   readonly payload: ResponsesRequest
   readonly turn: Items.Turn
   readonly pictures: Loaded
-  readonly caller?: string | undefined
+  readonly caller?: Caller | undefined
   /** Of the headers. */
   readonly sessionId: string | undefined
   /** A summary is wanted, whether or not an item says so. */
@@ -102,7 +103,7 @@ export interface RequestOptions {
 }
 
 export const toRequest = EitherFn.fn(function* (options: RequestOptions): EitherFn.Return<Read, Errors.Failure> {
-  const { caller, payload, pictures, sessionId, turn } = options
+  const { caller = anonymous, payload, pictures, sessionId, turn } = options
   const complaint = refused(payload)
   if (complaint !== undefined) yield* Either.left(complaint)
   const leftOut = new Set<string>()
@@ -131,14 +132,15 @@ export const toRequest = EitherFn.fn(function* (options: RequestOptions): Either
     hidesThoughts: compacts,
     effort: configuration.effort ?? payload.reasoning?.effort ?? undefined,
     affinity: Affinity.key({
-      caller,
+      caller: caller.id,
       sessionId,
       promptCacheKey: payload.prompt_cache_key ?? undefined,
       user: payload.user ?? payload.safety_identifier ?? undefined,
       // Tools come and go within a conversation, and with them what is told of them.
       messages: [...instructions, ...said]
     }),
-    origin: { dialect: "responses", stream: payload.stream === true }
+    origin: { dialect: "responses", stream: payload.stream === true },
+    caller
   }
   return { request, tools, leftOut: [...leftOut], compacts }
 })
