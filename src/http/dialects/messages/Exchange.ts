@@ -171,6 +171,5 @@ export const messages: ChatDialect<MessagesRequest, typeof MessagesRequest.Encod
   support,
   errors: Errors,
   exchange,
-  heeds: "last",
   sessionHeaders: ["x-claude-code-session-id"]
 }
