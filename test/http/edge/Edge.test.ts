@@ -220,6 +220,7 @@ describe("a handler", () => {
         drain: { isDraining: () => false },
         auth: { api: () => Effect.void } as never,
         shortcuts: isShort ? { ...DirectRoutes.make(), find: () => app } : DirectRoutes.make(),
+        socketPath: Registry.socket.path,
         methodsOf: table.methodsOf,
         dialects: Registry.edge
       })(app)

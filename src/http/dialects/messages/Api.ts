@@ -173,7 +173,7 @@ export const ModelList = Schema.Struct({
 }).annotations({ identifier: "AnthropicModelList" })
 
 /** An API key, by `x-api-key` or `Authorization: Bearer`. */
-export class AnthropicKey extends HttpApiMiddleware.Tag<AnthropicKey>()("lingma-gateway/http/anthropic/AnthropicKey", {
+export class MessagesKey extends HttpApiMiddleware.Tag<MessagesKey>()("lingma-gateway/http/messages/MessagesKey", {
   failure: Errors.withStatus(401),
   security: {
     apiKey: HttpApiSecurity.apiKey({ key: "x-api-key", in: "header" }),
@@ -186,7 +186,7 @@ const id = HttpApiSchema.param("id", Schema.String)
 /** Where requests for `/v1/models` go that carry `anthropic-version`. */
 export const MODELS = "/anthropic/v1/models"
 
-export class AnthropicApi extends HttpApiGroup.make("anthropic")
+export class MessagesApi extends HttpApiGroup.make("anthropic")
   .add(
     HttpApiEndpoint.post("messages", "/v1/messages")
       .setPayload(MessagesRequest)
@@ -217,4 +217,4 @@ export class AnthropicApi extends HttpApiGroup.make("anthropic")
       .addError(Errors.withStatuses(404, 503))
       .annotate(OpenApi.Summary, "One model in Anthropic's shape")
   )
-  .middleware(AnthropicKey) {}
+  .middleware(MessagesKey) {}

@@ -3,7 +3,7 @@
  */
 import type { Dialect } from "../../edge/Dialect.ts"
 import * as PathSegment from "../../edge/PathSegment.ts"
-import { AnthropicApi, MessageStreamEvent, MODELS } from "./Api.ts"
+import { MessageStreamEvent, MessagesApi, MODELS } from "./Api.ts"
 import * as Errors from "./Errors.ts"
 import { support } from "./Fields.ts"
 
@@ -26,4 +26,4 @@ const edge: Dialect = {
   headers: (requestId) => ({ "request-id": requestId })
 }
 
-export const dialect = { api: AnthropicApi, support, events: MessageStreamEvent, edge }
+export const dialect = { api: MessagesApi, support, events: MessageStreamEvent, edge }

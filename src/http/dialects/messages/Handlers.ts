@@ -8,7 +8,7 @@ import { Effect, Either, Layer } from "effect"
 import * as ChatEndpoint from "../../chat/ChatEndpoint.ts"
 import * as Auth from "../../edge/Auth.ts"
 import * as RequestId from "../../edge/RequestId.ts"
-import { AnthropicApi, AnthropicKey } from "./Api.ts"
+import { MessagesApi, MessagesKey } from "./Api.ts"
 import * as Errors from "./Errors.ts"
 import { counted, messages } from "./Exchange.ts"
 import * as Models from "./Models.ts"
@@ -18,7 +18,7 @@ import { CountTokensRequest } from "./request/Payload.ts"
 const MARGIN = 1.05
 
 const handlers = HttpApiBuilder.group(
-  HttpApi.make("lingma-gateway").add(AnthropicApi),
+  HttpApi.make("lingma-gateway").add(MessagesApi),
   "anthropic",
   Effect.fnUntraced(function* (handlers) {
     const { answered, chat, config, handle, reader } = yield* ChatEndpoint.make(messages)
@@ -48,13 +48,13 @@ const handlers = HttpApiBuilder.group(
 )
 
 const keys = Layer.effect(
-  AnthropicKey,
+  MessagesKey,
   Effect.map(
     Auth.routeCheck((refusal) =>
       Effect.flatMap(RequestId.current, (id) => Errors.named(Errors.fromRefusal(refusal), id))
     ),
-    AnthropicKey.of
+    MessagesKey.of
   )
 )
 
-export const AnthropicHandlers = Layer.provide(handlers, keys)
+export const MessagesHandlers = Layer.provide(handlers, keys)

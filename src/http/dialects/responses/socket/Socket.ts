@@ -89,7 +89,6 @@ const invalid = (code: string, message: string) => ({ type: "invalid_request_err
 const internal = { type: "server_error", code: null, message: "Internal error", param: null }
 
 export const protocol = {
-  path: "/v1/responses",
   isSilent: (bytes: Uint8Array): boolean =>
     bytes.length <= LONGEST_SILENT && parsed(Buffer.from(bytes).toString())["type"] === SILENT,
   fromAnswer: ({ body, headers, status }: Answer): string => {
