@@ -1,5 +1,5 @@
 /**
- * The routes of Anthropic's API: messages, the count of their tokens, and the models.
+ * Handlers of Anthropic's API: messages, token counts and models.
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
@@ -14,7 +14,7 @@ import { counted, messages } from "./Exchange.ts"
 import * as Models from "./Models.ts"
 import { CountTokensRequest } from "./request/Payload.ts"
 
-/** Who asks wants to know whether it will fit: an estimate that is a few percent low would say yes too long. */
+/** Clients ask whether a request will fit, so a count must rather be too high than a few percent too low. */
 const MARGIN = 1.05
 
 const handlers = HttpApiBuilder.group(

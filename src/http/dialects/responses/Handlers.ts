@@ -1,5 +1,5 @@
 /**
- * The routes of OpenAI's newer API: responses, and what is asked beside them.
+ * Handlers of the Responses API: responses, token counts, compaction and conversations.
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
@@ -77,7 +77,7 @@ const handlers = HttpApiBuilder.group(
         : Either.left(Errors.notHeld)
 
     const strict = config.strictParams
-    /** A body beside a chat's: what it asks of what the caller has. */
+    /** Handles a body that is no chat, over the caller's store. */
     const written = <B, J>(
       schema: Schema.Schema<B, J>,
       ask: (own: Store.Own, body: B) => Either.Either<object, Errors.Failure>
