@@ -93,7 +93,13 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
     const budget = RetryBudget.make()
 
     /** One try on one instance, and how it went. A defect and an interrupt from inside are failures of the instance. */
-    const tried = Effect.fnUntraced(function* (prepared: Attempt.Prepared, lease: Lease, deadline: number) {
+    const tried = Effect.fnUntraced(function* (
+      prepared: Attempt.Prepared,
+      lease: Lease,
+      deadline: number,
+      span: Tracer.Span | undefined
+    ) {
+      if (span !== undefined) ChatSpan.attempted(span, lease.backend.provider)
       const progress = { started: false }
       const upstream = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
       const begun = Interrupts.fromWithinAsDefect(
@@ -117,9 +123,9 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         }
       })
     })
-    const first = (prepared: Attempt.Prepared, deadline: number) =>
+    const first = (prepared: Attempt.Prepared, deadline: number, span: Tracer.Span | undefined) =>
       Effect.flatMap(Span.within("lease")(pool.lease(prepared.request.affinity, prepared.offers)), (lease) =>
-        tried(prepared, lease, deadline)
+        tried(prepared, lease, deadline, span)
       )
 
     const modeOf = (request: ChatRequest) =>
@@ -130,7 +136,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
      * instance that turned out not to be there, or not to offer the model, was none: each is looked at once at most, all
      * by one deadline; the second try has its own. What a try that failed held is given back before the next one begins.
      */
-    const begin = Effect.fnUntraced(function* (request: ChatRequest) {
+    const begin = Effect.fnUntraced(function* (request: ChatRequest, span: Tracer.Span | undefined) {
       const scope = yield* Effect.scope
       const prepared = attempt.prepare(request)
       const { offers } = prepared
@@ -138,7 +144,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       let retried = false
       let inner = yield* Scope.fork(scope, ExecutionStrategy.sequential)
       let deadline = attempt.deadline()
-      let result = yield* Scoped.extend(first(prepared, deadline), inner)
+      let result = yield* Scoped.extend(first(prepared, deadline, span), inner)
       while (result.error !== undefined) {
         const { error } = result
         seen.add(result.lease.backend.id)
@@ -155,7 +161,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
           deadline = attempt.deadline()
         }
         yield* logFailure(error, "chat tried again on another instance")
-        result = yield* Scoped.extend(tried(prepared, another.value, deadline), inner)
+        result = yield* Scoped.extend(tried(prepared, another.value, deadline, span), inner)
       }
       return { ...result.begun, lease: result.lease }
     })
@@ -199,7 +205,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         }
       })
       const { backend, firstEventAt, lease, mode, model, promptTokens, totals, turn, upstream } =
-        yield* Effect.tapErrorCause(Interrupts.fromWithinAsDefect(begin(request)), (cause) => {
+        yield* Effect.tapErrorCause(Interrupts.fromWithinAsDefect(begin(request, span)), (cause) => {
           if (Cause.isInterruptedOnly(cause)) return Effect.void
           end("failed")
           const failure = Cause.failureOption(cause)

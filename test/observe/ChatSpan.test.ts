@@ -187,6 +187,22 @@ describe("The span and the metrics of a chat", () => {
     })
   })
 
+  it.effect("name the provider of the instance that was asked, and none before one was", () => {
+    const scripted = TestBackend.make(TestBackend.silent, { provider: "Another" })
+    const { layer, spans } = listening()
+    const providers = () =>
+      spans.filter(({ name }) => name === "chat").map(({ attributes }) => attributes.get("gen_ai.provider.name"))
+    return Effect.gen(function* () {
+      const first = yield* Effect.fork(whole)
+      yield* scripted.turns.take
+      const queued = yield* Effect.fork(whole)
+      yield* Effect.yieldNow()
+      yield* Fiber.interrupt(queued)
+      yield* Fiber.interrupt(first)
+      assert.deepStrictEqual(providers(), ["another", undefined])
+    }).pipe(Effect.provide(Layer.merge(gateway(scripted), layer)))
+  })
+
   it.effect("record a client that left as cancelled, and one without a slot as rejected", () => {
     const scripted = TestBackend.make(TestBackend.silent)
     const { layer, spans } = listening()

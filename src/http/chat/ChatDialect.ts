@@ -79,11 +79,6 @@ export interface ChatDialect<Payload, Encoded, Failure> {
     payload: Payload,
     context: ChatContext<Failure>
   ) => Effect.Effect<Exchange, Problem<Failure>, Scope.Scope>
-  /**
-   * When ignored fields are checked. `first`: before the rest of the request, and named on every response. `last`:
-   * after it; a stream that starts before an instance answers does not name them.
-   */
-  readonly heeds: "first" | "last"
   /** The payload in a socket's message, for a dialect that is also served over sockets. */
   readonly fromMessage?: (sent: unknown, message: Message) => Either.Either<unknown, Failure>
   /** Further request headers with a session id. */

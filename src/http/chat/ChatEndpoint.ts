@@ -6,7 +6,7 @@
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Either, type Schema, type Scope } from "effect"
-import { Chat, type ChatRun } from "../../chat/Chat.ts"
+import { Chat } from "../../chat/Chat.ts"
 import { GatewayConfig } from "../../config/Config.ts"
 import type { Caller } from "../../domain/keys/Caller.ts"
 import { Auth } from "../edge/Auth.ts"
@@ -40,7 +40,6 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   const { errors, support } = dialect
   const answer = ChatResponse.make({ drain, keepAlive: config.keepAlive })
   const sessionHeaders = [...SESSION, ...(dialect.sessionHeaders ?? [])]
-  const heedsFirst = dialect.heeds === "first"
 
   const pictures = (links: ReadonlyArray<Link>, caller: Caller) =>
     Effect.mapError(images.load(links, caller), (error) =>
@@ -90,11 +89,8 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
       )
       const leftOut: Array<string> = []
       const context = contextOf(request, yield* RequestId.current, leftOut)
-      if (heedsFirst) {
-        const ignored = yield* heed(body, [])
-        const asked = yield* ask(payload, context)
-        return { ignored: leftOut.length === 0 ? ignored : yield* heed(body, leftOut), asked }
-      }
+      // Before pictures and documents are loaded for a request that is refused anyway.
+      if (config.strictParams) yield* heed(body, [])
       const asked = yield* ask(payload, context)
       return { ignored: yield* heed(body, leftOut), asked }
     })
@@ -111,16 +107,15 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
     const { asked, ignored } = yield* read
     const opened = chat.open(asked.request)
     const open = asked.open?.(opened) ?? opened
-    const headers = (run: ChatRun) => ({ ...ChatResponse.headersOf(run), ...ignored })
     if (asked.request.origin.stream) {
       const encoder = asked.stream()
-      if (!heedsFirst) return yield* answer.stream({ open, headers, ...encoder })
       const stream = yield* answer.stream({ open, headers: ChatResponse.headersOf, ...encoder })
+      // Also on one that starts with a keep-alive, when no instance has answered yet.
       return HttpServerResponse.setHeaders(stream, ignored)
     }
     const { fold, millis, run } = yield* answer.whole(open, asked.whole)
     return HttpServerResponse.unsafeJson(fold.result(millis), {
-      headers: { ...headers(run), ...dialect.wholeHeaders?.(millis) }
+      headers: { ...ChatResponse.headersOf(run), ...ignored, ...dialect.wholeHeaders?.(millis) }
     })
   })
 

@@ -32,7 +32,7 @@ type Checked<A> = Either.Either<A, Errors.Failure>
 
 type Skip = Blocks.Reader["skip"]
 
-/** What was understood, and the names of what was left out. */
+/** The request, and the names of the parts that were left out. */
 export interface Reading {
   readonly request: ChatRequest
   readonly skipped: ReadonlyArray<string>
@@ -67,7 +67,7 @@ const formatOf = ({ output_config: config, output_format: old }: CountTokensRequ
 
 const kindOf = (tool: RunByClient): string => (tool.type === "client" ? tool.kind : "custom")
 
-/** The tools the client runs; those of the hosted service are left out, and those whose loading is put off. */
+/** The client's tools, without deferred ones and without those of the hosted service. */
 const toTools = (payload: CountTokensRequest, skip: Skip, searches: boolean): Checked<ReadonlyArray<Tool>> => {
   const seen = new Set<string>()
   const kept: Array<Tool> = []
@@ -150,11 +150,11 @@ const toFormat = (payload: CountTokensRequest): Checked<OutputFormat> => {
 const isMessages = (payload: MessagesRequest | CountTokensRequest): payload is MessagesRequest =>
   "max_tokens" in payload
 
-/** Whether thoughts are part of the answer. A kind of thinking that is not known yet is one. */
+/** Whether thoughts are part of the answer. An unknown kind of `thinking` counts as enabled. */
 export const wantsThoughts = ({ thinking }: MessagesRequest): boolean =>
   thinking !== null && thinking !== undefined && thinking.type !== "disabled" && thinking.display !== "omitted"
 
-/** What stands before the last summary of it is not part of the conversation any more. */
+/** The conversation from its last summary on. */
 const compactedAt = (messages: CountTokensRequest["messages"]): number =>
   messages.findLastIndex(
     ({ content }) =>
@@ -162,7 +162,7 @@ const compactedAt = (messages: CountTokensRequest["messages"]): number =>
       content.some((block) => block.type === "compaction" && typeof block.content === "string")
   )
 
-/** Where the pictures and documents of a request are; trouble is told by `toRequest`. */
+/** The pictures and documents of a request, with their places; `toRequest` reports invalid ones. */
 export const sources = ({ messages }: CountTokensRequest) => {
   const pictures: Array<Link> = []
   const documents: Array<Documents.Link> = []
@@ -181,7 +181,7 @@ export interface ReadOptions {
   readonly sessionId: string | undefined
   readonly picture: Blocks.Reader["picture"]
   readonly document?: Blocks.Reader["document"]
-  /** Whether `web_search` can be run. */
+  /** Whether a search service is configured. */
   readonly searches?: boolean
 }
 

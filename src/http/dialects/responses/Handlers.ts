@@ -1,5 +1,5 @@
 /**
- * The routes of OpenAI's newer API: responses, and what is asked beside them.
+ * Handlers of the Responses API: responses, token counts, compaction and conversations.
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
@@ -85,7 +85,7 @@ const handlers = HttpApiBuilder.group(
     const itemsOf = (body: { readonly items?: ReadonlyArray<Loose> | null | undefined }) =>
       Items.references(body.items ?? [])
     const strict = config.strictParams
-    /** A body beside a chat's: what it asks of what the caller has. */
+    /** Handles a body that is no chat, over the caller's store. */
     const written = <B extends object, J>(
       schema: Schema.Schema<B, J>,
       conversations: ReadonlyArray<string>,

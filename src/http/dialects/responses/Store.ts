@@ -1,6 +1,6 @@
 /**
- * The last responses, and conversations, kept in memory for whoever goes on from one of them: its own caller. What is
- * written to the database as well is loaded from there when it is asked for.
+ * Recent responses and conversations, kept in memory and accessible only to the caller that created them. With a
+ * database they are written to it as well, and loaded from it when memory no longer has them.
  */
 import { Effect } from "effect"
 import type { Kept, Service as KeptResponses } from "../../../team/responses/KeptResponses.ts"
@@ -10,11 +10,11 @@ import * as Shelves from "./request/Shelves.ts"
 
 export interface Stored {
   readonly response: ResponseObject
-  /** The conversation up to this response, its output included. */
+  /** The conversation up to and including this response. */
   readonly items: ReadonlyArray<Loose>
 }
 
-/** Its items are what has been said so far; each has an id. */
+/** A stored conversation; all its items have an id. */
 export interface Conversation {
   readonly id: string
   readonly created_at: number
@@ -29,17 +29,17 @@ export interface References {
   readonly items?: ReadonlyArray<string>
 }
 
-/** What one caller has; nobody else can tell whether it is there. */
+/** The store of one caller; others cannot even find out whether an id exists. */
 export interface Own {
   /** Brings into memory what is in the database only; before what refers to it is read. */
   readonly load: (references: References) => Effect.Effect<void>
   readonly put: (response: ResponseObject, input: ReadonlyArray<Loose>) => void
   readonly get: (id: string) => Stored | undefined
   readonly item: (id: string) => Loose | undefined
-  /** False when it was not there. */
+  /** False if there was none. */
   readonly remove: (id: string) => boolean
   readonly conversations: {
-    /** False when it is too large to be kept, and then what was there stays. */
+    /** False if it is too large; then the previous version stays. */
     readonly put: (conversation: Conversation) => boolean
     readonly get: (id: string) => Conversation | undefined
     readonly remove: (id: string) => boolean
@@ -47,15 +47,15 @@ export interface Own {
 }
 
 export interface Store {
-  /** Whether anything can be kept at all. */
+  /** False if the capacity is 0. */
   readonly isOn: boolean
   readonly of: (caller: string) => Own
 }
 
 export interface StoreOptions {
-  /** Most responses and conversations held; 0 keeps none. */
+  /** Max number of responses and conversations; 0 turns the store off. */
   readonly capacity: number
-  /** Most bytes held by all of them together. */
+  /** Max bytes of all of them together. */
   readonly size?: number
   /** Where they are kept as well. */
   readonly kept?: KeptResponses | undefined

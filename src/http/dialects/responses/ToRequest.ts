@@ -15,26 +15,26 @@ import type { ResponsesRequest } from "./request/Payload.ts"
 import * as Tools from "./request/Tools.ts"
 
 export interface Past {
-  /** Of the caller, and of nobody else: the conversation that `previous_response_id` names; undefined when it is not held. */
+  /** The caller's own conversation up to the response `previous_response_id`; undefined if it is not stored. */
   readonly items: (responseId: string) => ReadonlyArray<Loose> | undefined
-  /** The items of a conversation; undefined when it is not held. */
+  /** The items of a conversation; undefined if it is not stored. */
   readonly conversation: (id: string) => ReadonlyArray<Loose> | undefined
-  /** One item of those that are held. */
+  /** A stored item. */
   readonly item: (id: string) => Loose | undefined
 }
 
 export interface Read {
   readonly request: ChatRequest
   readonly tools: Tools.Tools
-  /** What of it has no effect, as `FieldSupport.within` names it; each once, a few at most. */
+  /** Parts without effect, named by `FieldSupport.within`; distinct and limited in number. */
   readonly leftOut: ReadonlyArray<string>
-  /** A summary is wanted in place of an answer. */
+  /** A summary is requested in place of an answer. */
   readonly compacts: boolean
 }
 
 const MOST_LEFT_OUT = 16
 
-/** What would silently give a wrong answer if it were ignored. */
+/** Refuses fields that would silently give a wrong answer if they were ignored. */
 const refused = (payload: ResponsesRequest): Errors.Failure | undefined => {
   const { background, prompt, stream, stream_options, top_logprobs } = payload
   if (stream_options && stream !== true) return Errors.streamOptionsAlone
@@ -48,7 +48,7 @@ const refused = (payload: ResponsesRequest): Errors.Failure | undefined => {
 const toItems = (input: ResponsesRequest["input"]): ReadonlyArray<Loose> =>
   typeof input === "string" ? [{ type: "message", role: "user", content: input }] : (input ?? [])
 
-/** The conversation that a request is part of. */
+/** Id of the conversation that a request belongs to. */
 export const conversationOf = ({ conversation }: ResponsesRequest): string | undefined =>
   typeof conversation === "string" ? conversation : (conversation?.id ?? undefined)
 
@@ -64,8 +64,8 @@ export const references = (payload: ResponsesRequest) => {
 }
 
 /**
- * What a request goes on from, and what it adds. References are resolved here, once: whatever reads or keeps the turn
- * sees whole items, which stay when what they were taken from is gone.
+ * The earlier items that a request continues, and those that it adds. References are resolved here, so that the turn
+ * holds complete items, which stay valid if the originals are deleted.
  */
 export const toTurn = EitherFn.fn(function* (
   payload: ResponsesRequest,
@@ -96,9 +96,9 @@ export interface RequestOptions {
   readonly turn: Items.Turn
   readonly pictures: Loaded
   readonly caller?: Caller | undefined
-  /** Of the headers. */
+  /** From the headers. */
   readonly sessionId: string | undefined
-  /** A summary is wanted, whether or not an item says so. */
+  /** A summary is requested by the route, also without a `compaction_trigger` item. */
   readonly compacts?: boolean
 }
 
@@ -136,7 +136,7 @@ export const toRequest = EitherFn.fn(function* (options: RequestOptions): Either
       sessionId,
       promptCacheKey: payload.prompt_cache_key ?? undefined,
       user: payload.user ?? payload.safety_identifier ?? undefined,
-      // Tools come and go within a conversation, and with them what is told of them.
+      // Tools may change within a conversation, and these messages with them.
       messages: [...instructions, ...said]
     }),
     origin: { dialect: "responses", stream: payload.stream === true },
