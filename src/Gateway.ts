@@ -19,6 +19,7 @@ import { Metrics } from "./observe/Metrics.ts"
 import * as Database from "./team/database/Database.ts"
 import { Ledger } from "./team/ledger/Ledger.ts"
 import { UsageReport } from "./team/ledger/UsageReport.ts"
+import { KeptResponses } from "./team/responses/KeptResponses.ts"
 import { TokenCounter } from "./tokens/TokenCounter.ts"
 
 const GuardFromConfig = Layer.unwrapEffect(Effect.map(GatewayConfig, Guard.layer))
@@ -53,12 +54,6 @@ export const lingmas: Layer.Layer<Pool, WorkDirInUse, GatewayConfig> = pooled.pi
   Layer.provide([Browsers, Metrics.layer])
 )
 
-/** What a team needs: the database, and who used what. Chats without it are the same, and leave nothing behind. */
-const team = Layer.mergeAll(Ledger.layerFromConfig, UsageReport.layerFromConfig).pipe(
-  Layer.provide(Database.layerFromConfig),
-  Layer.provide(Metrics.layer)
-)
-
 /** Chats without HTTP, over any `Pool`. */
 export const chat: Layer.Layer<Chat | Guard | Metrics, ConfigError.ConfigError, GatewayConfig | Pool> =
   Chat.layerFromConfig.pipe(
@@ -67,6 +62,12 @@ export const chat: Layer.Layer<Chat | Guard | Metrics, ConfigError.ConfigError, 
   )
 
 const onChat = <A, E, R>(http: Layer.Layer<A, E, R>) => http.pipe(Layer.merge(Gauges.layer), Layer.provide(chat))
+
+/** What outlives the process: the database, and who uses it; there before any Lingma is started. */
+const team = Layer.mergeAll(KeptResponses.layer, Ledger.layerFromConfig, UsageReport.layerFromConfig).pipe(
+  Layer.provideMerge(Database.layerFromConfig),
+  Layer.provide(Metrics.layer)
+)
 
 /** The HTTP API over any `Pool`, to be served by an `HttpServer`. */
 export const layerWithoutPool = onChat(Server.layer)

@@ -18,6 +18,7 @@ import * as RequestContext from "../observe/RequestContext.ts"
 import * as Span from "../observe/Span.ts"
 import * as Interrupts from "../runtime/Interrupts.ts"
 import * as Scoped from "../runtime/Scoped.ts"
+import * as RequestTokens from "../tokens/RequestTokens.ts"
 import * as TokenMeter from "../tokens/TokenMeter.ts"
 import * as Attempt from "./Attempt.ts"
 import * as ChatRecords from "./ChatRecords.ts"
@@ -77,7 +78,13 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
     const budget = RetryBudget.make()
 
     /** One try on one instance, and how it went. A defect and an interrupt from inside are failures of the instance. */
-    const tried = Effect.fnUntraced(function* (prepared: Attempt.Prepared, lease: Lease, deadline: number) {
+    const tried = Effect.fnUntraced(function* (
+      prepared: Attempt.Prepared,
+      lease: Lease,
+      deadline: number,
+      span: Tracer.Span | undefined
+    ) {
+      if (span !== undefined) ChatSpan.attempted(span, lease.backend.provider)
       const progress = { started: false }
       prepared.tally.instance = lease.backend.id
       prepared.tally.account = lease.account
@@ -103,9 +110,9 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         }
       })
     })
-    const first = (prepared: Attempt.Prepared, deadline: number) =>
+    const first = (prepared: Attempt.Prepared, deadline: number, span: Tracer.Span | undefined) =>
       Effect.flatMap(Span.within("lease")(pool.lease(prepared.request.affinity, prepared.offers)), (lease) =>
-        tried(prepared, lease, deadline)
+        tried(prepared, lease, deadline, span)
       )
 
     const modeOf = (request: ChatRequest) =>
@@ -116,7 +123,11 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
      * instance that turned out not to be there, or not to offer the model, was none: each is looked at once at most, all
      * by one deadline; the second try has its own. What a try that failed held is given back before the next one begins.
      */
-    const begin = Effect.fnUntraced(function* (request: ChatRequest, tally: Attempt.Tally) {
+    const begin = Effect.fnUntraced(function* (
+      request: ChatRequest,
+      tally: Attempt.Tally,
+      span: Tracer.Span | undefined
+    ) {
       const scope = yield* Effect.scope
       const prepared = attempt.prepare(request, tally)
       const { offers } = prepared
@@ -124,7 +135,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       let retried = false
       let inner = yield* Scope.fork(scope, ExecutionStrategy.sequential)
       let deadline = attempt.deadline()
-      let result = yield* Scoped.extend(first(prepared, deadline), inner)
+      let result = yield* Scoped.extend(first(prepared, deadline, span), inner)
       while (result.error !== undefined) {
         const { error } = result
         seen.add(result.lease.backend.id)
@@ -142,7 +153,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         }
         tally.retries++
         yield* Failures.log(error, "chat tried again on another instance")
-        result = yield* Scoped.extend(tried(prepared, another.value, deadline), inner)
+        result = yield* Scoped.extend(tried(prepared, another.value, deadline, span), inner)
       }
       return { ...result.begun, lease: result.lease }
     })
@@ -158,14 +169,14 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       let answer: (() => Answered) | undefined
       const record = ChatRecords.begin(request, context)
       yield* Scoped.later(() => {
-        record.answer = answer?.()
         record.millis = now() - arrived
         metrics.chatEnded(record)
         if (span !== undefined) ChatSpan.ended(span, record)
         recorder.record(record)
       })
       budget.request(arrived)
-      const slot = yield* Effect.tapErrorCause(Span.within("queue")(Effect.zipRight(load.admit, guard.slot)), (cause) =>
+      const place = guard.slot(request.caller, RequestTokens.rough(request))
+      const slot = yield* Effect.tapErrorCause(Span.within("queue")(Effect.zipRight(load.admit, place)), (cause) =>
         Effect.sync(() => {
           if (Cause.isInterruptedOnly(cause)) return
           record.outcome = Cause.isFailure(cause) ? "rejected" : "failed"
@@ -186,13 +197,20 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       // else: a scope that closes with a failure is a chat that failed.
       yield* Scoped.later((exit) => {
         if (record.outcome === "cancelled" && isFailed(exit)) fail(ErrorCode.ofCause(exit.cause))
+        record.answer = answer?.()
+        if (record.answer !== undefined) {
+          slot.charge({ prompt: record.answer.promptTokens, completion: record.answer.completionTokens })
+        }
       })
-      const begun = yield* Effect.tapErrorCause(Interrupts.fromWithinAsDefect(begin(request, record)), (cause) => {
-        if (Cause.isInterruptedOnly(cause)) return Effect.void
-        fail(ErrorCode.ofCause(cause))
-        const failure = Cause.failureOption(cause)
-        return Option.isSome(failure) ? Failures.log(failure.value, "chat failed") : Effect.void
-      })
+      const begun = yield* Effect.tapErrorCause(
+        Interrupts.fromWithinAsDefect(begin(request, record, span)),
+        (cause) => {
+          if (Cause.isInterruptedOnly(cause)) return Effect.void
+          fail(ErrorCode.ofCause(cause))
+          const failure = Cause.failureOption(cause)
+          return Option.isSome(failure) ? Failures.log(failure.value, "chat failed") : Effect.void
+        }
+      )
       const { backend, firstEventAt, lease, model, promptTokens, totals, turn, upstream } = begun
       const firstTokenMillis = Number(firstEventAt) / 1e6 - arrived
       if (span !== undefined) ChatSpan.begun(span, firstEventAt)

@@ -2,7 +2,6 @@
  * What is written down of one chat: one record, filled where things happen.
  */
 import type { ChatRequest } from "../domain/Chat.ts"
-import { anonymous } from "../domain/keys/Caller.ts"
 import type { Answered, ChatRecord } from "../observe/Metrics.ts"
 import type { RequestContext } from "../observe/RequestContext.ts"
 import * as TokenMeter from "../tokens/TokenMeter.ts"
@@ -11,11 +10,11 @@ import type { Begun } from "./Attempt.ts"
 /** On its way: a chat that nothing else is said of was cancelled. */
 export type Draft = { -readonly [K in keyof ChatRecord]: ChatRecord[K] }
 
-export const begin = ({ model, origin }: ChatRequest, { client, id }: RequestContext): Draft => ({
+export const begin = ({ caller, model, origin }: ChatRequest, { client, id }: RequestContext): Draft => ({
   dialect: origin.dialect,
   stream: origin.stream,
   requestId: id,
-  caller: anonymous,
+  caller,
   client,
   modelAsked: model,
   outcome: "cancelled",

@@ -15,6 +15,8 @@ const recording = (...backends: Parameters<typeof gateway>) => {
   return { records, layer: Layer.provide(gateway(...backends), recorder) }
 }
 
+const ann = { id: "k1", name: "ann", weight: 1 }
+
 describe("The record of a chat", () => {
   it.effect("tells at its end who asked for what, who answered, and what it took", () => {
     const { layer, records } = recording(scripted("a").backend)
@@ -22,7 +24,7 @@ describe("The record of a chat", () => {
       yield* RequestContext.set({ id: "req-1", client: "codex" })
       yield* Effect.scoped(
         Effect.gen(function* () {
-          const run = yield* open({ ...request, model: "Auto" })
+          const run = yield* open({ ...request, model: "Auto", caller: ann })
           assert.lengthOf(records, 0)
           run.turn.read({ onEvent: () => {}, onFailure: () => {} })
         })
@@ -33,6 +35,7 @@ describe("The record of a chat", () => {
         dialect: "chat_completions",
         stream: true,
         requestId: "req-1",
+        caller: ann,
         client: "codex",
         modelAsked: "Auto",
         outcome: "completed",

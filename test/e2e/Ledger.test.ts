@@ -55,9 +55,7 @@ const round = (url: string, n: number, sent: Set<string>) =>
   Effect.gen(function* () {
     const program = yield* S.start({ DATABASE_URL: url })
     const told: Array<Told> = []
-    const clients = Promise.all(
-      Array.from({ length: 4 }, (_, i) => client(program.base, `r${n}c${i}`, sent, told))
-    )
+    const clients = Promise.all(Array.from({ length: 4 }, (_, i) => client(program.base, `r${n}c${i}`, sent, told)))
     yield* Effect.sleep(1500 + Math.random() * 700)
     const killedAt = Date.now()
     program.child.kill("SIGKILL")

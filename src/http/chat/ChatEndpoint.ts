@@ -6,11 +6,13 @@
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Either, type Schema, type Scope } from "effect"
-import { Chat, type ChatRun } from "../../chat/Chat.ts"
+import { Chat } from "../../chat/Chat.ts"
 import { GatewayConfig } from "../../config/Config.ts"
+import type { Caller } from "../../domain/keys/Caller.ts"
 import { Auth } from "../edge/Auth.ts"
 import { DirectRoutes } from "../edge/DirectRoutes.ts"
 import * as RequestId from "../edge/RequestId.ts"
+import * as RequestLog from "../edge/RequestLog.ts"
 import { Drain } from "../server/Drain.ts"
 import * as MessageRequest from "../server/MessageRequest.ts"
 import { Bodies } from "./Bodies.ts"
@@ -18,7 +20,7 @@ import type { ChatContext, ChatDialect, Problem } from "./ChatDialect.ts"
 import * as ChatResponse from "./ChatResponse.ts"
 import * as Decode from "./Decode.ts"
 import * as FieldSupport from "./FieldSupport.ts"
-import { Images } from "./Images.ts"
+import { Images, type Link } from "./Images.ts"
 import * as SchemaIssue from "./SchemaIssue.ts"
 import { Documents } from "./sources/Documents.ts"
 
@@ -39,10 +41,11 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   const { errors, support } = dialect
   const answer = ChatResponse.make({ drain, keepAlive: config.keepAlive })
   const sessionHeaders = [...SESSION, ...(dialect.sessionHeaders ?? [])]
-  const heedsFirst = dialect.heeds === "first"
 
-  const pictures: ChatContext<F>["pictures"] = (links) =>
-    Effect.mapError(images.load(links), (error) => (error._tag === "ImageRefused" ? errors.fromImage(error) : error))
+  const pictures = (links: ReadonlyArray<Link>, caller: Caller) =>
+    Effect.mapError(images.load(links, caller), (error) =>
+      error._tag === "ImageRefused" ? errors.fromImage(error) : error
+    )
 
   const heed = (body: unknown, leftOut: ReadonlyArray<string>) =>
     Effect.mapError(FieldSupport.heed(support, body, config.strictParams, leftOut), errors.fromParam)
@@ -50,17 +53,17 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   const payloadOf = (sent: unknown, message: MessageRequest.Message) =>
     dialect.fromMessage?.(sent, message) ?? Either.right(sent)
 
-  const contextOf = (request: Request, requestId: string, leftOut: Array<string>): ChatContext<F> => {
+  const contextOf = (request: Request, caller: Caller, requestId: string, leftOut: Array<string>): ChatContext<F> => {
     const named = sessionHeaders.find((name) => request.headers[name] !== undefined)
     return {
       config,
-      caller: auth.caller(request),
+      caller,
       sessionId: named === undefined ? undefined : request.headers[named],
       requestId,
       message: MessageRequest.of(request),
       leaveOut: (name) => void leftOut.push(name),
-      pictures,
-      documents: documents.load,
+      pictures: (links) => pictures(links, caller),
+      documents: (links) => documents.load(links, caller),
       open: chat.open,
       count: chat.count
     }
@@ -78,6 +81,8 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
     const decode = Decode.reader(schema)
     const read = Effect.fnUntraced(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest
+      const caller = auth.caller(request)
+      yield* RequestLog.calledBy(caller)
       const sent = yield* bodies.json(request)
       const message = MessageRequest.of(request)
       const body = message === undefined ? sent : yield* payloadOf(sent, message)
@@ -85,12 +90,9 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
         errors.fromIssue(SchemaIssue.explain(issue), body)
       )
       const leftOut: Array<string> = []
-      const context = contextOf(request, yield* RequestId.current, leftOut)
-      if (heedsFirst) {
-        const ignored = yield* heed(body, [])
-        const asked = yield* ask(payload, context)
-        return { ignored: leftOut.length === 0 ? ignored : yield* heed(body, leftOut), asked }
-      }
+      const context = contextOf(request, caller, yield* RequestId.current, leftOut)
+      // Before pictures and documents are loaded for a request that is refused anyway.
+      if (config.strictParams) yield* heed(body, [])
       const asked = yield* ask(payload, context)
       return { ignored: yield* heed(body, leftOut), asked }
     })
@@ -107,16 +109,15 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
     const { asked, ignored } = yield* read
     const opened = chat.open(asked.request)
     const open = asked.open?.(opened) ?? opened
-    const headers = (run: ChatRun) => ({ ...ChatResponse.headersOf(run), ...ignored })
     if (asked.request.origin.stream) {
       const encoder = asked.stream()
-      if (!heedsFirst) return yield* answer.stream({ open, headers, ...encoder })
       const stream = yield* answer.stream({ open, headers: ChatResponse.headersOf, ...encoder })
+      // Also on one that starts with a keep-alive, when no instance has answered yet.
       return HttpServerResponse.setHeaders(stream, ignored)
     }
     const { fold, millis, run } = yield* answer.whole(open, asked.whole)
     return HttpServerResponse.unsafeJson(fold.result(millis), {
-      headers: { ...headers(run), ...dialect.wholeHeaders?.(millis) }
+      headers: { ...ChatResponse.headersOf(run), ...ignored, ...dialect.wholeHeaders?.(millis) }
     })
   })
 

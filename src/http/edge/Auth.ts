@@ -7,6 +7,7 @@ import { createHash, timingSafeEqual } from "node:crypto"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Context, Effect, Layer, Option, Redacted } from "effect"
 import { GatewayConfig } from "../../config/Config.ts"
+import { anonymous, type Caller } from "../../domain/keys/Caller.ts"
 import { CallerRefused, KeyRefused } from "./EdgeError.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
@@ -28,8 +29,21 @@ const digest = (text: string) => createHash("sha256").update(text).digest()
 export const keyOf = ({ headers }: Request): string | undefined =>
   /^bearer +(\S+) *$/i.exec(headers["authorization"] ?? "")?.[1] ?? headers["x-api-key"] ?? headers["api-key"]
 
-/** The identity of every caller when no keys are configured. */
-const NOBODY = ""
+/** The callers that `API_KEYS` names, `key-1` and so on, by their digest; everybody is one where there are no keys. */
+const callers = (keys: ReadonlyArray<Redacted.Redacted>): ((request: Request) => Caller) => {
+  if (keys.length === 0) return () => anonymous
+  const idOf = (key: string) => digest(key).toString("base64url", 0, 16)
+  const named = (id: string, name: string): Caller => ({ id, name, weight: 1 })
+  const known = new Map<string, Caller>()
+  for (const [i, key] of keys.entries()) {
+    const id = idOf(Redacted.value(key))
+    if (!known.has(id)) known.set(id, named(id, `key-${i + 1}`))
+  }
+  return (request) => {
+    const id = idOf(keyOf(request) ?? "")
+    return known.get(id) ?? named(id, "unknown")
+  }
+}
 
 const among = (keys: ReadonlyArray<Redacted.Redacted>): Check<KeyRefused> => {
   const digests = keys.map((key) => digest(Redacted.value(key)))
@@ -48,8 +62,8 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
   Auth,
   {
     readonly api: Check<KeyRefused>
-    /** A short id derived from the API key, which it does not reveal; for requests that `api` has accepted. */
-    readonly caller: (request: Request) => string
+    /** By the API key, which it does not reveal; for requests that `api` has accepted. */
+    readonly caller: (request: Request) => Caller
     /** For `/metrics`: METRICS_TOKEN if set, else an admin or API key. */
     readonly metrics: Check<KeyRefused>
     /** Also rejects web origins that are not listed exactly; a listed scheme such as `app://*` is not enough. */
@@ -66,7 +80,7 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
     const isForeign = ({ headers: { origin } }: Request) => origin !== undefined && !origins.includes(origin)
     return {
       api: among(apiKeys),
-      caller: (request) => (apiKeys.length === 0 ? NOBODY : digest(keyOf(request) ?? "").toString("base64url", 0, 16)),
+      caller: callers(apiKeys),
       metrics: among(
         Option.match(metricsToken, { onNone: () => [...adminKeys, ...apiKeys], onSome: (token) => [token] })
       ),

@@ -6,13 +6,13 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Clock, Effect, Either, Layer } from "effect"
-import { anonymous } from "../../../domain/keys/Caller.ts"
 import type * as Rows from "../../../team/ledger/Rows.ts"
 import * as Since from "../../../team/ledger/Since.ts"
 import type { Bucket } from "../../../team/ledger/UsageBuckets.ts"
 import * as UsageReport from "../../../team/ledger/UsageReport.ts"
 import { badRequest, failure } from "../../dialects/openai/OpenAiFailure.ts"
 import { OpenAiKey } from "../../dialects/openai/OpenAiKey.ts"
+import { Auth } from "../../edge/Auth.ts"
 import { adminKeys } from "../internal/Handlers.ts"
 import { dimensions, OwnUsageApi, UsageApi } from "./Api.ts"
 import * as Query from "./Query.ts"
@@ -114,12 +114,13 @@ const own = HttpApiBuilder.group(
   HttpApi.make("lingma-gateway").add(OwnUsageApi),
   "ownUsage",
   Effect.fnUntraced(function* (handlers) {
+    const auth = yield* Auth
     const reports = yield* UsageReport.UsageReport
     return handlers.handle(
       "own",
       Effect.fnUntraced(function* () {
         if (reports === undefined) return yield* notKept
-        const caller = anonymous
+        const caller = auth.caller(yield* HttpServerRequest.HttpServerRequest)
         const now = yield* Clock.currentTimeMillis
         const { last30Days, last7Days, today } = yield* Effect.catchAll(reports.ofKey(caller.id, now), told)
         return {

@@ -1,5 +1,5 @@
-import * as HttpServer from "@effect/platform/HttpServer"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpServer from "@effect/platform/HttpServer"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Redacted } from "effect"
 import OpenAI from "openai"
@@ -53,6 +53,7 @@ describe("Usage over HTTP", () => {
       const byKey = yield* get("/internal/usage")
       assert.strictEqual(byKey.status, 200)
       assert.deepInclude(byKey.json, { object: "usage.table", by: "key", time_zone: "UTC" })
+      assert.deepInclude((byKey.json["data"] as ReadonlyArray<object>)[0], { name: "key-1", requests: 3 })
       assert.deepInclude(byKey.json["total"], { requests: 3, completed: 3, estimated: 3 })
       const { json } = yield* get("/internal/usage?by=client&since=24h")
       assert.deepInclude((json["data"] as ReadonlyArray<object>)[0], { name: "curl", requests: 3 })
@@ -63,7 +64,7 @@ describe("Usage over HTTP", () => {
     Effect.gen(function* () {
       const { get } = yield* serve
       const { json, status } = yield* get("/v1/usage", user)
-      assert.deepStrictEqual([status, json["object"]], [200, "usage"])
+      assert.deepStrictEqual([status, json["object"], json["key"]], [200, "usage", "key-1"])
       for (const time of ["today", "last_7_days", "last_30_days"]) assert.deepInclude(json[time], { requests: 3 })
     })
   )
