@@ -29,6 +29,8 @@ const fields: Fields<ResponsesRequest> = {
   max_tool_calls: ignored,
   temperature: ignored,
   top_p: ignored,
+  presence_penalty: ignored,
+  frequency_penalty: ignored,
   top_logprobs: { ...honoured, refused: "more than 0" },
   text: { ...emulated, note: "verbosity is ignored" },
   reasoning: { ...emulated, note: "effort chooses a model where MODEL_ALIASES says so; thoughts are always told" },
