@@ -21,6 +21,7 @@ import * as FieldSupport from "./FieldSupport.ts"
 import { Images } from "./Images.ts"
 import * as SchemaIssue from "./SchemaIssue.ts"
 import { Documents } from "./sources/Documents.ts"
+import { Pages } from "./sources/Pages.ts"
 
 const SESSION = ["x-session-id", "session-id"]
 
@@ -34,6 +35,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   const drain = yield* Drain
   const images = yield* Images
   const documents = yield* Documents
+  const pages = yield* Pages
   const shortcuts = yield* DirectRoutes
   const config = yield* GatewayConfig
   const { errors, support } = dialect
@@ -61,6 +63,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
       leaveOut: (name) => void leftOut.push(name),
       pictures,
       documents: documents.load,
+      page: pages.fetch,
       open: chat.open,
       count: chat.count
     }

@@ -51,11 +51,19 @@ const CustomTool = Schema.Struct({
   defer_loading: opt(Schema.Boolean)
 })
 
+/** Narrower sources than all are a promise that is not kept here. */
+const All = opt(Schema.Struct({ type: Schema.Literal("all") }))
+const UrlSources = Schema.Struct({ user_input: All, client_tool_results: All, server_tool_results: All })
+
 const hosted = {
   max_uses: opt(some),
   allowed_domains: opt(listOf(Title, counts.calls)),
   blocked_domains: opt(listOf(Title, counts.calls)),
-  user_location: Schema.optional(Schema.Unknown)
+  user_location: Schema.optional(Schema.Unknown),
+  citations: Schema.optional(Schema.Unknown),
+  max_content_tokens: opt(some),
+  response_inclusion: opt(Word),
+  url_sources: opt(UrlSources)
 }
 
 /** What neither is one the client runs is the hosted service's own. */

@@ -1,74 +1,63 @@
 /**
- * A chat whose model searches the web by the gateway: each search is run, its result told to the model in a chat that
+ * A chat whose model uses tools that the gateway runs: each call is run, its result told to the model in a chat that
  * follows, and the answers are one to the client. Each chat gives back what it holds before the next one is opened.
  */
 import { Effect, ExecutionStrategy, Exit, Scope } from "effect"
-import type { ChatRun } from "../../../chat/Chat.ts"
-import { type ChatEvent, type ChatRequest, finish, message, type ToolCall, toolCall } from "../../../domain/Chat.ts"
-import { BackendFailure, type ChatError, type TurnError } from "../../../domain/ChatError.ts"
-import * as Turn from "../../../domain/Turn.ts"
-import * as Scoped from "../../../runtime/Scoped.ts"
-import type * as TokenMeter from "../../../tokens/TokenMeter.ts"
-import type { Open } from "../../chat/ChatResponse.ts"
-import * as WebSearch from "../../chat/sources/WebSearch.ts"
-import * as ServerResults from "./request/ServerResults.ts"
-import * as ServerTools from "./ServerTools.ts"
+import type { ChatRun } from "../../../../chat/Chat.ts"
+import { type ChatEvent, type ChatRequest, finish, message, type ToolCall, toolCall } from "../../../../domain/Chat.ts"
+import { BackendFailure, type ChatError, type TurnError } from "../../../../domain/ChatError.ts"
+import * as Turn from "../../../../domain/Turn.ts"
+import * as Scoped from "../../../../runtime/Scoped.ts"
+import type * as TokenMeter from "../../../../tokens/TokenMeter.ts"
+import type { Open } from "../../../chat/ChatResponse.ts"
+import * as ServerResults from "../request/ServerResults.ts"
+import * as ResultBlock from "./ResultBlock.ts"
+import type { ServedTool } from "./ServedTool.ts"
 
-export interface SearchOptions {
+export interface ServedOptions {
   readonly request: ChatRequest
-  readonly tool: ServerTools.Hosted
-  /** Of the search service; undefined where there is none. */
-  readonly endpoint: string | undefined
+  readonly tools: ReadonlyArray<ServedTool>
+  /** A new id for a call. */
+  readonly newId: () => string
   readonly open: (request: ChatRequest) => Open
-  /** Filled as searches are done. */
-  readonly served: Map<string, ServerTools.ResultBlock>
+  /** Filled as calls are run. */
+  readonly served: Map<string, ResultBlock.ResultBlock>
 }
 
-/** What one chat said: its text, and the searches it asked for. */
+/** What one chat said: its text, and the calls that are run here. */
 interface Said {
   readonly text: string
-  readonly searches: ReadonlyArray<ToolCall>
+  readonly ours: ReadonlyArray<ToolCall>
   /** It called tools of the client too. */
   readonly calls: boolean
   readonly end: Extract<ChatEvent, { readonly _tag: "Finish" }>
 }
 
-const LONGEST_QUERY = 2000
-
-const queryOf = (call: ToolCall): string => {
-  try {
-    const input: unknown = JSON.parse(call.arguments)
-    return typeof input === "object" && input !== null && "query" in input ? String(input.query).trim() : ""
-  } catch {
-    return ""
-  }
-}
-
-/** Passes all on but the searches and the end. */
-const listen = (run: ChatRun, turn: Turn.Turn): Effect.Effect<Said, TurnError> =>
+/** Passes all on but our calls and the end. */
+const listen = (run: ChatRun, turn: Turn.Turn, isOurs: (name: string) => boolean): Effect.Effect<Said, TurnError> =>
   Effect.async((resume) => {
-    const searches: Array<ToolCall> = []
+    const ours: Array<ToolCall> = []
     let text = ""
-    let isSearching = false
+    let isCalling = false
     let calls = false
     const onEvent = (event: ChatEvent) => {
       switch (event._tag) {
         case "Finish":
-          return resume(Effect.succeed({ text, searches, calls, end: event }))
+          return resume(Effect.succeed({ text, ours, calls, end: event }))
         case "ToolCall":
         case "ToolCallEnd": {
-          const wasSearching = event._tag === "ToolCall" ? event.call.name === ServerTools.SEARCH : isSearching
-          isSearching = false
-          if (wasSearching) return void searches.push(event.call)
+          const wasOurs = event._tag === "ToolCall" ? isOurs(event.call.name) : isCalling
+          isCalling = false
+          if (wasOurs) return void ours.push(event.call)
           calls = true
           break
         }
         case "ToolCallBegin":
-          isSearching = event.call.name === ServerTools.SEARCH
-          if (isSearching) return
+          isCalling = isOurs(event.call.name)
+          if (isCalling) return
           break
         case "ToolCallDelta":
-          if (isSearching) return
+          if (isCalling) return
           break
         case "TextDelta":
           text += event.text
@@ -86,16 +75,17 @@ const add = (a: TokenMeter.Tokens, b: TokenMeter.Tokens): TokenMeter.Tokens => (
 })
 
 /** After the first answer nothing is forced any more, and what is used up is not offered. */
-const followUp = (request: ChatRequest, said: Said, results: ReadonlyArray<string>, mayMore: boolean): ChatRequest => {
+const followUp = (
+  request: ChatRequest,
+  said: Said,
+  results: ReadonlyArray<string>,
+  isOver: (name: string) => boolean
+): ChatRequest => {
   const { choice, parallel, tools } = request.toolset
-  const left = mayMore ? tools : tools.filter(({ name }) => name !== ServerTools.SEARCH)
+  const left = tools.filter(({ name }) => !isOver(name))
   const toolset = { tools: left, choice: left.length === 0 || choice === "none" ? "none" : "auto", parallel } as const
-  const told = said.searches.map(({ id }, i) => message("tool", results[i] ?? "", { toolCallId: id }))
-  const messages = [
-    ...request.messages,
-    message("assistant", said.text, { toolCalls: said.searches }),
-    ...told
-  ] as const
+  const told = said.ours.map(({ id }, i) => message("tool", results[i] ?? "", { toolCallId: id }))
+  const messages = [...request.messages, message("assistant", said.text, { toolCalls: said.ours }), ...told] as const
   return { ...request, toolset, messages: messages as unknown as ChatRequest["messages"] }
 }
 
@@ -105,29 +95,33 @@ const isTurnError = (error: ChatError | TurnError): error is TurnError =>
 /** In place of the chat itself. */
 export const open = Effect.fnUntraced(function* (
   first: Open,
-  { endpoint, open, request, served, tool }: SearchOptions
+  { newId, open, request, served, tools }: ServedOptions
 ): Effect.fn.Return<ChatRun, ChatError, Scope.Scope> {
   const outer = yield* Effect.scope
-  const most = Math.min(tool.max_uses ?? ServerTools.limits.usual, ServerTools.limits.most)
-  const domains = ServerTools.domainsOf(tool)
-  let uses = 0
+  const byName = new Map<string, ServedTool>(tools.map((tool) => [tool.name, tool]))
+  const uses = new Map<string, number>()
+  const isOver = (name: string): boolean => {
+    const tool = byName.get(name)
+    return tool !== undefined && (!tool.works || (uses.get(name) ?? 0) >= tool.most)
+  }
 
   const begin = Effect.fnUntraced(function* (one: Open) {
     const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
     return { scope, run: yield* Scoped.extend(one, scope) }
   })
 
-  const searched = Effect.fnUntraced(function* (id: string, call: ToolCall) {
-    if (uses >= most) return ServerTools.searchFailed(id, "max_uses_exceeded")
-    uses++
-    const query = queryOf(call)
-    if (query === "") return ServerTools.searchFailed(id, "invalid_tool_input")
-    if (query.length > LONGEST_QUERY) return ServerTools.searchFailed(id, "query_too_long")
-    if (endpoint === undefined) return ServerTools.searchFailed(id, "unavailable")
-    return yield* Effect.match(WebSearch.search(endpoint, query, domains), {
-      onFailure: () => ServerTools.searchFailed(id, "unavailable"),
-      onSuccess: (pages) => ServerTools.found(id, pages)
-    })
+  /** What it comes to, in the model's words. */
+  const ran = Effect.fnUntraced(function* (tool: ServedTool, call: ToolCall, asked: ChatRequest) {
+    const { most, name } = tool
+    const id = newId()
+    const argument = tool.read(call)
+    const used = uses.get(name) ?? 0
+    uses.set(name, used + 1)
+    const result =
+      used >= most ? ResultBlock.failed(name, id, "max_uses_exceeded") : yield* tool.run(id, argument, asked)
+    served.set(id, result)
+    turn.emit(toolCall({ id, name, arguments: JSON.stringify(tool.input(argument)) }))
+    return ServerResults.read(result.type, result.content)
   })
 
   const begun = yield* begin(first)
@@ -140,23 +134,21 @@ export const open = Effect.fnUntraced(function* (
     let { scope } = begun
     let asked = request
     while (true) {
-      const said = yield* listen(current, turn)
-      if (said.searches.length === 0) return turn.emit(said.end)
-      // The service is another's: nothing of the pool is held while it searches.
+      const said = yield* listen(current, turn, (name) => byName.has(name))
+      if (said.ours.length === 0) return turn.emit(said.end)
+      // The service is another's: nothing of the pool is held while a tool runs.
       yield* Scoped.close(scope, Exit.void)
       const results: Array<string> = []
-      for (const call of said.searches) {
-        const id = ServerTools.newId()
-        const result = yield* searched(id, call)
-        served.set(id, result)
-        turn.emit(toolCall({ id, name: ServerTools.SEARCH, arguments: JSON.stringify({ query: queryOf(call) }) }))
-        results.push(ServerResults.read(result.type, result.content))
+      for (const call of said.ours) {
+        const tool = byName.get(call.name)
+        if (tool !== undefined) results.push(yield* ran(tool, call, asked))
       }
-      // Calls beside the searches are the client's to run: what was found is in the history then.
+      // Calls beside ours are the client's to run: what ours came to is in the history then.
       if (said.calls || said.end.reason !== "tool_calls") return turn.emit(said.end)
       // Nor is a model asked again that calls what it was not offered.
-      if (!asked.toolset.tools.includes(ServerTools.searchTool)) return turn.emit(finish("stop"))
-      asked = followUp(asked, said, results, endpoint !== undefined && uses < most)
+      const { tools: offered } = asked.toolset
+      if (!said.ours.some(({ name }) => offered.some((tool) => tool.name === name))) return turn.emit(finish("stop"))
+      asked = followUp(asked, said, results, isOver)
       const next = yield* begin(open(asked))
       spent = add(spent, current.tokens())
       scope = next.scope
@@ -170,7 +162,7 @@ export const open = Effect.fnUntraced(function* (
         turn.fail(
           isTurnError(error)
             ? error
-            : new BackendFailure({ instance: servedBy, started: true, detail: `after a search: ${error._tag}` })
+            : new BackendFailure({ instance: servedBy, started: true, detail: `after a tool: ${error._tag}` })
         )
       )
     ),
