@@ -83,7 +83,7 @@ export interface ChatDialect<Payload, Encoded, Failure> {
   ) => Effect.Effect<Exchange, Problem<Failure>, Scope.Scope>
   /**
    * When ignored fields are checked. `first`: before the rest of the request, and named on every response. `last`:
-   * after it; a stream that starts before an instance answers does not name them.
+   * after it, and named on each that is no error.
    */
   readonly heeds: "first" | "last"
   /** The payload in a socket's message, for a dialect that is also served over sockets. */

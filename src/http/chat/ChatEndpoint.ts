@@ -6,7 +6,7 @@
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Either, type Schema, type Scope } from "effect"
-import { Chat, type ChatRun } from "../../chat/Chat.ts"
+import { Chat } from "../../chat/Chat.ts"
 import { GatewayConfig } from "../../config/Config.ts"
 import { Auth } from "../edge/Auth.ts"
 import { DirectRoutes } from "../edge/DirectRoutes.ts"
@@ -110,16 +110,13 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
     const { asked, ignored } = yield* read
     const opened = chat.open(asked.request)
     const open = asked.open?.(opened) ?? opened
-    const headers = (run: ChatRun) => ({ ...ChatResponse.headersOf(run), ...ignored })
     if (asked.request.origin.stream) {
-      const encoder = asked.stream()
-      if (!heedsFirst) return yield* answer.stream({ open, headers, ...encoder })
-      const stream = yield* answer.stream({ open, headers: ChatResponse.headersOf, ...encoder })
+      const stream = yield* answer.stream({ open, headers: ChatResponse.headersOf, ...asked.stream() })
       return HttpServerResponse.setHeaders(stream, ignored)
     }
     const { fold, millis, run } = yield* answer.whole(open, asked.whole)
     return HttpServerResponse.unsafeJson(fold.result(millis), {
-      headers: { ...headers(run), ...dialect.wholeHeaders?.(millis) }
+      headers: { ...ChatResponse.headersOf(run), ...ignored, ...dialect.wholeHeaders?.(millis) }
     })
   })
 

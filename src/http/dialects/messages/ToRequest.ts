@@ -83,6 +83,7 @@ const toTools = (payload: CountTokensRequest, skip: Skip, works: ServerTools.Wor
         continue
       }
       seen.add(ours.name)
+      FieldSupport.unheardOf(tool).forEach(skip)
       kept.push(ours)
       places.push(`tools.${i}.${tool.kind}`)
     } else {
@@ -90,6 +91,7 @@ const toTools = (payload: CountTokensRequest, skip: Skip, works: ServerTools.Wor
       if (seen.has(tool.name)) return Either.left(Errors.badRequest(`${place}.name: Tool names must be unique`))
       seen.add(tool.name)
       if (!isOffered(tool)) continue
+      FieldSupport.unheardOf(tool).forEach(skip)
       kept.push(toTool(tool))
       places.push(place)
     }

@@ -11,6 +11,12 @@ const ToolName = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_.-]{1,128}$/))
 
 const isClientTool = (type: string) => ClientTools.familyOf(type) !== undefined
 
+/** They are looked at where they are asked for, and nowhere else. */
+const unheard = {
+  allowed_callers: Schema.optional(Schema.Unknown),
+  input_examples: Schema.optional(Schema.Unknown)
+}
+
 /** One of a kind that the API has a schema for, and the client the hands. */
 const ClientTool = Schema.transform(
   Schema.Struct({
@@ -21,7 +27,8 @@ const ClientTool = Schema.transform(
     enable_zoom: opt(Schema.Boolean),
     max_characters: opt(Schema.Number),
     strict: opt(Schema.Boolean),
-    defer_loading: opt(Schema.Boolean)
+    defer_loading: opt(Schema.Boolean),
+    ...unheard
   }),
   Schema.Struct({
     type: Schema.Literal("client"),
@@ -32,7 +39,8 @@ const ClientTool = Schema.transform(
     enable_zoom: opt(Schema.Boolean),
     max_characters: opt(Schema.Number),
     strict: opt(Schema.Boolean),
-    defer_loading: opt(Schema.Boolean)
+    defer_loading: opt(Schema.Boolean),
+    ...unheard
   }),
   {
     strict: true,
@@ -48,7 +56,8 @@ const CustomTool = Schema.Struct({
   input_schema: Loose,
   strict: opt(Schema.Boolean),
   /** It is offered once a `tool_reference` names it. */
-  defer_loading: opt(Schema.Boolean)
+  defer_loading: opt(Schema.Boolean),
+  ...unheard
 })
 
 /** Narrower sources than all are a promise that is not kept here. */
@@ -63,7 +72,8 @@ const hosted = {
   citations: Schema.optional(Schema.Unknown),
   max_content_tokens: opt(some),
   response_inclusion: opt(Word),
-  url_sources: opt(UrlSources)
+  url_sources: opt(UrlSources),
+  ...unheard
 }
 
 /** What neither is one the client runs is the hosted service's own. */

@@ -116,6 +116,7 @@ const list = EitherFn.fn(function* (
       missing.add(kind, written["server_label"])
       continue
     }
+    FieldSupport.unheardOf(written).forEach(skip)
     echoed.push(
       tool.type === "function"
         ? {
@@ -145,6 +146,7 @@ const list = EitherFn.fn(function* (
         for (const [k, inner] of tool.tools.entries()) {
           const here = [...path, "tools", k]
           const member = yield* readMember(inner, Kinds.kindOf(inner, "function"), here, skip)
+          if (member !== undefined) FieldSupport.unheardOf(inner).forEach(skip)
           if (member !== undefined) listed.push(toListed(member, tool.name, here))
         }
         break
