@@ -17,6 +17,7 @@ import { InternalHandlers } from "./admin/internal/Handlers.ts"
 import { Bodies } from "./chat/Bodies.ts"
 import { Images } from "./chat/Images.ts"
 import { Documents } from "./chat/sources/Documents.ts"
+import { Pages } from "./chat/sources/Pages.ts"
 import * as DialectHandlers from "./dialects/Handlers.ts"
 import * as Registry from "./dialects/Registry.ts"
 import * as AccessLog from "./edge/AccessLog.ts"
@@ -47,7 +48,7 @@ const DOCS = "/docs"
 const ApiRoutes = HttpLayerRouter.addHttpApi(Api).pipe(
   Layer.provide([DialectHandlers.layer, EmbeddingsHandlers, OllamaHandlers, OpsHandlers, InternalHandlers]),
   Layer.provide(CapabilitiesHandlers(Registry.support)),
-  Layer.provide([Auth.layer, Bodies.layerFromConfig, Documents.layer, Images.layerFromConfig])
+  Layer.provide([Auth.layer, Bodies.layerFromConfig, Documents.layer, Images.layerFromConfig, Pages.layer])
 )
 
 const DocsRoute = Docs.layer({ api: Api, spec: OPENAPI, page: DOCS })
