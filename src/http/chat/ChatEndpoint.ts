@@ -23,6 +23,7 @@ import * as FieldSupport from "./FieldSupport.ts"
 import { Images, type Link } from "./Images.ts"
 import * as SchemaIssue from "./SchemaIssue.ts"
 import { Documents } from "./sources/Documents.ts"
+import { Pages } from "./sources/Pages.ts"
 
 const SESSION = ["x-session-id", "session-id"]
 
@@ -36,6 +37,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   const drain = yield* Drain
   const images = yield* Images
   const documents = yield* Documents
+  const { fetch: fetchPage } = yield* Pages
   const shortcuts = yield* DirectRoutes
   const config = yield* GatewayConfig
   const { errors, support } = dialect
@@ -64,6 +66,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
       leaveOut: (name) => void leftOut.push(name),
       pictures: (links) => pictures(links, caller),
       documents: (links) => documents.load(links, caller),
+      page: fetchPage === undefined ? undefined : (url, mayVisit) => fetchPage(url, mayVisit, caller),
       open: chat.open,
       count: chat.count
     }
@@ -110,8 +113,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
     const opened = chat.open(asked.request)
     const open = asked.open?.(opened) ?? opened
     if (asked.request.origin.stream) {
-      const encoder = asked.stream()
-      const stream = yield* answer.stream({ open, headers: ChatResponse.headersOf, ...encoder })
+      const stream = yield* answer.stream({ open, headers: ChatResponse.headersOf, ...asked.stream() })
       // Also on one that starts with a keep-alive, when no instance has answered yet.
       return HttpServerResponse.setHeaders(stream, ignored)
     }
