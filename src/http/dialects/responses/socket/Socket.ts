@@ -63,7 +63,7 @@ export const fromMessage = (sent: unknown, message: Message): Either.Either<unkn
   return Either.right({ ...payload, stream: true })
 }
 
-interface Answer {
+export interface Answer {
   readonly status: number
   readonly body: string
   readonly headers: Readonly<Record<string, string>>
