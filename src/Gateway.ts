@@ -16,6 +16,9 @@ import { AutoLogin } from "./lingma/login/AutoLogin.ts"
 import * as PlaywrightBrowser from "./lingma/login/PlaywrightBrowser.ts"
 import type { WorkDirInUse } from "./lingma/process/WorkDirLock.ts"
 import { Metrics } from "./observe/Metrics.ts"
+import * as Database from "./team/database/Database.ts"
+import { KeyRing } from "./team/keys/KeyRing.ts"
+import { KeyStore } from "./team/keys/KeyStore.ts"
 import { TokenCounter } from "./tokens/TokenCounter.ts"
 
 const GuardFromConfig = Layer.unwrapEffect(Effect.map(GatewayConfig, Guard.layer))
@@ -57,7 +60,11 @@ export const chat: Layer.Layer<Chat | Guard | Metrics, ConfigError.ConfigError, 
     Layer.provideMerge(Layer.merge(GuardFromConfig, Metrics.layer))
   )
 
-const onChat = <A, E, R>(http: Layer.Layer<A, E, R>) => http.pipe(Layer.merge(Gauges.layer), Layer.provide(chat))
+/** What a team shares: named keys, over the database that the settings name. Without it there are those of API_KEYS. */
+const team = KeyRing.layer.pipe(Layer.provideMerge(KeyStore.layer), Layer.provideMerge(Database.layerFromConfig))
+
+const onChat = <A, E, R>(http: Layer.Layer<A, E, R>) =>
+  http.pipe(Layer.merge(Gauges.layer), Layer.provide(chat), Layer.provideMerge(team))
 
 /** The HTTP API over any `Pool`, to be served by an `HttpServer`. */
 export const layerWithoutPool = onChat(Server.layer)

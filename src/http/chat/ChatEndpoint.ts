@@ -8,6 +8,7 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Either, type Schema, type Scope } from "effect"
 import { Chat, type ChatRun } from "../../chat/Chat.ts"
 import { GatewayConfig } from "../../config/Config.ts"
+import type { Key } from "../../team/keys/Key.ts"
 import { Auth } from "../edge/Auth.ts"
 import { DirectRoutes } from "../edge/DirectRoutes.ts"
 import * as RequestId from "../edge/RequestId.ts"
@@ -22,6 +23,8 @@ import { Images } from "./Images.ts"
 import * as SchemaIssue from "./SchemaIssue.ts"
 import { Documents } from "./sources/Documents.ts"
 
+/** All that come without a key, where none is needed. */
+const NOBODY = ""
 const SESSION = ["x-session-id", "session-id"]
 
 type Request = HttpServerRequest.HttpServerRequest
@@ -50,11 +53,16 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   const payloadOf = (sent: unknown, message: MessageRequest.Message) =>
     dialect.fromMessage?.(sent, message) ?? Either.right(sent)
 
-  const contextOf = (request: Request, requestId: string, leftOut: Array<string>): ChatContext<F> => {
+  const contextOf = (
+    request: Request,
+    key: Key | undefined,
+    requestId: string,
+    leftOut: Array<string>
+  ): ChatContext<F> => {
     const named = sessionHeaders.find((name) => request.headers[name] !== undefined)
     return {
       config,
-      caller: auth.caller(request),
+      caller: key?.id ?? NOBODY,
       sessionId: named === undefined ? undefined : request.headers[named],
       requestId,
       message: MessageRequest.of(request),
@@ -71,7 +79,11 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
     schema: Schema.Schema<B, J>,
     ask: (payload: B, context: ChatContext<F>) => Effect.Effect<Asked, Problem<F>, R>
   ): Effect.Effect<
-    { readonly asked: Asked; readonly ignored: Readonly<Record<string, string>> },
+    {
+      readonly asked: Asked
+      readonly ignored: Readonly<Record<string, string>>
+      readonly key: Key | undefined
+    },
     Problem<F>,
     R | Request | Scope.Scope
   > => {
@@ -85,14 +97,15 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
         errors.fromIssue(SchemaIssue.explain(issue), body)
       )
       const leftOut: Array<string> = []
-      const context = contextOf(request, yield* RequestId.current, leftOut)
+      const key = auth.key(request)
+      const context = contextOf(request, key, yield* RequestId.current, leftOut)
       if (heedsFirst) {
         const ignored = yield* heed(body, [])
         const asked = yield* ask(payload, context)
-        return { ignored: leftOut.length === 0 ? ignored : yield* heed(body, leftOut), asked }
+        return { ignored: leftOut.length === 0 ? ignored : yield* heed(body, leftOut), asked, key }
       }
       const asked = yield* ask(payload, context)
-      return { ignored: yield* heed(body, leftOut), asked }
+      return { ignored: yield* heed(body, leftOut), asked, key }
     })
     return Effect.suspend(read)
   }
@@ -104,14 +117,15 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   const read = reader(dialect.payload, dialect.exchange)
 
   const chats = Effect.fnUntraced(function* () {
-    const { asked, ignored } = yield* read
+    const { asked, ignored, key } = yield* read
     const opened = chat.open(asked.request)
     const open = asked.open?.(opened) ?? opened
     const headers = (run: ChatRun) => ({ ...ChatResponse.headersOf(run), ...ignored })
     if (asked.request.origin.stream) {
-      const encoder = asked.stream()
-      if (!heedsFirst) return yield* answer.stream({ open, headers, ...encoder })
-      const stream = yield* answer.stream({ open, headers: ChatResponse.headersOf, ...encoder })
+      const onRevoked = key === undefined ? undefined : (stop: () => void) => auth.onRevoked(key.id, stop)
+      const options = { open, onRevoked, ...asked.stream() }
+      if (!heedsFirst) return yield* answer.stream({ ...options, headers })
+      const stream = yield* answer.stream({ ...options, headers: ChatResponse.headersOf })
       return HttpServerResponse.setHeaders(stream, ignored)
     }
     const { fold, millis, run } = yield* answer.whole(open, asked.whole)

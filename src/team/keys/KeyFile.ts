@@ -60,7 +60,7 @@ const digestOf = (entry: YAMLMap, name: string) => {
   const variable = VARIABLE.exec(String(key))?.[1]
   if (variable === undefined)
     return wrong(
-      "key must name an environment variable, as in ${ALICE_KEY}: a key does not belong into a file",
+      `key must name an environment variable, as in $\{ALICE_KEY}: a key does not belong into a file`,
       entry.get("key", true)
     )
   return Effect.flatMap(Effect.orElseSucceed(Config.option(Config.string(variable)), Option.none<string>), (found) => {
