@@ -74,7 +74,7 @@ keys:
       const plain = yield* complaint("keys:\n  - name: a\n    key: sk-secret-in-the-file\n")
       assert.include(plain, "keys.yaml:3: key must name an environment variable")
       assert.notInclude(plain, "secret")
-      const unset = yield* complaint("keys:\n  - name: a\n    key: ${NOT_SET}\n")
+      const unset = yield* complaint("keys:\n  - name: a\n    key: $" + "{NOT_SET}\n")
       assert.include(unset, "keys.yaml:3: the environment variable NOT_SET is not set")
       assert.notInclude(yield* complaint("keys:\n  - name: a\n    key: 'sk-secret\n  x"), "secret")
     })
