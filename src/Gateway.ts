@@ -19,6 +19,7 @@ import { Metrics } from "./observe/Metrics.ts"
 import * as Database from "./team/database/Database.ts"
 import { KeyRing } from "./team/keys/KeyRing.ts"
 import { KeyStore } from "./team/keys/KeyStore.ts"
+import { Limits } from "./team/limits/Limits.ts"
 import { TokenCounter } from "./tokens/TokenCounter.ts"
 
 const GuardFromConfig = Layer.unwrapEffect(Effect.map(GatewayConfig, Guard.layer))
@@ -60,8 +61,11 @@ export const chat: Layer.Layer<Chat | Guard | Metrics, ConfigError.ConfigError, 
     Layer.provideMerge(Layer.merge(GuardFromConfig, Metrics.layer))
   )
 
-/** What a team shares: named keys, over the database that the settings name. Without it there are those of API_KEYS. */
-const team = KeyRing.layer.pipe(Layer.provideMerge(KeyStore.layer), Layer.provideMerge(Database.layerFromConfig))
+/** What a team shares: named keys and their limits, over the database that the settings name. Without it there are those of API_KEYS. */
+const team = Layer.merge(KeyRing.layer, Limits.layer).pipe(
+  Layer.provideMerge(KeyStore.layer),
+  Layer.provideMerge(Database.layerFromConfig)
+)
 
 const onChat = <A, E, R>(http: Layer.Layer<A, E, R>) =>
   http.pipe(Layer.merge(Gauges.layer), Layer.provide(chat), Layer.provideMerge(team))

@@ -8,18 +8,21 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Either, type Schema, type Scope } from "effect"
 import { Chat, type ChatRun } from "../../chat/Chat.ts"
 import { GatewayConfig } from "../../config/Config.ts"
+import type * as Model from "../../domain/Model.ts"
 import type { Key } from "../../team/keys/Key.ts"
 import { Auth } from "../edge/Auth.ts"
 import { DirectRoutes } from "../edge/DirectRoutes.ts"
 import * as RequestId from "../edge/RequestId.ts"
 import { Drain } from "../server/Drain.ts"
 import * as MessageRequest from "../server/MessageRequest.ts"
+import { Admission } from "./Admission.ts"
 import { Bodies } from "./Bodies.ts"
-import type { ChatContext, ChatDialect, Problem } from "./ChatDialect.ts"
+import type { ChatContext, ChatDialect, Exchange, Problem } from "./ChatDialect.ts"
 import * as ChatResponse from "./ChatResponse.ts"
 import * as Decode from "./Decode.ts"
 import * as FieldSupport from "./FieldSupport.ts"
 import { Images } from "./Images.ts"
+import * as LimitHeaders from "./LimitHeaders.ts"
 import * as SchemaIssue from "./SchemaIssue.ts"
 import { Documents } from "./sources/Documents.ts"
 
@@ -39,6 +42,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   const documents = yield* Documents
   const shortcuts = yield* DirectRoutes
   const config = yield* GatewayConfig
+  const admission = yield* Admission
   const { errors, support } = dialect
   const answer = ChatResponse.make({ drain, keepAlive: config.keepAlive })
   const sessionHeaders = [...SESSION, ...(dialect.sessionHeaders ?? [])]
@@ -69,7 +73,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
       leaveOut: (name) => void leftOut.push(name),
       pictures,
       documents: documents.load,
-      open: chat.open,
+      open: admission.openFor(key),
       count: chat.count
     }
   }
@@ -116,9 +120,12 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
 
   const read = reader(dialect.payload, dialect.exchange)
 
-  const chats = Effect.fnUntraced(function* () {
-    const { asked, ignored, key } = yield* read
-    const opened = chat.open(asked.request)
+  const served = Effect.fnUntraced(function* (
+    asked: Exchange,
+    ignored: Readonly<Record<string, string>>,
+    key: Key | undefined
+  ) {
+    const opened = admission.openFor(key)(asked.request)
     const open = asked.open?.(opened) ?? opened
     const headers = (run: ChatRun) => ({ ...ChatResponse.headersOf(run), ...ignored })
     if (asked.request.origin.stream) {
@@ -134,7 +141,28 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
     })
   })
 
-  const handled = answered(Effect.suspend(chats))
+  /** Serves what was read, unless its key does not allow it. */
+  const admitted = <R>(
+    { asked, key }: { readonly asked: Pick<Exchange, "request" | "isFree">; readonly key: Key | undefined },
+    serve: Effect.Effect<HttpServerResponse.HttpServerResponse, Problem<F>, R>
+  ) =>
+    admission.admit<Problem<F>, R>({
+      key,
+      request: asked.request,
+      isFree: asked.isFree === true,
+      headers: dialect.limitHeaders ?? LimitHeaders.openai,
+      serve,
+      answered
+    })
+
+  const chats = Effect.flatMap(read, (all) => admitted(all, served(all.asked, all.ignored, all.key)))
+
+  /** Which of these models the key of the request may use. */
+  const allowed = (models: ReadonlyArray<Model.Model>) =>
+    Effect.map(HttpServerRequest.HttpServerRequest, (request) => admission.allowed(auth.key(request), models))
+
+  const handled = answered(chats)
   shortcuts.add("POST", support.path, handled)
-  return { handle: () => handled, answer, answered, chat, config, reader }
+  const { openFor } = admission
+  return { admitted, allowed, answer, answered, chat, config, handle: () => handled, openFor, reader }
 })

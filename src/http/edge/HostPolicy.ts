@@ -75,7 +75,7 @@ export const corsHeaders = (options: GateOptions, request: Request): Record<stri
       : {
           "access-control-allow-origin": origin,
           "access-control-expose-headers":
-            "x-request-id, request-id, openai-processing-ms, retry-after, retry-after-ms, x-lingma-instance, x-lingma-emulated, x-lingma-ignored-params"
+            "x-request-id, request-id, openai-processing-ms, retry-after, retry-after-ms, x-lingma-instance, x-lingma-emulated, x-lingma-ignored-params, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
         })
   }
 }

@@ -6,6 +6,7 @@
  * on by itself with what it last knew, and settles up later. Chats at once are counted by each gateway.
  */
 import * as SqlClient from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
 import { Context, Effect, Layer, Runtime, type Scope } from "effect"
 import { GatewayConfig } from "../../config/Config.ts"
 import { Database } from "../database/Database.ts"
@@ -94,7 +95,8 @@ const make = (
         const batch = waiting.splice(0)
         const most = batch[batch.length - 1]!.most
         const untold = standing.untoldRequests
-        const settled = untold === 0 ? Effect.void : windows.take(standing.keyId, untold, Number.MAX_SAFE_INTEGER)
+        const settled: Effect.Effect<unknown, SqlError> =
+          untold === 0 ? Effect.void : windows.take(standing.keyId, untold, Number.MAX_SAFE_INTEGER)
         const taken = yield* Effect.option(
           Effect.timeout(Effect.zipRight(settled, windows.take(standing.keyId, batch.length, most)), PATIENCE)
         )

@@ -38,7 +38,7 @@ export const make = (sql: SqlClient.SqlClient) => {
     all.length === 0
       ? Effect.void
       : Effect.asVoid(
-          sql`INSERT INTO key_windows ${sql.insert([...all])} ON CONFLICT (key_id, kind)
+          sql`INSERT INTO key_windows ${sql.insert(all.map((one) => ({ ...one })))} ON CONFLICT (key_id, kind)
             DO UPDATE SET started_at = excluded.started_at, used = excluded.used`
         )
 
