@@ -46,7 +46,15 @@ const common = {
 }
 
 // Loaded on first use, where they are there at all.
-const external = ["playwright", "gpt-tokenizer", "@huggingface/tokenizers", "bufferutil", "utf-8-validate"]
+const external = [
+  "playwright",
+  "libsql",
+  "pg-native",
+  "gpt-tokenizer",
+  "@huggingface/tokenizers",
+  "bufferutil",
+  "utf-8-validate"
+]
 
 const modules = (entryPoints) =>
   build({
@@ -60,11 +68,13 @@ const modules = (entryPoints) =>
     banner: { js: 'import{createRequire as require_}from"node:module";const require=require_(import.meta.url);' }
   })
 
-/** The page of the API is larger than the gateway: a file of its own. */
+/** The page of the API is larger than the gateway, and few use PostgreSQL: files of their own. */
 const apart = {
   name: "apart",
-  setup: ({ onResolve }) =>
+  setup: ({ onResolve }) => {
     onResolve({ filter: /^@effect\/platform\/HttpApiSwagger$/ }, () => ({ path: "./docs.js", external: true }))
+    onResolve({ filter: /\/PostgresClient\.js$/ }, () => ({ path: "./postgres.js", external: true }))
+  }
 }
 
 /** One file for a start: only of a script does Node 20 keep the compiled code, see bin/load.js. */
@@ -91,7 +101,11 @@ const script = async (name, entry) => {
 }
 
 rmSync(outdir, { recursive: true, force: true })
-await modules({ cli: "dist/app/cli.js", docs: "@effect/platform/HttpApiSwagger" })
+await modules({
+  cli: "dist/app/cli.js",
+  docs: "@effect/platform/HttpApiSwagger",
+  postgres: "dist/team/database/PostgresClient.js"
+})
 await modules({ emulator: "dist/emulator/Main.js" })
 await script("start", "dist/app/start.js")
 

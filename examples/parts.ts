@@ -7,13 +7,13 @@ import { Backend, Chat, ChatModel, Gateway, GatewayConfig, Guard, Pool, Routing 
 
 /** Routing is pure: the same key goes to the same one, and a lost one moves only its own keys. */
 const candidate = (id: string): Routing.Candidate => ({ id, ready: true, inFlight: 0 })
-const chosen = Routing.pick([candidate("a"), candidate("b")], { key: Option.some("conversation 1"), turn: 0 })
+const chosen = Routing.pick([candidate("a"), candidate("b")], { key: Option.some("conversation 1"), picks: 0 })
 
 /** Guard bounds whatever it is put around; the second taker is refused, since nobody may wait. */
 const guarded = Effect.gen(function* () {
   const guard = yield* Guard
-  yield* guard.slot
-  return yield* Effect.flip(Effect.scoped(guard.slot))
+  yield* guard.slot()
+  return yield* Effect.flip(Effect.scoped(guard.slot()))
 }).pipe(Effect.scoped, Effect.provide(Guard.layer({ maxInFlight: 1, queueMax: 0, queueTimeout: "1 second" })))
 
 const instance = (id: string) =>

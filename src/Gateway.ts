@@ -20,6 +20,7 @@ import * as Database from "./team/database/Database.ts"
 import { KeyRing } from "./team/keys/KeyRing.ts"
 import { KeyStore } from "./team/keys/KeyStore.ts"
 import { Limits } from "./team/limits/Limits.ts"
+import { KeptResponses } from "./team/responses/KeptResponses.ts"
 import { TokenCounter } from "./tokens/TokenCounter.ts"
 
 const GuardFromConfig = Layer.unwrapEffect(Effect.map(GatewayConfig, Guard.layer))
@@ -61,14 +62,13 @@ export const chat: Layer.Layer<Chat | Guard | Metrics, ConfigError.ConfigError, 
     Layer.provideMerge(Layer.merge(GuardFromConfig, Metrics.layer))
   )
 
-/** What a team shares: named keys and their limits, over the database that the settings name. Without it there are those of API_KEYS. */
-const team = Layer.merge(KeyRing.layer, Limits.layer).pipe(
+const onChat = <A, E, R>(http: Layer.Layer<A, E, R>) => http.pipe(Layer.merge(Gauges.layer), Layer.provide(chat))
+
+/** What outlives the process: the database, and who uses it; there before any Lingma is started. Without it the keys are those of API_KEYS. */
+const team = Layer.mergeAll(KeptResponses.layer, KeyRing.layer, Limits.layer).pipe(
   Layer.provideMerge(KeyStore.layer),
   Layer.provideMerge(Database.layerFromConfig)
 )
-
-const onChat = <A, E, R>(http: Layer.Layer<A, E, R>) =>
-  http.pipe(Layer.merge(Gauges.layer), Layer.provide(chat), Layer.provideMerge(team))
 
 /** The HTTP API over any `Pool`, to be served by an `HttpServer`. */
 export const layerWithoutPool = onChat(Server.layer)
@@ -83,7 +83,7 @@ export const layerWithoutPool = onChat(Server.layer)
  * )
  * NodeRuntime.runMain(Layer.launch(main))
  */
-export const layer = Layer.provide(layerWithoutPool, lingmas)
+export const layer = layerWithoutPool.pipe(Layer.provide(lingmas), Layer.provideMerge(team))
 
 /**
  * The HTTP API over any `Pool`, on the router of an app. Without a prefix the routes keep their paths, except that `/`
@@ -100,7 +100,8 @@ export const routesWithoutPool = (prefix?: HttpLayerRouter.PathInput) => onChat(
  *   Layer.provide(GatewayConfig.layerFromEnv)
  * )
  */
-export const routes = (prefix?: HttpLayerRouter.PathInput) => Layer.provide(routesWithoutPool(prefix), lingmas)
+export const routes = (prefix?: HttpLayerRouter.PathInput) =>
+  routesWithoutPool(prefix).pipe(Layer.provide(lingmas), Layer.provide(team))
 
 /** The gateway over given backends and settings, for tests; ignores the environment and exposes its parts. */
 export const layerTest = (backends: Arr.NonEmptyReadonlyArray<Backend>, settings?: Partial<Settings>) =>

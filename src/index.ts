@@ -22,6 +22,8 @@ export { GatewayConfig, type Settings } from "./config/Config.ts"
 export * as ChatModel from "./domain/Chat.ts"
 /** Tagged errors of a chat, independent of HTTP. */
 export * as ChatError from "./domain/ChatError.ts"
+/** Who asks for a chat: chats that wait are taken in turns by caller. */
+export type { Caller } from "./domain/keys/Caller.ts"
 /** Whether an account is signed in, and how its login is going. */
 export type { AccountState } from "./domain/Login.ts"
 /** Type of a model, and functions that resolve names and aliases. */

@@ -15,7 +15,7 @@ const connect = (base: string, key?: string) =>
   )
 
 describe("Client", () => {
-  it.scopedLive("asks what the API offers, by type", () =>
+  it.scopedLive("calls models, health and chat completions with typed results and failures", () =>
     Effect.gen(function* () {
       const { base } = yield* TestGateway.serve(TestBackend.make(), { apiKeys: [Redacted.make("sk-1")] })
       const client = yield* connect(base, "sk-1")
@@ -46,7 +46,7 @@ describe("Client", () => {
     })
   )
 
-  it.scopedLive("takes an answer as it comes", () =>
+  it.scopedLive("streams the chunks of an answer", () =>
     Effect.gen(function* () {
       const { base } = yield* TestGateway.serve(TestBackend.make(TestBackend.say("Hel", "lo")))
       const { chatStream } = yield* connect(base)
@@ -57,7 +57,7 @@ describe("Client", () => {
     })
   )
 
-  it.scopedLive("tells a refusal from a break", () =>
+  it.scopedLive("fails with the HTTP status if a chat is refused, and with 200 if its stream breaks", () =>
     Effect.gen(function* () {
       const failure = new BackendFailure({ instance: "inst-0", started: true, detail: "boom" })
       const half = TestBackend.make((turn) =>

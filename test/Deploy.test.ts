@@ -27,7 +27,7 @@ interface Panel {
 const { panels } = JSON.parse(read("deploy/grafana.json")) as { readonly panels: ReadonlyArray<Panel> }
 
 describe("deploy/", () => {
-  it("alerts on metrics that there are", () => {
+  it("has alert rules on existing metrics only, each with a severity and a summary", () => {
     const alerts = read("deploy/alerts.yml")
     assert.deepStrictEqual(unknown(alerts), [])
     const count = (pattern: RegExp) => alerts.match(pattern)?.length ?? 0
@@ -41,7 +41,7 @@ describe("deploy/", () => {
     }
   })
 
-  it("draws metrics that there are, all of them, one panel beside the other", () => {
+  it("has a dashboard of all metrics, existing ones only, whose panels do not overlap", () => {
     const expressions = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr))
     assert.deepStrictEqual(unknown(expressions.join("\n")), [])
     for (const expr of expressions) assert.include(expr, '{job="lingma-gateway",instance=~"$instance"')
@@ -63,7 +63,7 @@ describe("deploy/", () => {
     ])
   })
 
-  it("sets what there is to be set, and runs as nobody in particular", () => {
+  it("has a unit and an image that use existing settings only and do not run as root", () => {
     const known = new Set<string>(settings.map(({ name }) => name))
     const unit = read("deploy/lingma-gateway.service")
     const image = read("deploy/Dockerfile")

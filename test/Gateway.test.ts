@@ -42,7 +42,7 @@ const serve = <A, E, R>(app: Layer.Layer<A, E, R>) =>
   )
 
 describe("Gateway", () => {
-  it.live("is tested over backends of one's own, its parts at hand", () =>
+  it.live("serves an app's own backends in a test, which can ask for Guard and Pool", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* ask(""), "fine")
       assert.deepInclude(yield* (yield* Guard).stats, { accepted: 1, completed: 1, maxInFlight: 3 })
@@ -76,7 +76,7 @@ describe("Gateway", () => {
     )
   )
 
-  it.live("may be there twice, when each is fresh", () => {
+  it.live("can be built twice in one app, each with counts of its own", () => {
     const one = (prefix: "/a" | "/b") =>
       Layer.fresh(
         Gateway.routesWithoutPool(prefix).pipe(

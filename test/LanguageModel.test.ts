@@ -51,7 +51,7 @@ describe("LingmaLanguageModel", () => {
     }).pipe(Effect.provide(over(scripted)))
   })
 
-  it.effect("asks with what layer and Config say", () => {
+  it.effect("takes the model from its layer, or from Config where that is provided", () => {
     const scripted = TestBackend.make()
     return Effect.gen(function* () {
       yield* LanguageModel.generateText({ prompt: "hi" })

@@ -15,6 +15,7 @@ import { type Answered, type ChatOutcome, Metrics } from "../observe/Metrics.ts"
 import * as Span from "../observe/Span.ts"
 import * as Interrupts from "../runtime/Interrupts.ts"
 import * as Scoped from "../runtime/Scoped.ts"
+import * as RequestTokens from "../tokens/RequestTokens.ts"
 import * as TokenMeter from "../tokens/TokenMeter.ts"
 import * as Attempt from "./Attempt.ts"
 import { Guard } from "./Guard.ts"
@@ -92,7 +93,13 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
     const budget = RetryBudget.make()
 
     /** One try on one instance, and how it went. A defect and an interrupt from inside are failures of the instance. */
-    const tried = Effect.fnUntraced(function* (prepared: Attempt.Prepared, lease: Lease, deadline: number) {
+    const tried = Effect.fnUntraced(function* (
+      prepared: Attempt.Prepared,
+      lease: Lease,
+      deadline: number,
+      span: Tracer.Span | undefined
+    ) {
+      if (span !== undefined) ChatSpan.attempted(span, lease.backend.provider)
       const progress = { started: false }
       const upstream = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
       const begun = Interrupts.fromWithinAsDefect(
@@ -116,9 +123,9 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         }
       })
     })
-    const first = (prepared: Attempt.Prepared, deadline: number) =>
+    const first = (prepared: Attempt.Prepared, deadline: number, span: Tracer.Span | undefined) =>
       Effect.flatMap(Span.within("lease")(pool.lease(prepared.request.affinity, prepared.offers)), (lease) =>
-        tried(prepared, lease, deadline)
+        tried(prepared, lease, deadline, span)
       )
 
     const modeOf = (request: ChatRequest) =>
@@ -129,7 +136,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
      * instance that turned out not to be there, or not to offer the model, was none: each is looked at once at most, all
      * by one deadline; the second try has its own. What a try that failed held is given back before the next one begins.
      */
-    const begin = Effect.fnUntraced(function* (request: ChatRequest) {
+    const begin = Effect.fnUntraced(function* (request: ChatRequest, span: Tracer.Span | undefined) {
       const scope = yield* Effect.scope
       const prepared = attempt.prepare(request)
       const { offers } = prepared
@@ -137,7 +144,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       let retried = false
       let inner = yield* Scope.fork(scope, ExecutionStrategy.sequential)
       let deadline = attempt.deadline()
-      let result = yield* Scoped.extend(first(prepared, deadline), inner)
+      let result = yield* Scoped.extend(first(prepared, deadline, span), inner)
       while (result.error !== undefined) {
         const { error } = result
         seen.add(result.lease.backend.id)
@@ -154,7 +161,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
           deadline = attempt.deadline()
         }
         yield* logFailure(error, "chat tried again on another instance")
-        result = yield* Scoped.extend(tried(prepared, another.value, deadline), inner)
+        result = yield* Scoped.extend(tried(prepared, another.value, deadline, span), inner)
       }
       return { ...result.begun, lease: result.lease }
     })
@@ -168,14 +175,16 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       const arrived = now()
       let outcome: ChatOutcome = "cancelled"
       let answer: (() => Answered) | undefined
+      let answered: Answered | undefined
       let queueMillis: number | undefined
       yield* Scoped.later(() => {
-        const record = { ...request.origin, outcome, answer: answer?.(), queueMillis, millis: now() - arrived }
+        const record = { ...request.origin, outcome, answer: answered, queueMillis, millis: now() - arrived }
         metrics.chatEnded(record)
         if (span !== undefined) ChatSpan.ended(span, record)
       })
       budget.request(arrived)
-      const slot = yield* Effect.tapErrorCause(Span.within("queue")(Effect.zipRight(load.admit, guard.slot)), (cause) =>
+      const place = guard.slot(request.caller, RequestTokens.rough(request))
+      const slot = yield* Effect.tapErrorCause(Span.within("queue")(Effect.zipRight(load.admit, place)), (cause) =>
         Effect.sync(() => {
           if (Cause.isFailure(cause)) outcome = "rejected"
           else if (Cause.isDie(cause)) outcome = "failed"
@@ -190,9 +199,13 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       // else: a scope that closes with a failure is a chat that failed.
       yield* Scoped.later((exit) => {
         if (outcome === "cancelled" && isFailed(exit)) end("failed")
+        answered = answer?.()
+        if (answered !== undefined) {
+          slot.charge({ prompt: answered.promptTokens, completion: answered.completionTokens })
+        }
       })
       const { backend, firstEventAt, lease, mode, model, promptTokens, totals, turn, upstream } =
-        yield* Effect.tapErrorCause(Interrupts.fromWithinAsDefect(begin(request)), (cause) => {
+        yield* Effect.tapErrorCause(Interrupts.fromWithinAsDefect(begin(request, span)), (cause) => {
           if (Cause.isInterruptedOnly(cause)) return Effect.void
           end("failed")
           const failure = Cause.failureOption(cause)

@@ -1,18 +1,20 @@
 /**
- * Backpressure: limits the requests in flight, and queues further ones in a bounded FIFO queue.
+ * Backpressure: limits the requests in flight, and queues further ones in a bounded queue that is fair between API keys.
  *
  * Not Effect's `Semaphore`: an interrupt between the grant of a permit and the return of `take` under a timeout leaks the
  * permit, and each release wakes every waiter.
  */
 import { Clock, Context, Duration, Effect, Exit, Layer, Random, type Scope } from "effect"
 import { Overloaded } from "../domain/ChatError.ts"
+import { anonymous, type Caller } from "../domain/keys/Caller.ts"
 import * as Scoped from "../runtime/Scoped.ts"
+import { FairQueue, type Ticket, type Used } from "./FairQueue.ts"
 
 /** Limits of requests in flight and of the queue. */
 export interface GuardOptions {
   /** Max requests at once. */
   readonly maxInFlight: number
-  /** Max requests in the queue; further ones are rejected at once. */
+  /** Max requests in the queue; a further one is rejected at once, or in its place one of a key that has more of them there. */
   readonly queueMax: number
   /** Max time in the queue; zero means no queue. */
   readonly queueTimeout: Duration.DurationInput
@@ -24,7 +26,7 @@ export interface GuardStats {
   readonly inFlight: number
   readonly queued: number
   readonly accepted: number
-  /** The queue was full, or the wait timed out. */
+  /** The queue was full or became so, or the wait timed out. */
   readonly rejected: number
   /** Interrupted in the queue. */
   readonly abandoned: number
@@ -37,11 +39,8 @@ export interface GuardStats {
 export interface Slot {
   /** Outcome of the request. Only the first call counts; without one it is counted as cancelled. */
   readonly settle: (outcome: "completed" | "failed") => void
-}
-
-interface Waiter {
-  granted: boolean
-  wake: (() => void) | undefined
+  /** Tokens that it used, for the share of its key; the last call counts, without one its prompt alone. */
+  readonly charge: (used: Used) => void
 }
 
 // Weight of the latest gap in the moving average: about the last thirty releases count.
@@ -51,8 +50,11 @@ const SMOOTHING = 1 / 16
 export class Guard extends Context.Tag("lingma-gateway/Guard")<
   Guard,
   {
-    /** Takes a slot and keeps it until the surrounding scope closes. */
-    readonly slot: Effect.Effect<Slot, Overloaded, Scope.Scope>
+    /**
+     * Takes a slot and keeps it until the surrounding scope closes. `prompt` is an estimate of its tokens. All that name
+     * no caller are one.
+     */
+    readonly slot: (caller?: Caller, prompt?: number) => Effect.Effect<Slot, Overloaded, Scope.Scope>
     readonly stats: Effect.Effect<GuardStats>
   }
 >() {
@@ -61,7 +63,7 @@ export class Guard extends Context.Tag("lingma-gateway/Guard")<
     const { maxInFlight } = options
     const queueTimeout = Duration.decode(options.queueTimeout)
     const queueMax = Duration.toMillis(queueTimeout) > 0 ? options.queueMax : 0
-    const waiters = new Set<Waiter>()
+    const waiters = new FairQueue()
     const counts = { inFlight: 0, accepted: 0, rejected: 0, abandoned: 0, completed: 0, failed: 0, cancelled: 0 }
 
     const seconds = () => Number(clock.unsafeCurrentTimeNanos()) / 1e9
@@ -74,45 +76,49 @@ export class Guard extends Context.Tag("lingma-gateway/Guard")<
       if (++counts.inFlight === maxInFlight) fullSince = seconds()
     }
 
-    // The slot is handed to the oldest waiter: FIFO, and only one fiber is resumed.
-    const leave = (outcome: "completed" | "failed" | "cancelled") => {
+    // The slot is handed to the waiter whose turn it is: only one fiber is resumed.
+    const leave = (ticket: Ticket, outcome: "completed" | "failed" | "cancelled", used: Used | undefined) => {
       counts[outcome]++
+      waiters.end(ticket, used)
       if (counts.inFlight-- >= maxInFlight) {
         const now = seconds()
         const gap = Math.max(0, now - fullSince)
         interval = interval === undefined ? gap : interval + (gap - interval) * SMOOTHING
         fullSince = now
       }
-      const { done, value: next } = waiters.values().next()
-      if (done) return
-      waiters.delete(next)
-      next.granted = true
+      const next = waiters.shift()
+      if (next === undefined) return
       enter()
       next.wake?.()
     }
 
-    const holding = () => {
+    const holding = (ticket: Ticket) => {
       let outcome: "completed" | "failed" | undefined
+      let used: Used = { prompt: ticket.prompt, completion: 0 }
       const slot: Slot = {
         settle: (how) => {
           outcome ??= how
+        },
+        charge: (tokens) => {
+          used = tokens
         }
       }
-      return { slot, release: () => leave(outcome ?? "cancelled") }
+      return { slot, release: () => leave(ticket, outcome ?? "cancelled", used) }
     }
-    const hold = Effect.suspend(() => {
-      const { release, slot } = holding()
+    const hold = (ticket: Ticket) => {
+      const { release, slot } = holding(ticket)
       return Effect.as(Scoped.later(release), slot)
-    })
+    }
+    const run = (caller: Caller, prompt: number) => {
+      enter()
+      return waiters.run(caller, prompt)
+    }
     /** Fast path: takes a free slot. */
-    const free = Scoped.own(
-      () => {
-        if (counts.inFlight >= maxInFlight) return undefined
-        enter()
-        return holding()
-      },
-      ({ release }) => release()
-    )
+    const free = (caller: Caller, prompt: number) =>
+      Scoped.own(
+        () => (counts.inFlight < maxInFlight ? holding(run(caller, prompt)) : undefined),
+        ({ release }) => release()
+      )
 
     const reject = (reason: Overloaded["reason"]) =>
       Effect.flatMap(Random.nextRange(0.8, 1.2), (jitter) => {
@@ -122,26 +128,35 @@ export class Guard extends Context.Tag("lingma-gateway/Guard")<
         return Effect.fail(new Overloaded({ reason, retryAfter }))
       })
 
-    const queue = (restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>) => {
-      const me: Waiter = { granted: false, wake: undefined }
-      waiters.add(me)
-      const granted = Effect.async<void>((resume) => {
-        if (me.granted) resume(Effect.void)
+    const isRoom = (caller: Caller) => {
+      if (waiters.size < queueMax) return true
+      const displaced = waiters.displace(caller)
+      displaced?.wake?.()
+      return displaced !== undefined
+    }
+
+    const queue = (
+      me: Ticket,
+      restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+    ): Effect.Effect<Slot, Overloaded, Scope.Scope> => {
+      const decided = Effect.async<void>((resume) => {
+        if (me.state !== "waiting") resume(Effect.void)
         else me.wake = () => resume(Effect.void)
       })
-      return granted.pipe(
+      return decided.pipe(
         Effect.timeoutOption(queueTimeout),
         restore,
         Effect.exit,
         Effect.flatMap((exit): Effect.Effect<Slot, Overloaded, Scope.Scope> => {
-          // Grant, timeout and interrupt race: `granted` alone decides.
-          if (me.granted) {
-            if (Exit.isSuccess(exit)) return hold
-            leave("cancelled")
+          // Grant, displacement, timeout and interrupt race: the state alone decides.
+          const { state } = me
+          if (state === "running") {
+            if (Exit.isSuccess(exit)) return hold(me)
+            leave(me, "cancelled", undefined)
             return Effect.failCause(exit.cause)
           }
-          waiters.delete(me)
-          if (Exit.isSuccess(exit)) return reject("queue_timeout")
+          if (state === "waiting") waiters.leave(me)
+          if (Exit.isSuccess(exit)) return reject(state === "displaced" ? "queue_full" : "queue_timeout")
           counts.abandoned++
           return Effect.failCause(exit.cause)
         })
@@ -149,17 +164,15 @@ export class Guard extends Context.Tag("lingma-gateway/Guard")<
     }
 
     return Guard.of({
-      slot: Effect.flatMap(free, (taken) =>
-        taken === undefined
-          ? Effect.uninterruptibleMask((restore) => {
-              if (counts.inFlight < maxInFlight) {
-                enter()
-                return hold
-              }
-              return waiters.size < queueMax ? queue(restore) : reject("queue_full")
-            })
-          : Effect.succeed(taken.slot)
-      ),
+      slot: (caller = anonymous, prompt = 0) =>
+        Effect.flatMap(free(caller, prompt), (taken) =>
+          taken === undefined
+            ? Effect.uninterruptibleMask((restore) => {
+                if (counts.inFlight < maxInFlight) return hold(run(caller, prompt))
+                return isRoom(caller) ? queue(waiters.wait(caller, prompt), restore) : reject("queue_full")
+              })
+            : Effect.succeed(taken.slot)
+        ),
       stats: Effect.sync(() => ({ maxInFlight, queued: waiters.size, ...counts }))
     })
   })

@@ -88,7 +88,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
     /** With the account they belong to: another account on the instance starts without any. */
     const spent = new Map<string, { readonly account: string | undefined; readonly spent: Spent.Spent }>()
     const epoch = () => clock.unsafeCurrentTimeMillis()
-    let turn = 0
+    let picks = 0
 
     const spentOf = ({ account, id }: Pick<Instance, "account" | "id">) => {
       const known = spent.get(id)
@@ -238,7 +238,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
           let why: Choice.Unserved | undefined
           const taken = take(offers, (instances) => {
             const chosen = Choice.choose(instances, wantedBy(offers))
-            if (Either.isRight(chosen)) return Routing.pick(chosen.right, { key, turn: turn++ })
+            if (Either.isRight(chosen)) return Routing.pick(chosen.right, { key, picks: picks++ })
             why = named(chosen.left, instances)
             return undefined
           })
@@ -252,7 +252,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
           take(offers, (instances) => {
             const untried = instances.filter(({ id }) => !tried.has(id))
             const others = Choice.chooseOther(untried, wantedBy(offers))
-            return others === undefined ? undefined : Routing.pick(others, { key, turn: turn++ })
+            return others === undefined ? undefined : Routing.pick(others, { key, picks: picks++ })
           }),
           (taken) => Option.map(Option.fromNullable(taken), ({ lease }) => lease)
         )

@@ -4,9 +4,10 @@
 import { createHash } from "node:crypto"
 import { Option } from "effect"
 import type { Message } from "./Chat.ts"
+import { anonymous } from "./keys/Caller.ts"
 
 export interface Signs {
-  /** The API key's digest: equal hints of two callers give different keys. */
+  /** The id of the caller: equal hints of two callers give different keys. */
   readonly caller?: string | undefined
   /** From the `x-session-id` or `session-id` header. */
   readonly sessionId?: string | undefined
@@ -48,7 +49,13 @@ const opening = (messages: Signs["messages"], caller: string): Option.Option<str
  * From the first hint that is present: session id, prompt cache key, user, opening messages. Keys of different kinds
  * never collide, and every key is short.
  */
-export const key = ({ caller = "", messages, promptCacheKey, sessionId, user }: Signs): Option.Option<string> =>
+export const key = ({
+  caller = anonymous.id,
+  messages,
+  promptCacheKey,
+  sessionId,
+  user
+}: Signs): Option.Option<string> =>
   named("session", sessionId, caller).pipe(
     Option.orElse(() => named("cache", promptCacheKey, caller)),
     Option.orElse(() => named("user", user, caller)),

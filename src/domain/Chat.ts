@@ -3,6 +3,7 @@
  */
 import type { Array as Arr, Option } from "effect"
 import * as Affinity from "./Affinity.ts"
+import { anonymous, type Caller } from "./keys/Caller.ts"
 
 /** Who speaks. */
 export type Role = "system" | "user" | "assistant" | "tool"
@@ -104,6 +105,8 @@ export interface ChatRequest {
   readonly affinity: Option.Option<string>
   /** How it was asked; for the figures only. */
   readonly origin: Origin
+  /** Who asks: chats that wait are taken in turns by key. */
+  readonly caller: Caller
 }
 
 /** Where a request came from. */
@@ -124,7 +127,8 @@ export const plain = {
   format: { type: "text" },
   stop: [],
   maxTokens: undefined,
-  effort: undefined
+  effort: undefined,
+  caller: anonymous
 } as const satisfies Partial<ChatRequest>
 
 /** A message that says a text; `more` for pictures, calls, and the call that a `tool` message answers. */
@@ -162,7 +166,7 @@ export const request = ({
   readonly session?: string | undefined
 }): ChatRequest => {
   const messages = typeof given === "string" ? ([message("user", given)] as const) : given
-  const affinity = Affinity.key({ sessionId: session, messages })
+  const affinity = Affinity.key({ caller: more.caller?.id, sessionId: session, messages })
   const origin: Origin = { dialect: "embedded", stream: false }
   return { model: "auto", origin, ...plain, ...more, messages, affinity }
 }

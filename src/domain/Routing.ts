@@ -16,7 +16,7 @@ export interface Candidate {
 export interface PickOptions {
   readonly key: Option.Option<string>
   /** Number of picks so far: rotates ties, and all instances while none is ready. */
-  readonly turn: number
+  readonly picks: number
 }
 
 /** A 53-bit hash with good avalanche: one changed input bit flips half of the output bits. */
@@ -43,7 +43,7 @@ const isFull = ({ inFlight, limit }: Candidate) => limit !== undefined && limit 
 const least = (candidates: Some<Candidate>) =>
   candidates.reduce((low, { inFlight }) => Math.min(low, inFlight), Infinity)
 
-const inTurn = <A>(candidates: Some<A>, turn: number): A => candidates[turn % candidates.length]!
+const roundRobin = <A>(candidates: Some<A>, picks: number): A => candidates[picks % candidates.length]!
 
 const highest = <A extends Candidate>(candidates: Some<A>, key: string): A => {
   const low = least(candidates)
@@ -67,13 +67,13 @@ const highest = <A extends Candidate>(candidates: Some<A>, key: string): A => {
  * without a key goes to the least loaded, ties round robin. With none ready, all are tried round robin: an attempt may
  * restart one.
  */
-export const pick = <A extends Candidate>(candidates: Some<A>, { key, turn }: PickOptions): A => {
+export const pick = <A extends Candidate>(candidates: Some<A>, { key, picks }: PickOptions): A => {
   const ready = candidates.filter((candidate) => candidate.ready)
-  if (!Arr.isNonEmptyReadonlyArray(ready)) return inTurn(candidates, turn)
+  if (!Arr.isNonEmptyReadonlyArray(ready)) return roundRobin(candidates, picks)
   const roomy = ready.filter((candidate) => !isFull(candidate))
   const able = Arr.isNonEmptyReadonlyArray(roomy) ? roomy : ready
   if (Option.isSome(key)) return highest(able, key.value)
   const low = least(able)
   const idle = able.filter(({ inFlight }) => inFlight === low)
-  return inTurn(Arr.isNonEmptyReadonlyArray(idle) ? idle : able, turn)
+  return roundRobin(Arr.isNonEmptyReadonlyArray(idle) ? idle : able, picks)
 }

@@ -23,7 +23,7 @@ export class Api extends Registry.addTo(HttpApi.make("lingma-gateway"))
   .annotate(OpenApi.Version, version)
   .annotate(
     OpenApi.Description,
-    "Alibaba Lingma behind the APIs that clients know. A path that is none is answered with 404, a method that it does not take with 405 and `allow`."
+    "Alibaba Lingma, or another provider that is wired in, behind the APIs that clients know. A path that is none is answered with 404, a method that it does not take with 405 and `allow`."
   )
   .annotate(OpenApi.License, { name: "MIT", url: "https://spdx.org/licenses/MIT.html" })
   .annotate(HttpApi.AdditionalSchemas, Registry.events)

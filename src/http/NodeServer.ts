@@ -9,7 +9,6 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Duration, Effect, Layer } from "effect"
 import { GatewayConfig } from "../config/Config.ts"
 import * as Registry from "./dialects/Registry.ts"
-import * as Socket from "./dialects/responses/socket/Socket.ts"
 import * as AccessLog from "./edge/AccessLog.ts"
 import * as Dialect from "./edge/Dialect.ts"
 import { Unparsed } from "./edge/EdgeError.ts"
@@ -112,7 +111,7 @@ type Platform = Layer.Layer.Success<ReturnType<typeof NodeHttpServer.layer>>
 /** Listens where the settings say, and lends the server to `Drain`. */
 export const layerFromConfig: Layer.Layer<Platform, HttpServerError.ServeError, GatewayConfig> = Layer.unwrapEffect(
   Effect.map(GatewayConfig, ({ host, port, responsesWebsocket, ...options }) => {
-    const server = make({ ...options, socketPath: responsesWebsocket ? Socket.protocol.path : undefined })
+    const server = make({ ...options, socketPath: responsesWebsocket ? Registry.socket.path : undefined })
     return Layer.merge(
       NodeHttpServer.layer(() => server, { host, port }),
       Layer.succeed(CurrentServer, server)

@@ -20,7 +20,6 @@ import { Images } from "./chat/Images.ts"
 import { Documents } from "./chat/sources/Documents.ts"
 import * as DialectHandlers from "./dialects/Handlers.ts"
 import * as Registry from "./dialects/Registry.ts"
-import * as Socket from "./dialects/responses/socket/Socket.ts"
 import * as AccessLog from "./edge/AccessLog.ts"
 import { Auth } from "./edge/Auth.ts"
 import { DirectRoutes } from "./edge/DirectRoutes.ts"
@@ -67,7 +66,7 @@ const EdgeMiddleware = HttpLayerRouter.middleware(
     const app = yield* Sockets.MessageApp
     const bodies = yield* Bodies
     const backlog = Unread.backlog()
-    const sockets = Sockets.make({ app, backlog, bodies, config, drain, protocol: Socket.protocol })
+    const sockets = Sockets.make({ app, backlog, bodies, config, drain, protocol: Registry.socket })
     const host = yield* HostPolicy.listensAt(config.host)
     return Edge.make({
       ...config,
@@ -77,6 +76,7 @@ const EdgeMiddleware = HttpLayerRouter.middleware(
       shortcuts,
       backlog,
       socketOf: sockets.of,
+      socketPath: Registry.socket.path,
       methodsOf: table.methodsOf,
       dialects: Registry.edge
     })

@@ -16,11 +16,14 @@ const plain = (text: string) => text.slice(0, LONGEST_NAME).replace(/[^\w .:/@+-
 /** Attributes at the start. */
 export const asked = ({ model, origin }: ChatRequest): Record<string, unknown> => ({
   "gen_ai.operation.name": "chat",
-  "gen_ai.provider.name": "lingma",
   "gen_ai.request.model": plain(model),
   "lingma.dialect": origin.dialect,
   "lingma.stream": origin.stream
 })
+
+/** For each attempt: of several, the last provider stays. */
+export const attempted = (span: Tracer.Span, provider: string): void =>
+  span.attribute("gen_ai.provider.name", provider.toLowerCase())
 
 /** At the upstream's first event. */
 export const begun = (span: Tracer.Span, time: bigint): void => span.event("gen_ai.first_token", time)

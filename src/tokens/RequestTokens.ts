@@ -12,6 +12,22 @@ const MARGIN = 1.05
 /** So many at most, as far as a count can be trusted. */
 export const most = (tokens: number, isExact: boolean): number => (isExact ? tokens : Math.ceil(tokens * MARGIN))
 
+/** Characters of a token, about. */
+const CHARACTERS = 4
+
+/** By the length of the messages alone, without a look at their texts: what a chat is taken for before its prompt is made. */
+export const rough = ({ messages }: Pick<ChatRequest, "messages">): number => {
+  let characters = 0
+  let images = 0
+  for (const message of messages) {
+    characters += message.text.length
+    images += message.images.length
+  }
+  return (
+    Math.ceil(characters / CHARACTERS) + TokenEstimate.PER_MESSAGE * messages.length + TokenEstimate.PER_IMAGE * images
+  )
+}
+
 /** Texts, calls, tools and format, with the framing of messages and a flat rate per image. */
 export const count = (
   { format, messages, toolset }: Asked,

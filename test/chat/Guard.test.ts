@@ -1,14 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Deferred, Duration, Effect, Exit, FastCheck, Fiber, FiberId, Random, Scope, TestClock } from "effect"
-import { Guard, type GuardStats } from "../../src/chat/Guard.ts"
+import { Duration, Effect, Exit, FastCheck, Fiber, FiberId, Random, Scope, TestClock } from "effect"
+import { Guard } from "../../src/chat/Guard.ts"
+import { balanced, crowd, type Outcome, setting, settled, TIMEOUT, yields } from "../support/GuardCrowd.ts"
 
 const one = Guard.make({ maxInFlight: 1, queueMax: 2, queueTimeout: "5 seconds" })
-
-const yields = (n: number) => Effect.repeatN(Effect.yieldNow(), n)
-const settled = yields(24)
-
-const balanced = (stats: GuardStats) =>
-  assert.strictEqual(stats.accepted, stats.completed + stats.failed + stats.cancelled + stats.inFlight)
 
 const turns = async (n: number) => {
   for (let i = 0; i < n; i++) await Promise.resolve()
@@ -19,8 +14,8 @@ describe("Guard", () => {
   it.effect("gives the slot back when the scope closes", () =>
     Effect.gen(function* () {
       const { slot, stats } = yield* one
-      yield* Effect.scoped(slot)
-      yield* Effect.scoped(slot)
+      yield* Effect.scoped(slot())
+      yield* Effect.scoped(slot())
       const { accepted, inFlight, maxInFlight } = yield* stats
       assert.deepStrictEqual({ accepted, inFlight, maxInFlight }, { accepted: 2, inFlight: 0, maxInFlight: 1 })
     })
@@ -29,14 +24,14 @@ describe("Guard", () => {
   it.effect("counts the outcome of each request, as first settled", () =>
     Effect.gen(function* () {
       const { slot, stats } = yield* one
-      yield* Effect.scoped(Effect.map(slot, ({ settle }) => settle("completed")))
+      yield* Effect.scoped(Effect.map(slot(), ({ settle }) => settle("completed")))
       yield* Effect.scoped(
-        Effect.map(slot, ({ settle }) => {
+        Effect.map(slot(), ({ settle }) => {
           settle("failed")
           settle("completed")
         })
       )
-      const late = yield* Effect.scoped(slot)
+      const late = yield* Effect.scoped(slot())
       late.settle("completed")
       const { accepted, cancelled, completed, failed } = yield* stats
       assert.deepStrictEqual([accepted, completed, failed, cancelled], [3, 1, 1, 1])
@@ -46,8 +41,8 @@ describe("Guard", () => {
   it.scoped("rejects once the queue timeout has passed", () =>
     Effect.gen(function* () {
       const { slot, stats } = yield* one
-      yield* slot
-      const waiting = yield* Effect.fork(Effect.flip(Effect.scoped(slot)))
+      yield* slot()
+      const waiting = yield* Effect.fork(Effect.flip(Effect.scoped(slot())))
       yield* TestClock.adjust("4 seconds")
       assert.strictEqual((yield* stats).queued, 1)
       yield* TestClock.adjust("1 second")
@@ -60,11 +55,11 @@ describe("Guard", () => {
   it.scoped("rejects at once when the queue is full", () =>
     Effect.gen(function* () {
       const { slot, stats } = yield* one
-      yield* slot
-      yield* Effect.forkScoped(Effect.scoped(slot))
-      yield* Effect.forkScoped(Effect.scoped(slot))
+      yield* slot()
+      yield* Effect.forkScoped(Effect.scoped(slot()))
+      yield* Effect.forkScoped(Effect.scoped(slot()))
       yield* settled
-      assert.strictEqual((yield* Effect.flip(Effect.scoped(slot))).reason, "queue_full")
+      assert.strictEqual((yield* Effect.flip(Effect.scoped(slot()))).reason, "queue_full")
       assert.strictEqual((yield* stats).queued, 2)
     })
   )
@@ -72,16 +67,16 @@ describe("Guard", () => {
   it.scoped("has no queue when the queue timeout is zero", () =>
     Effect.gen(function* () {
       const { slot } = yield* Guard.make({ maxInFlight: 1, queueMax: 9, queueTimeout: 0 })
-      yield* slot
-      assert.strictEqual((yield* Effect.flip(Effect.scoped(slot)))._tag, "Overloaded")
+      yield* slot()
+      assert.strictEqual((yield* Effect.flip(Effect.scoped(slot())))._tag, "Overloaded")
     })
   )
 
   it.scoped("removes an interrupted waiter from the queue", () =>
     Effect.gen(function* () {
       const { slot, stats } = yield* one
-      yield* slot
-      const waiting = yield* Effect.fork(Effect.scoped(slot))
+      yield* slot()
+      const waiting = yield* Effect.fork(Effect.scoped(slot()))
       yield* settled
       yield* Fiber.interrupt(waiting)
       const { abandoned, queued, rejected } = yield* stats
@@ -96,7 +91,7 @@ describe("Guard", () => {
       const numbers = Array.from({ length: 4000 }, (_, i) => i)
       const work = (n: number) =>
         Effect.scoped(
-          Effect.flatMap(slot, () => {
+          Effect.flatMap(slot(), () => {
             order.push(n)
             return Effect.yieldNow()
           })
@@ -111,15 +106,15 @@ describe("Guard", () => {
     Effect.gen(function* () {
       const { slot } = yield* Guard.make({ maxInFlight: 1, queueMax: 1, queueTimeout: "1 minute" })
       const hold = (seconds: number) =>
-        Effect.scoped(Effect.zipRight(slot, TestClock.adjust(Duration.seconds(seconds))))
+        Effect.scoped(Effect.zipRight(slot(), TestClock.adjust(Duration.seconds(seconds))))
       yield* hold(4)
       // Idle time does not count.
       yield* TestClock.adjust("1 hour")
       yield* hold(4)
-      yield* slot
-      yield* Effect.forkScoped(Effect.scoped(slot))
+      yield* slot()
+      yield* Effect.forkScoped(Effect.scoped(slot()))
       yield* settled
-      const { retryAfter } = yield* Effect.flip(Effect.scoped(slot))
+      const { retryAfter } = yield* Effect.flip(Effect.scoped(slot()))
       assert.isAtLeast(retryAfter, 7)
       assert.isAtMost(retryAfter, 10)
     })
@@ -134,16 +129,16 @@ describe("Guard", () => {
             Effect.gen(function* () {
               const { slot } = yield* Guard.make({ maxInFlight: 1, queueMax: 2, queueTimeout: "1 hour" })
               for (const gap of gaps) {
-                yield* Effect.scoped(Effect.zipRight(slot, TestClock.adjust(Duration.seconds(gap))))
+                yield* Effect.scoped(Effect.zipRight(slot(), TestClock.adjust(Duration.seconds(gap))))
               }
-              yield* slot
-              yield* Effect.forkScoped(Effect.scoped(slot))
-              yield* Effect.forkScoped(Effect.scoped(slot))
+              yield* slot()
+              yield* Effect.forkScoped(Effect.scoped(slot()))
+              yield* Effect.forkScoped(Effect.scoped(slot()))
               yield* settled
               // Min, middle and max jitter.
               return yield* Effect.forEach([0, 0.5, 1], (random) =>
                 Effect.map(
-                  Effect.flip(Effect.withRandom(Effect.scoped(slot), Random.fixed([random]))),
+                  Effect.flip(Effect.withRandom(Effect.scoped(slot()), Random.fixed([random]))),
                   ({ retryAfter }) => retryAfter
                 )
               )
@@ -163,8 +158,8 @@ describe("Guard", () => {
       const retryAfter = (queueTimeout: Duration.DurationInput) =>
         Effect.gen(function* () {
           const { slot } = yield* Guard.make({ maxInFlight: 1, queueMax: 0, queueTimeout })
-          yield* slot
-          return (yield* Effect.flip(Effect.scoped(slot))).retryAfter
+          yield* slot()
+          return (yield* Effect.flip(Effect.scoped(slot()))).retryAfter
         }).pipe(Effect.scoped)
       for (const [timeout, low, high] of [
         ["30 seconds", 24, 36],
@@ -178,124 +173,6 @@ describe("Guard", () => {
   )
 
   describe("under any interleaving", () => {
-    // A clock moved by hand: the test clock waits in real time at every step.
-    const manualClock = () => {
-      let now = 0
-      let sleepers: Array<{ readonly at: number; readonly wake: () => void }> = []
-      const clock: Clock.Clock = {
-        ...Clock.make(),
-        unsafeCurrentTimeMillis: () => now,
-        unsafeCurrentTimeNanos: () => BigInt(now) * 1_000_000n,
-        sleep: (duration) =>
-          Effect.async((resume) => {
-            sleepers.push({ at: now + Duration.toMillis(duration), wake: () => resume(Effect.void) })
-          })
-      }
-      const advance = (millis: number) => {
-        now += millis
-        const due = sleepers.filter(({ at }) => at <= now)
-        sleepers = sleepers.filter(({ at }) => at > now)
-        for (const { wake } of due) wake()
-      }
-      return { advance, clock, now: () => now }
-    }
-
-    type Outcome = "completed" | "failed" | "cancelled"
-    type Command =
-      | { readonly _tag: "arrive" }
-      | { readonly _tag: "leave"; readonly who: number; readonly outcome: Outcome }
-      | { readonly _tag: "interrupt"; readonly who: number }
-      | { readonly _tag: "advance"; readonly millis: number }
-
-    const who = FastCheck.nat(30)
-    const command: FastCheck.Arbitrary<Command> = FastCheck.oneof(
-      { weight: 4, arbitrary: FastCheck.constant<Command>({ _tag: "arrive" }) },
-      {
-        weight: 3,
-        arbitrary: FastCheck.record({
-          _tag: FastCheck.constant("leave" as const),
-          who,
-          outcome: FastCheck.constantFrom<Array<Outcome>>("completed", "failed", "cancelled")
-        })
-      },
-      { weight: 2, arbitrary: FastCheck.record({ _tag: FastCheck.constant("interrupt" as const), who }) },
-      {
-        weight: 2,
-        arbitrary: FastCheck.record({ _tag: FastCheck.constant("advance" as const), millis: FastCheck.nat(12) })
-      }
-    )
-    const setting = {
-      maxInFlight: FastCheck.integer({ min: 1, max: 3 }),
-      queueMax: FastCheck.nat(4),
-      commands: FastCheck.array(command, { maxLength: 30 })
-    }
-    const TIMEOUT = 10
-
-    const crowd = Effect.fnUntraced(function* (options: { readonly maxInFlight: number; readonly queueMax: number }) {
-      const time = manualClock()
-      const guard = yield* Effect.withClock(Guard.make({ ...options, queueTimeout: TIMEOUT }), time.clock)
-      const entered: Array<number> = []
-      const asking = new Set<number>()
-      const overtakers: Array<number> = []
-      const people: Array<{ readonly fiber: Fiber.RuntimeFiber<unknown>; readonly done: Deferred.Deferred<Outcome> }> =
-        []
-      const arrive = Effect.gen(function* () {
-        const done = yield* Deferred.make<Outcome>()
-        const me = people.length
-        const stay = Effect.gen(function* () {
-          asking.add(me)
-          const slot = yield* guard.slot
-          entered.push(me)
-          // Fibers may resume in another order than they were granted: a newcomer takes a free slot without waiting while
-          // an earlier one, already granted, still resumes. Those not granted yet are counted in the queue, and as many
-          // must have come later.
-          const later = asking.size - 1 - [...asking].indexOf(me)
-          asking.delete(me)
-          if ((yield* guard.stats).queued > later) overtakers.push(me)
-          const outcome = yield* Deferred.await(done)
-          if (outcome !== "cancelled") slot.settle(outcome)
-        })
-        const gone = Effect.sync(() => asking.delete(me))
-        const fiber = yield* stay.pipe(
-          Effect.scoped,
-          Effect.ensuring(gone),
-          Effect.exit,
-          Effect.withClock(time.clock),
-          Effect.fork
-        )
-        people.push({ done, fiber })
-      })
-      const act = (command: Command): Effect.Effect<void> => {
-        switch (command._tag) {
-          case "arrive":
-            return arrive
-          case "advance":
-            return Effect.sync(() => time.advance(command.millis))
-          default: {
-            const person = people[command.who % Math.max(people.length, 1)]
-            if (person === undefined) return Effect.void
-            return command._tag === "leave"
-              ? Effect.asVoid(Deferred.succeed(person.done, command.outcome))
-              : Fiber.interruptFork(person.fiber)
-          }
-        }
-      }
-      const nothingIsLost = Effect.gen(function* () {
-        for (const { fiber } of people) yield* Fiber.interruptFork(fiber)
-        yield* settled
-        yield* settled
-        const stats = yield* guard.stats
-        balanced(stats)
-        assert.strictEqual(stats.inFlight + stats.queued, 0)
-        // All slots can be taken again, and no more.
-        const scope = yield* Scope.make()
-        for (let i = 0; i < options.maxInFlight; i++) yield* Scope.extend(guard.slot, scope)
-        assert.strictEqual((yield* guard.stats).inFlight, options.maxInFlight)
-        yield* Scope.close(scope, Exit.void)
-      })
-      return { ...guard, act, entered, nothingIsLost, now: time.now, overtakers, people }
-    })
-
     it.effect.prop(
       "keeps its limit, its FIFO order and its invariant, and loses no slot",
       { ...setting, pauses: FastCheck.array(FastCheck.nat(5), { minLength: 30, maxLength: 30 }) },
@@ -381,7 +258,7 @@ describe("Guard", () => {
   // A slot can be lost within a few microtasks, which random interleavings may miss; these tests try each of them.
   describe("interrupted at every microtask", () => {
     const make = () => Effect.runPromise(Guard.make({ maxInFlight: 1, queueMax: 5, queueTimeout: "2 seconds" }))
-    const use = (guard: Guard["Type"]) => Effect.scoped(Effect.zipRight(guard.slot, Effect.yieldNow()))
+    const use = (guard: Guard["Type"]) => Effect.scoped(Effect.zipRight(guard.slot(), Effect.yieldNow()))
     const isFree = async (guard: Guard["Type"]) => {
       for (let i = 0; i < 3; i++) await idle()
       const stats = Effect.runSync(guard.stats)
@@ -394,7 +271,7 @@ describe("Guard", () => {
       for (let k = 0; k <= 40; k++) {
         const guard = await make()
         const scope = Effect.runSync(Scope.make())
-        Effect.runSync(Scope.extend(guard.slot, scope))
+        Effect.runSync(Scope.extend(guard.slot(), scope))
         const waiting = Effect.runFork(use(guard))
         await idle()
         Effect.runFork(Scope.close(scope, Exit.void))
@@ -411,7 +288,9 @@ describe("Guard", () => {
         for (let ops = 12; ops <= 40; ops++) {
           for (let k = 0; k <= 40; k++) {
             const guard = await make()
-            const holder = queued ? Effect.runFork(Effect.scoped(Effect.zipRight(guard.slot, Effect.never))) : undefined
+            const holder = queued
+              ? Effect.runFork(Effect.scoped(Effect.zipRight(guard.slot(), Effect.never)))
+              : undefined
             const fiber = Effect.runFork(Effect.withMaxOpsBeforeYield(use(guard), ops))
             if (holder !== undefined) {
               await idle()

@@ -5,7 +5,7 @@ import { Guard, type GuardOptions } from "../../src/chat/Guard.ts"
 
 /** Jitter between its minimum (0) and its maximum (1). */
 const refusal = (guard: Guard["Type"], jitter = 0.5) =>
-  Effect.withRandom(Effect.flip(Effect.scoped(guard.slot)), Random.fixed([jitter]))
+  Effect.withRandom(Effect.flip(Effect.scoped(guard.slot())), Random.fixed([jitter]))
 
 /** Fills all slots, then frees one and takes it again after each of the waits. */
 const drained = Effect.fnUntraced(function* (options: GuardOptions, waits: ReadonlyArray<number>) {
@@ -13,7 +13,7 @@ const drained = Effect.fnUntraced(function* (options: GuardOptions, waits: Reado
   const scopes: Array<Scope.CloseableScope> = []
   const enter = Effect.gen(function* () {
     const scope = yield* Scope.make()
-    yield* Scope.extend(guard.slot, scope)
+    yield* Scope.extend(guard.slot(), scope)
     scopes.push(scope)
   })
   yield* Effect.replicateEffect(enter, options.maxInFlight)
@@ -43,7 +43,7 @@ describe("Guard", () => {
   it.effect("estimates one gap for each waiter, and one more", () =>
     Effect.gen(function* () {
       const { guard } = yield* drained({ maxInFlight: 1, queueMax: 3, queueTimeout: "1 hour" }, [4])
-      const waiting = yield* Effect.replicateEffect(Effect.fork(Effect.scoped(guard.slot)), 3)
+      const waiting = yield* Effect.replicateEffect(Effect.fork(Effect.scoped(guard.slot())), 3)
       yield* Effect.repeatN(Effect.yieldNow(), 20)
       assert.strictEqual((yield* refusal(guard)).retryAfter, 16)
       yield* Fiber.interruptAll(waiting)
@@ -77,7 +77,7 @@ describe("Guard", () => {
         Effect.scoped(
           Effect.gen(function* () {
             const guard = yield* Guard.make({ maxInFlight: 1, queueMax: 0, queueTimeout })
-            yield* guard.slot
+            yield* guard.slot()
             return (yield* refusal(guard, jitter)).retryAfter
           })
         )
@@ -94,7 +94,7 @@ describe("Guard", () => {
         { maxInFlight: 1, queueMax: 0, queueTimeout: "1 minute" }
       ] as const) {
         const guard = yield* Guard.make(options)
-        yield* guard.slot
+        yield* guard.slot()
         assert.strictEqual((yield* refusal(guard)).reason, "queue_full")
         assert.deepInclude(yield* guard.stats, { queued: 0, rejected: 1, abandoned: 0, accepted: 1 })
       }
@@ -105,8 +105,8 @@ describe("Guard", () => {
     Effect.gen(function* () {
       const guard = yield* Guard.make({ maxInFlight: 1, queueMax: 1, queueTimeout: "1 minute" })
       const holder = yield* Scope.make()
-      yield* Scope.extend(guard.slot, holder)
-      const waiting = yield* Effect.fork(Effect.scoped(Effect.zipRight(guard.slot, Effect.never)))
+      yield* Scope.extend(guard.slot(), holder)
+      const waiting = yield* Effect.fork(Effect.scoped(Effect.zipRight(guard.slot(), Effect.never)))
       yield* Effect.repeatN(Effect.yieldNow(), 20)
       // The grant and the interrupt come in one step, before the waiter runs.
       yield* Effect.zipRight(Scope.close(holder, Exit.void), Fiber.interruptFork(waiting))
@@ -131,11 +131,11 @@ describe("Guard", () => {
       const second = yield* Guard
       yield* Effect.scoped(
         Effect.gen(function* () {
-          yield* first.slot
+          yield* first.slot()
           assert.strictEqual((yield* refusal(second)).reason, "queue_full")
         })
       )
-      yield* Effect.scoped(second.slot)
+      yield* Effect.scoped(second.slot())
       assert.deepInclude(yield* first.stats, { accepted: 2, rejected: 1 })
     }).pipe(Effect.provide(Guard.layer({ maxInFlight: 1, queueMax: 0, queueTimeout: 0 })))
   )
@@ -153,8 +153,8 @@ describe("Guard with a fiber that yields at every step", () => {
       for (let k = 0; k <= 20; k++) {
         const guard = await Effect.runPromise(Guard.make({ maxInFlight: 1, queueMax: 5, queueTimeout: "1 hour" }))
         const holder = Effect.runSync(Scope.make())
-        Effect.runSync(Scope.extend(guard.slot, holder))
-        const fiber = Effect.runFork(Effect.withMaxOpsBeforeYield(Effect.scoped(guard.slot), ops))
+        Effect.runSync(Scope.extend(guard.slot(), holder))
+        const fiber = Effect.runFork(Effect.withMaxOpsBeforeYield(Effect.scoped(guard.slot()), ops))
         await turns(k)
         Effect.runSync(Scope.close(holder, Exit.void))
         for (let i = 0; i < 3; i++) await idle()

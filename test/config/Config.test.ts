@@ -13,7 +13,7 @@ const refused = (env: Record<string, string>) =>
   Effect.map(Effect.flip(load(env)), (error) => explain(error).join("\n"))
 
 describe("GatewayConfig", () => {
-  it.effect("needs nothing", () =>
+  it.effect("is valid without any variable", () =>
     Effect.gen(function* () {
       const config = yield* load({})
       assert.strictEqual(config.port, 8370)
@@ -68,7 +68,7 @@ describe("GatewayConfig", () => {
     })
   )
 
-  it.effect("wants room for a body in the share of a key, and for that in the whole", () =>
+  it.effect("refuses a memory limit of a key below that of one body, or above that of all bodies", () =>
     Effect.gen(function* () {
       assert.strictEqual(
         yield* refused({ GATEWAY_BODY_LIMIT_MB: "200" }),
@@ -85,7 +85,7 @@ describe("GatewayConfig", () => {
     })
   )
 
-  it.effect("tells which words there are, and wants each key once", () =>
+  it.effect("refuses an unknown word by naming the known ones, and a key that is given twice", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* refused({ LOG_FORMAT: "xml" }), "LOG_FORMAT must be one of json, pretty")
       assert.strictEqual(yield* refused({ ADMIN_KEYS: "zebra,a,zebra" }), "ADMIN_KEYS must not hold a key twice")
@@ -127,7 +127,7 @@ describe("GatewayConfig", () => {
     })
   )
 
-  it.effect("takes no empty key for an open door", () =>
+  it.effect("refuses an empty key instead of serving without one", () =>
     Effect.gen(function* () {
       for (const name of ["API_KEYS", "ADMIN_KEYS", "METRICS_TOKEN"]) {
         assert.include(yield* refused({ [name]: " " }), `${name} must not be empty`)
@@ -135,7 +135,7 @@ describe("GatewayConfig", () => {
     })
   )
 
-  it.effect("listens beyond loopback only with keys", () =>
+  it.effect("refuses to listen beyond loopback without API keys", () =>
     Effect.gen(function* () {
       assert.include(yield* refused({ GATEWAY_HOST: "0.0.0.0" }), "API_KEYS")
       for (const more of [{ API_KEYS: "k" }, { GATEWAY_ALLOW_OPEN: "true" }]) {
@@ -144,7 +144,7 @@ describe("GatewayConfig", () => {
     })
   )
 
-  it.effect("has parsable defaults to build upon", () =>
+  it.effect("takes defaults for all settings that are not given", () =>
     Effect.gen(function* () {
       const config = yield* Effect.provide(GatewayConfig, GatewayConfig.layer({ maxInFlight: 2 }))
       assert.strictEqual(config.maxInFlight, 2)
@@ -152,7 +152,7 @@ describe("GatewayConfig", () => {
     })
   )
 
-  it("knows loopback names", () => {
+  it("recognizes the names of loopback", () => {
     for (const host of ["127.0.0.1", "127.1.2.3", "localhost", "::1"]) assert.isTrue(isLoopback(host), host)
     for (const host of ["0.0.0.0", "10.0.0.1", "127.0.0.1.example.com", "::"]) assert.isFalse(isLoopback(host), host)
   })

@@ -8,7 +8,7 @@ const messages = [say("system", "Be brief."), say("user", "Hello")]
 const word = FastCheck.string({ minLength: 1, maxLength: 8 }).filter((text) => text.trim() !== "")
 
 describe("Affinity", () => {
-  it("takes the first sign that is present", () => {
+  it("uses the first hint that is present", () => {
     const kind = (signs: Omit<Affinity.Signs, "messages">) =>
       Option.getOrElse(Affinity.key({ ...signs, messages }), () => "").split(":")[0]
     assert.strictEqual(kind({ sessionId: "s", promptCacheKey: "c", user: "u" }), "session")

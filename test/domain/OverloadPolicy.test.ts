@@ -11,7 +11,7 @@ const run = (looks: ReadonlyArray<readonly [lagMillis: number, memoryShare: numb
   })
 }
 
-describe("shedding", () => {
+describe("the rejection of chats on overload", () => {
   it("begins at the second late look, and ends when the loop is well in time", () => {
     const lags = [1500, 10, 1000, 1000, 999, 501, 500, 1200]
     assert.deepStrictEqual(run(lags.map((lag) => [lag, 0])), [false, false, false, true, true, true, false, false])

@@ -50,7 +50,7 @@ describe("redact", () => {
       })
     ))
 
-  it("takes hostile words in its stride", () => {
+  it("takes less than a second for hostile texts", () => {
     const began = performance.now()
     for (const unit of ["token", "a://", "a:", "token=", "\"'", "_token", "pt-", "x@"]) redact(unit.repeat(100_000))
     assert.isBelow(performance.now() - began, 1_000)

@@ -3,7 +3,7 @@ import { FastCheck } from "effect"
 import * as RetryBudget from "../../src/domain/RetryBudget.ts"
 
 describe("RetryBudget", () => {
-  it("keeps a few for quiet times, and gives them back in time", () => {
+  it("has a reserve of ten retries, which refills after ten seconds", () => {
     const budget = RetryBudget.make()
     const taken = Array.from({ length: 20 }, () => budget.take(0)).filter((got) => got).length
     assert.strictEqual(taken, 10)

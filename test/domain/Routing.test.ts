@@ -24,16 +24,16 @@ const candidates = FastCheck.uniqueArray(candidate, { minLength: 1, maxLength: 7
 const calm = candidates.map((all) => group(all, { ready: true, inFlight: 0, limit: undefined })!)
 
 const instances = (n: number) => group(Arr.makeBy(n, (i) => ({ id: `inst-${i}`, ready: true, inFlight: 0 })))!
-const keyed = (key: string) => ({ key: Option.some(key), turn: 0 })
-const keyless = (turn: number) => ({ key: Option.none<string>(), turn })
+const keyed = (key: string) => ({ key: Option.some(key), picks: 0 })
+const keyless = (picks: number) => ({ key: Option.none<string>(), picks })
 const without = (all: Some, id: string) => group(all.filter((other) => other.id !== id))
 
 describe("Routing", () => {
   it.prop(
     "never picks an unready instance while a ready one exists",
     [candidates, FastCheck.option(FastCheck.string()), FastCheck.nat()],
-    ([all, key, turn]) => {
-      const picked = Routing.pick(all, { key: Option.fromNullable(key), turn })
+    ([all, key, picks]) => {
+      const picked = Routing.pick(all, { key: Option.fromNullable(key), picks })
       assert.strictEqual(
         picked.ready,
         Arr.some(all, ({ ready }) => ready)
@@ -95,11 +95,11 @@ describe("Routing", () => {
   it.prop(
     "sends a keyless request to the least loaded of the ready ones that have room",
     [candidates, FastCheck.nat()],
-    ([all, turn]) => {
+    ([all, picks]) => {
       const ready = all.filter((one) => one.ready)
       if (ready.length === 0) return
       const roomy = ready.filter(({ inFlight, limit }) => !limit || inFlight < limit)
-      const { inFlight } = Routing.pick(all, keyless(turn))
+      const { inFlight } = Routing.pick(all, keyless(picks))
       assert.strictEqual(inFlight, Math.min(...(roomy.length === 0 ? ready : roomy).map((one) => one.inFlight)))
     }
   )
@@ -175,28 +175,28 @@ describe("Routing", () => {
   it.prop(
     "gives a keyless request to one of the least loaded that have room",
     [candidates, FastCheck.nat(1000)],
-    ([all, turn]) => {
+    ([all, picks]) => {
       const able = all.filter(({ inFlight, limit, ready }) => ready && (!limit || inFlight < limit))
       if (able.length === 0) return
-      const { inFlight } = Routing.pick(all, keyless(turn))
+      const { inFlight } = Routing.pick(all, keyless(picks))
       assert.strictEqual(inFlight, Math.min(...able.map((other) => other.inFlight)))
     }
   )
 
   it.prop("keeps keyless loads within one of each other", [FastCheck.integer({ min: 1, max: 6 })], ([n]) => {
     let all = instances(n)
-    for (let turn = 0; turn < 60; turn++) {
-      const { id } = Routing.pick(all, keyless(turn))
+    for (let picks = 0; picks < 60; picks++) {
+      const { id } = Routing.pick(all, keyless(picks))
       all = group(all.map((other) => (other.id === id ? { ...other, inFlight: other.inFlight + 1 } : other)))!
       const loads = all.map(({ inFlight }) => inFlight)
       assert.isAtMost(Math.max(...loads) - Math.min(...loads), 1)
     }
   })
 
-  it.prop("takes turns when nothing is ready, and among equals", [candidates, FastCheck.nat(1000)], ([all, turn]) => {
+  it.prop("takes turns when nothing is ready, and among equals", [candidates, FastCheck.nat(1000)], ([all, picks]) => {
     for (const ready of [true, false]) {
       const equal = group(all, { ready, inFlight: 0 })!
-      const ids = equal.map((_, i) => Routing.pick(equal, keyless(turn + i)).id)
+      const ids = equal.map((_, i) => Routing.pick(equal, keyless(picks + i)).id)
       assert.strictEqual(new Set(ids).size, equal.length)
     }
   })

@@ -7,9 +7,9 @@ import { ask, judge, targets } from "./targets.ts"
 /** The same in every run; `npm run fuzz` takes others. */
 const seed = 20_261
 
-describe("anything at all", () => {
+describe("any input", () => {
   for (const { name, property, runs } of targets) {
-    it.scopedLive(`is borne: ${name}`, () =>
+    it.scopedLive(`is handled without an error in the log: ${name}`, () =>
       Effect.gen(function* () {
         const { drained, lines, port } = yield* Gateway.serve
         yield* Effect.promise(() => Promise.resolve(fc.assert(property(port), { seed, numRuns: runs })))

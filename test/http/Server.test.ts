@@ -100,7 +100,7 @@ describe("routes", () => {
     })
   )
 
-  it.scopedLive("are matched as written", () =>
+  it.scopedLive("are not found in another case or with extra slashes", () =>
     Effect.gen(function* () {
       const { request } = yield* TestGateway.serve(TestBackend.make())
       for (const path of ["/V1/models", "/v1/models/", "//v1/models", "/v1//models", "/v1/chat/completions/"]) {
@@ -210,7 +210,7 @@ describe("health", () => {
 })
 
 describe("keys", () => {
-  it.scopedLive("are asked for on every route but the open ones", () =>
+  it.scopedLive("are required on every route except the public ones", () =>
     Effect.gen(function* () {
       const { chat, request } = yield* TestGateway.serve(TestBackend.make(), { apiKeys: keys })
       const missing = yield* chat(hello)
@@ -233,7 +233,7 @@ describe("keys", () => {
     })
   )
 
-  it.scopedLive("come after the route and before the body", () =>
+  it.scopedLive("are checked after the route and before the body is read", () =>
     Effect.gen(function* () {
       const { chat, request } = yield* TestGateway.serve(TestBackend.make(), { apiKeys: keys })
       assert.strictEqual((yield* request("/v1/unknown")).status, 404)
@@ -243,7 +243,7 @@ describe("keys", () => {
 })
 
 describe("callers", () => {
-  it.scopedLive("must use a name this server has", () =>
+  it.scopedLive("are refused if their Host header does not name this server", () =>
     Effect.gen(function* () {
       const { port } = yield* TestGateway.serve(TestBackend.make(), { allowedHosts: ["gateway.lan"] })
       const ask = (host: string) =>
@@ -275,7 +275,7 @@ describe("callers", () => {
     })
   )
 
-  it.scopedLive("may use any name where a key is needed, which a page of another site has not", () =>
+  it.scopedLive("may send any Host header if keys are required", () =>
     Effect.gen(function* () {
       const { port } = yield* TestGateway.serve(TestBackend.make(), { apiKeys: keys })
       const peer = yield* RawHttp.connect(port)
@@ -340,7 +340,7 @@ describe("callers", () => {
     })
   )
 
-  it.scopedLive("of Claude Code who look whether somebody is there, or report, are answered with nothing", () =>
+  it.scopedLive("get an empty answer to Claude Code's probes and reports", () =>
     Effect.gen(function* () {
       const { request } = yield* TestGateway.serve(TestBackend.make(), { apiKeys: keys })
       assert.strictEqual((yield* request("/api/hello", { method: "HEAD" })).status, 200)
@@ -360,7 +360,7 @@ describe("callers", () => {
     })
   )
 
-  it.scopedLive("from a web page get no say unless their origin is listed", () =>
+  it.scopedLive("from a web page get CORS headers only if their origin is listed", () =>
     Effect.gen(function* () {
       const closed = yield* TestGateway.serve(TestBackend.make())
       const origin = "https://app.example.com"

@@ -64,7 +64,7 @@ describe("JsonSchemas", () => {
     assert.deepStrictEqual(errors({ required: ["toString"] }, {}), ["the value must have required property 'toString'"])
   })
 
-  it("reports what is no schema", () => {
+  it("reports an invalid schema", () => {
     assert.isFalse(isSchema({ type: "banana" }))
     assert.isFalse(isSchema({ properties: 5 }))
     assert.isFalse(isSchema({ required: [1] }))
@@ -73,7 +73,7 @@ describe("JsonSchemas", () => {
     assert.isFalse(isSchema({ $ref: "#/$defs/none" }))
   })
 
-  it("makes texts the kind that is wanted, where they are", () => {
+  it("converts texts to the type of the schema, in place, where that is asked for", () => {
     const schema = object({
       n: { type: "integer" },
       b: { type: "boolean" },
@@ -128,7 +128,7 @@ describe("JsonSchemas", () => {
     assert.isFalse(isSchema({ ...named, $ref: "c.json" }))
   })
 
-  it("knows what no other keyword has looked at", () => {
+  it("supports unevaluatedProperties and unevaluatedItems, in the drafts that have them", () => {
     const closed = { allOf: [object({ a: true })], anyOf: [object({ b: true }), true], unevaluatedProperties: false }
     assert.deepStrictEqual(errors(closed, { a: 1, b: 1 }), [])
     assert.deepStrictEqual(errors(closed, { c: 1 }), ["the value must NOT have unevaluated properties"])
@@ -175,7 +175,7 @@ describe("JsonSchemas", () => {
     FastCheck.constantFrom<unknown>({ a: 1 }, { a: [1] }, [1])
   )
 
-  it.prop("says yes and no as a compiler of schemas does", [nested, some], ([schema, value]) => {
+  it.prop("accepts and rejects the same values as Ajv", [nested, some], ([schema, value]) => {
     const root = { ...schema, definitions: { d: { type: ["object", "string"] } } }
     const compiled = new Ajv({ strict: false, validateFormats: false, ownProperties: true }).compile(root)
     assert.strictEqual(errors(root, value).length === 0, compiled(value), JSON.stringify([root, value]))
@@ -219,7 +219,7 @@ describe("JsonSchemas", () => {
     ]
   ]
 
-  it("takes little for any schema with any value", () => {
+  it("needs little time and memory for hostile schemas and values", () => {
     errors({ type: "object" }, {}) // the schemas of schemas are compiled once
     const memory = process.memoryUsage().heapUsed
     for (const [what, schema, value] of attacks) {
@@ -231,7 +231,7 @@ describe("JsonSchemas", () => {
     assert.isBelow((process.memoryUsage().heapUsed - memory) / 1e6, 100)
   })
 
-  it("refuses a schema that is too much by itself", () => {
+  it("refuses a schema that is too deep or too large", () => {
     let deep: JsonSchema = {}
     for (let i = 0; i < 10_000; i++) deep = { not: deep }
     const tooMuch: ReadonlyArray<JsonSchema> = [

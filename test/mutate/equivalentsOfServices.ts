@@ -106,17 +106,19 @@ export const ofServices: Readonly<Record<string, ReadonlyArray<Equivalent>>> = {
     {
       why: "it only leaves the quick way out: the slow one looks for a free place again",
       changes: [
-        { from: "() => {", to: "() => {}," },
-        { from: "if (counts.inFlight >= maxInFlight) return undefined", to: "if (true) return undefined" }
+        {
+          from: "() => (counts.inFlight < maxInFlight ? holding(run(caller, prompt)) : undefined),",
+          to: "() => (false ? holding(run(caller, prompt)) : undefined),"
+        },
+        {
+          from: "() => (counts.inFlight < maxInFlight ? holding(run(caller, prompt)) : undefined),",
+          to: "() => undefined,"
+        }
       ]
     },
     {
-      why: "what is missing reads as false and as undefined",
-      changes: [{ from: "const me: Waiter = { granted: false, wake: undefined }", to: "const me: Waiter = {}" }]
-    },
-    {
       why: "a slot that an interrupted waiter holds goes back as cancelled when its scope closes, which is at once",
-      changes: [{ from: "if (Exit.isSuccess(exit)) return hold", to: "if (true) return hold" }]
+      changes: [{ from: "if (Exit.isSuccess(exit)) return hold(me)", to: "if (true) return hold(me)" }]
     },
     {
       why: "the name is shown in messages of Effect only",

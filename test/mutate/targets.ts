@@ -27,7 +27,11 @@ export const targets: ReadonlyArray<Target> = [
     tests: ["test/textonly/TextOnly.test.ts", "test/chat/Attempt.test.ts", "test/chat/ChatTimeLimits.test.ts"]
   },
   { file: "src/chat/Pool.ts", tests: ["test/chat/Pool.test.ts"] },
-  { file: "src/chat/Guard.ts", tests: ["test/chat/Guard.test.ts", "test/chat/GuardBooks.test.ts"] },
+  {
+    file: "src/chat/Guard.ts",
+    tests: ["test/chat/Guard.test.ts", "test/chat/GuardBooks.test.ts", "test/chat/GuardKeys.test.ts"]
+  },
+  { file: "src/chat/FairQueue.ts", tests: ["test/chat/FairQueue.test.ts"] },
   { file: "src/chat/Watchdog.ts", tests: ["test/chat/Watchdog.test.ts"] },
   { file: "src/domain/Choice.ts", tests: ["test/domain/Choice.test.ts"] },
   { file: "src/domain/Health.ts", tests: ["test/domain/Health.test.ts"] },

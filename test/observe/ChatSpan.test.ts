@@ -111,7 +111,7 @@ describe("The span and the metrics of a chat", () => {
       const guard = yield* Guard
       // With a clock at 0, a time measured from 0 would look right.
       yield* QuickClock.adjust("100 seconds")
-      const held = yield* Effect.fork(Effect.scoped(Effect.zipRight(guard.slot, Effect.sleep("3 seconds"))))
+      const held = yield* Effect.fork(Effect.scoped(Effect.zipRight(guard.slot(), Effect.sleep("3 seconds"))))
       yield* Effect.yieldNow()
       const chat = yield* Effect.fork(whole)
       yield* QuickClock.adjust("3 seconds")
@@ -185,6 +185,22 @@ describe("The span and the metrics of a chat", () => {
       assert.strictEqual(late.span?.events[0]?.[0], "gen_ai.first_token")
       assert.notInclude(JSON.stringify([early.attributes, late.attributes]), "secret")
     })
+  })
+
+  it.effect("name the provider of the instance that was asked, and none before one was", () => {
+    const scripted = TestBackend.make(TestBackend.silent, { provider: "Another" })
+    const { layer, spans } = listening()
+    const providers = () =>
+      spans.filter(({ name }) => name === "chat").map(({ attributes }) => attributes.get("gen_ai.provider.name"))
+    return Effect.gen(function* () {
+      const first = yield* Effect.fork(whole)
+      yield* scripted.turns.take
+      const queued = yield* Effect.fork(whole)
+      yield* Effect.yieldNow()
+      yield* Fiber.interrupt(queued)
+      yield* Fiber.interrupt(first)
+      assert.deepStrictEqual(providers(), ["another", undefined])
+    }).pipe(Effect.provide(Layer.merge(gateway(scripted), layer)))
   })
 
   it.effect("record a client that left as cancelled, and one without a slot as rejected", () => {

@@ -141,7 +141,7 @@ describe("SharedWork", () => {
     })
   )
 
-  it.scoped("runs under nobody's name: what a caller set for itself is not seen by the work", () =>
+  it.scoped("does not inherit the span of a caller", () =>
     Effect.gen(function* () {
       const shared = yield* SharedWork.make(
         Effect.flatMap(Effect.currentSpan.pipe(Effect.option), (span) => Effect.succeed(Option.isSome(span))),

@@ -37,7 +37,7 @@ export interface Got {
 }
 
 export interface Dialect {
-  readonly name: "chat" | "messages" | "responses"
+  readonly name: "chat" | "messages" | "responses" | "completions"
   readonly path: string
   readonly body: (asked: Asked) => object
   readonly whole: (json: unknown) => Omit<Got, "status">
@@ -238,6 +238,38 @@ const responses: Dialect = {
   streamed: (stream) => fromResponse(ResponsesGrammar.read(ResponsesGrammar.frames(stream)))
 }
 
+/** Text alone: roles, tools and pictures are left out. */
+export const completions: Dialect = {
+  name: "completions",
+  path: "/v1/completions",
+  body: ({ maxTokens, messages, model = "auto", more, stop }) => ({
+    model,
+    prompt: messages.map(({ text = "" }) => text).join("\n"),
+    ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
+    ...(stop === undefined ? {} : { stop }),
+    ...more
+  }),
+  whole: (json) => {
+    const { choices, error } = loose(json)
+    if (error !== undefined) return failed(error)
+    const [choice] = list(choices)
+    return { text: string(choice!["text"]), calls: [], finish: string(choice!["finish_reason"]), error: undefined }
+  },
+  streamed: (stream) => {
+    const frames = stream.split("\n\n").filter((frame) => frame.startsWith("data: {"))
+    let text = ""
+    let finish: string | undefined
+    for (const { choices, error } of frames.map((one) => loose(JSON.parse(one.slice("data: ".length))))) {
+      if (error !== undefined) return { ...failed(error), text }
+      const [choice] = list(choices)
+      text += string(choice?.["text"])
+      finish = string(choice?.["finish_reason"]) || finish
+    }
+    return { text, calls: [], finish, error: undefined }
+  }
+}
+
+/** Those of conversations. */
 export const all: ReadonlyArray<Dialect> = [chat, responses, messages]
 
 /** What a server said, whatever the dialect. */

@@ -41,7 +41,7 @@ const cases: ReadonlyArray<readonly [whole: string, text: string, thought: strin
   ["x\n````\ncode\n````\n", "x\n````\ncode\n````\n", ""]
 ]
 
-describe("Thoughts", () => {
+describe("Reasoning", () => {
   for (const [whole, text, thought] of cases) {
     it(`reads ${JSON.stringify(whole)}, however it was cut`, () => {
       assert.deepStrictEqual(run([whole]), { text, thought })

@@ -54,7 +54,7 @@ const every = (thoughts: string, calls: Array<Array<string>>, rest: ReadonlyArra
   }
 }
 
-describe("ReplyText", () => {
+describe("ReplyPipeline", () => {
   it("takes a call at the end of thoughts that nothing follows", () => {
     every(`I should edit it.\n${call}`, [["edit", '{"path":"a.txt"}']])
     every(`Both.\n${call}\n${call.replace("a.txt", "b.txt")}\n`, [

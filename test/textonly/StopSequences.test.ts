@@ -41,7 +41,7 @@ const expected = (sequences: ReadonlyArray<string>, whole: string): Got => {
 
 const sequences = FastCheck.array(textOf(["a", "b", "ab", "😀", "\n"], 4), { maxLength: 5 })
 
-describe("Stop", () => {
+describe("StopSequences", () => {
   it.prop(
     "finds the first and longest, wherever the text was cut",
     [sequences, textOf(["a", "b", "c", "😀", "😁", "\n"]), cuts],

@@ -38,7 +38,7 @@ const expected = (max: number, whole: string): string => {
 
 const text = textOf(["word", " ", "\n", "中文", "😀", "é", "123", "{", "\ud83d", "x"], 30)
 
-describe("Length", () => {
+describe("TokenLimit", () => {
   it.prop(
     "passes all that fits and not one character more, wherever the text was cut",
     [FastCheck.nat(30), text, cuts],

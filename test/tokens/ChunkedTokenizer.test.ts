@@ -18,7 +18,7 @@ const text = FastCheck.oneof(
   FastCheck.string({ unit: "grapheme", maxLength: 400 })
 )
 
-describe("TokenPieces", () => {
+describe("ChunkedTokenizer", () => {
   it.prop("cuts a text at the same places, however it came", [text, cuts], ([whole, at]) => {
     const { pieces, total } = piecesOf(split(whole, at))
     assert.deepStrictEqual(pieces, piecesOf([whole]).pieces)

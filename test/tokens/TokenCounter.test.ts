@@ -125,7 +125,7 @@ layer(TokenCounter.layerO200k)("TokenCounter.layerO200k", (it) => {
     })
   )
 
-  it.effect("takes marks of the vocabulary for text", () =>
+  it.effect("counts special tokens of the vocabulary as the text that they are", () =>
     Effect.gen(function* () {
       const { count } = yield* TokenCounter
       assert.strictEqual(count(""), 0)

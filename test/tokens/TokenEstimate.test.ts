@@ -91,7 +91,7 @@ const counted: ReadonlyArray<readonly [name: string, tokens: number, text: strin
   ]
 ]
 
-describe("Usage", () => {
+describe("TokenEstimate", () => {
   it.prop("does not depend on how a text is split, not even inside a character", [text, cuts], ([whole, at]) => {
     const counter = TokenEstimate.counter()
     for (const part of split(whole, at)) counter.add(part)

@@ -7,6 +7,7 @@ import type { ChatRun } from "../../chat/Chat.ts"
 import type { Settings } from "../../config/Config.ts"
 import type { ChatRequest } from "../../domain/Chat.ts"
 import type { ChatError, Overloaded } from "../../domain/ChatError.ts"
+import type { Caller } from "../../domain/keys/Caller.ts"
 import type { Refusal } from "../edge/EdgeError.ts"
 import type { Message } from "../server/MessageRequest.ts"
 import type * as ChatResponse from "./ChatResponse.ts"
@@ -33,8 +34,8 @@ export interface ChatErrors<Failure> {
 /** A request's context beside its payload. */
 export interface ChatContext<Failure> {
   readonly config: Settings
-  /** Digest of the API key. */
-  readonly caller: string
+  /** By the API key. */
+  readonly caller: Caller
   /** From the headers. */
   readonly sessionId: string | undefined
   readonly requestId: string
@@ -81,11 +82,6 @@ export interface ChatDialect<Payload, Encoded, Failure> {
     payload: Payload,
     context: ChatContext<Failure>
   ) => Effect.Effect<Exchange, Problem<Failure>, Scope.Scope>
-  /**
-   * When ignored fields are checked. `first`: before the rest of the request, and named on every response. `last`:
-   * after it; a stream that starts before an instance answers does not name them.
-   */
-  readonly heeds: "first" | "last"
   /** The payload in a socket's message, for a dialect that is also served over sockets. */
   readonly fromMessage?: (sent: unknown, message: Message) => Either.Either<unknown, Failure>
   /** Further request headers with a session id. */

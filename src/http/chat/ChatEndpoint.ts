@@ -6,12 +6,14 @@
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Either, type Schema, type Scope } from "effect"
-import { Chat, type ChatRun } from "../../chat/Chat.ts"
+import { Chat } from "../../chat/Chat.ts"
 import { GatewayConfig } from "../../config/Config.ts"
+import { anonymous, type Caller } from "../../domain/keys/Caller.ts"
 import type * as Model from "../../domain/Model.ts"
 import type { Key } from "../../team/keys/Key.ts"
 import { Auth } from "../edge/Auth.ts"
 import { DirectRoutes } from "../edge/DirectRoutes.ts"
+import { KeyRefused } from "../edge/EdgeError.ts"
 import * as RequestId from "../edge/RequestId.ts"
 import { Drain } from "../server/Drain.ts"
 import * as MessageRequest from "../server/MessageRequest.ts"
@@ -21,13 +23,11 @@ import type { ChatContext, ChatDialect, Exchange, Problem } from "./ChatDialect.
 import * as ChatResponse from "./ChatResponse.ts"
 import * as Decode from "./Decode.ts"
 import * as FieldSupport from "./FieldSupport.ts"
-import { Images } from "./Images.ts"
+import { Images, type Link } from "./Images.ts"
 import * as LimitHeaders from "./LimitHeaders.ts"
 import * as SchemaIssue from "./SchemaIssue.ts"
 import { Documents } from "./sources/Documents.ts"
 
-/** All that come without a key, where none is needed. */
-const NOBODY = ""
 const SESSION = ["x-session-id", "session-id"]
 
 type Request = HttpServerRequest.HttpServerRequest
@@ -46,10 +46,11 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   const { errors, support } = dialect
   const answer = ChatResponse.make({ drain, keepAlive: config.keepAlive })
   const sessionHeaders = [...SESSION, ...(dialect.sessionHeaders ?? [])]
-  const heedsFirst = dialect.heeds === "first"
 
-  const pictures: ChatContext<F>["pictures"] = (links) =>
-    Effect.mapError(images.load(links), (error) => (error._tag === "ImageRefused" ? errors.fromImage(error) : error))
+  const pictures = (links: ReadonlyArray<Link>, caller: Caller) =>
+    Effect.mapError(images.load(links, caller), (error) =>
+      error._tag === "ImageRefused" ? errors.fromImage(error) : error
+    )
 
   const heed = (body: unknown, leftOut: ReadonlyArray<string>) =>
     Effect.mapError(FieldSupport.heed(support, body, config.strictParams, leftOut), errors.fromParam)
@@ -64,15 +65,16 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
     leftOut: Array<string>
   ): ChatContext<F> => {
     const named = sessionHeaders.find((name) => request.headers[name] !== undefined)
+    const caller = key ?? anonymous
     return {
       config,
-      caller: key?.id ?? NOBODY,
+      caller,
       sessionId: named === undefined ? undefined : request.headers[named],
       requestId,
       message: MessageRequest.of(request),
       leaveOut: (name) => void leftOut.push(name),
-      pictures,
-      documents: documents.load,
+      pictures: (links) => pictures(links, caller),
+      documents: (links) => documents.load(links, caller),
       open: admission.openFor(key),
       count: chat.count
     }
@@ -102,12 +104,11 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
       )
       const leftOut: Array<string> = []
       const key = auth.key(request)
+      // Revoked while its body arrived.
+      if (key === undefined && !auth.isOpen()) return yield* new KeyRefused({ reason: "revoked" })
       const context = contextOf(request, key, yield* RequestId.current, leftOut)
-      if (heedsFirst) {
-        const ignored = yield* heed(body, [])
-        const asked = yield* ask(payload, context)
-        return { ignored: leftOut.length === 0 ? ignored : yield* heed(body, leftOut), asked, key }
-      }
+      // Before pictures and documents are loaded for a request that is refused anyway.
+      if (config.strictParams) yield* heed(body, [])
       const asked = yield* ask(payload, context)
       return { ignored: yield* heed(body, leftOut), asked, key }
     })
@@ -127,17 +128,16 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   ) {
     const opened = admission.openFor(key)(asked.request)
     const open = asked.open?.(opened) ?? opened
-    const headers = (run: ChatRun) => ({ ...ChatResponse.headersOf(run), ...ignored })
     if (asked.request.origin.stream) {
       const onRevoked = key === undefined ? undefined : (stop: () => void) => auth.onRevoked(key.id, stop)
       const options = { open, onRevoked, ...asked.stream() }
-      if (!heedsFirst) return yield* answer.stream({ ...options, headers })
       const stream = yield* answer.stream({ ...options, headers: ChatResponse.headersOf })
+      // Also on one that starts with a keep-alive, when no instance has answered yet.
       return HttpServerResponse.setHeaders(stream, ignored)
     }
     const { fold, millis, run } = yield* answer.whole(open, asked.whole)
     return HttpServerResponse.unsafeJson(fold.result(millis), {
-      headers: { ...headers(run), ...dialect.wholeHeaders?.(millis) }
+      headers: { ...ChatResponse.headersOf(run), ...ignored, ...dialect.wholeHeaders?.(millis) }
     })
   })
 

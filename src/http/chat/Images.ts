@@ -12,6 +12,7 @@ import { Guard } from "../../chat/Guard.ts"
 import { GatewayConfig } from "../../config/Config.ts"
 import type { Image } from "../../domain/Chat.ts"
 import type { Overloaded } from "../../domain/ChatError.ts"
+import type { Caller } from "../../domain/keys/Caller.ts"
 import * as ImageBytes from "./ImageBytes.ts"
 import * as ImageFetch from "./ImageFetch.ts"
 
@@ -75,8 +76,8 @@ const dataOf = (url: string): string | undefined => {
 export class Images extends Context.Tag("lingma-gateway/http/Images")<
   Images,
   {
-    /** Checks and, if allowed, fetches all; fails with the first refusal. */
-    readonly load: (links: ReadonlyArray<Link>) => Effect.Effect<Loaded, ImageRefused | Overloaded>
+    /** Checks and, if allowed, fetches all; fails with the first refusal. Callers are taken in turns. */
+    readonly load: (links: ReadonlyArray<Link>, caller?: Caller) => Effect.Effect<Loaded, ImageRefused | Overloaded>
   }
 >() {
   static readonly make = Effect.fnUntraced(function* (options: ImagesOptions) {
@@ -95,8 +96,8 @@ export class Images extends Context.Tag("lingma-gateway/http/Images")<
       return type === undefined ? refuse("not_an_image") : Effect.succeed(toImage(type, decoded.data))
     }
 
-    const get = (param: string, url: string) =>
-      Effect.scoped(Effect.zipRight(guard.slot, fetch(url))).pipe(
+    const get = (param: string, url: string, caller: Caller | undefined) =>
+      Effect.scoped(Effect.zipRight(guard.slot(caller), fetch(url))).pipe(
         Effect.catchTag("NotFetched", ({ reason }) =>
           Effect.logDebug("image not fetched").pipe(
             Effect.annotateLogs({ reason }),
@@ -105,7 +106,10 @@ export class Images extends Context.Tag("lingma-gateway/http/Images")<
         )
       )
 
-    const loadSome = (links: ReadonlyArray<Link>): Effect.Effect<Loaded, ImageRefused | Overloaded> => {
+    const loadSome = (
+      links: ReadonlyArray<Link>,
+      caller: Caller | undefined
+    ): Effect.Effect<Loaded, ImageRefused | Overloaded> => {
       let left = together
       const waiting = new Set(links.map(({ param }) => param))
       const one = (link: Link): Effect.Effect<readonly [string, Image], ImageRefused | Overloaded> => {
@@ -122,7 +126,7 @@ export class Images extends Context.Tag("lingma-gateway/http/Images")<
         if (/^data:/i.test(url)) return refuse("not_base64")
         if (!options.imageUrls) return refuse("not_a_data_url")
         if (!ImageFetch.isAcceptable(url, options.fetch?.mayUsePort)) return refuse("bad_address")
-        return Effect.flatMap(get(param, url), ({ bytes, type }) => {
+        return Effect.flatMap(get(param, url, caller), ({ bytes, type }) => {
           left -= bytes.length
           return left < 0 ? refuse("too_large") : Effect.succeed(named(toImage(type, bytes.toString("base64"))))
         })
@@ -136,10 +140,10 @@ export class Images extends Context.Tag("lingma-gateway/http/Images")<
       )
     }
 
-    const load = (links: ReadonlyArray<Link>) => {
+    const load = (links: ReadonlyArray<Link>, caller?: Caller) => {
       const beyond = links[MOST]
       if (beyond !== undefined) return new ImageRefused({ param: beyond.param, reason: "too_many" })
-      return links.length === 0 ? none : Effect.suspend(() => loadSome(links))
+      return links.length === 0 ? none : Effect.suspend(() => loadSome(links, caller))
     }
     return Images.of({ load })
   })

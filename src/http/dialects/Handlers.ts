@@ -2,9 +2,9 @@
  * What serves the dialects of `Registry.ts`; for the server alone.
  */
 import { Layer } from "effect"
-import { OpenAiHandlers } from "./chat-completions/Handlers.ts"
+import { ChatCompletionsHandlers } from "./chat-completions/Handlers.ts"
 import { CompletionsHandlers } from "./completions/Handlers.ts"
-import { AnthropicHandlers } from "./messages/Handlers.ts"
+import { MessagesHandlers } from "./messages/Handlers.ts"
 import { ResponsesHandlers } from "./responses/Handlers.ts"
 
-export const layer = Layer.mergeAll(OpenAiHandlers, ResponsesHandlers, AnthropicHandlers, CompletionsHandlers)
+export const layer = Layer.mergeAll(ChatCompletionsHandlers, ResponsesHandlers, MessagesHandlers, CompletionsHandlers)

@@ -8,6 +8,7 @@ import type * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import { Array as Arr, type Schema } from "effect"
 import type * as FieldSupport from "../chat/FieldSupport.ts"
 import type * as Edge from "../edge/Dialect.ts"
+import type { Protocol } from "../socket/Protocol.ts"
 import { dialect as chatCompletions, fallback } from "./chat-completions/Dialect.ts"
 import { dialect as completions } from "./completions/Dialect.ts"
 import { dialect as messages } from "./messages/Dialect.ts"
@@ -22,6 +23,8 @@ interface Dialect {
   readonly events: Schema.Schema.All
   /** Which requests it words the failures of; without it they are worded as OpenAI's. */
   readonly edge?: Edge.Dialect
+  /** For a dialect that is also served over WebSockets. */
+  readonly socket?: Protocol
 }
 
 export const all = [chatCompletions, responses, messages, completions] as const satisfies ReadonlyArray<Dialect>
@@ -37,6 +40,9 @@ export const edge: Edge.Dialects = Arr.append(
   list.flatMap(({ edge }) => edge ?? []),
   fallback
 )
+
+/** The one dialect that is also served over WebSockets. */
+export const socket: Protocol = responses.socket
 
 /** Where ids are that may hold slashes. */
 export const idRoots = edge.flatMap(({ idRoots }) => idRoots)

@@ -7,6 +7,7 @@ import { createHash, timingSafeEqual } from "node:crypto"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Clock, Context, Effect, Layer, Option, Redacted } from "effect"
 import { GatewayConfig } from "../../config/Config.ts"
+import { anonymous, type Caller } from "../../domain/keys/Caller.ts"
 import type { Key } from "../../team/keys/Key.ts"
 import * as KeyRing from "../../team/keys/KeyRing.ts"
 import { CallerRefused, KeyRefused } from "./EdgeError.ts"
@@ -33,8 +34,8 @@ const digest = (text: string) => createHash("sha256").update(text).digest()
 export const keyOf = ({ headers }: Request): string | undefined =>
   /^bearer +(\S+) *$/i.exec(headers["authorization"] ?? "")?.[1] ?? headers["x-api-key"] ?? headers["api-key"]
 
-/** The identity of every caller when no keys are configured. */
-const NOBODY = ""
+/** A key that went away since the request was let in. */
+const unknown: Caller = { id: "unknown", name: "unknown", weight: 1 }
 
 const among = (keys: ReadonlyArray<Redacted.Redacted>): ((given: string) => boolean) => {
   const digests = keys.map((key) => digest(Redacted.value(key)))
@@ -65,8 +66,8 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
     readonly api: Check<KeyRefused>
     /** The key of a request that `api` has accepted; undefined where none is needed. */
     readonly key: (request: Request) => Key | undefined
-    /** A short id derived from the API key, which it does not reveal; for requests that `api` has accepted. */
-    readonly caller: (request: Request) => string
+    /** By the API key, which it does not reveal; for requests that `api` has accepted. */
+    readonly caller: (request: Request) => Caller
     /** No key is needed. */
     readonly isOpen: () => boolean
     readonly onRevoked: KeyRing.Ring["onRevoked"]
@@ -102,7 +103,7 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
     return {
       api: (request) => (ring.isOpen() ? Effect.void : byKey(request)),
       key,
-      caller: (request) => key(request)?.id ?? NOBODY,
+      caller: (request) => (ring.isOpen() ? anonymous : (key(request) ?? unknown)),
       isOpen: ring.isOpen,
       onRevoked: ring.onRevoked,
       metrics: Option.match(metricsToken, {

@@ -33,6 +33,8 @@ export interface EdgeOptions extends Omit<HostPolicy.GateOptions, "isOpen"> {
   readonly backlog: Unread.Backlog
   /** What takes the connection of a request over that asks for a socket, where there is one. */
   readonly socketOf?: (request: Request) => Send.Takeover | undefined
+  /** Where sockets are opened, if the settings allow them: a refusal there says that they are off. */
+  readonly socketPath: string
   readonly methodsOf: (url: string) => ReadonlyArray<string>
   readonly dialects: Dialect.Dialects
 }
@@ -59,10 +61,14 @@ const asksForSocket = ({ headers: { "sec-websocket-key": key, upgrade } }: Reque
   upgrade?.toLowerCase() === "websocket" || key !== undefined
 
 /** Validates headers before anything else is read; returns the reason for a rejection. */
-const headOf = (request: Request, socket: Send.Takeover | undefined): Unparsed["reason"] | undefined => {
+const headOf = (
+  request: Request,
+  socket: Send.Takeover | undefined,
+  socketPath: string
+): Unparsed["reason"] | undefined => {
   const { expect } = request.headers
   if (socket === undefined && asksForSocket(request)) {
-    return AccessLog.pathOf(request.url) === "/v1/responses" ? "no_websocket" : "upgrade"
+    return AccessLog.pathOf(request.url) === socketPath ? "no_websocket" : "upgrade"
   }
   if (expect !== undefined && expect.toLowerCase() !== "100-continue") return "expectation"
   const node = NodeRequest.fromRequest(request)
@@ -130,7 +136,7 @@ export const make = (given: EdgeOptions) => {
 
   const gate = <E>(request: Request, app: App<E>): App<E> => {
     const socket = options.socketOf?.(request)
-    const wrong = headOf(request, socket)
+    const wrong = headOf(request, socket, options.socketPath)
     if (wrong !== undefined) return Effect.map(refuse(request, new Unparsed({ reason: wrong })), closing)
     if (!HostPolicy.isHostAllowed(options, request)) return refuse(request, new CallerRefused({ reason: "host" }))
     if (HostPolicy.isPreflight(request) && HostPolicy.listedOrigin(options, request) !== undefined) {

@@ -5,10 +5,10 @@
 import { closeSync, mkdirSync, openSync } from "node:fs"
 import { hostname } from "node:os"
 import { basename, dirname, join, resolve } from "node:path"
-import * as Migrator from "@effect/sql/Migrator"
+import type * as Migrator from "@effect/sql/Migrator"
 import * as SqlClient from "@effect/sql/SqlClient"
-import { SqlError } from "@effect/sql/SqlError"
-import { Context, Data, Effect, Layer, Option, Redacted, Schedule, String as Text } from "effect"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Context, Data, Effect, Layer, Option, Predicate, Redacted, Schedule } from "effect"
 import { GatewayConfig } from "../../config/Config.ts"
 import type { DatabaseUrl } from "../../config/DatabaseUrl.ts"
 import * as DirectoryLock from "../../runtime/DirectoryLock.ts"
@@ -36,6 +36,11 @@ const unavailable = (message: string) => new DatabaseUnavailable({ message })
 /** Tries for a server that is not up yet, one a second. */
 const PATIENCE = Schedule.intersect(Schedule.spaced("1 second"), Schedule.recurs(10))
 
+/** By their tags: a bundle has a copy of the library for PostgreSQL alone. */
+const isSqlError = (error: unknown): error is SqlError => Predicate.isTagged(error, "SqlError")
+const isMigrationError = (error: unknown): error is Migrator.MigrationError =>
+  Predicate.isTagged(error, "MigrationError")
+
 const reason = ({ cause, message }: SqlError): string =>
   cause instanceof Error && cause.message !== "" ? cause.message : message
 
@@ -58,7 +63,7 @@ const upToDate = (place: string) =>
     }),
     // What a migration itself fails with is a defect to the library.
     Effect.catchSomeDefect((defect) =>
-      defect instanceof Migrator.MigrationError
+      isMigrationError(defect)
         ? Option.some(unavailable(`DATABASE_URL: ${place} could not be brought up to date: ${defect.message}`))
         : Option.none()
     )
@@ -96,36 +101,22 @@ const sqlite = (file: string, isServing: boolean): Layer.Layer<Services, Databas
   return Layer.provide(prepared(SqliteClient.layer(path), service), taken)
 }
 
-/** The types of numbers. Whole ones come as texts by default, for they may be larger than a number holds; ours are not. */
-const numbers = new Set([20, 21, 23, 700, 701, 1700])
-const getTypeParser = (oid: number) => (numbers.has(oid) ? Number : (text: string) => text)
-
+/** Loaded where it is used: most gateways have no use for it. */
 const postgres = (url: Redacted.Redacted): Layer.Layer<Services, DatabaseUnavailable> =>
   Layer.unwrapEffect(
-    Effect.gen(function* () {
-      const PgClient = yield* Effect.promise(() => import("@effect/sql-pg/PgClient"))
-      const shown = new URL(Redacted.value(url))
-      shown.password = ""
-      shown.search = ""
-      const place = shown.href
-      const client = PgClient.layer({
-        url,
-        applicationName: "lingma-gateway",
-        maxConnections: 8,
-        connectTimeout: "5 seconds",
-        transformResultNames: Text.snakeToCamel,
-        transformQueryNames: Text.camelToSnake,
-        types: { getTypeParser: getTypeParser as never }
-      }).pipe(
-        Layer.retry(PATIENCE),
-        Layer.catchAll((error) =>
-          Layer.fail(
-            unavailable(`DATABASE_URL: ${place} cannot be reached: ${error._tag === "SqlError" ? reason(error) : ""}`)
-          )
+    Effect.map(
+      Effect.promise(() => import("./PostgresClient.ts")),
+      (PostgresClient) => {
+        const shown = new URL(Redacted.value(url))
+        shown.password = ""
+        shown.search = ""
+        const place = shown.href
+        const client = Layer.catchAll(Layer.retry(PostgresClient.layer(url), PATIENCE), (error) =>
+          Layer.fail(unavailable(`DATABASE_URL: ${place} cannot be reached: ${reason(error)}`))
         )
-      )
-      return prepared(client, { kind: "postgres", place, host: hostname() })
-    })
+        return prepared(client, { kind: "postgres", place, host: hostname() })
+      }
+    )
   )
 
 /** Beside the directory that holds Lingma's state: `data/gateway.db` for `data/lingma`. */
@@ -180,6 +171,6 @@ export const transaction = <A, E, R>(
 ): Effect.Effect<A, E | SqlError, R | SqlClient.SqlClient> =>
   Effect.flatMap(SqlClient.SqlClient, (sql) =>
     Effect.catchSomeDefect(sql.withTransaction(effect), (defect) =>
-      defect instanceof SqlError ? Option.some(Effect.fail(defect)) : Option.none()
+      isSqlError(defect) ? Option.some(Effect.fail(defect)) : Option.none()
     )
   )

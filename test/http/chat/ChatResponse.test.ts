@@ -244,7 +244,7 @@ describe("a failure after the first token", () => {
 })
 
 describe("a bug", () => {
-  it.scopedLive("before the first byte is a 500 that tells nothing", () =>
+  it.scopedLive("before the first byte is a 500 without details", () =>
     Effect.gen(function* () {
       const scripted = TestBackend.make(TestBackend.silent, { ensureReady: Effect.die(new Error("secret")) })
       const { chat, drained, lines } = yield* TestGateway.serve(scripted)

@@ -34,7 +34,7 @@ describe("Decode", () => {
     }
   })
 
-  it("is what the whole edge reads with", () => {
+  it("is the only file of src/http that decodes with a schema", () => {
     const directory = new URL("../../../src/http/", import.meta.url)
     const others = readdirSync(directory, { recursive: true, encoding: "utf8" }).filter(
       (file) =>

@@ -67,23 +67,25 @@ describe("an image's address", () => {
     })
   )
 
-  it.scopedLive("is resolved once for each hop, so that a name which changes its mind gains nothing", () =>
-    Effect.gen(function* () {
-      const answers = [["127.0.0.1"], ["10.0.0.1"]]
-      let asked = 0
-      const resolve = () => Effect.sync(() => answers[asked++] ?? ["10.0.0.1"])
-      const plain = yield* web((_, response) => response.end(png()))
-      yield* load([`http://turncoat.example:${plain.port}/`], { ...asPublic, resolve })
-      assert.strictEqual(asked, 1)
+  it.scopedLive(
+    "is resolved once for each hop, so that a name which resolves to another address later has no effect",
+    () =>
+      Effect.gen(function* () {
+        const answers = [["127.0.0.1"], ["10.0.0.1"]]
+        let asked = 0
+        const resolve = () => Effect.sync(() => answers[asked++] ?? ["10.0.0.1"])
+        const plain = yield* web((_, response) => response.end(png()))
+        yield* load([`http://turncoat.example:${plain.port}/`], { ...asPublic, resolve })
+        assert.strictEqual(asked, 1)
 
-      asked = 0
-      const moved = yield* web((_, response) => response.writeHead(302, { location: "/again" }).end())
-      const reason = yield* reasonOf(`http://turncoat.example:${moved.port}/`, { ...asPublic, resolve })
-      assert.deepStrictEqual([reason, asked, moved.hits], ["not_fetched", 2, ["turncoat.example/"]])
-    })
+        asked = 0
+        const moved = yield* web((_, response) => response.writeHead(302, { location: "/again" }).end())
+        const reason = yield* reasonOf(`http://turncoat.example:${moved.port}/`, { ...asPublic, resolve })
+        assert.deepStrictEqual([reason, asked, moved.hits], ["not_fetched", 2, ["turncoat.example/"]])
+      })
   )
 
-  it.scopedLive("may lead elsewhere three times, and nowhere private or strange", () =>
+  it.scopedLive("may redirect three times, but not to a private address or another scheme", () =>
     Effect.gen(function* () {
       const { hits, port } = yield* web(({ url = "" }, response) => {
         const [, kind, rest] = url.split("/")
@@ -114,7 +116,7 @@ describe("an image's address", () => {
     })
   )
 
-  it.scopedLive("that gives anything but a picture of the right size is told like one that gives nothing", () =>
+  it.scopedLive("is refused with the same words whether it gives no picture, one that is too large, or nothing", () =>
     Effect.gen(function* () {
       const { port } = yield* web(({ url }, response) => {
         if (url === "/missing") response.writeHead(404).end(png())

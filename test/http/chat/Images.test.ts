@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FastCheck } from "effect"
+import { Effect, FastCheck, Fiber, Queue } from "effect"
+import { NotFetched } from "../../../src/http/chat/ImageFetch.ts"
 import { Images, type Link, MOST } from "../../../src/http/chat/Images.ts"
 import { dataUrl, gif, jpeg, png, webp } from "../../support/Pictures.ts"
 import * as TestBackend from "../../support/TestBackend.ts"
@@ -11,6 +12,38 @@ const load = (links: ReadonlyArray<Link>, more: Partial<typeof options> = {}) =>
 const one = (url: string) => Effect.map(load([{ param: "p", url }]), (all) => all.get("p"))
 const refusal = (url: string) =>
   Effect.map(Effect.flip(one(url)), (error) => (error._tag === "ImageRefused" ? error.reason : error._tag))
+
+describe("pictures by their addresses", () => {
+  it.effect("wait in turns by caller: those of a flood are not all fetched before another's", () =>
+    Effect.gen(function* () {
+      const hosts: Array<string> = []
+      const ends = yield* Queue.unbounded<void>()
+      const resolve = (host: string) =>
+        Effect.zipRight(
+          Effect.sync(() => hosts.push(host)),
+          Effect.zipRight(Queue.take(ends), new NotFetched({ reason: "none is there" }))
+        )
+      const { load } = yield* Images.make({ ...options, imageUrls: true, fetch: { resolve } })
+      const asked = (id: string, n: number) =>
+        Effect.fork(Effect.exit(load([{ param: "p", url: `http://${id}${n}.example/` }], { id, name: id, weight: 1 })))
+      const settled = Effect.repeatN(Effect.yieldNow(), 50)
+      const fibers = [
+        ...(yield* Effect.forEach(
+          Array.from({ length: 12 }, (_, n) => n),
+          (n) => asked("a", n)
+        ))
+      ]
+      yield* settled
+      assert.strictEqual(hosts.length, 8)
+      fibers.push(yield* asked("b", 0))
+      yield* settled
+      yield* Queue.offer(ends, undefined)
+      yield* settled
+      assert.deepStrictEqual(hosts.slice(8), ["b0.example"])
+      yield* Fiber.interruptAll(fibers)
+    })
+  )
+})
 
 describe("a data URL", () => {
   it.effect("is taken in each of the four types, and as base64 beside a type", () =>

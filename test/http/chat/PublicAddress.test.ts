@@ -77,7 +77,7 @@ describe("isPublic", () => {
     }
   })
 
-  it("takes no IPv4 address in the clothes of IPv6, whichever it is", () =>
+  it("refuses an IPv4 address that is embedded in an IPv6 address", () =>
     FastCheck.assert(
       FastCheck.property(FastCheck.integer({ min: 0, max: 0xffff_ffff }), (n) => {
         const [high, low] = [hex(n >>> 16), hex(n & 0xffff)]

@@ -109,14 +109,15 @@ describe("A backend with tools of its own", () => {
       Effect.gen(function* () {
         rendered.prompts = 0
         const gateway = yield* TestGateway.serve(playing(textDelta(" upon"), textDelta(" a time"), finish("length")))
-        const body = { model: "auto", prompt: "Once", stream }
-        const { json, status, text } = yield* post(gateway, "/v1/completions", body)
-        assert.strictEqual(status, 200)
-        const said = stream
-          ? [...text.matchAll(/"text":"([^"]*)"/g)].map(([, piece]) => piece).join("")
-          : (json.choices as unknown as ReadonlyArray<{ readonly text: string }>)[0]?.text
-        assert.strictEqual(said, " upon a time")
-        assert.include(text, '"finish_reason":"length"')
+        const { body, path } = DialectChat.completions
+        const reply = yield* post(gateway, path, { ...body({ messages: [{ role: "user", text: "Once" }] }), stream })
+        assert.deepStrictEqual(DialectChat.read(DialectChat.completions, reply), {
+          status: 200,
+          text: " upon a time",
+          calls: [],
+          finish: "length",
+          error: undefined
+        })
         assert.strictEqual(rendered.prompts, 0)
       })
     )

@@ -43,7 +43,7 @@ const named = (provider: string, overrides: Partial<Backend>, script: Parameters
 const ask = DialectChat.all[0]!.body({ messages: [{ role: "user", text: "hi" }] })
 
 describe("A failure", () => {
-  for (const { body, name, path } of DialectChat.all) {
+  for (const { body, name, path } of [...DialectChat.all, DialectChat.completions]) {
     const send = (gateway: Effect.Effect.Success<ReturnType<typeof TestGateway.serve>>, stream: boolean) =>
       Effect.map(
         gateway.request(path, {

@@ -1,6 +1,7 @@
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Redacted } from "effect"
+import { anonymous } from "../../../src/domain/keys/Caller.ts"
 import { Auth, keyOf } from "../../../src/http/edge/Auth.ts"
 import type * as Key from "../../../src/team/keys/Key.ts"
 import * as KeyRing from "../../../src/team/keys/KeyRing.ts"
@@ -29,9 +30,17 @@ describe("Auth", () => {
     const one = caller(request({ authorization: "Bearer api-one" }))
     assert.strictEqual(caller(request({ "x-api-key": "api-one" })), one)
     assert.notStrictEqual(caller(request({ "x-api-key": "api-two" })), one)
-    assert.match(one, /^key_[\w-]{22}$/)
+    assert.match(one.id, /^key_[\w-]{22}$/)
+    assert.deepInclude(one, { name: "key-1", weight: 1 })
+    assert.strictEqual(caller(request({ "x-api-key": "api-two" })).name, "key-2")
     const open = Auth.make({ apiKeys: [], adminKeys, origins })
     assert.strictEqual(open.caller(request({ "x-api-key": "any" })), open.caller(request({})))
+    assert.strictEqual(open.caller(request({})), anonymous)
+  })
+
+  it("names a key that is listed twice by its first place", () => {
+    const { caller } = Auth.make({ apiKeys: [...apiKeys, apiKeys[0]!], adminKeys, origins })
+    assert.strictEqual(caller(request({ "x-api-key": "api-one" })).name, "key-1")
   })
 
   it.effect("accepts everybody when no keys are configured", () =>

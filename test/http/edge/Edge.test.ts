@@ -220,6 +220,7 @@ describe("a handler", () => {
         drain: { isDraining: () => false },
         auth: { api: () => Effect.void } as never,
         shortcuts: isShort ? { ...DirectRoutes.make(), find: () => app } : DirectRoutes.make(),
+        socketPath: Registry.socket.path,
         methodsOf: table.methodsOf,
         dialects: Registry.edge
       })(app)
@@ -264,12 +265,14 @@ describe("a handler", () => {
     "that is broken leads to a 500 on other servers than Node and on the fast path, too",
     () =>
       Effect.gen(function* () {
+        // The handler's own fibers log: with the test's runtime, and so with its loggers.
+        const toWebHandler = HttpApp.toWebHandlerRuntime(yield* Effect.runtime<never>())
         for (const [name, app] of Object.entries(wrongs)) {
           // A Fetch response refuses it after all of ours.
           if (name === "gives a header that Node refuses") continue
           for (const isShort of [false, true]) {
             const edge = yield* edgeOf(app, isShort)
-            const handle = HttpApp.toWebHandler(edge, (inner) =>
+            const handle = toWebHandler(edge, (inner) =>
               LastResort.middleware(Registry.edge)(RequestId.middleware(inner))
             )
             for (const asked of requests) {

@@ -4,7 +4,7 @@ import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
 import { WebSocketServer } from "ws"
-import { protocol } from "../../../src/http/dialects/responses/socket/Socket.ts"
+import * as Registry from "../../../src/http/dialects/Registry.ts"
 import * as MessageRequest from "../../../src/http/server/MessageRequest.ts"
 import * as Unread from "../../../src/http/server/Unread.ts"
 import * as Connection from "../../../src/http/socket/Connection.ts"
@@ -36,7 +36,7 @@ const open = (
       const run = Connection.run({
         ws,
         socket: socket as Socket,
-        protocol,
+        protocol: Registry.socket,
         headers: Headers.empty,
         nameOf: String,
         limit: 1024,

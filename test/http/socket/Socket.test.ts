@@ -203,7 +203,7 @@ describe("a socket at /v1/responses", () => {
       })
   )
 
-  it.scopedLive("takes what Codex reports without a word", () =>
+  it.scopedLive("sends no answer to response.processed, which Codex sends", () =>
     Effect.gen(function* () {
       const { base } = yield* TestGateway.serve(TestBackend.make())
       const client = yield* SocketClient.connect(base)
@@ -485,7 +485,7 @@ describe("a connection", () => {
     })
   )
 
-  it.scopedLive("serves the class of the openai package", () =>
+  it.scopedLive("serves the WebSocket class of the openai package", () =>
     Effect.gen(function* () {
       const { base } = yield* TestGateway.serve(TestBackend.make())
       const openai = new OpenAI({ baseURL: `${base}/v1`, apiKey: "any-key" })

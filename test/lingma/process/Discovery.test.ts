@@ -42,7 +42,7 @@ describe("Discovery", () => {
     })
   )
 
-  it("looks nowhere but in whole paths, whatever the environment says", () => {
+  it("looks in absolute paths only, whatever the environment holds", () => {
     const places = Discovery.places({ XDG_CONFIG_HOME: "", APPDATA: "", LOCALAPPDATA: "here" }, "/home/me")
     assert.deepStrictEqual(
       places.filter((place) => !place.startsWith("/home/me/")),

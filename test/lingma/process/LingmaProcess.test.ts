@@ -55,7 +55,7 @@ describe("LingmaProcess", () => {
     })
   )
 
-  it.scopedLive("closes a work dir that others may read", () =>
+  it.scopedLive("makes a work dir private that others may read", () =>
     Effect.gen(function* () {
       const dir = yield* temporary
       const work = join(dir, "work")
@@ -83,7 +83,7 @@ describe("LingmaProcess", () => {
     })
   )
 
-  it.scopedLive("tells how it ended, with its last words", () =>
+  it.scopedLive("reports how it ended, with its last output", () =>
     Effect.gen(function* () {
       const dir = yield* temporary
       const running = yield* LingmaProcess.make(script("echo no licence >&2; exit 3", dir))
@@ -107,7 +107,7 @@ describe("LingmaProcess", () => {
     })
   )
 
-  it.scopedLive("goes with its scope, and takes along what it started", () =>
+  it.scopedLive("is killed with its scope, and so are the processes that it started", () =>
     Effect.gen(function* () {
       const dir = yield* temporary
       const pids = yield* Effect.scoped(

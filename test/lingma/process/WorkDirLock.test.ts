@@ -68,7 +68,7 @@ describe("WorkDirLock", () => {
     })
   )
 
-  it.scopedLive("refuses by any name of the same directory", () =>
+  it.scopedLive("refuses the same directory under another path", () =>
     Effect.gen(function* () {
       const dir = yield* temporary
       mkdirSync(join(dir, "work"))
@@ -144,7 +144,7 @@ describe("WorkDirLock", () => {
     })
   )
 
-  it.scopedLive("takes no time worth telling", () =>
+  it.scopedLive("takes less than 20 ms to acquire and release", () =>
     Effect.gen(function* () {
       const dir = yield* temporary
       const began = performance.now()

@@ -42,7 +42,7 @@ const decodeAll = (parts: ReadonlyArray<Buffer>, options?: Frame.DecoderOptions)
 
 describe("Frame", () => {
   it.prop(
-    "any texts in any split are the same messages",
+    "decodes the same messages however the bytes are split",
     [
       FastCheck.array(frame, { maxLength: 8 }),
       FastCheck.array(FastCheck.integer({ min: 1, max: 90 }), { maxLength: 6 })
@@ -60,14 +60,14 @@ describe("Frame", () => {
     { fastCheck: { numRuns: 400 } }
   )
 
-  it.prop("what encode writes comes back, as one message and byte by byte", [text], ([body]) => {
+  it.prop("decodes what encode writes, as one message and byte by byte", [text], ([body]) => {
     const bytes = Buffer.from(Frame.encode(body))
     assert.deepStrictEqual(decodeAll([bytes]).texts, [body])
     assert.deepStrictEqual(decodeAll(cutAt(bytes, [1])).texts, [body])
   })
 
   it.prop(
-    "a frame cut short is held, not delivered",
+    "holds a frame that is cut short",
     [FastCheck.string({ minLength: 1 }), FastCheck.double({ min: 0, max: 1, noNaN: true })],
     ([body, share]) => {
       const bytes = Buffer.from(Frame.encode(body))
@@ -79,7 +79,7 @@ describe("Frame", () => {
   )
 
   it.prop(
-    "a body over the limit is refused from its header, one at the limit is not",
+    "refuses a body over the limit by its header, and none at the limit",
     [FastCheck.integer({ min: 1, max: 300 }), FastCheck.integer({ min: 1, max: 9 })],
     ([maxBody, size]) => {
       const over = cutAt(Buffer.from(`Content-Length: ${maxBody + 1}\r\n\r\n`), [size])
@@ -90,7 +90,7 @@ describe("Frame", () => {
   )
 
   it.prop(
-    "a header over the limit is refused however it arrives, one at the limit is not",
+    "refuses a header over the limit however it arrives, and none at the limit",
     [FastCheck.integer({ min: 40, max: 200 }), FastCheck.integer({ min: 1, max: 250 })],
     ([maxHeader, size]) => {
       const padded = (length: number) => {

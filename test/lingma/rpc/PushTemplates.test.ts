@@ -72,7 +72,7 @@ const said = FastCheck.record({
   )
 })
 
-describe("Repeats", () => {
+describe("PushTemplates", () => {
   it("gives what parsing gives, whatever is said in whatever order and spelling", () => {
     const shape = FastCheck.constantFrom(
       (one: Said) => JSON.stringify(update("before", one)),

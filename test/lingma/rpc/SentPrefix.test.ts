@@ -12,7 +12,7 @@ const sent = (pieces: ReadonlyArray<string>) => {
 const word = FastCheck.string({ unit: FastCheck.constantFrom("a", "b", "你", "\ud83d", "\0"), maxLength: 6 })
 const pieces = FastCheck.array(word, { maxLength: 6 })
 
-describe("SentText", () => {
+describe("SentPrefix", () => {
   it("tells what another text goes on with, exactly as the whole text would", () => {
     FastCheck.assert(
       FastCheck.property(pieces, pieces, FastCheck.boolean(), (before, after, isContinued) => {

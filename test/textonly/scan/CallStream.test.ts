@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import type { Toolset } from "../../../src/domain/Chat.ts"
-import { type Event, type Scan, type ScanOptions, scan, split, tool, toolset } from "./Scan.ts"
+import { type Event, type Scan, scan, split, streaming, tool, toolset } from "./Scan.ts"
 
 const string = { type: "string" }
 const write = tool("write", {
@@ -27,32 +27,7 @@ const body = (parameters: Parameters) =>
 const call = (parameters: Parameters, name = "write") =>
   `<tool_call>\n<function=${name}>\n${body(parameters)}</function>\n</tool_call>`
 
-const live = (pieces: ReadonlyArray<string>, options: ScanOptions = {}, declared: Toolset = tools) => {
-  const found = scan(pieces, declared, { ...options, live: true })
-  for (const one of found.live) {
-    if (typeof one.end !== "object") continue
-    assert.strictEqual(one.pieces.join(""), one.end.arguments, "the pieces are the whole")
-    assert.deepStrictEqual([one.end.id, one.end.name], [one.id, one.name])
-  }
-  return found
-}
-
-/** At every split; gives what came of single characters. */
-const every = (
-  text: string,
-  events: ReadonlyArray<Event>,
-  options: ScanOptions = {},
-  declared: Toolset = tools
-): Scan => {
-  for (let at = 0; at <= text.length; at++) {
-    const found = live([text.slice(0, at), text.slice(at)], options, declared)
-    assert.deepStrictEqual(found.events, events, `cut at ${at}`)
-  }
-  const found = live([...text], options, declared)
-  assert.deepStrictEqual(found.events, events)
-  return found
-}
-const same = (text: string, declared: Toolset = tools): Scan => every(text, scan([text], declared).events, {}, declared)
+const { every, live, same } = streaming(tools)
 
 /** How many characters of the text were read when each piece came. */
 const places = (text: string, declared: Toolset = tools) => {

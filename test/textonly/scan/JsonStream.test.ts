@@ -1,8 +1,7 @@
 /** Calls in JSON that go out while they are written: what the pieces say together is what the whole form says. */
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import type { Toolset } from "../../../src/domain/Chat.ts"
-import { type Event, type Scan, type ScanOptions, scan, split, tool, toolset } from "./Scan.ts"
+import { scan, split, streaming, tool, toolset } from "./Scan.ts"
 
 const string = { type: "string" }
 const write = tool("write", {
@@ -20,32 +19,7 @@ const tools = toolset([write, other, tool("patch", {}, { kind: "custom" })])
 const frame = (json: string) => `<tool_call>\n${json}\n</tool_call>`
 const call = (args: string, name = "write") => frame(`{"name": "${name}", "arguments": ${args}}`)
 
-const live = (pieces: ReadonlyArray<string>, options: ScanOptions = {}, declared: Toolset = tools) => {
-  const found = scan(pieces, declared, { ...options, live: true })
-  for (const one of found.live) {
-    if (typeof one.end !== "object") continue
-    assert.strictEqual(one.pieces.join(""), one.end.arguments, "the pieces are the whole")
-    assert.deepStrictEqual([one.end.id, one.end.name], [one.id, one.name])
-  }
-  return found
-}
-
-/** At every split; gives what came of single characters. */
-const every = (
-  text: string,
-  events: ReadonlyArray<Event>,
-  options: ScanOptions = {},
-  declared: Toolset = tools
-): Scan => {
-  for (let at = 0; at <= text.length; at++) {
-    const found = live([text.slice(0, at), text.slice(at)], options, declared)
-    assert.deepStrictEqual(found.events, events, `cut at ${at}`)
-  }
-  const found = live([...text], options, declared)
-  assert.deepStrictEqual(found.events, events)
-  return found
-}
-const same = (text: string, declared: Toolset = tools): Scan => every(text, scan([text], declared).events, {}, declared)
+const { every, live, same } = streaming(tools)
 
 /** What had been sent after this much of the text. */
 const sent = (text: string, behind: string) =>

@@ -1,4 +1,5 @@
 /** Runs the scanner over a text in pieces and notes what comes out. */
+import { assert } from "@effect/vitest"
 import type { JsonSchema, Tool, ToolCall, Toolset } from "../../../src/domain/Chat.ts"
 import * as ToolScanner from "../../../src/textonly/scan/ToolScanner.ts"
 
@@ -112,6 +113,39 @@ export const scan = (
     live,
     held
   }
+}
+
+/** Scans that take calls as they are written: of these tools, where no others are given. */
+export const streaming = (tools: Toolset) => {
+  /** The pieces of each call are the call as its end says it. */
+  const live = (pieces: ReadonlyArray<string>, options: ScanOptions = {}, declared: Toolset = tools): Scan => {
+    const found = scan(pieces, declared, { ...options, live: true })
+    for (const one of found.live) {
+      if (typeof one.end !== "object") continue
+      assert.strictEqual(one.pieces.join(""), one.end.arguments, "the pieces are the whole")
+      assert.deepStrictEqual([one.end.id, one.end.name], [one.id, one.name])
+    }
+    return found
+  }
+  /** At every split; gives what came of single characters. */
+  const every = (
+    text: string,
+    events: ReadonlyArray<Event>,
+    options: ScanOptions = {},
+    declared: Toolset = tools
+  ): Scan => {
+    for (let at = 0; at <= text.length; at++) {
+      const found = live([text.slice(0, at), text.slice(at)], options, declared)
+      assert.deepStrictEqual(found.events, events, `cut at ${at}`)
+    }
+    const found = live([...text], options, declared)
+    assert.deepStrictEqual(found.events, events)
+    return found
+  }
+  /** What the whole form gives, at every split. */
+  const same = (text: string, declared: Toolset = tools): Scan =>
+    every(text, scan([text], declared).events, {}, declared)
+  return { every, live, same }
 }
 
 /** The text in pieces that end at the given places. */

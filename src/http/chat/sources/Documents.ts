@@ -7,6 +7,7 @@ import { createHash } from "node:crypto"
 import { Context, type Duration, Effect, Layer, Schema } from "effect"
 import { Guard } from "../../../chat/Guard.ts"
 import type { Overloaded } from "../../../domain/ChatError.ts"
+import type { Caller } from "../../../domain/keys/Caller.ts"
 import { Lru } from "../../../runtime/Lru.ts"
 import * as PdfText from "./PdfText.ts"
 
@@ -75,8 +76,8 @@ export const render = ({ isCut, pages, texts }: PdfText.PdfText): string => {
 export class Documents extends Context.Tag("lingma-gateway/http/Documents")<
   Documents,
   {
-    /** The first that is refused fails all. */
-    readonly load: (links: ReadonlyArray<Link>) => Effect.Effect<Loaded, DocumentRefused | Overloaded>
+    /** The first that is refused fails all. Callers are taken in turns. */
+    readonly load: (links: ReadonlyArray<Link>, caller?: Caller) => Effect.Effect<Loaded, DocumentRefused | Overloaded>
   }
 >() {
   static readonly make = Effect.fnUntraced(function* (
@@ -94,22 +95,25 @@ export class Documents extends Context.Tag("lingma-gateway/http/Documents")<
         return bytes === undefined ? new PdfText.NotRead({ reason: "broken" }) : PdfText.read(bytes, options)
       })
 
-    const one = ({ data, param }: Link): Effect.Effect<readonly [string, string], DocumentRefused | Overloaded> => {
+    const one = (
+      { data, param }: Link,
+      caller: Caller | undefined
+    ): Effect.Effect<readonly [string, string], DocumentRefused | Overloaded> => {
       const key = keyOf(data)
       const known = kept.get(key)
       if (known !== undefined) return Effect.succeed([param, known])
-      return Effect.scoped(Effect.zipRight(guard.slot, parse(data))).pipe(
+      return Effect.scoped(Effect.zipRight(guard.slot(caller), parse(data))).pipe(
         Effect.map((text) => [param, kept.getOrMake(key, () => render(text))] as const),
         Effect.catchTag("NotRead", ({ reason }) => new DocumentRefused({ param, reason }))
       )
     }
 
-    const all = (links: ReadonlyArray<Link>) =>
+    const all = (links: ReadonlyArray<Link>, caller: Caller | undefined) =>
       Effect.suspend(() => {
         let at = ""
         const each = (link: Link) => {
           at = link.param
-          return one(link)
+          return one(link, caller)
         }
         return Effect.timeoutFail(Effect.forEach(links, each), {
           duration: together,
@@ -117,11 +121,11 @@ export class Documents extends Context.Tag("lingma-gateway/http/Documents")<
         })
       })
 
-    const load = (links: ReadonlyArray<Link>) => {
+    const load = (links: ReadonlyArray<Link>, caller?: Caller) => {
       const beyond = links[MOST]
       if (beyond !== undefined) return new DocumentRefused({ param: beyond.param, reason: "too_many" })
       if (links.length === 0) return none
-      return Effect.map(all(links), (texts): Loaded => new Map(texts))
+      return Effect.map(all(links, caller), (texts): Loaded => new Map(texts))
     }
     return Documents.of({ load })
   })

@@ -127,7 +127,7 @@ export const ModelList = Schema.Struct({
 
 const id = HttpApiSchema.param("id", Schema.String)
 
-export class OpenAiApi extends HttpApiGroup.make("openai")
+export class ChatCompletionsApi extends HttpApiGroup.make("openai")
   .add(
     HttpApiEndpoint.post("chatCompletions", "/v1/chat/completions")
       .setPayload(ChatCompletionRequest)

@@ -5,7 +5,7 @@ import type { Dialect } from "../../edge/Dialect.ts"
 import { isRefusal } from "../../edge/EdgeError.ts"
 import * as PathSegment from "../../edge/PathSegment.ts"
 import * as Errors from "../openai/OpenAiErrors.ts"
-import { ChatCompletionChunk, OpenAiApi } from "./Api.ts"
+import { ChatCompletionChunk, ChatCompletionsApi } from "./Api.ts"
 import { support } from "./Fields.ts"
 
 const idRoots = ["/v1/models/"]
@@ -17,4 +17,4 @@ export const fallback: Dialect = {
   respond: (problem) => Errors.respond(isRefusal(problem) ? Errors.fromRefusal(problem) : problem)
 }
 
-export const dialect = { api: OpenAiApi, support, events: ChatCompletionChunk }
+export const dialect = { api: ChatCompletionsApi, support, events: ChatCompletionChunk }

@@ -7,12 +7,12 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Either, Layer } from "effect"
 import * as ChatEndpoint from "../../chat/ChatEndpoint.ts"
 import { OpenAiKey } from "../openai/OpenAiKey.ts"
-import { OpenAiApi } from "./Api.ts"
+import { ChatCompletionsApi } from "./Api.ts"
 import { chatCompletions } from "./Exchange.ts"
 import * as ToRequest from "./ToRequest.ts"
 
 const handlers = HttpApiBuilder.group(
-  HttpApi.make("lingma-gateway").add(OpenAiApi),
+  HttpApi.make("lingma-gateway").add(ChatCompletionsApi),
   "openai",
   Effect.fnUntraced(function* (handlers) {
     const { allowed, answered, chat, config, handle } = yield* ChatEndpoint.make(chatCompletions)
@@ -32,4 +32,4 @@ const handlers = HttpApiBuilder.group(
   })
 )
 
-export const OpenAiHandlers = Layer.provide(handlers, OpenAiKey.layer)
+export const ChatCompletionsHandlers = Layer.provide(handlers, OpenAiKey.layer)

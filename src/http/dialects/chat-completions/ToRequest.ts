@@ -4,6 +4,7 @@
 import { Array as Arr, Either, type Option } from "effect"
 import * as Affinity from "../../../domain/Affinity.ts"
 import { type ChatRequest, isEmpty, type Message, type Role, type ToolCall } from "../../../domain/Chat.ts"
+import { anonymous, type Caller } from "../../../domain/keys/Caller.ts"
 import * as Model from "../../../domain/Model.ts"
 import * as EitherFn from "../../../runtime/EitherFn.ts"
 import type { Link, Loaded } from "../../chat/Images.ts"
@@ -99,7 +100,8 @@ const refused = (payload: ChatCompletionRequest): Errors.Failure | undefined => 
   return payload.audio ? Errors.unsupported("audio", "Audio is not supported.") : undefined
 }
 
-export interface RequestOptions extends Pick<Affinity.Signs, "caller" | "sessionId"> {
+export interface RequestOptions extends Pick<Affinity.Signs, "sessionId"> {
+  readonly caller?: Caller | undefined
   /** From `REASONING_FIELD`. */
   readonly hidesThoughts?: boolean
 }
@@ -107,7 +109,7 @@ export interface RequestOptions extends Pick<Affinity.Signs, "caller" | "session
 /** `pictures`: the loaded pictures of `links`. */
 export const toRequest = EitherFn.fn(function* (
   payload: ChatCompletionRequest,
-  { caller, hidesThoughts = false, sessionId }: RequestOptions,
+  { caller = anonymous, hidesThoughts = false, sessionId }: RequestOptions,
   pictures: Loaded
 ): EitherFn.Return<ChatRequest, Errors.Failure> {
   const complaint = refused(payload)
@@ -121,7 +123,7 @@ export const toRequest = EitherFn.fn(function* (
   const format = yield* Tools.toFormat(payload)
   const stop = typeof payload.stop === "string" ? [payload.stop] : (payload.stop ?? [])
   const affinity: Option.Option<string> = Affinity.key({
-    caller,
+    caller: caller.id,
     sessionId,
     promptCacheKey: payload.prompt_cache_key ?? undefined,
     user: payload.user ?? payload.safety_identifier ?? undefined,
@@ -138,7 +140,8 @@ export const toRequest = EitherFn.fn(function* (
     hidesThoughts,
     effort: payload.reasoning_effort ?? undefined,
     affinity,
-    origin
+    origin,
+    caller
   }
 })
 

@@ -4,6 +4,7 @@
 import { Either } from "effect"
 import * as Affinity from "../../../domain/Affinity.ts"
 import { type ChatRequest, isEmpty, message, plain } from "../../../domain/Chat.ts"
+import { anonymous, type Caller } from "../../../domain/keys/Caller.ts"
 import * as EitherFn from "../../../runtime/EitherFn.ts"
 import * as Errors from "../openai/OpenAiErrors.ts"
 import type { CompletionRequest } from "./Payload.ts"
@@ -36,7 +37,7 @@ export const promptOf = ({ prompt }: CompletionRequest): Either.Either<string, E
 
 export const toRequest = EitherFn.fn(function* (
   payload: CompletionRequest,
-  { caller, sessionId }: Pick<Affinity.Signs, "caller" | "sessionId">
+  { caller = anonymous, sessionId }: Pick<Affinity.Signs, "sessionId"> & { readonly caller?: Caller }
 ): EitherFn.Return<ChatRequest, Errors.Failure> {
   const complaint = refused(payload)
   if (complaint !== undefined) yield* Either.left(complaint)
@@ -50,7 +51,8 @@ export const toRequest = EitherFn.fn(function* (
     maxTokens: payload.max_tokens ?? undefined,
     // The response has no field for reasoning.
     hidesThoughts: true,
-    affinity: Affinity.key({ caller, sessionId, user: payload.user ?? undefined, messages }),
-    origin: { dialect: "completions", stream: payload.stream === true }
+    affinity: Affinity.key({ caller: caller.id, sessionId, user: payload.user ?? undefined, messages }),
+    origin: { dialect: "completions", stream: payload.stream === true },
+    caller
   }
 })

@@ -1,5 +1,5 @@
 /**
- * The Anthropic dialect as seen from outside. No handlers here, so clients can import it.
+ * Routes and schemas of Anthropic's API. No handlers here, so clients can import it.
  */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
@@ -15,7 +15,7 @@ import { CountTokensRequest, MessagesRequest } from "./request/Payload.ts"
 
 const Caller = Schema.Struct({ type: Schema.Literal("direct") })
 
-/** What a tool came to that the gateway ran, or could not. */
+/** Result of a tool that the gateway ran, or of one that it could not run. */
 export const ServerResultBlock = Schema.Union(
   Schema.Struct({
     type: Schema.Literal("web_search_tool_result"),
@@ -74,7 +74,7 @@ const Usage = Schema.Struct({
   cache_creation_input_tokens: Schema.Int,
   cache_read_input_tokens: Schema.Int,
   output_tokens: Schema.Int,
-  /** Absent where the gateway ran no tools. */
+  /** Absent if the gateway ran no tools. */
   server_tool_use: Schema.optional(Schema.Struct({ web_search_requests: Schema.Int, web_fetch_requests: Schema.Int }))
 })
 
@@ -95,7 +95,7 @@ const AppliedEdit = Schema.Union(
   })
 )
 
-/** Absent where the request has none. */
+/** Absent if the request has none. */
 const ContextManagement = Schema.optional(Schema.Struct({ applied_edits: Schema.Array(AppliedEdit) }))
 
 export const Message = Schema.Struct({
@@ -118,7 +118,7 @@ const event = <T extends string, F extends Schema.Struct.Fields>(type: T, fields
   Schema.Struct({ type: Schema.Literal(type), ...fields })
 const Index = { index: Schema.Int }
 
-/** What each `data:` line of a stream holds; its `event:` line has the type too. */
+/** The JSON of each `data:` line of a stream; the `event:` line repeats its type. */
 export const MessageStreamEvent = Schema.Union(
   event("message_start", {
     message: Schema.Struct({ ...Message.fields, content: Schema.Array(ContentBlock), stop_reason: Schema.Null })
@@ -150,13 +150,13 @@ export const MessageStreamEvent = Schema.Union(
   Errors.ErrorBody
 ).annotations({ identifier: "MessageStreamEvent" })
 
-/** `context_management` is absent where the request has none. */
+/** `context_management` is absent if the request has none. */
 export const TokenCount = Schema.Struct({
   input_tokens: Schema.Int,
   context_management: Schema.optional(Schema.Struct({ original_input_tokens: Schema.Int }))
 }).annotations({ identifier: "TokenCount" })
 
-/** `max_input_tokens` is absent where it is not known. */
+/** `max_input_tokens` is absent if it is unknown. */
 export const ModelInfo = Schema.Struct({
   type: Schema.Literal("model"),
   id: Schema.String,
@@ -173,7 +173,7 @@ export const ModelList = Schema.Struct({
 }).annotations({ identifier: "AnthropicModelList" })
 
 /** An API key, by `x-api-key` or `Authorization: Bearer`. */
-export class AnthropicKey extends HttpApiMiddleware.Tag<AnthropicKey>()("lingma-gateway/http/anthropic/AnthropicKey", {
+export class MessagesKey extends HttpApiMiddleware.Tag<MessagesKey>()("lingma-gateway/http/messages/MessagesKey", {
   failure: Errors.withStatus(401),
   security: {
     apiKey: HttpApiSecurity.apiKey({ key: "x-api-key", in: "header" }),
@@ -183,10 +183,10 @@ export class AnthropicKey extends HttpApiMiddleware.Tag<AnthropicKey>()("lingma-
 
 const id = HttpApiSchema.param("id", Schema.String)
 
-/** Where requests for `/v1/models` go that carry `anthropic-version`. */
+/** Internal route of requests for `/v1/models` that have an `anthropic-version` header. */
 export const MODELS = "/anthropic/v1/models"
 
-export class AnthropicApi extends HttpApiGroup.make("anthropic")
+export class MessagesApi extends HttpApiGroup.make("anthropic")
   .add(
     HttpApiEndpoint.post("messages", "/v1/messages")
       .setPayload(MessagesRequest)
@@ -217,4 +217,4 @@ export class AnthropicApi extends HttpApiGroup.make("anthropic")
       .addError(Errors.withStatuses(404, 503))
       .annotate(OpenApi.Summary, "One model in Anthropic's shape")
   )
-  .middleware(AnthropicKey) {}
+  .middleware(MessagesKey) {}

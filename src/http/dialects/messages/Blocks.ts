@@ -1,9 +1,9 @@
 /**
- * The messages of a request, block by block, as the neutral ones.
+ * Translates the messages of a request, block by block, into neutral messages.
  *
- * A user message may hold results of tools and words: it becomes one message for each result and one for the words
- * between them, in the order given. So does an assistant's that holds what a service's own tools found. Earlier thoughts
- * are left out: a model is not told its own.
+ * A user message with tool results and text becomes one message per result and one per text between them, in the given
+ * order; so does an assistant message with results of the service's own tools. Earlier thoughts are left out, because
+ * models are not sent their own.
  */
 import { Either } from "effect"
 import type { Image, Message, Role, ToolCall } from "../../../domain/Chat.ts"
@@ -19,13 +19,13 @@ import * as ServerResults from "./request/ServerResults.ts"
 
 type Checked<A> = Either.Either<A, Errors.Failure>
 
-/** Whoever reads the blocks: what is left out is told, by name, and pictures are asked for. */
+/** What the translation needs: a callback for what is left out, and the loaded pictures and documents. */
 export interface Reader {
   readonly skip: (name: string) => void
   readonly picture: (link: Link) => Image | undefined
-  /** The text of a document. */
+  /** Text of a document. */
   readonly document?: (link: Documents.Link) => string | undefined
-  /** Whether the model is offered a tool of this name. */
+  /** Whether a tool of this name is offered to the model. */
   readonly isOffered?: (name: string) => boolean
 }
 
@@ -83,7 +83,7 @@ const toDocument = EitherFn.fn(function* (
   into.nested(inner.content(), ["<document>", ...head, ""].join("\n"), "\n</document>")
 })
 
-/** What a message and the result of a tool may both hold. */
+/** Blocks that are allowed in messages and in tool results. */
 const add = (block: ResultBlock, into: MessageContent.Builder, path: Path, reader: Reader): Checked<void> => {
   switch (block.type) {
     case "text":
@@ -190,7 +190,7 @@ const toBlocks = EitherFn.fn(function* (
         yield* add(block, built, here, reader)
         break
       case "other":
-        // What a service noted in its own answer means nothing to the model.
+        // The service's notes on its own answers mean nothing to this model.
         if (role === "assistant") reader.skip(FieldSupport.within("messages.content", block.kind))
         else yield* add(block, built, here, reader)
         break

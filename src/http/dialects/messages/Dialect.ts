@@ -1,9 +1,9 @@
 /**
- * Messages, for the registry: which requests are Anthropic's, where they go, and how the edge answers them.
+ * The registry's record of Messages: its routes, the requests it claims at the edge, and its errors there.
  */
 import type { Dialect } from "../../edge/Dialect.ts"
 import * as PathSegment from "../../edge/PathSegment.ts"
-import { AnthropicApi, MessageStreamEvent, MODELS } from "./Api.ts"
+import { MessageStreamEvent, MessagesApi, MODELS } from "./Api.ts"
 import * as Errors from "./Errors.ts"
 import { support } from "./Fields.ts"
 
@@ -11,12 +11,12 @@ const under = (path: string, root: string) => path === root || path.startsWith(`
 
 const LISTED = "/v1/models"
 
-/** The last two are where a wrong base URL leads. */
+/** The last two are paths of clients with a wrong base URL. */
 const claimed = ["/v1/messages", MODELS, "/v1/v1/messages", "/messages"]
 
 const idRoots = [`${MODELS}/`]
 
-/** Both list models at the same path: the header tells who asks. */
+/** OpenAI lists models at the same path; the `anthropic-version` header tells the two apart. */
 const edge: Dialect = {
   claims: (path, headers) =>
     claimed.some((root) => under(path, root)) || (under(path, LISTED) && headers["anthropic-version"] !== undefined),
@@ -26,4 +26,4 @@ const edge: Dialect = {
   headers: (requestId) => ({ "request-id": requestId })
 }
 
-export const dialect = { api: AnthropicApi, support, events: MessageStreamEvent, edge }
+export const dialect = { api: MessagesApi, support, events: MessageStreamEvent, edge }

@@ -1,5 +1,5 @@
 /**
- * What the streamed and the whole message share.
+ * Shared by the encoders of streamed and whole messages.
  */
 import type { ChatEvent, ToolCall } from "../../../domain/Chat.ts"
 import * as TokenMeter from "../../../tokens/TokenMeter.ts"
@@ -9,16 +9,16 @@ import { DIRECT, type Served } from "./ServerTools.ts"
 export interface EncodingOptions {
   readonly id: string
   readonly model: string
-  /** Whether thoughts are shown. */
+  /** Whether thoughts are part of the answer. */
   readonly thoughts: boolean
   readonly tokens: () => TokenMeter.Tokens
-  /** Calls that were run here, by id; undefined where none could be. */
+  /** Results of calls that the gateway ran, by id; undefined if it runs none for this request. */
   readonly served?: Served | undefined
-  /** What was taken out of the conversation; undefined where that was not asked for. */
+  /** What context management removed from the conversation; undefined if it was not requested. */
   readonly appliedEdits?: ReadonlyArray<AppliedEdit> | undefined
 }
 
-/** A call that was run here, and what it came to; undefined for one that the client runs. */
+/** The blocks of a call that the gateway ran and of its result; undefined for a call that the client runs. */
 export const servedBlocks = ({ served }: EncodingOptions, call: ToolCall) => {
   const result = served?.get(call.id)
   if (result === undefined) return undefined
@@ -26,14 +26,14 @@ export const servedBlocks = ({ served }: EncodingOptions, call: ToolCall) => {
   return { use, result }
 }
 
-/** What became of `context_management`. */
+/** The response's `context_management`. */
 export const contextManagement = ({ appliedEdits: applied }: EncodingOptions) =>
   applied === undefined ? {} : { context_management: { applied_edits: applied } }
 
-/** Clients keep blocks without a signature out of the history, or turn them into text. */
+/** Clients drop thinking blocks without a signature from the history, or turn them into text. */
 export const SIGNATURE = "bGluZ21hLWdhdGV3YXk"
 
-/** The parts of a message that only the hosted service fills. */
+/** Fields of a message that only the hosted service fills. */
 export const unused = { container: null, stop_details: null, diagnostics: null } as const
 
 const searches = (served: Served) => ({
@@ -54,16 +54,16 @@ export const usage = ({ served, tokens }: EncodingOptions) => {
   }
 }
 
-/** What stands beside `usage`: whether the figures are Lingma's own. */
+/** Field beside `usage`: whether the upstream reported the figures or they are estimates. */
 export const source = (tokens: TokenMeter.Tokens) => ({ usage_source: TokenMeter.source(tokens) })
 
-/** A call's id as this dialect writes it. */
+/** The id of a call, with this API's prefix. */
 export const toolId = (id: string): string => `toolu_${id.replace(/^call_/, "").replace(/[^A-Za-z0-9_-]/g, "_")}`
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** The arguments as the object they must be; what is none goes in under a name. */
+/** The arguments as an object, as the API requires; any other value is wrapped in one. */
 export const input = ({ arguments: text }: ToolCall): Readonly<Record<string, unknown>> => {
   if (text.trim() === "") return {}
   try {

@@ -1,8 +1,8 @@
 /**
- * How Anthropic clients hear about failures.
+ * Errors in Anthropic's shape.
  *
- * 529 means one thing: too many requests at once. Everything that only an operator or a moment cures is a 503, which
- * clients try again more patiently.
+ * 529 is used for too many concurrent requests only. Whatever needs an operator or some time is a 503, which clients
+ * retry less often.
  */
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -36,7 +36,7 @@ export const ErrorBody = Schema.Struct({
   request_id: Schema.NullOr(Schema.String)
 }).annotations({ identifier: "AnthropicError" })
 
-/** A failure in its final words; the request's name comes to it when it is sent. */
+/** A failure with its final text; the request id is added when it is sent. */
 export class Failure extends Data.TaggedError("AnthropicFailure")<{
   readonly status: number
   readonly type: typeof Type.Type
@@ -51,7 +51,7 @@ const bodyOf = ({ message, type }: Failure, requestId: string | undefined): type
   request_id: requestId ?? null
 })
 
-/** A failure of one status, as the API declares it: told apart by content, since all bodies have one shape. */
+/** The declared error of one status. All bodies have the same shape, so the status is part of the type. */
 export const withStatus = (status: number) =>
   Schema.transform(
     ErrorBody,
@@ -95,7 +95,7 @@ const final = ({ headers, message, status, type }: Failure): Failure =>
 
 const unavailable = (message: string, headers: Failure["headers"]) => failure(503, "api_error", message, headers)
 
-// A name that looks like one helps whoever mistyped it; anything else is not sent back.
+// A plausible model name is repeated, to help with typos; anything else is not sent back.
 const PLAIN = /^[\w .:/@+-]{1,128}$/
 
 export const modelNotFound = (model: string, near: ReadonlyArray<string> = []): Failure => {
@@ -104,7 +104,7 @@ export const modelNotFound = (model: string, near: ReadonlyArray<string> = []): 
   return failure(404, "not_found_error", `${name}${hint}`)
 }
 
-/** Exhaustive on purpose: a new `ChatError` does not compile until it has a wording here. */
+/** Exhaustive: a new `ChatError` does not compile until it has a text here. */
 export const fromChatError = Match.type<ChatError>().pipe(
   Match.tagsExhaustive({
     Overloaded: (error) =>
@@ -128,7 +128,7 @@ export const fromChatError = Match.type<ChatError>().pipe(
         `${providerOf(error)} takes no more requests of this account for the moment. Please try again in ${error.retryAfter}s.`,
         retryAfter(error.retryAfter)
       ),
-    // Before an answer this becomes one that stopped by refusal.
+    // Before any answer, `Exchange` turns this into a message with `stop_reason: refusal`.
     ContentFiltered: (error) => final(badRequest(`The content filter of ${providerOf(error)} refused this request.`)),
     TooManyImages: (error) =>
       final(badRequest(`messages: There are more images in this request than ${providerOf(error)} takes.`)),
@@ -158,7 +158,7 @@ export const fromChatError = Match.type<ChatError>().pipe(
     InvalidJsonOutput: () => failure(502, "api_error", "The model's answer does not fit the output format"),
     ImagesNotSupported: ({ model, param = "model" }) =>
       badRequest(`${param}: '${model}' does not take images. Choose one that does, or leave the images out.`),
-    // Claude Code looks for these words, and compacts.
+    // Claude Code recognizes this text and compacts the conversation.
     ContextLengthExceeded: ({ limit, promptTokens }) =>
       final(badRequest(`prompt is too long: ${promptTokens} tokens > ${limit} maximum`))
   })
@@ -246,7 +246,7 @@ const complaint = (issue: Issue): string => {
   }
 }
 
-/** What is wrong with this body. */
+/** The error for a body that does not match the schema. */
 export const fromIssue = (issue: Issue, body: unknown): Failure => {
   const where = Places.inBody(issue.path, body)
   return where === "" && issue._tag === "WrongKind" ? badRequest(NOT_JSON) : badRequest(`${where}: ${complaint(issue)}`)
@@ -265,6 +265,6 @@ export const respond = (problem: Problem, requestId: string): HttpServerResponse
   return HttpServerResponse.unsafeJson(bodyOf(failure, requestId), { status, headers })
 }
 
-/** The last event of a stream that breaks after its first byte; nothing follows. */
+/** The last event of a stream that breaks after its first byte. */
 export const frame = (problem: Problem, requestId: string): string =>
   `event: error\ndata: ${JSON.stringify(bodyOf(toFailure(problem), requestId))}\n\n`

@@ -1,5 +1,5 @@
 /**
- * Messages as `ChatEndpoint` serves them.
+ * The `ChatDialect` record of Messages.
  */
 import { randomInt } from "node:crypto"
 import { Effect, Option } from "effect"
@@ -28,11 +28,11 @@ type Context = ChatContext<Errors.Failure>
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 const newId = () => `msg_${Array.from({ length: 24 }, () => ALPHABET[randomInt(62)]).join("")}`
 
-/** A request, and what was taken out of its conversation; undefined where that was not asked for. */
+/** The request, and what context management removed; undefined if it was not requested. */
 interface Read {
   readonly request: ChatRequest
   readonly appliedEdits: ReadonlyArray<AppliedEdit> | undefined
-  /** Tokens before that. */
+  /** Prompt tokens before the edits. */
   readonly originalTokens: number | undefined
 }
 
@@ -88,7 +88,7 @@ const readPayload = Effect.fnUntraced(function* (
   return { request, appliedEdits, originalTokens }
 })
 
-/** The request whose tokens are counted. A picture counts by its being there; it is neither looked at nor fetched. */
+/** The request whose tokens are counted. Pictures are counted, but neither checked nor fetched. */
 export const counted = Effect.fnUntraced(function* (payload: CountTokensRequest, context: Context) {
   const picture: Blocks.Reader["picture"] = (link) => ({
     mediaType: "image/png",
@@ -102,11 +102,11 @@ export const counted = Effect.fnUntraced(function* (payload: CountTokensRequest,
 
 const offersSearch = ({ toolset }: ChatRequest) => toolset.tools.includes(ServerTools.searchTool)
 
-/** Of the user, in short. */
+/** The beginning of the last user message. */
 const lastWords = ({ messages }: ChatRequest): string =>
   messages.findLast(({ role }) => role === "user")?.text.slice(0, 500) ?? ""
 
-/** Frames of what follows the beginning that the client wrote. */
+/** Encodes events without a repetition of the beginning that the client wrote. */
 const encodeAfter = (beginning: string, frames: (event: ChatEvent) => string) => {
   if (beginning === "") return frames
   let text = ""
@@ -174,6 +174,5 @@ export const messages: ChatDialect<MessagesRequest, typeof MessagesRequest.Encod
   errors: Errors,
   limitHeaders: LimitHeaders.anthropic,
   exchange,
-  heeds: "last",
   sessionHeaders: ["x-claude-code-session-id"]
 }

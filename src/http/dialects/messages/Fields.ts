@@ -1,5 +1,5 @@
 /**
- * What becomes of each field of a Messages request.
+ * How each field of a Messages request is supported.
  */
 import type { Dialect, Fields } from "../../chat/FieldSupport.ts"
 import type { MessagesRequest } from "./request/Payload.ts"

@@ -1,5 +1,5 @@
 /**
- * The routes of Anthropic's API: messages, the count of their tokens, and the models.
+ * Handlers of Anthropic's API: messages, token counts and models.
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
@@ -8,17 +8,17 @@ import { Effect, Either, Layer } from "effect"
 import * as ChatEndpoint from "../../chat/ChatEndpoint.ts"
 import * as Auth from "../../edge/Auth.ts"
 import * as RequestId from "../../edge/RequestId.ts"
-import { AnthropicApi, AnthropicKey } from "./Api.ts"
+import { MessagesApi, MessagesKey } from "./Api.ts"
 import * as Errors from "./Errors.ts"
 import { counted, messages } from "./Exchange.ts"
 import * as Models from "./Models.ts"
 import { CountTokensRequest } from "./request/Payload.ts"
 
-/** Who asks wants to know whether it will fit: an estimate that is a few percent low would say yes too long. */
+/** Clients ask whether a request will fit, so a count must rather be too high than a few percent too low. */
 const MARGIN = 1.05
 
 const handlers = HttpApiBuilder.group(
-  HttpApi.make("lingma-gateway").add(AnthropicApi),
+  HttpApi.make("lingma-gateway").add(MessagesApi),
   "anthropic",
   Effect.fnUntraced(function* (handlers) {
     const { allowed, answered, chat, config, handle, reader } = yield* ChatEndpoint.make(messages)
@@ -49,13 +49,13 @@ const handlers = HttpApiBuilder.group(
 )
 
 const keys = Layer.effect(
-  AnthropicKey,
+  MessagesKey,
   Effect.map(
     Auth.routeCheck((refusal) =>
       Effect.flatMap(RequestId.current, (id) => Errors.named(Errors.fromRefusal(refusal), id))
     ),
-    AnthropicKey.of
+    MessagesKey.of
   )
 )
 
-export const AnthropicHandlers = Layer.provide(handlers, keys)
+export const MessagesHandlers = Layer.provide(handlers, keys)

@@ -1,5 +1,5 @@
 /**
- * The models in Anthropic's shape, and the names that lead to them.
+ * Models in Anthropic's shape, listed under their ids and aliases.
  */
 import { Either } from "effect"
 import * as Model from "../../../domain/Model.ts"
@@ -8,7 +8,7 @@ import * as Errors from "./Errors.ts"
 
 type Entry = typeof ModelInfo.Encoded
 
-// Stable between calls: nothing tells when a model came to be.
+// Constant, because the creation time of a model is unknown.
 const CREATED = "2024-01-01T00:00:00Z"
 
 const toEntry = ({ id, model, name }: Model.Named): Entry => ({
@@ -19,7 +19,7 @@ const toEntry = ({ id, model, name }: Model.Named): Entry => ({
   ...(model?.contextLength === undefined ? {} : { max_input_tokens: model.contextLength })
 })
 
-/** Pickers show only ids that hold `claude`, and an alias is how a model comes by one. */
+/** Model pickers show only ids that contain `claude`, so aliases are listed, too. */
 export const toList = (
   models: ReadonlyArray<Model.Model>,
   options: Model.ResolveOptions,
@@ -31,7 +31,7 @@ export const toList = (
   return { data, has_more: false, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null }
 }
 
-/** Any name that a chat would take. */
+/** Accepts any name that a chat accepts. */
 export const toOne = (
   models: ReadonlyArray<Model.Model>,
   options: Model.ResolveOptions,

@@ -1,26 +1,26 @@
 /**
- * The beginning of an answer that the client wrote: the last message, where it is the assistant's. The model is told to go
- * on from there, and where it begins anew all the same, what it repeats is taken off: the API answers the rest only.
+ * Prefill: if the last message is the assistant's, the answer continues it. The model is told to continue, and if it
+ * repeats the beginning, the repetition is removed, because the API sends the continuation only.
  */
 import { type ChatEvent, type Message, message, textDelta } from "../../../domain/Chat.ts"
 
 const HINT =
   "Your answer has begun already: the assistant's last message below is its beginning. Go on exactly where it ends, and repeat nothing of it."
 
-/** The beginning; "" where there is none. */
+/** The prefill; empty if there is none. */
 export const of = (messages: ReadonlyArray<Message>): string => {
   const last = messages.at(-1)
   return last?.role === "assistant" && last.toolCalls.length === 0 ? last.text : ""
 }
 
-/** With the hint before the beginning, so that the beginning stays the last. */
+/** Adds the hint before the prefill, which stays last. */
 export const hinted = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> =>
   of(messages) === "" ? messages : [...messages.slice(0, -1), message("system", HINT), ...messages.slice(-1)]
 
-/** Of each piece of text: where in it the repetition ends, -1 where there is none, undefined where that is not clear yet. */
+/** For each piece of text: where the repetition ends in it, -1 if there is none, undefined if more text is needed. */
 type Match = (piece: string) => number | undefined
 
-/** Shorter ones may well be meant: after `[`, a list of lists goes on with `[`. */
+/** Shorter prefills may be repeated on purpose: after `[`, a list of lists continues with `[`. */
 const SHORTEST = 8
 
 const wordForWord = (expected: string): Match => {
@@ -34,10 +34,10 @@ const wordForWord = (expected: string): Match => {
   }
 }
 
-/** Most characters, blank but for the brace, that are held. */
+/** Max number of held characters: blanks and the brace. */
 const LONGEST_BLANK = 64
 
-/** After `{`, no JSON goes on with `{"`. */
+/** After `{`, JSON cannot continue with `{"`. */
 const objectAnew = (): Match => {
   let begun = ""
   return (piece) => {
@@ -54,7 +54,7 @@ const matchOf = (expected: string): Match | undefined => {
   return expected.length < SHORTEST ? undefined : wordForWord(expected)
 }
 
-/** Passes events on; text that surely repeats the beginning is held until it is whole, and left out then. */
+/** Passes events on; holds text while it repeats the prefill, and drops it once the repetition is complete. */
 export const strip = (beginning: string, pass: (event: ChatEvent) => void): ((event: ChatEvent) => void) => {
   let match = matchOf(beginning.trim())
   let held = ""

@@ -1,6 +1,6 @@
 /**
- * The answer to a request that the provider's content filter refused: none, with `stop_reason: "refusal"`, as the hosted
- * service has it.
+ * The response to a request that the provider's content filter refused: an empty message with `stop_reason: "refusal"`,
+ * as the hosted service sends it.
  */
 import type { ChatRun } from "../../../chat/Chat.ts"
 import { finish } from "../../../domain/Chat.ts"

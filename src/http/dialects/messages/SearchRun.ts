@@ -1,6 +1,6 @@
 /**
- * A chat whose model searches the web by the gateway: each search is run, its result told to the model in a chat that
- * follows, and the answers are one to the client. Each chat gives back what it holds before the next one is opened.
+ * A chat in which the gateway runs the model's web searches: each result goes to the model in a further chat, and the
+ * client gets all answers as one message. Each chat releases its resources before the next one opens.
  */
 import { Effect, ExecutionStrategy, Exit, Scope } from "effect"
 import type { ChatRun } from "../../../chat/Chat.ts"
@@ -17,18 +17,18 @@ import * as ServerTools from "./ServerTools.ts"
 export interface SearchOptions {
   readonly request: ChatRequest
   readonly tool: ServerTools.Hosted
-  /** Of the search service; undefined where there is none. */
+  /** URL of the search service; undefined if none is configured. */
   readonly endpoint: string | undefined
   readonly open: (request: ChatRequest) => Open
-  /** Filled as searches are done. */
+  /** Results by call id, added as searches complete. */
   readonly served: Map<string, ServerTools.ResultBlock>
 }
 
-/** What one chat said: its text, and the searches it asked for. */
+/** The answer of one chat: its text and the searches it requests. */
 interface Said {
   readonly text: string
   readonly searches: ReadonlyArray<ToolCall>
-  /** It called tools of the client too. */
+  /** It also called tools of the client. */
   readonly calls: boolean
   readonly end: Extract<ChatEvent, { readonly _tag: "Finish" }>
 }
@@ -44,7 +44,7 @@ const queryOf = (call: ToolCall): string => {
   }
 }
 
-/** Passes all on but the searches and the end. */
+/** Passes on all events except searches and the finish. */
 const listen = (run: ChatRun, turn: Turn.Turn): Effect.Effect<Said, TurnError> =>
   Effect.async((resume) => {
     const searches: Array<ToolCall> = []
@@ -85,7 +85,7 @@ const add = (a: TokenMeter.Tokens, b: TokenMeter.Tokens): TokenMeter.Tokens => (
   isReported: a.isReported && b.isReported
 })
 
-/** After the first answer nothing is forced any more, and what is used up is not offered. */
+/** After the first answer no tool is forced, and the search tool is not offered once its limit is reached. */
 const followUp = (request: ChatRequest, said: Said, results: ReadonlyArray<string>, mayMore: boolean): ChatRequest => {
   const { choice, parallel, tools } = request.toolset
   const left = mayMore ? tools : tools.filter(({ name }) => name !== ServerTools.SEARCH)
@@ -102,7 +102,7 @@ const followUp = (request: ChatRequest, said: Said, results: ReadonlyArray<strin
 const isTurnError = (error: ChatError | TurnError): error is TurnError =>
   ["BackendFailure", "QuotaExhausted", "BackendUnavailable", "UpstreamTimeout", "Throttled"].includes(error._tag)
 
-/** In place of the chat itself. */
+/** Replaces the chat's own `open`. */
 export const open = Effect.fnUntraced(function* (
   first: Open,
   { endpoint, open, request, served, tool }: SearchOptions
@@ -142,7 +142,7 @@ export const open = Effect.fnUntraced(function* (
     while (true) {
       const said = yield* listen(current, turn)
       if (said.searches.length === 0) return turn.emit(said.end)
-      // The service is another's: nothing of the pool is held while it searches.
+      // The search service may be slow: no slot and no lease is held meanwhile.
       yield* Scoped.close(scope, Exit.void)
       const results: Array<string> = []
       for (const call of said.searches) {
@@ -152,9 +152,9 @@ export const open = Effect.fnUntraced(function* (
         turn.emit(toolCall({ id, name: ServerTools.SEARCH, arguments: JSON.stringify({ query: queryOf(call) }) }))
         results.push(ServerResults.read(result.type, result.content))
       }
-      // Calls beside the searches are the client's to run: what was found is in the history then.
+      // The client has to run its own calls first; the history then contains the search results.
       if (said.calls || said.end.reason !== "tool_calls") return turn.emit(said.end)
-      // Nor is a model asked again that calls what it was not offered.
+      // A model that calls a tool it was not offered is not asked again, either.
       if (!asked.toolset.tools.includes(ServerTools.searchTool)) return turn.emit(finish("stop"))
       asked = followUp(asked, said, results, endpoint !== undefined && uses < most)
       const next = yield* begin(open(asked))

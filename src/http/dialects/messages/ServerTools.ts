@@ -1,6 +1,6 @@
 /**
- * Tools that the hosted service would run: `web_search` is run by the gateway where the operator named a search service.
- * Where not, a request that is for nothing else is told that it is unavailable, in the blocks that its client looks for.
+ * Tools of the hosted service. The gateway runs `web_search` if a search service is configured. If not, a request that
+ * can only be answered by a search gets an error result in the blocks that its client expects.
  */
 import { randomBytes } from "node:crypto"
 import type { ChatRun } from "../../../chat/Chat.ts"
@@ -13,10 +13,10 @@ import * as ServerResults from "./request/ServerResults.ts"
 
 export type Hosted = Extract<PayloadTool, { readonly type: "hosted" }>
 export type ResultBlock = typeof ServerResultBlock.Encoded
-/** What calls of such tools came to, by their ids. */
+/** Result blocks of such calls, by call id. */
 export type Served = ReadonlyMap<string, ResultBlock>
 
-/** Searches of one request where it says nothing; no request gets more than the second. */
+/** Searches per request: the default, and the maximum. */
 export const limits = { usual: 5, most: 10 } as const
 
 export const SEARCH = "web_search"
@@ -29,13 +29,13 @@ const isFetch = (tool: PayloadTool): tool is Hosted => tool.type === "hosted" &&
 
 export const searchOf = ({ tools }: CountTokensRequest): Hosted | undefined => tools?.find(isSearch)
 
-/** Offered where it works, or where there is nothing else: then the model hears that it does not. */
+/** Offered if it works, or if there is no other tool: then the model is told that it is unavailable. */
 export const isSearchOffered = (payload: CountTokensRequest, works: boolean): boolean =>
   searchOf(payload) !== undefined && (works || (payload.tools ?? []).every((tool) => isSearch(tool) || isFetch(tool)))
 
 export const newId = (): string => `srvtoolu_${randomBytes(12).toString("hex")}`
 
-/** How the model is told of it. */
+/** The tool as the model sees it. */
 export const searchTool: Tool = {
   kind: "function",
   name: SEARCH,
@@ -49,7 +49,7 @@ export const searchTool: Tool = {
   strict: false
 }
 
-/** The model called it, not a program of its. */
+/** Called by the model directly, not by code that it wrote. */
 export const DIRECT = { type: "direct" } as const
 
 export const domainsOf = (tool: Hosted): WebSearch.Domains => ({
@@ -86,7 +86,7 @@ const fetchFailed = (id: string): ResultBlock => ({
   content: { type: "web_fetch_tool_result_error", error_code: "unavailable" }
 })
 
-/** The tool that must be used and cannot. */
+/** The forced tool, if it is not available. */
 export const forcedInVain = (payload: CountTokensRequest, works: boolean): "web_search" | "web_fetch" | undefined => {
   const { tool_choice: choice, tools } = payload
   const isForced = (is: (tool: PayloadTool) => boolean, name: string) =>
@@ -100,11 +100,11 @@ export interface UnavailableOptions {
   readonly name: "web_search" | "web_fetch"
   readonly model: string
   readonly promptTokens: number
-  /** What was asked, as the call's input. */
+  /** Input of the call: the user's question. */
   readonly asked: string
 }
 
-/** An answer that no model was asked for: the call, and that it failed. */
+/** A response without asking a model: the call and its error result. */
 export const unavailable = ({ asked, model, name, promptTokens }: UnavailableOptions) => {
   const id = newId()
   const input = name === SEARCH ? { query: asked } : { url: asked }

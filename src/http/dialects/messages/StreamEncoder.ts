@@ -1,5 +1,5 @@
 /**
- * Encodes events as Anthropic's stream: blocks one after the other, each started, filled and stopped. Pure.
+ * Encodes events as Anthropic's SSE stream: content blocks in sequence, each with start, deltas and stop. Pure.
  */
 import type { ChatEvent, ToolCall } from "../../../domain/Chat.ts"
 import * as WellFormed from "../../chat/WellFormed.ts"
@@ -30,7 +30,7 @@ export const make = (options: EncodingOptions): ((event: ChatEvent) => string) =
   const join = WellFormed.joiner<Kind>()
   let began = false
   let open: Kind | "tool_use" | undefined
-  // Of the block that is open, or of the next one.
+  // Index of the open block, or of the next one.
   let index = 0
   let head = ""
 
@@ -47,7 +47,7 @@ export const make = (options: EncodingOptions): ((event: ChatEvent) => string) =
       stop_reason: null,
       stop_sequence: null
     }
-    // Nothing was said yet: what passed before is the upstream's matter.
+    // At the start no output counts, whatever the upstream has produced so far.
     const figures = { ...usage(options), output_tokens: 0 }
     return frame("message_start", { message: { ...message, ...unused, usage: figures } }) + PING
   }

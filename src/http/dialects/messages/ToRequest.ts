@@ -13,6 +13,7 @@ import {
   type Tool,
   type Toolset
 } from "../../../domain/Chat.ts"
+import { anonymous, type Caller } from "../../../domain/keys/Caller.ts"
 import * as JsonSchemas from "../../../json/JsonSchemas.ts"
 import * as ToolSchema from "../../../json/ToolSchema.ts"
 import * as EitherFn from "../../../runtime/EitherFn.ts"
@@ -31,7 +32,7 @@ type Checked<A> = Either.Either<A, Errors.Failure>
 
 type Skip = Blocks.Reader["skip"]
 
-/** What was understood, and the names of what was left out. */
+/** The request, and the names of the parts that were left out. */
 export interface Reading {
   readonly request: ChatRequest
   readonly skipped: ReadonlyArray<string>
@@ -66,7 +67,7 @@ const formatOf = ({ output_config: config, output_format: old }: CountTokensRequ
 
 const kindOf = (tool: RunByClient): string => (tool.type === "client" ? tool.kind : "custom")
 
-/** The tools the client runs; those of the hosted service are left out, and those whose loading is put off. */
+/** The client's tools, without deferred ones and without those of the hosted service. */
 const toTools = (payload: CountTokensRequest, skip: Skip, searches: boolean): Checked<ReadonlyArray<Tool>> => {
   const seen = new Set<string>()
   const kept: Array<Tool> = []
@@ -149,11 +150,11 @@ const toFormat = (payload: CountTokensRequest): Checked<OutputFormat> => {
 const isMessages = (payload: MessagesRequest | CountTokensRequest): payload is MessagesRequest =>
   "max_tokens" in payload
 
-/** Whether thoughts are part of the answer. A kind of thinking that is not known yet is one. */
+/** Whether thoughts are part of the answer. An unknown kind of `thinking` counts as enabled. */
 export const wantsThoughts = ({ thinking }: MessagesRequest): boolean =>
   thinking !== null && thinking !== undefined && thinking.type !== "disabled" && thinking.display !== "omitted"
 
-/** What stands before the last summary of it is not part of the conversation any more. */
+/** The conversation from its last summary on. */
 const compactedAt = (messages: CountTokensRequest["messages"]): number =>
   messages.findLastIndex(
     ({ content }) =>
@@ -161,7 +162,7 @@ const compactedAt = (messages: CountTokensRequest["messages"]): number =>
       content.some((block) => block.type === "compaction" && typeof block.content === "string")
   )
 
-/** Where the pictures and documents of a request are; trouble is told by `toRequest`. */
+/** The pictures and documents of a request, with their places; `toRequest` reports invalid ones. */
 export const sources = ({ messages }: CountTokensRequest) => {
   const pictures: Array<Link> = []
   const documents: Array<Documents.Link> = []
@@ -176,17 +177,17 @@ export const sources = ({ messages }: CountTokensRequest) => {
 }
 
 export interface ReadOptions {
-  readonly caller?: string | undefined
+  readonly caller?: Caller | undefined
   readonly sessionId: string | undefined
   readonly picture: Blocks.Reader["picture"]
   readonly document?: Blocks.Reader["document"]
-  /** Whether `web_search` can be run. */
+  /** Whether a search service is configured. */
   readonly searches?: boolean
 }
 
 export const toRequest = EitherFn.fn(function* (
   payload: MessagesRequest | CountTokensRequest,
-  { caller, document, picture, searches = false, sessionId }: ReadOptions
+  { caller = anonymous, document, picture, searches = false, sessionId }: ReadOptions
 ): EitherFn.Return<Reading, Errors.Failure> {
   const skipped = new Set<string>()
   const skip: Skip = (name) => void skipped.add(name)
@@ -211,8 +212,9 @@ export const toRequest = EitherFn.fn(function* (
     maxTokens: full?.max_tokens,
     hidesThoughts: full !== undefined && !wantsThoughts(full),
     effort: toEffort(payload.output_config?.effort, skip),
-    affinity: Affinity.key({ caller, sessionId, user: full?.metadata?.user_id ?? undefined, messages }),
-    origin: { dialect: "messages", stream: full?.stream === true }
+    affinity: Affinity.key({ caller: caller.id, sessionId, user: full?.metadata?.user_id ?? undefined, messages }),
+    origin: { dialect: "messages", stream: full?.stream === true },
+    caller
   }
   return { request, skipped: [...skipped] }
 })

@@ -24,7 +24,7 @@ export interface WholeEncoder {
 
 type Kind = "text" | "thinking"
 
-/** WholeEncoders the events as they come; holds the text once. */
+/** Folds the events as they arrive; keeps one copy of the text. */
 export const make = (options: EncodingOptions): WholeEncoder => {
   const content: Array<typeof ContentBlock.Encoded> = []
   let ending = stop({ _tag: "Finish", reason: "stop" })

@@ -16,9 +16,7 @@ export const errors: ChatErrors<Errors.Failure> = {
 
 export const wholeHeaders = (millis: number) => ({ "openai-processing-ms": String(Math.round(millis)) })
 
-export const shared = { errors, wholeHeaders, heeds: "first" } satisfies Partial<
-  ChatDialect<unknown, unknown, Errors.Failure>
->
+export const shared = { errors, wholeHeaders } satisfies Partial<ChatDialect<unknown, unknown, Errors.Failure>>
 
 /** A new response's id and creation time. */
 export const stamped = (prefix: string) =>

@@ -1,5 +1,5 @@
 /**
- * The Responses dialect as seen from outside. No handlers here, so clients can import it.
+ * Routes and schemas of the Responses API. No handlers here, so clients can import it.
  */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
@@ -25,7 +25,7 @@ const ofCommand = { output_index: Schema.Int, command_index: Schema.Int }
 const SummaryText = Schema.Struct({ type: Schema.Literal("summary_text"), text: Schema.String })
 const logprobs = Schema.Array(Schema.Unknown)
 
-/** What each `data:` line of a stream holds; its `event:` line repeats `type`. */
+/** The JSON of each `data:` line of a stream; the `event:` line repeats its `type`. */
 export const ResponseStreamEvent = Schema.Union(
   Schema.Struct({
     ...numbered(

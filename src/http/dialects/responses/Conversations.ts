@@ -1,6 +1,6 @@
 /**
- * Conversations that are held here, as OpenAI's API has them: what each route does with what a caller has. Pure, but for
- * what it changes of that.
+ * The routes of OpenAI's conversations, over those in the caller's store. Without other effects than changes to the
+ * store.
  */
 import { Either } from "effect"
 import * as EitherFn from "../../../runtime/EitherFn.ts"
@@ -14,7 +14,7 @@ import type { Conversation, Own } from "./Store.ts"
 
 type Checked<A> = Kinds.Checked<A>
 
-/** What new things are made with. */
+/** Ids and times for new items and conversations. */
 export interface Making {
   readonly newId: (prefix: string) => string
   /** Seconds since 1970. */
@@ -23,17 +23,17 @@ export interface Making {
 
 const prefixes: Readonly<Record<string, string>> = { message: "msg", function_call: "fc", reasoning: "rs" }
 
-/** A message of one text is written by its parts. */
+/** The content of a message as parts; a single text becomes one part. */
 const parts = ({ content, role }: Loose) => {
   const type = role === "assistant" ? "output_text" : "input_text"
   const more = role === "assistant" ? { annotations: [], logprobs: [] } : {}
   return typeof content === "string" ? [{ type, text: content, ...more }] : (content ?? [])
 }
 
-/** The result of a local shell may name its call by its own id. */
+/** The id of a local shell's output may be that of its call, and is kept. */
 const namesByItsId = (type: string): boolean => type === "local_shell_call_output"
 
-/** As they are held: each with its kind, an id that none of those `before` has, and a message whole. */
+/** Items as stored: with a type, an id that differs from those in `before`, and complete messages. */
 const held = (items: ReadonlyArray<Loose>, before: ReadonlyArray<Loose>, { newId }: Making): ReadonlyArray<Loose> => {
   const taken = new Set(before.map(({ id }) => id))
   return items.map((item) => {
@@ -49,7 +49,7 @@ const held = (items: ReadonlyArray<Loose>, before: ReadonlyArray<Loose>, { newId
 const nobody: Kinds.Skip = () => {}
 const anyPicture = { mediaType: "image/png", data: "" }
 
-/** Read as by a response that goes on from them, but that pictures are not loaded: what it would refuse, it would for ever. */
+/** Validates items as a later response would, without loading pictures: an invalid one would fail all of those. */
 const read = EitherFn.fn(function* (turn: Items.Turn): EitherFn.Return<void, Errors.Failure> {
   const { named } = yield* Tools.read({ model: "auto" }, nobody, Items.tools(turn))
   const pictures = new Map(Items.links(turn).map(({ param }) => [param, anyPicture]))
@@ -57,7 +57,7 @@ const read = EitherFn.fn(function* (turn: Items.Turn): EitherFn.Return<void, Err
   yield* Tools.toFormat(configuration.format)
 })
 
-/** Each of a kind that is known, and right; what one refers to is taken in its place. */
+/** Validated items of known kinds; references are replaced by the items they name. */
 const checked = EitherFn.fn(function* (
   items: ReadonlyArray<Loose>,
   before: ReadonlyArray<Loose>,
@@ -141,7 +141,7 @@ const limitOf = (written: string | null): Checked<number> => {
     : Either.left(Errors.wrongLimit(MOST_LISTED))
 }
 
-/** The newest first, unless `order` says otherwise; from the one after `after`. */
+/** Newest first unless `order` is `asc`, starting after the item `after`. */
 export const listItems = EitherFn.fn(function* (own: Own, id: string, query: URLSearchParams) {
   const { items } = yield* found(own, id)
   const limit = yield* limitOf(query.get("limit"))
@@ -166,10 +166,10 @@ export const removeItem = EitherFn.fn(function* (own: Own, id: string, itemId: s
 })
 
 /**
- * What an answer adds, unless the conversation is gone meanwhile. The wish for a summary is no part of it.
+ * Appends an answer, unless the conversation was deleted meanwhile. Requests for a summary are not stored.
  *
- * The answer is out already, so nobody can be told that it did not fit: the conversation is gone then, since one that
- * lacks a turn would be gone on from as if it were whole.
+ * If the answer does not fit, the client cannot be told any more, because it has the answer already. The conversation
+ * is deleted then: without that turn, later answers would be wrong unnoticed.
  */
 export const append = (own: Own, id: string, items: ReadonlyArray<Loose>, making: Making): void => {
   const conversation = own.conversations.get(id)

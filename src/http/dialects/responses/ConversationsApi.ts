@@ -1,5 +1,5 @@
 /**
- * The routes of conversations that are held here. No handlers here, so clients can import it.
+ * Routes and schemas of conversations. No handlers here, so clients can import it.
  */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
@@ -9,7 +9,7 @@ import * as Errors from "./Errors.ts"
 import { Loose, opt } from "./request/Loose.ts"
 import { Item, Metadata } from "./request/Payload.ts"
 
-/** Most items that one request adds. */
+/** Max number of items per request. */
 export const MOST_ITEMS = 20
 
 export const Create = Schema.Struct({

@@ -1,6 +1,5 @@
 /**
- * How clients of `/v1/responses` hear about failures: as every OpenAI client before the answer began, and in the
- * response itself afterwards.
+ * Errors of `/v1/responses`: in OpenAI's shape before the response has begun, and in the response object after that.
  */
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type { ChatError } from "../../../domain/ChatError.ts"
@@ -23,7 +22,7 @@ export const noInput = OpenAi.invalid("input", "Missing required parameter: 'inp
 
 export const emptyInput = OpenAi.invalid("input", "input is empty")
 
-/** The same whether there never was one, it is gone, or it is another caller's. */
+/** The same error if there never was such a response, it was deleted, or it belongs to another caller. */
 const notFound = (param: string, code: string, message: string): Failure =>
   new OpenAi.Failure({
     status: 404,
@@ -82,7 +81,7 @@ export interface ResponseError {
   readonly message: string
 }
 
-/** Agents read the codes `rate_limit_exceeded`, with its "try again in", `insufficient_quota` and `context_length_exceeded`. */
+/** Agents recognize `rate_limit_exceeded` with "try again in", `insufficient_quota` and `context_length_exceeded`. */
 export const inResponse = (error: ChatError | Refusal): ResponseError => {
   const { code, message, type } = fromProblem(error).body.error
   return error._tag === "Overloaded"

@@ -1,5 +1,5 @@
 /**
- * Responses as `ChatEndpoint` serves them, and as the routes beside them read them: over what is stored.
+ * The `ChatDialect` record of Responses, and the reader of requests that the other routes share; over the store.
  */
 import { randomBytes } from "node:crypto"
 import { type Clock, Effect } from "effect"
@@ -30,7 +30,7 @@ export const make = ({ clock, store }: ResponsesOptions) => {
   const recent = Recent.make()
   const now = () => Math.floor(clock.unsafeCurrentTimeMillis() / 1000)
 
-  /** A request as the chat that it asks for. */
+  /** Translates a request into a chat. */
   const asked = Effect.fnUntraced(function* (
     sent: ResponsesRequest,
     { caller, leaveOut, message, pictures: load, sessionId }: ChatContext<Errors.Failure>,
@@ -38,8 +38,9 @@ export const make = ({ clock, store }: ResponsesOptions) => {
   ) {
     const warmsUp = Socket.isWarmUp(message)
     const payload = warmsUp && (sent.input ?? undefined) === undefined ? { ...sent, input: [] } : sent
-    const own = store.of(caller)
+    const own = store.of(caller.id)
     const lately = message === undefined ? undefined : recent.of(message)
+    yield* own.load(ToRequest.references(payload))
     const past: ToRequest.Past = {
       items: (id) => lately?.take(id) ?? own.get(id)?.items,
       conversation: (id) => own.conversations.get(id)?.items,
@@ -56,7 +57,7 @@ export const make = ({ clock, store }: ResponsesOptions) => {
       ...wishes
     })
     leftOut.forEach(leaveOut)
-    // A summary that is requested beside a conversation is not added to it.
+    // A summary requested by `/compact` is not added to the conversation.
     const conversation = wishes.compacts === true ? undefined : ToRequest.conversationOf(payload)
     return { ...rest, conversation, lately, own, payload, turn, warmsUp }
   })

@@ -1,5 +1,5 @@
 /**
- * What becomes of each field of a `/v1/responses` request.
+ * How each field of a `/v1/responses` request is supported.
  */
 import type { Dialect, Fields } from "../../chat/FieldSupport.ts"
 import { limits, type ResponsesRequest } from "./request/Payload.ts"

@@ -1,5 +1,5 @@
 /**
- * The routes of OpenAI's newer API: responses, and what is asked beside them.
+ * Handlers of the Responses API: responses, token counts, compaction and conversations.
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
@@ -7,6 +7,7 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Either, Layer, type Schema } from "effect"
 import { GatewayConfig } from "../../../config/Config.ts"
+import { KeptResponses } from "../../../team/responses/KeptResponses.ts"
 import { Bodies } from "../../chat/Bodies.ts"
 import * as ChatEndpoint from "../../chat/ChatEndpoint.ts"
 import * as ChatResponse from "../../chat/ChatResponse.ts"
@@ -21,6 +22,7 @@ import * as ConversationsApi from "./ConversationsApi.ts"
 import * as Errors from "./Errors.ts"
 import * as Exchange from "./Exchange.ts"
 import * as Items from "./Items.ts"
+import type { Loose } from "./request/Loose.ts"
 import { CountRequest, ResponsesRequest } from "./request/Payload.ts"
 import * as Store from "./Store.ts"
 import * as WholeEncoder from "./WholeEncoder.ts"
@@ -33,7 +35,7 @@ const handlers = HttpApiBuilder.group(
     const clock = yield* Effect.clock
     const bodies = yield* Bodies
     const config = yield* GatewayConfig
-    const store = Store.make({ capacity: config.responsesStore })
+    const store = Store.make({ capacity: config.responsesStore, kept: yield* KeptResponses })
     const { asked, dialect, making, optionsOf } = Exchange.make({ clock, store })
     const { admitted, answer, answered, chat, handle, openFor, reader } = yield* ChatEndpoint.make(dialect)
 
@@ -63,7 +65,11 @@ const handlers = HttpApiBuilder.group(
     })
     const compact = Effect.flatMap(readCompact, (read) => admitted(read, compacted(read)))
 
-    const ownStore = Effect.map(HttpServerRequest.HttpServerRequest, (request) => store.of(auth.caller(request)))
+    const ownStore = (references: Store.References) =>
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+        const own = store.of(auth.caller(request).id)
+        return Effect.as(own.load(references), own)
+      })
 
     const held = (own: Store.Own, id: string) =>
       Either.map(
@@ -76,10 +82,13 @@ const handlers = HttpApiBuilder.group(
         ? Either.right(HttpServerResponse.unsafeJson({ id, object: "response", deleted: true }))
         : Either.left(Errors.notHeld)
 
+    const itemsOf = (body: { readonly items?: ReadonlyArray<Loose> | null | undefined }) =>
+      Items.references(body.items ?? [])
     const strict = config.strictParams
-    /** A body beside a chat's: what it asks of what the caller has. */
-    const written = <B, J>(
+    /** Handles a body that is no chat, over the caller's store. */
+    const written = <B extends object, J>(
       schema: Schema.Schema<B, J>,
+      conversations: ReadonlyArray<string>,
       ask: (own: Store.Own, body: B) => Either.Either<object, Errors.Failure>
     ) => {
       const decode = Decode.reader(schema)
@@ -89,38 +98,49 @@ const handlers = HttpApiBuilder.group(
         const body = yield* bodies.json(request)
         const payload = yield* Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(SchemaIssue.explain(issue)))
         const ignored = yield* Effect.mapError(FieldSupport.heed({ fields }, body, strict), Errors.fromParam)
-        const result = yield* ask(yield* ownStore, payload)
+        const own = yield* ownStore({ conversations, items: itemsOf(payload) })
+        const result = yield* ask(own, payload)
         return HttpServerResponse.unsafeJson(result, { headers: ignored })
       })
     }
-    const looked = (ask: (own: Store.Own) => Either.Either<object, Errors.Failure>) =>
-      answered(Effect.flatMap(ownStore, (own) => Either.map(ask(own), (found) => HttpServerResponse.unsafeJson(found))))
+    const looked = (id: string, ask: (own: Store.Own) => Either.Either<object, Errors.Failure>) =>
+      answered(
+        Effect.flatMap(ownStore({ conversations: [id] }), (own) =>
+          Either.map(ask(own), (found) => HttpServerResponse.unsafeJson(found))
+        )
+      )
+    const ofResponse = (id: string, ask: typeof held) =>
+      answered(Effect.flatMap(ownStore({ responses: [id] }), (own) => ask(own, id)))
     const query = ({ url }: HttpServerRequest.HttpServerRequest) => new URL(url, "http://localhost").searchParams
 
     return handlers
       .handleRaw("createConversation", () =>
-        answered(written(ConversationsApi.Create, (own, body) => Conversations.create(own, body, making)))
+        answered(written(ConversationsApi.Create, [], (own, body) => Conversations.create(own, body, making)))
       )
-      .handle("conversation", ({ path }) => looked((own) => Conversations.retrieve(own, path.id)))
+      .handle("conversation", ({ path }) => looked(path.id, (own) => Conversations.retrieve(own, path.id)))
       .handleRaw("updateConversation", ({ path }) =>
-        answered(written(ConversationsApi.Update, (own, body) => Conversations.update(own, path.id, body)))
+        answered(written(ConversationsApi.Update, [path.id], (own, body) => Conversations.update(own, path.id, body)))
       )
-      .handle("deleteConversation", ({ path }) => looked((own) => Conversations.remove(own, path.id)))
+      .handle("deleteConversation", ({ path }) => looked(path.id, (own) => Conversations.remove(own, path.id)))
       .handleRaw("addConversationItems", ({ path }) =>
-        answered(written(ConversationsApi.AddItems, (own, body) => Conversations.addItems(own, path.id, body, making)))
+        answered(
+          written(ConversationsApi.AddItems, [path.id], (own, body) =>
+            Conversations.addItems(own, path.id, body, making)
+          )
+        )
       )
       .handle("conversationItems", ({ path, request }) =>
-        looked((own) => Conversations.listItems(own, path.id, query(request)))
+        looked(path.id, (own) => Conversations.listItems(own, path.id, query(request)))
       )
-      .handle("conversationItem", ({ path }) => looked((own) => Conversations.item(own, path.id, path.item)))
+      .handle("conversationItem", ({ path }) => looked(path.id, (own) => Conversations.item(own, path.id, path.item)))
       .handle("deleteConversationItem", ({ path }) =>
-        looked((own) => Conversations.removeItem(own, path.id, path.item))
+        looked(path.id, (own) => Conversations.removeItem(own, path.id, path.item))
       )
       .handleRaw("createResponse", handle)
       .handleRaw("inputTokens", () => answered(inputTokens))
       .handleRaw("compact", () => answered(compact))
-      .handle("response", ({ path }) => answered(Effect.flatMap(ownStore, (own) => held(own, path.id))))
-      .handle("deleteResponse", ({ path }) => answered(Effect.flatMap(ownStore, (own) => forgotten(own, path.id))))
+      .handle("response", ({ path }) => ofResponse(path.id, held))
+      .handle("deleteResponse", ({ path }) => ofResponse(path.id, forgotten))
   })
 )
 

@@ -1,5 +1,5 @@
 /**
- * The items of an input as the messages of a conversation.
+ * Translates the items of an input into messages.
  */
 import { Either } from "effect"
 import type { Image, Message, ReasoningEffort, Role, ToolCall } from "../../../domain/Chat.ts"
@@ -19,19 +19,19 @@ import * as Tools from "./request/Tools.ts"
 
 type Checked<A> = Kinds.Checked<A>
 
-/** The items of a request, after those of the response it goes on from; none of them stands for another. */
+/** The items of a request, after those of the response that it continues; references are resolved. */
 export interface Turn {
-  /** They were read once and are good. */
+  /** Earlier items, which are known to be valid. */
   readonly before: ReadonlyArray<Loose>
   readonly now: ReadonlyArray<Loose>
-  /** The field that they are in; `input` unless it says otherwise. */
+  /** The field that holds the items, for error messages; default `input`. */
   readonly field?: string
 }
 
 export interface ReadOptions {
   readonly pictures: Loaded
   readonly named: ReadonlyArray<Tools.Named>
-  /** Told of each kind that is left out. */
+  /** Called for each kind that is left out. */
   readonly skip: Kinds.Skip
 }
 
@@ -48,11 +48,11 @@ const roles: Record<Extract<Item, { role: string }>["role"], Role> = {
 
 const imageParam = (path: Path) => at([...path, "image_url"])
 
-/** Items of earlier turns have numbers below zero. */
+/** Items of earlier turns have negative indices. */
 const numbered = ({ before, field = "input", now }: Turn): ReadonlyArray<readonly [Loose, Path]> =>
   [...before, ...now].map((item, i) => [item, [field, i - before.length]] as const)
 
-/** Where the pictures of a request are; whether all else is right is not looked at. */
+/** The pictures of a request with their places; nothing else is validated. */
 export const links = (turn: Turn): ReadonlyArray<Link> =>
   numbered(turn).flatMap(([item, path]) =>
     ["content", "output"].flatMap((field) => {
@@ -68,7 +68,7 @@ export const links = (turn: Turn): ReadonlyArray<Link> =>
 
 const TOOLS_IN = new Set(["additional_tools", "tool_search_output"])
 
-/** The tools that came with the input. */
+/** The tools within the input. */
 export const tools = (turn: Turn): ReadonlyArray<Tools.Found> =>
   numbered(turn).flatMap(([item, path]) => {
     const { tools, type } = item
@@ -76,14 +76,14 @@ export const tools = (turn: Turn): ReadonlyArray<Tools.Found> =>
     return [{ tools: tools.filter(isLoose), path: [...path, "tools"] }]
   })
 
-/** Codex's wish for a summary in place of an answer. */
+/** Whether a summary is requested in place of an answer, as Codex does. */
 export const wantsCompaction = ({ now }: Turn): boolean => now.some(({ type }) => type === "compaction_trigger")
 
-/** What users said, which a summary does not stand for. */
+/** The user messages, which are kept beside a summary. */
 export const ofUsers = ({ before, now }: Turn): ReadonlyArray<Loose> =>
   [...before, ...now].filter((item) => item["role"] === "user" && kindOf(item) === "message")
 
-/** What a model is told of a search: the names it may call from now on. */
+/** The result of a tool search for the model: the names that it may call from now on. */
 const foundText = (tools: ReadonlyArray<Loose>, flatName: ReturnType<typeof Tools.flatNames>): string => {
   const nameOf = (tool: unknown, namespace?: string) =>
     isLoose(tool) && typeof tool["name"] === "string" ? [flatName(tool["name"], namespace)] : []
@@ -123,13 +123,17 @@ const toSaid = EitherFn.fn(function* (
   return built.content()
 })
 
-/** An item without a type is a message, unless it is nothing but an id. */
+/** An item without a type is a message, or a reference if it has an id and no role. */
 export const kindOf = (item: Loose): string =>
   Kinds.kindOf(item, "role" in item || !("id" in item) ? "message" : "item_reference")
 
 const notHeld = (path: Path): Errors.Failure => itemNotHeld(at([...path, "id"]))
 
-/** An item, or the one that it refers to, of those that are `held` here. */
+/** The ids of what is referred to. */
+export const references = (items: ReadonlyArray<Loose>): ReadonlyArray<string> =>
+  items.flatMap((item) => (kindOf(item) === "item_reference" && typeof item["id"] === "string" ? [item["id"]] : []))
+
+/** The item itself, or the stored one that it refers to. */
 export const resolved = (given: Loose, path: Path, held: (id: string) => Loose | undefined): Checked<Loose> => {
   const kind = kindOf(given)
   if (kind !== "item_reference") return Either.right(given)
@@ -139,7 +143,7 @@ export const resolved = (given: Loose, path: Path, held: (id: string) => Loose |
   )
 }
 
-/** Calls join the assistant's message before them, as one turn. */
+/** Builds the messages; calls are added to the assistant's message before them. */
 const conversation = () => {
   const messages: Array<Message> = []
   let calls: Array<ToolCall> | undefined
@@ -155,7 +159,7 @@ const conversation = () => {
   return { messages, say, call }
 }
 
-/** What the last updates within a conversation say of how to answer. */
+/** Settings of the answer from the last `configuration_update` items. */
 export interface Configuration {
   effort?: ReasoningEffort
   format?: Format
@@ -176,7 +180,7 @@ export const read = EitherFn.fn(function* (turn: Turn, options: ReadOptions): Ei
   const { call, messages, say } = conversation()
   const flatName = Tools.flatNames(named)
   const configuration: Configuration = {}
-  /** The calls of items, for results that name the item. */
+  /** Call ids by item id, for results that refer to the item. */
   const calls = new Map<string, string>()
   for (const [written, path] of numbered(turn)) {
     const kind = kindOf(written)
@@ -186,7 +190,7 @@ export const read = EitherFn.fn(function* (turn: Turn, options: ReadOptions): Ei
     }
     const item = yield* readItem(written, kind, path, skip)
     switch (item?.type) {
-      // Thoughts of earlier turns are not asked for again; tools and the wish for a summary are read elsewhere.
+      // Earlier thoughts are not sent upstream; tools and requests for a summary are read elsewhere.
       case "reasoning":
       case "additional_tools":
       case "compaction_trigger":

@@ -1,7 +1,7 @@
 /**
- * Folds events into output items, and tells whoever listens what begins, grows and ends.
+ * Folds events into output items, and calls a listener when an item begins, grows and ends.
  *
- * Thoughts become a reasoning item, text a message, a call an item of its own; they never overlap.
+ * Thoughts become reasoning items, text messages, and calls one item each; items never overlap.
  */
 import type { ChatEvent, ToolCall } from "../../../domain/Chat.ts"
 import * as WellFormed from "../../chat/WellFormed.ts"
@@ -12,7 +12,7 @@ import type { Named, OwnKind } from "./request/Tools.ts"
 
 export type Kind = "text" | "thought"
 
-/** Where an item stands in the answer. */
+/** Id and index of an item in the output. */
 export interface Place {
   readonly id: string
   readonly index: number
@@ -20,7 +20,7 @@ export interface Place {
 
 export interface Listener {
   readonly began: (item: Resource.OutputItem, place: Place) => void
-  /** Of the item that began last. */
+  /** Text added to the current item. */
   readonly grew: (text: string) => void
   readonly ended: (item: Resource.OutputItem, place: Place) => void
 }
@@ -30,21 +30,21 @@ export interface OutputOptions {
   readonly newId: (prefix: "msg" | "rs" | "fc" | "ctc" | "tsc" | "lsh" | "sh" | "apc" | "cmp") => string
   readonly named: ReadonlyArray<Named>
   readonly listener?: Listener
-  /** All that is said is a summary, and becomes one item. */
+  /** The whole answer is a summary and becomes one compaction item. */
   readonly compacts?: boolean
 }
 
-/** A call that is being written; its item with so much of its arguments. */
+/** A call in progress; `item` builds its item from the arguments so far. */
 interface Call {
   readonly place: Place
-  /** Told of with its end only: what it is made of is not known before; nothing where it has none. */
+  /** Reported only when complete, because its fields depend on the complete arguments. */
   readonly isWhole: boolean
   readonly item: (status: ItemStatus, written: string) => Resource.OutputItem
 }
 
 const prefixes = { tool_search: "tsc", local_shell: "lsh", shell: "sh", apply_patch: "apc" } as const
 
-/** A call of a tool that has a kind in place of a name. */
+/** Item of a call of a tool that has a type instead of a name. */
 const ownItem = (own: OwnKind, called: { readonly id: string; readonly call_id: string }): Call["item"] =>
   own === "tool_search"
     ? (status, written) => ({
@@ -75,7 +75,7 @@ export const textItem = (kind: Kind, id: string, status: ItemStatus, text: strin
         encrypted_content: null
       }
 
-/** Arguments of a call as the object they are; none where they are no object. */
+/** Arguments as an object; empty if they are not one. */
 const recordOf = (text: string): Readonly<Record<string, unknown>> => {
   try {
     const value: unknown = JSON.parse(WellFormed.repair(text))
@@ -87,11 +87,11 @@ const recordOf = (text: string): Readonly<Record<string, unknown>> => {
 
 export interface Output {
   readonly add: (event: ChatEvent) => void
-  /** What there is so far; an item that was not ended is `incomplete`. */
+  /** The items so far; an unfinished one is `incomplete`. */
   readonly items: () => ReadonlyArray<Resource.OutputItem>
 }
 
-/** The whole answer as one item at its end; nothing where it was cut, since half a summary is none. */
+/** One compaction item at the end; none if the answer was cut, because half a summary would lose context. */
 const makeCompaction = ({ listener, newId }: OutputOptions): Output => {
   let summary = ""
   const items: Array<Resource.OutputItem> = []
@@ -192,7 +192,7 @@ const makeUsual = ({ listener, named, newId }: OutputOptions): Output => {
     items.push(done)
     listener?.ended(done, place)
   }
-  /** What has no end is told of in the response only: agents act on the end of an item. */
+  /** Unfinished items appear in the response only, without `output_item.done`: agents act on that event. */
   const unfinished = () => {
     if (open !== undefined) return [textItem(open.kind, open.id, "incomplete", text)]
     return openCall === undefined || openCall.isWhole ? [] : [openCall.item("incomplete", text)]

@@ -1,5 +1,5 @@
 /**
- * The response object: every field that the types of this API list, absent ones as `null`.
+ * The response object: every field of the API's types; unset ones are `null`.
  */
 import { Schema } from "effect"
 import type { FinishReason } from "../../../domain/Chat.ts"
@@ -48,7 +48,7 @@ const CustomToolCall = Schema.Struct({
   input: Schema.String
 })
 
-/** A search of the tools that the client holds back, which the client makes. */
+/** A search of the client's deferred tools, run by the client. */
 const ToolSearchCall = Schema.Struct({
   id: Schema.String,
   type: Schema.Literal("tool_search_call"),
@@ -126,7 +126,7 @@ const Usage = Schema.Struct({
 const Loose = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.NullOr(schema)
 
-/** What is the same in every event of an answer. */
+/** Fields that are the same in all events of a response. */
 const fixed = {
   id: Schema.String,
   object: Schema.Literal("response"),
@@ -158,7 +158,7 @@ const fixed = {
   user: maybe(Schema.String)
 }
 
-/** What becomes of it. */
+/** Fields that change while the response is generated. */
 const changing = {
   status: Schema.Literal("in_progress", "completed", "incomplete", "failed"),
   completed_at: maybe(Schema.Int),
@@ -166,7 +166,7 @@ const changing = {
   incomplete_details: maybe(Schema.Struct({ reason: Schema.Literal("max_output_tokens", "content_filter") })),
   output: Schema.Array(OutputItem),
   usage: maybe(Usage),
-  /** Whether the figures are Lingma's own. */
+  /** Whether the upstream reported the figures or they are estimates. */
   usage_source: maybe(Schema.Literal("reported", "estimated"))
 }
 
@@ -182,13 +182,13 @@ export interface FixedOptions {
   readonly created: number
   readonly payload: ResponsesRequest
   readonly tools: Tools
-  /** Whether it can be asked for later. */
+  /** Whether the response is stored. */
   readonly kept: boolean
-  /** That it is part of. */
+  /** Id of the conversation that it belongs to. */
   readonly conversation?: string | undefined
 }
 
-/** All but the model, which is known when one answers. */
+/** All fixed fields except the model, which is known once an instance answers. */
 export const toFixed = ({ conversation, created, id, kept, payload, tools }: FixedOptions): Omit<Fixed, "model"> => {
   const { reasoning, text } = payload
   return {
@@ -242,14 +242,14 @@ export const toUsage = ({ completion, prompt, reasoning }: TokenMeter.Tokens): N
 
 export type Cut = NonNullable<Changing["incomplete_details"]>["reason"]
 
-/** What an end says of the answer's being whole. */
+/** Why a finish reason makes the response incomplete; undefined if it does not. */
 export const cutBy = (reason: FinishReason): Cut | undefined =>
   reason === "length" ? "max_output_tokens" : reason === "content_filter" ? "content_filter" : undefined
 
 export interface EndOptions {
   readonly output: ReadonlyArray<OutputItem>
   readonly tokens: TokenMeter.Tokens
-  /** Why it is not whole, if it is not. */
+  /** Reason why it is incomplete, if it is. */
   readonly cut: Cut | undefined
   /** Seconds since 1970. */
   readonly now: number

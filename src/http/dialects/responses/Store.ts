@@ -1,19 +1,20 @@
 /**
- * The last responses, and conversations, kept in memory for whoever goes on from one of them: its own caller. Nothing
- * outlives the process.
+ * Recent responses and conversations, kept in memory and accessible only to the caller that created them. With a
+ * database they are written to it as well, and loaded from it when memory no longer has them.
  */
-
+import { Effect } from "effect"
+import type { Kept, Service as KeptResponses } from "../../../team/responses/KeptResponses.ts"
 import type { ResponseObject } from "./Resource.ts"
 import type { Loose } from "./request/Loose.ts"
 import * as Shelves from "./request/Shelves.ts"
 
 export interface Stored {
   readonly response: ResponseObject
-  /** The conversation up to this response, its output included. */
+  /** The conversation up to and including this response. */
   readonly items: ReadonlyArray<Loose>
 }
 
-/** Its items are what has been said so far; each has an id. */
+/** A stored conversation; all its items have an id. */
 export interface Conversation {
   readonly id: string
   readonly created_at: number
@@ -21,15 +22,24 @@ export interface Conversation {
   readonly items: ReadonlyArray<Loose>
 }
 
-/** What one caller has; nobody else can tell whether it is there. */
+/** What a request refers to. */
+export interface References {
+  readonly responses?: ReadonlyArray<string>
+  readonly conversations?: ReadonlyArray<string>
+  readonly items?: ReadonlyArray<string>
+}
+
+/** The store of one caller; others cannot even find out whether an id exists. */
 export interface Own {
+  /** Brings into memory what is in the database only; before what refers to it is read. */
+  readonly load: (references: References) => Effect.Effect<void>
   readonly put: (response: ResponseObject, input: ReadonlyArray<Loose>) => void
   readonly get: (id: string) => Stored | undefined
   readonly item: (id: string) => Loose | undefined
-  /** False when it was not there. */
+  /** False if there was none. */
   readonly remove: (id: string) => boolean
   readonly conversations: {
-    /** False when it is too large to be kept, and then what was there stays. */
+    /** False if it is too large; then the previous version stays. */
     readonly put: (conversation: Conversation) => boolean
     readonly get: (id: string) => Conversation | undefined
     readonly remove: (id: string) => boolean
@@ -37,19 +47,30 @@ export interface Own {
 }
 
 export interface Store {
-  /** Whether anything can be kept at all. */
+  /** False if the capacity is 0. */
   readonly isOn: boolean
   readonly of: (caller: string) => Own
 }
 
 export interface StoreOptions {
-  /** Most responses and conversations held; 0 keeps none. */
+  /** Max number of responses and conversations; 0 turns the store off. */
   readonly capacity: number
-  /** Most bytes held by all of them together. */
+  /** Max bytes of all of them together. */
   readonly size?: number
+  /** Where they are kept as well. */
+  readonly kept?: KeptResponses | undefined
 }
 
-export const make = ({ capacity, size = 1 << 26 }: StoreOptions): Store => {
+const idsOf = (items: ReadonlyArray<Loose>) => items.flatMap(({ id }) => (typeof id === "string" ? [id] : []))
+const outputOf = ({ output }: ResponseObject) => output.map((item): Loose => ({ ...item }))
+
+/** What `put` wrote; undefined for what is of another version. */
+const parsed = ({ body }: Kept): Stored | Conversation | undefined => {
+  const value: Stored | Conversation = JSON.parse(body)
+  return Array.isArray(value.items) ? value : undefined
+}
+
+export const make = ({ capacity, kept, size = 1 << 26 }: StoreOptions): Store => {
   const shelves = Shelves.make<Stored | Conversation>({ capacity, size })
 
   const ownOf = (caller: string): Own => {
@@ -61,18 +82,44 @@ export const make = ({ capacity, size = 1 << 26 }: StoreOptions): Store => {
       const found = shelves.get(caller, id)
       return found !== undefined && "metadata" in found ? found : undefined
     }
+    const put = (id: string, value: Stored | Conversation, items: ReadonlyArray<Loose>) => {
+      const isPut = shelves.put(caller, id, value, items)
+      if (isPut) kept?.put(caller, { id, body: JSON.stringify(value) }, idsOf(items))
+      return isPut
+    }
+    const remove = (id: string) => {
+      kept?.remove(caller, id)
+      return shelves.remove(caller, id)
+    }
+    const take = (found: ReadonlyArray<Kept>) => {
+      for (const one of found) {
+        const value = parsed(one)
+        if (value === undefined) continue
+        shelves.put(caller, one.id, value, "response" in value ? outputOf(value.response) : value.items)
+      }
+    }
+    const load: Own["load"] = ({ conversations = [], items = [], responses = [] }) => {
+      if (kept === undefined) return Effect.void
+      const isMissing = (id: string) => shelves.get(caller, id) === undefined
+      // Another host may have gone on with a conversation meanwhile.
+      const ids = [...responses.filter(isMissing), ...(kept.isShared ? conversations : conversations.filter(isMissing))]
+      const missing = items.filter((id) => shelves.item(caller, id) === undefined)
+      if (ids.length === 0 && missing.length === 0) return Effect.void
+      return Effect.zipRight(Effect.map(kept.find(caller, ids), take), Effect.map(kept.holding(caller, missing), take))
+    }
     return {
+      load,
       put: (response, input) => {
-        const output = response.output.map((item): Loose => ({ ...item }))
-        shelves.put(caller, response.id, { response, items: [...input, ...output] }, output)
+        const output = outputOf(response)
+        put(response.id, { response, items: [...input, ...output] }, output)
       },
       get: response,
       item: (id) => shelves.item(caller, id),
-      remove: (id) => response(id) !== undefined && shelves.remove(caller, id),
+      remove: (id) => response(id) !== undefined && remove(id),
       conversations: {
-        put: (one) => shelves.put(caller, one.id, one, one.items),
+        put: (one) => put(one.id, one, one.items),
         get: conversation,
-        remove: (id) => conversation(id) !== undefined && shelves.remove(caller, id)
+        remove: (id) => conversation(id) !== undefined && remove(id)
       }
     }
   }

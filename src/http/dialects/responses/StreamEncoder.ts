@@ -11,26 +11,26 @@ import type { Named } from "./request/Tools.ts"
 export interface EncodingOptions extends Pick<Output.OutputOptions, "newId" | "compacts"> {
   readonly fixed: Omit<Resource.Fixed, "model">
   readonly named: ReadonlyArray<Named>
-  /** What the client asked for, until one answers. */
+  /** The requested model, until an instance answers. */
   readonly model: string
   /** Seconds since 1970. */
   readonly now: () => number
-  /** Told of a response that came to its end. */
+  /** Called with a response that is complete. */
   readonly ended?: (response: Resource.ResponseObject) => void
 }
 
-/** What is known once a model answers. */
+/** Known once an instance answers. */
 export interface Answering {
   readonly model: string
   readonly tokens: () => Tokens
 }
 
 export interface StreamEncoder {
-  /** Each event as the frames it becomes, often none. */
+  /** Encodes each event as SSE frames, often none. */
   readonly encode: (run: Answering) => (event: ChatEvent) => string
-  /** For silence; before the answer the response's beginning comes first. OpenAI's own has this type, and no item. */
+  /** Keep-alive event, after the start of the response if that is still due. OpenAI's has this type and no item. */
   readonly keepAlive: () => string
-  /** The last frames of a response that broke, whether or not it had begun. */
+  /** The last frames of a response that broke; also starts it if necessary. */
   readonly fail: (error: ResponseError) => string
 }
 
@@ -41,9 +41,9 @@ export const make = (options: EncodingOptions): StreamEncoder => {
   let written = ""
   let began = false
   let model = options.model
-  // All that is the same in every response of this answer, written once: tools may be long.
+  // The JSON of the fixed fields, serialized once: tools may be long.
   let fixed = ""
-  /** The frame of a piece of the open item, up to its number and from there to its text. */
+  /** The frame of a delta of the open item: before the sequence number, before the text, and after it. */
   let delta: readonly [head: string, middle: string, tail: string] = ["", "", ""]
 
   const head = (type: string) => `event: ${type}\ndata: {"type":"${type}","sequence_number":`
@@ -72,7 +72,7 @@ export const make = (options: EncodingOptions): StreamEncoder => {
   const message = "response.output_text"
   const summary = "response.reasoning_summary_text"
 
-  /** A shell's commands are told one by one; these events name no item. */
+  /** A shell's commands have events of their own, which name no item. */
   const commandsTold = (commands: ReadonlyArray<string>, index: number) => {
     for (const [i, command] of commands.entries()) {
       const where = `"output_index":${index},"command_index":${i}`

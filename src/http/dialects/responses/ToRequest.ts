@@ -4,6 +4,7 @@
 import { Array as Arr, Either } from "effect"
 import * as Affinity from "../../../domain/Affinity.ts"
 import { type ChatRequest, isEmpty, type Message, noTools, plain } from "../../../domain/Chat.ts"
+import { anonymous, type Caller } from "../../../domain/keys/Caller.ts"
 import * as EitherFn from "../../../runtime/EitherFn.ts"
 import type { Loaded } from "../../chat/Images.ts"
 import * as Errors from "./Errors.ts"
@@ -14,26 +15,26 @@ import type { ResponsesRequest } from "./request/Payload.ts"
 import * as Tools from "./request/Tools.ts"
 
 export interface Past {
-  /** Of the caller, and of nobody else: the conversation that `previous_response_id` names; undefined when it is not held. */
+  /** The caller's own conversation up to the response `previous_response_id`; undefined if it is not stored. */
   readonly items: (responseId: string) => ReadonlyArray<Loose> | undefined
-  /** The items of a conversation; undefined when it is not held. */
+  /** The items of a conversation; undefined if it is not stored. */
   readonly conversation: (id: string) => ReadonlyArray<Loose> | undefined
-  /** One item of those that are held. */
+  /** A stored item. */
   readonly item: (id: string) => Loose | undefined
 }
 
 export interface Read {
   readonly request: ChatRequest
   readonly tools: Tools.Tools
-  /** What of it has no effect, as `FieldSupport.within` names it; each once, a few at most. */
+  /** Parts without effect, named by `FieldSupport.within`; distinct and limited in number. */
   readonly leftOut: ReadonlyArray<string>
-  /** A summary is wanted in place of an answer. */
+  /** A summary is requested in place of an answer. */
   readonly compacts: boolean
 }
 
 const MOST_LEFT_OUT = 16
 
-/** What would silently give a wrong answer if it were ignored. */
+/** Refuses fields that would silently give a wrong answer if they were ignored. */
 const refused = (payload: ResponsesRequest): Errors.Failure | undefined => {
   const { background, prompt, stream, stream_options, top_logprobs } = payload
   if (stream_options && stream !== true) return Errors.streamOptionsAlone
@@ -47,13 +48,24 @@ const refused = (payload: ResponsesRequest): Errors.Failure | undefined => {
 const toItems = (input: ResponsesRequest["input"]): ReadonlyArray<Loose> =>
   typeof input === "string" ? [{ type: "message", role: "user", content: input }] : (input ?? [])
 
-/** The conversation that a request is part of. */
+/** Id of the conversation that a request belongs to. */
 export const conversationOf = ({ conversation }: ResponsesRequest): string | undefined =>
   typeof conversation === "string" ? conversation : (conversation?.id ?? undefined)
 
+/** What it refers to, by kind. */
+export const references = (payload: ResponsesRequest) => {
+  const { input, previous_response_id } = payload
+  const conversation = conversationOf(payload)
+  return {
+    responses: previous_response_id ? [previous_response_id] : [],
+    conversations: conversation === undefined ? [] : [conversation],
+    items: typeof input === "string" ? [] : Items.references(input ?? [])
+  }
+}
+
 /**
- * What a request goes on from, and what it adds. References are resolved here, once: whatever reads or keeps the turn
- * sees whole items, which stay when what they were taken from is gone.
+ * The earlier items that a request continues, and those that it adds. References are resolved here, so that the turn
+ * holds complete items, which stay valid if the originals are deleted.
  */
 export const toTurn = EitherFn.fn(function* (
   payload: ResponsesRequest,
@@ -83,15 +95,15 @@ export interface RequestOptions {
   readonly payload: ResponsesRequest
   readonly turn: Items.Turn
   readonly pictures: Loaded
-  readonly caller?: string | undefined
-  /** Of the headers. */
+  readonly caller?: Caller | undefined
+  /** From the headers. */
   readonly sessionId: string | undefined
-  /** A summary is wanted, whether or not an item says so. */
+  /** A summary is requested by the route, also without a `compaction_trigger` item. */
   readonly compacts?: boolean
 }
 
 export const toRequest = EitherFn.fn(function* (options: RequestOptions): EitherFn.Return<Read, Errors.Failure> {
-  const { caller, payload, pictures, sessionId, turn } = options
+  const { caller = anonymous, payload, pictures, sessionId, turn } = options
   const complaint = refused(payload)
   if (complaint !== undefined) yield* Either.left(complaint)
   const leftOut = new Set<string>()
@@ -120,14 +132,15 @@ export const toRequest = EitherFn.fn(function* (options: RequestOptions): Either
     hidesThoughts: compacts,
     effort: configuration.effort ?? payload.reasoning?.effort ?? undefined,
     affinity: Affinity.key({
-      caller,
+      caller: caller.id,
       sessionId,
       promptCacheKey: payload.prompt_cache_key ?? undefined,
       user: payload.user ?? payload.safety_identifier ?? undefined,
-      // Tools come and go within a conversation, and with them what is told of them.
+      // Tools may change within a conversation, and these messages with them.
       messages: [...instructions, ...said]
     }),
-    origin: { dialect: "responses", stream: payload.stream === true }
+    origin: { dialect: "responses", stream: payload.stream === true },
+    caller
   }
   return { request, tools, leftOut: [...leftOut], compacts }
 })

@@ -18,7 +18,7 @@ const rejected = (run: () => Promise<unknown>) =>
   )
 
 describe("the openai package", () => {
-  it.scopedLive("chats", () =>
+  it.scopedLive("gets a whole answer", () =>
     Effect.gen(function* () {
       const { base } = yield* TestGateway.serve(
         TestBackend.make(
@@ -72,7 +72,7 @@ describe("the openai package", () => {
     })
   )
 
-  it.scopedLive("knows our failures by class", () =>
+  it.scopedLive("throws its own class of error for each failure", () =>
     Effect.gen(function* () {
       const scripted = TestBackend.make(TestBackend.silent)
       const { base } = yield* TestGateway.serve(scripted, {

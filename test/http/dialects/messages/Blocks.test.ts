@@ -1,30 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as TestBackend from "../../../support/TestBackend.ts"
-import * as TestGateway from "../../../support/TestGateway.ts"
+import { post, serve } from "../../../support/MessagesGateway.ts"
 
-const hello = { model: "auto", max_tokens: 64 }
-const post = (body: object): RequestInit => ({
-  method: "POST",
-  headers: { "content-type": "application/json" },
-  body: JSON.stringify({ ...hello, ...body })
-})
 const text = (words: string) => ({ type: "text", text: words })
-
-const serve = Effect.fnUntraced(function* (settings: Parameters<typeof TestGateway.serve>[1] = {}) {
-  const scripted = TestBackend.make()
-  const { request } = yield* TestGateway.serve(scripted, settings)
-  const ask = Effect.fnUntraced(function* (body: object) {
-    const { headers, json, status } = yield* request("/v1/messages", post(body))
-    return {
-      status,
-      message: json.error?.message,
-      leftOut: headers.get("x-lingma-ignored-params"),
-      prompt: status === 200 ? (scripted.asks.at(-1)?.prompt ?? "") : ""
-    }
-  })
-  return { ask, request }
-})
 
 describe("what is left out of a request", () => {
   it.scopedLive("is named to the client, and the model is told of what it should have seen", () =>

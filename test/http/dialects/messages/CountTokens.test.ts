@@ -43,7 +43,7 @@ const conversation = [
 ]
 
 describe("count_tokens", () => {
-  it.scopedLive("counts what is sent on, a little high and never by 15 %", () =>
+  it.scopedLive("counts the tokens of the prompt that is sent upstream, never too few and at most 15 % too many", () =>
     Effect.gen(function* () {
       const scripted = TestBackend.make()
       const { request } = yield* TestGateway.serve(scripted)

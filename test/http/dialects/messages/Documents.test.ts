@@ -1,34 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { post, serve } from "../../../support/MessagesGateway.ts"
 import * as Pdf from "../../../support/Pdf.ts"
-import * as TestBackend from "../../../support/TestBackend.ts"
-import * as TestGateway from "../../../support/TestGateway.ts"
 
-const post = (content: unknown): RequestInit => ({
-  method: "POST",
-  headers: { "content-type": "application/json" },
-  body: JSON.stringify({ model: "auto", max_tokens: 64, messages: [{ role: "user", content }] })
-})
+/** A conversation of one message. */
+const of = (content: unknown) => ({ messages: [{ role: "user", content }] })
 const text = { type: "text", text: "what does it say?" }
 const pdf = (bytes: Buffer, more: object = {}) => ({
   type: "document",
   source: { type: "base64", media_type: "application/pdf", data: bytes.toString("base64") },
   ...more
-})
-
-const serve = Effect.fnUntraced(function* () {
-  const scripted = TestBackend.make()
-  const { request } = yield* TestGateway.serve(scripted)
-  const ask = Effect.fnUntraced(function* (content: unknown) {
-    const { headers, json, status } = yield* request("/v1/messages", post(content))
-    return {
-      status,
-      message: json.error?.message,
-      leftOut: headers.get("x-lingma-ignored-params"),
-      prompt: status === 200 ? (scripted.asks.at(-1)?.prompt ?? "") : ""
-    }
-  })
-  return { ask, request }
 })
 
 describe("a PDF", () => {
@@ -43,10 +24,10 @@ describe("a PDF", () => {
         "</document>"
       ].join("\n")
       const report = pdf(Pdf.make(["First words", "", "Last words"]), { title: "Report" })
-      const plain = yield* ask([report, text])
+      const plain = yield* ask(of([report, text]))
       assert.deepStrictEqual([plain.status, plain.leftOut], [200, null])
       assert.include(plain.prompt, `${shown}\nwhat does it say?`)
-      const result = yield* ask([{ type: "tool_result", tool_use_id: "t", content: [report] }])
+      const result = yield* ask(of([{ type: "tool_result", tool_use_id: "t", content: [report] }]))
       assert.include(result.prompt, shown)
     })
   )
@@ -54,7 +35,7 @@ describe("a PDF", () => {
   it.scopedLive("of pictures only is told to be one", () =>
     Effect.gen(function* () {
       const { ask } = yield* serve()
-      const { prompt } = yield* ask([pdf(Pdf.make(["", ""])), text])
+      const { prompt } = yield* ask(of([pdf(Pdf.make(["", ""])), text]))
       assert.include(prompt, "(PDF, 2 pages, its text only)\n(no text could be read: its pages may be pictures)")
     })
   )
@@ -63,7 +44,7 @@ describe("a PDF", () => {
     Effect.gen(function* () {
       const { request } = yield* serve()
       const count = (words: string) =>
-        Effect.map(request("/v1/messages/count_tokens", post([pdf(Pdf.make([words]))])), ({ json }) =>
+        Effect.map(request("/v1/messages/count_tokens", post(of([pdf(Pdf.make([words]))]))), ({ json }) =>
           Number(json["input_tokens"])
         )
       assert.isAbove((yield* count("many words ".repeat(7))) - (yield* count("few")), 8)
@@ -72,15 +53,13 @@ describe("a PDF", () => {
 
   it.scopedLive("before the last summary of the conversation is not read", () =>
     Effect.gen(function* () {
-      const { request } = yield* serve()
+      const { ask } = yield* serve()
       const messages = [
         { role: "user", content: [text, pdf(Buffer.from("no PDF"))] },
         { role: "assistant", content: [{ type: "compaction", content: "They asked of a report." }] },
         { role: "user", content: "go on" }
       ]
-      const body = { model: "auto", max_tokens: 64, messages }
-      const { status } = yield* request("/v1/messages", { ...post(""), body: JSON.stringify(body) })
-      assert.strictEqual(status, 200)
+      assert.strictEqual((yield* ask({ messages })).status, 200)
     })
   )
 
@@ -102,13 +81,13 @@ describe("a PDF", () => {
         ]
       ] as const
       for (const [block, complaint] of cases) {
-        const { message, status } = yield* ask([text, block])
+        const { message, status } = yield* ask(of([text, block]))
         assert.deepStrictEqual([status, message], [400, complaint])
       }
-      const counted = yield* request("/v1/messages/count_tokens", post([text, pdf(Buffer.from("no PDF"))]))
+      const counted = yield* request("/v1/messages/count_tokens", post(of([text, pdf(Buffer.from("no PDF"))])))
       assert.deepStrictEqual([counted.status, counted.json.error?.message], [400, cases[0][1]])
       const many = Array.from({ length: 33 }, () => pdf(Buffer.from("%PDF-")))
-      const { message } = yield* ask(many)
+      const { message } = yield* ask(of(many))
       assert.strictEqual(
         message,
         "messages.0.content.32.document.source.base64: There are too many PDFs in this request."

@@ -200,8 +200,8 @@ describe("an answer", () => {
   )
 })
 
-describe("the door", () => {
-  it.scopedLive("is open for HEAD / and GET / without a key", () =>
+describe("the edge at /v1/messages", () => {
+  it.scopedLive("answers HEAD / and GET / without a key", () =>
     Effect.gen(function* () {
       const { request } = yield* TestGateway.serve(TestBackend.make(), {
         apiKeys: [Redacted.make("sk-0000000000000000")]
@@ -211,7 +211,7 @@ describe("the door", () => {
     })
   )
 
-  it.scopedLive("tells whose base URL is wrong where it is, each in its own shape", () =>
+  it.scopedLive("names the right path to a client with a wrong base URL, in the error shape of its dialect", () =>
     Effect.gen(function* () {
       const { request } = yield* TestGateway.serve(TestBackend.make())
       const told = (path: string) => Effect.map(request(path, post(hello)), ({ json }) => json.error?.message)
@@ -236,7 +236,7 @@ describe("the door", () => {
     })
   )
 
-  it.scopedLive("leaves OpenAI's paths to OpenAI's shape", () =>
+  it.scopedLive("answers on OpenAI's paths in OpenAI's error shape", () =>
     Effect.gen(function* () {
       const { request } = yield* TestGateway.serve(TestBackend.make())
       const wrong = yield* request("/v1/messagesX", post(hello))

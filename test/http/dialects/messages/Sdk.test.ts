@@ -66,7 +66,7 @@ describe("the @anthropic-ai/sdk package", () => {
     })
   )
 
-  it.scopedLive("goes round with a tool", () =>
+  it.scopedLive("runs a loop with a tool", () =>
     Effect.gen(function* () {
       const call = toolCall({ id: "call_aaaaaaaaaaaaaaaaaaaaaaaa", name: "weather", arguments: '{"city":"Rome"}' })
       const scripted = TestBackend.make((turn, ask) =>
@@ -114,7 +114,7 @@ describe("the @anthropic-ai/sdk package", () => {
     })
   )
 
-  it.scopedLive("knows our failures by class", () =>
+  it.scopedLive("throws its own class of error for each failure", () =>
     Effect.gen(function* () {
       const scripted = TestBackend.make(TestBackend.silent)
       const { base } = yield* TestGateway.serve(scripted, {

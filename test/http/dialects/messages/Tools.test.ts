@@ -1,24 +1,17 @@
 import Anthropic from "@anthropic-ai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import * as MessagesGateway from "../../../support/MessagesGateway.ts"
 import * as TestBackend from "../../../support/TestBackend.ts"
-import * as TestGateway from "../../../support/TestGateway.ts"
 
 const hi = { role: "user", content: "hi" } as const
-const post = (body: object): RequestInit => ({
-  method: "POST",
-  headers: { "content-type": "application/json" },
-  body: JSON.stringify({ model: "auto", max_tokens: 64, messages: [hi], ...body })
-})
 
 const serve = Effect.fnUntraced(function* (script?: TestBackend.Script) {
-  const scripted = TestBackend.make(script)
-  const { base, request } = yield* TestGateway.serve(scripted)
+  const { ask, base } = yield* MessagesGateway.serve({}, script)
   /** The tools that the model was told of, by name. */
   const offered = Effect.fnUntraced(function* (body: object) {
-    const { headers, json, status } = yield* request("/v1/messages", post(body))
-    const prompt = scripted.asks.at(-1)?.prompt ?? ""
-    const listed = /<tools>\n([\s\S]*?)\n<\/tools>/.exec(prompt)?.[1]?.split("\n") ?? []
+    const answer = yield* ask({ messages: [hi], ...body })
+    const listed = /<tools>\n([\s\S]*?)\n<\/tools>/.exec(answer.prompt)?.[1]?.split("\n") ?? []
     const tools = listed.map(
       (line) =>
         JSON.parse(line) as {
@@ -29,14 +22,7 @@ const serve = Effect.fnUntraced(function* (script?: TestBackend.Script) {
           }
         }
     )
-    return {
-      status,
-      message: json.error?.message,
-      leftOut: headers.get("x-lingma-ignored-params"),
-      prompt,
-      tools,
-      names: tools.map(({ name }) => name)
-    }
+    return { ...answer, tools, names: tools.map(({ name }) => name) }
   })
   return { base, offered }
 })

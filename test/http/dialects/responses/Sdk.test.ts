@@ -31,7 +31,7 @@ const rejected = (run: () => Promise<unknown>) =>
   )
 
 describe("the openai package at /v1/responses", () => {
-  it.scopedLive("creates", () =>
+  it.scopedLive("creates a response", () =>
     Effect.gen(function* () {
       const { base } = yield* TestGateway.serve(TestBackend.make(TestBackend.say("Hel", "lo")))
       const response = yield* Effect.promise(() => client(base).responses.create({ model: "auto", input: "hi" }))
@@ -88,7 +88,7 @@ describe("the openai package at /v1/responses", () => {
     })
   )
 
-  it.scopedLive("hears of a failure in the midst of a stream, and of a wrong request", () =>
+  it.scopedLive("throws for a failure in the middle of a stream, and for an invalid request", () =>
     Effect.gen(function* () {
       const scripted = TestBackend.make(TestBackend.silent)
       const { base } = yield* TestGateway.serve(scripted)

@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Either, Schema } from "effect"
+import { Effect, Either, Schema } from "effect"
 import * as Conversations from "../../../../src/http/dialects/responses/Conversations.ts"
 import * as Resource from "../../../../src/http/dialects/responses/Resource.ts"
 import { ResponsesRequest } from "../../../../src/http/dialects/responses/request/Payload.ts"
 import * as Store from "../../../../src/http/dialects/responses/Store.ts"
+import type { Service as KeptResponses } from "../../../../src/team/responses/KeptResponses.ts"
 
 const payload = Schema.decodeUnknownSync(ResponsesRequest)({ model: "auto", input: "hi" })
 const tools = { toolset: { tools: [], choice: "none", parallel: true }, named: [], echoed: [], told: [] } as const
@@ -55,6 +56,47 @@ describe("the store of responses", () => {
     assert.strictEqual(held(store, "A", "a"), "a")
     assert.strictEqual(held(store, "B", "cdefghij"), "j")
   })
+
+  it.effect("brings back from the database what memory does not hold, with its items, for its own caller", () =>
+    Effect.gen(function* () {
+      const rows = new Map<
+        string,
+        { readonly id: string; readonly body: string; readonly items: ReadonlyArray<string> }
+      >()
+      const find = (keyId: string, isMeant: (row: { id: string; items: ReadonlyArray<string> }) => boolean) =>
+        Effect.sync(() =>
+          [...rows].flatMap(([name, row]) => (name === `${keyId} ${row.id}` && isMeant(row) ? [row] : []))
+        )
+      const kept: KeptResponses = {
+        isShared: false,
+        put: (keyId, { body, id }, items) => void rows.set(`${keyId} ${id}`, { id, body, items }),
+        remove: (keyId, id) => void rows.delete(`${keyId} ${id}`),
+        find: (keyId, ids) => find(keyId, ({ id }) => ids.includes(id)),
+        holding: (keyId, items) => find(keyId, (row) => items.some((item) => row.items.includes(item)))
+      }
+      Store.make({ capacity: 2, kept })
+        .of("A")
+        .put(response("a"), [{ type: "message", role: "user", content: "hi" }])
+      const restarted = () => Store.make({ capacity: 2, kept })
+      const own = restarted().of("A")
+      assert.isUndefined(own.get("a"))
+      yield* own.load({ responses: ["a", "b"] })
+      assert.deepStrictEqual(
+        own.get("a")?.items.map(({ type }) => type),
+        ["message", "message"]
+      )
+      const byItem = restarted().of("A")
+      yield* byItem.load({ items: ["msg_a"] })
+      assert.strictEqual(byItem.item("msg_a")?.["type"], "message")
+      const other = restarted().of("B")
+      yield* other.load({ responses: ["a"], items: ["msg_a"] })
+      assert.isUndefined(other.get("a"))
+      assert.isUndefined(other.item("msg_a"))
+      assert.isTrue(own.remove("a"))
+      yield* byItem.load({ responses: ["a"] })
+      assert.strictEqual(rows.size, 0)
+    })
+  )
 
   it("keeps no more than it may, and nothing that is too large by itself", () => {
     const store = Store.make({ capacity: 100, size: 100_000 })

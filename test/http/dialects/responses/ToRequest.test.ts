@@ -263,7 +263,7 @@ describe("the tools of a request", () => {
     assert.strictEqual(request({ input: [call], tools: [chat] }).messages[0].toolCalls[0]?.name, "send")
   })
 
-  it("may be chosen from", () => {
+  it("are restricted by tool_choice", () => {
     const tools = [f, g, mail]
     assert.deepStrictEqual(toolset({ tools, tool_choice: "none" }).tools, [])
     assert.strictEqual(toolset({ tools, tool_choice: "required" }).choice, "required")
@@ -294,7 +294,7 @@ describe("the tools of a request", () => {
     assert.deepStrictEqual(complaint(allowed("required", { type: "web_search" })), missing("tool_choice.tools"))
   })
 
-  it("are refused where they are wrong or in each other's way", () => {
+  it("are refused if one is invalid or two have the same name", () => {
     assert.deepStrictEqual(complaint({ tools: [f, f] }), [400, "invalid_value", "tools[1].name"])
     assert.deepStrictEqual(complaint({ tools: [{ type: "function" }] }), [
       400,
@@ -323,7 +323,7 @@ describe("the tools of a request", () => {
 })
 
 describe("a request", () => {
-  it("carries what the waist knows", () => {
+  it("becomes a chat request with its length, format, effort and origin", () => {
     const schema = { type: "object" }
     const { effort, format, maxTokens, origin } = request({
       input: "hi",

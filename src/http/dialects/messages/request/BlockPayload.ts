@@ -1,5 +1,5 @@
 /**
- * Messages and their blocks, as a request has them. A block of a kind that nobody knows yet is taken, to be left out later.
+ * Schemas of messages and their blocks. Blocks of an unknown kind are accepted, and left out later.
  */
 import { Schema } from "effect"
 import { counts, Id, listOf, Name, Title, Word } from "../../../chat/TextLimits.ts"
@@ -27,7 +27,7 @@ const SearchResult = Schema.Struct({
   citations: Citations
 })
 
-/** Of a document whose source is content: text and pictures. */
+/** Content of a document whose source is `content`: text and pictures. */
 const Inner = Schema.Union(Text, Image, other("text", "image"))
 
 const Document = Schema.Struct({
@@ -54,7 +54,7 @@ const ToolUse = Schema.Struct({
   input: Schema.optional(Schema.Unknown)
 })
 
-/** Says that a tool whose loading was put off is to be offered from here on. */
+/** From here on, the deferred tool is offered. */
 const ToolReference = Schema.Struct({ type: Schema.Literal("tool_reference"), tool_name: Name })
 
 const RESULT = ["text", "image", "document", "search_result", "tool_reference"]
@@ -67,7 +67,7 @@ const ToolResult = Schema.Struct({
   is_error: opt(Schema.Boolean)
 })
 
-/** A call that the service made by itself, as its answers have it. */
+/** A call of a tool that the service ran, as in its answers. */
 const ServerToolUse = Schema.Struct({
   type: Schema.Literal("server_tool_use", "mcp_tool_use"),
   id: Id,
@@ -86,7 +86,7 @@ const SERVER_RESULT = [
   "mcp_tool_result"
 ] as const
 
-/** What came of it. */
+/** Its result. */
 const ServerToolResult = Schema.Struct({
   type: Schema.Literal(...SERVER_RESULT),
   tool_use_id: Id,
@@ -98,10 +98,10 @@ const Thinking = Schema.Struct({ type: Schema.Literal("thinking", "redacted_thin
 
 const ContainerUpload = Schema.Struct({ type: Schema.Literal("container_upload"), file_id: Id })
 
-/** A summary that stands for all before it. */
+/** A summary that replaces everything before it. */
 const Compaction = Schema.Struct({ type: Schema.Literal("compaction"), content: opt(Schema.String) })
 
-/** From here on a tool is offered, or is not. */
+/** Adds or removes an offered tool from here on. */
 const ToolChange = Schema.Struct({
   type: Schema.Literal("tool_addition", "tool_removal"),
   tool: Schema.Union(Schema.Struct({ type: Schema.Literal("tool_reference"), name: Name }), other("tool_reference"))

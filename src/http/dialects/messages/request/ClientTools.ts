@@ -1,7 +1,7 @@
 /**
- * Tools that the API has a schema for and the client runs: what the model is told of each.
+ * Tools with a schema in the API that the client runs: their descriptions and parameters for the model.
  *
- * A kind is a family and a date, `bash_20250124`: newer dates of a family are taken too.
+ * A kind is a family and a date, such as `bash_20250124`; newer dates of a known family are accepted.
  */
 import type { JsonSchema } from "../../../../domain/Chat.ts"
 
@@ -9,7 +9,7 @@ export type Family = "bash" | "text_editor" | "memory" | "computer"
 
 const KIND = /^(bash|text_editor|memory|computer)_(\d{8})$/
 
-/** Undefined for what is none of them. */
+/** Undefined for other kinds. */
 export const familyOf = (kind: string): Family | undefined => KIND.exec(kind)?.[1] as Family | undefined
 
 export interface Asked {
@@ -63,7 +63,7 @@ const replacing = {
   insert_line: whole("For insert: the line after which the text goes; 0 is the beginning.")
 }
 
-/** Since April 2025 there is no undoing, and what is inserted has a name of its own. */
+/** Newer versions have no `undo_edit`, and call the inserted text `insert_text`. */
 const UNDOES_UNTIL = 20250428
 
 const textEditor = ({ max_characters: most }: Asked, date: number): Described => {
@@ -158,7 +158,7 @@ const families: Readonly<Record<Family, (asked: Asked, date: number) => Describe
   computer
 }
 
-/** Undefined for what is none of them. */
+/** Undefined for other kinds. */
 export const describe = (asked: Asked): Described | undefined => {
   const [, family, date] = KIND.exec(asked.kind) ?? []
   return family === undefined ? undefined : families[family as Family](asked, Number(date))

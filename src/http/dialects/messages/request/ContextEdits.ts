@@ -1,8 +1,8 @@
 /**
- * What `context_management` takes out of a conversation before it is rendered: results of old calls, in whose place a
- * word stands, and the inputs of those calls where that is asked for.
+ * Applies `context_management` before the conversation is rendered: results of old calls are replaced by a short note,
+ * and on request the inputs of those calls are removed.
  *
- * Earlier thoughts are never shown to the model; clearing them costs nothing, and is told.
+ * Earlier thoughts are never sent to the model, so clearing them only has to be reported.
  */
 import type { Block, ContextManagement, CountTokensRequest, Known } from "./Payload.ts"
 
@@ -11,18 +11,18 @@ type Edit = NonNullable<ContextManagement["edits"]>[number]
 export type ClearToolUses = Extract<Edit, { readonly type: "clear_tool_uses_20250919" }>
 type ClearThinking = Extract<Edit, { readonly type: "clear_thinking_20251015" }>
 
-/** What the API takes where nothing is said. */
+/** The API's defaults. */
 export const defaults = { trigger: { type: "input_tokens", value: 100_000 }, keep: 3, keptThoughts: 1 } as const
 
 export const CLEARED = "(this result was cleared to make room; call the tool again if it is needed)"
 
 export interface Cleared {
   readonly messages: Messages
-  /** Uses of tools whose result was taken out. */
+  /** Number of tool uses whose result was removed. */
   readonly uses: number
 }
 
-/** Whether a kind of edit comes twice: each is applied once, as each renders and counts the whole conversation. */
+/** Whether a kind of edit occurs twice, which is refused: each edit renders and counts the whole conversation. */
 export const isRepeated = (edits: ReadonlyArray<Edit>): boolean => {
   const kinds = edits.flatMap((edit) => (edit.type === "other" ? [] : [edit.type]))
   return new Set(kinds).size < kinds.length
@@ -42,11 +42,11 @@ const isToolUse = (block: Block): block is Known<"tool_use"> => block.type === "
 
 export const toolUses = (messages: Messages): number => blocksOf(messages).filter(isToolUse).length
 
-/** A result that names tools is what they are offered by, and is short. */
+/** Results that name deferred tools are kept: the tools are offered because of them, and they are short. */
 const loadsTools = ({ content }: Known<"tool_result">): boolean =>
   Array.isArray(content) && content.some(({ type }) => type === "tool_reference")
 
-/** The conversation without the results of all uses but the last few; whether it is time is not looked at. */
+/** The conversation without the results of all but the last uses. The caller checks the trigger. */
 export const clearToolUses = (messages: Messages, edit: ClearToolUses): Cleared => {
   const excluded = new Set(edit.exclude_tools ?? [])
   const uses = blocksOf(messages).filter(isToolUse)
@@ -65,11 +65,11 @@ export const clearToolUses = (messages: Messages, edit: ClearToolUses): Cleared 
   return { messages: mapBlocks(messages, map), uses: cleared }
 }
 
-/** Turns of the assistant whose thoughts are not among the last few. */
+/** Number of assistant turns whose thoughts are cleared: all but the last few. */
 export const thinkingTurns = (messages: Messages, { keep }: ClearThinking): number => {
   if (keep === "all" || keep?.type === "all") return 0
   let turns = 0
-  // What the assistant did until the user spoke again, results of tools aside, is one turn.
+  // A turn lasts until the next user message that is not only tool results.
   let isOpen = false
   for (const { content, role } of messages) {
     if (role === "assistant") {

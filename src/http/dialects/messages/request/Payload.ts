@@ -1,8 +1,8 @@
 /**
- * The body of a Messages request: every field that matters, with its type and limits.
+ * Schema of a Messages request: every supported field with its type and limits.
  *
- * Liberal on purpose: unknown fields are ignored, optional ones may be `null`, and a block, a tool or a word of a kind
- * that nobody knows yet is taken, to be left out later.
+ * Lenient: unknown fields are ignored, optional fields may be `null`, and blocks, tools and words of unknown kinds are
+ * accepted and left out later.
  */
 import { Schema } from "effect"
 import { counts, Label, listOf, Name, Stop, Word } from "../../../chat/TextLimits.ts"
@@ -58,13 +58,13 @@ const counted = {
   tool_choice: opt(ToolChoice),
   thinking: opt(Schema.Struct({ type: Word, display: opt(Word) })),
   output_config: opt(Schema.Struct({ effort: opt(Word), format: opt(Format) })),
-  /** The name of `output_config.format` before it had one. */
+  /** The older name of `output_config.format`. */
   output_format: opt(Format),
   /** Applied before the conversation is rendered. */
   context_management: opt(ContextManagement)
 }
 
-/** What is counted: the same without how it is to be answered. */
+/** A token count's request: the same without the fields that only affect the answer. */
 export const CountTokensRequest = Schema.Struct(counted).annotations({ identifier: "CountTokensRequest" })
 export type CountTokensRequest = typeof CountTokensRequest.Type
 

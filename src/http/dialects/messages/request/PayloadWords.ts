@@ -1,5 +1,5 @@
 /**
- * Pieces that the schemas of a Messages request share.
+ * Shared by the schemas of a Messages request.
  */
 import { Schema } from "effect"
 import { Word } from "../../../chat/TextLimits.ts"
@@ -10,7 +10,7 @@ export const amount = Schema.Int.pipe(Schema.between(0, Number.MAX_SAFE_INTEGER)
 export const some = Schema.Int.pipe(Schema.between(1, Number.MAX_SAFE_INTEGER))
 export const Loose = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 
-/** Anything with a type that is none of these. */
+/** Any object whose type is not one of these. */
 export const other = (...known: ReadonlyArray<string>) =>
   Schema.transform(
     Schema.Struct({ type: Word.pipe(Schema.filter((type) => !known.includes(type), { jsonSchema: {} })) }),

@@ -1,7 +1,7 @@
 /**
- * Where in a body something is, as Anthropic writes it: what is one of several kinds stands under the name of its kind,
- * as in `messages.2.content.0.tool_result.content.0.image.source.base64`. Claude Code finds the picture that was refused
- * by such a place, leaves it out and goes on.
+ * Paths in a request body as Anthropic writes them, with the kind after each value of a union, as in
+ * `messages.2.content.0.tool_result.content.0.image.source.base64`. Claude Code finds a refused picture by this path,
+ * removes it and retries.
  */
 import { dotted, type Path } from "../../../chat/SchemaIssue.ts"
 
@@ -15,7 +15,7 @@ const child = (value: unknown, part: string | number): unknown =>
     ? (value as Readonly<Record<string | number, unknown>>)[part]
     : undefined
 
-/** The kinds that may stand at a place; undefined where there is one only. */
+/** The kinds that are possible at a path; undefined if there is only one. */
 const kindsAt = (place: Path): ReadonlyArray<string> | undefined => {
   const [last, parent, owner] = [place.at(-1), place.at(-2), place.at(-3)]
   if (typeof last === "number") {
@@ -33,7 +33,7 @@ const kindOf = (kinds: ReadonlyArray<string>, value: unknown): string | undefine
   return typeof type === "string" && kinds.includes(type) ? type : undefined
 }
 
-/** The kinds come from the body itself; a kind that is not known is left out. */
+/** Reads the kinds from the body; unknown kinds are left out of the path. */
 export const inBody = (path: Path, body: unknown): string => {
   const place: Array<string | number> = []
   let value = body

@@ -1,5 +1,5 @@
 /**
- * Results of tools that a service ran by itself, as they stand in a history: what the model reads of them.
+ * Renders results of tools that the service ran, as found in a history, for the model.
  */
 type Fields = Readonly<Record<string, unknown>>
 
@@ -7,7 +7,7 @@ const isFields = (value: unknown): value is Fields => typeof value === "object" 
 
 const string = (value: unknown): string => (typeof value === "string" ? value : "")
 
-/** `encrypted_content` of our own making is what a search said of a page; anyone else's cannot be read. */
+/** `encrypted_content` that the gateway wrote holds the text of a search hit; any other cannot be read. */
 const OURS = "lingma-gateway:"
 
 export const seal = (text: string): string => Buffer.from(OURS + text, "utf8").toString("base64")
@@ -20,7 +20,7 @@ const unseal = (sealed: unknown): string => {
 
 const lines = (...texts: ReadonlyArray<string>) => texts.filter((text) => text !== "").join("\n")
 
-/** Pages as a search found them. */
+/** Hits of a search. */
 const page = (result: unknown): string =>
   isFields(result)
     ? lines(
@@ -31,7 +31,7 @@ const page = (result: unknown): string =>
       )
     : ""
 
-/** The document that was fetched. */
+/** A fetched document. */
 const fetched = (content: Fields): string => {
   const document = isFields(content["content"]) ? content["content"] : {}
   const source = isFields(document["source"]) ? document["source"] : {}
@@ -42,7 +42,7 @@ const fetched = (content: Fields): string => {
 const text = (part: unknown): string =>
   isFields(part) && part["type"] === "text" ? string(part["text"]) : JSON.stringify(part)
 
-/** The text of a result; of a kind that has none, its JSON. */
+/** The text of a result, or its JSON if its kind has no text. */
 export const read = (kind: string, content: unknown): string => {
   if (content === undefined || content === null) return ""
   if (typeof content === "string") return content

@@ -1,15 +1,15 @@
 /**
- * Which of a request's tools are offered: those whose loading was put off are, once the conversation names them.
+ * Decides which tools are offered: deferred tools only once the conversation names them.
  */
 import type { CountTokensRequest, Tool } from "./Payload.ts"
 import * as ServerResults from "./ServerResults.ts"
 
-/** Tools that the service itself would search among the deferred ones with. */
+/** Tools by which the hosted service searches the deferred tools. */
 const isSearch = (tool: Tool) => tool.type === "hosted" && tool.kind.startsWith("tool_search_tool_")
 
 const isDeferred = (tool: Tool) => tool.type !== "hosted" && tool.defer_loading === true
 
-/** What the conversation says of tools by name, in its order: true from where one is offered. */
+/** Whether each named tool is offered, by the conversation's last mention of it. */
 const changes = (messages: CountTokensRequest["messages"]): ReadonlyMap<string, boolean> => {
   const offered = new Map<string, boolean>()
   for (const { content } of messages) {
@@ -28,8 +28,8 @@ const changes = (messages: CountTokensRequest["messages"]): ReadonlyMap<string, 
 }
 
 /**
- * Whether a tool is offered. Where only the service could search among deferred tools, which is not done here, all of
- * them are offered; and one that must be called is always.
+ * Whether a tool is offered. All are offered if only the hosted service could search the deferred ones, because the
+ * gateway does not; a tool that must be called is always offered.
  */
 export const offer = ({ messages, tool_choice: choice, tools }: CountTokensRequest): ((tool: Tool) => boolean) => {
   const all = tools ?? []
@@ -42,6 +42,6 @@ export const offer = ({ messages, tool_choice: choice, tools }: CountTokensReque
   }
 }
 
-/** Nothing could ever be called: the API takes no such request. */
+/** Whether all tools are deferred, which the API refuses. */
 export const isAllDeferred = ({ tools }: CountTokensRequest): boolean =>
   tools !== null && tools !== undefined && tools.length > 0 && tools.every(isDeferred)

@@ -1,17 +1,17 @@
 /**
- * Tools of a request: the client's own, those that the API has a schema for, and the hosted service's.
+ * Schemas of a request's tools: the client's own, those whose schema the API defines, and the hosted service's.
  */
 import { Schema } from "effect"
 import { counts, Description, listOf, Name, Title, Word } from "../../../chat/TextLimits.ts"
 import * as ClientTools from "./ClientTools.ts"
 import { Loose, opt, some } from "./PayloadWords.ts"
 
-// MCP servers use dots beside what the original rule allows.
+// MCP servers also use dots, which the API's own rule does not allow.
 const ToolName = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_.-]{1,128}$/))
 
 const isClientTool = (type: string) => ClientTools.familyOf(type) !== undefined
 
-/** One of a kind that the API has a schema for, and the client the hands. */
+/** A tool whose schema the API defines and that the client runs. */
 const ClientTool = Schema.transform(
   Schema.Struct({
     type: Word.pipe(Schema.filter(isClientTool, { jsonSchema: {} })),
@@ -47,7 +47,7 @@ const CustomTool = Schema.Struct({
   description: opt(Description),
   input_schema: Loose,
   strict: opt(Schema.Boolean),
-  /** It is offered once a `tool_reference` names it. */
+  /** Offered once a `tool_reference` names it. */
   defer_loading: opt(Schema.Boolean)
 })
 
@@ -58,7 +58,7 @@ const hosted = {
   user_location: Schema.optional(Schema.Unknown)
 }
 
-/** What neither is one the client runs is the hosted service's own. */
+/** Any other kind is a tool of the hosted service. */
 const HostedTool = Schema.transform(
   Schema.Struct({
     type: Word.pipe(Schema.filter((type) => type !== "custom" && !isClientTool(type), { jsonSchema: {} })),

@@ -1,5 +1,5 @@
 /**
- * Tools that OpenAI's API knows by kind and the client runs, with the items of their calls and of what came of them.
+ * Schemas of tools that the API defines by type and the client runs, and of their call and output items.
  */
 import { Schema } from "effect"
 import { counts, Description, Id, listOf, Word } from "../../../chat/TextLimits.ts"
@@ -10,7 +10,7 @@ export type Kind = (typeof kinds)[number]
 
 const Skill = Schema.Struct({ name: Word, description: opt(Description), path: opt(Word) })
 
-/** `type` tells the client's own machine from a container of OpenAI's. */
+/** `type` distinguishes the client's machine from a container of OpenAI's. */
 const Environment = Schema.Struct({ type: Word, skills: opt(listOf(Skill, counts.words)) })
 
 export const tools = {
@@ -51,7 +51,7 @@ export const items = {
       working_directory: opt(Schema.String)
     })
   }),
-  /** By the types of OpenAI's package it has the item's id; clients send the call's. */
+  /** OpenAI's types say the item's id; clients send the call's id. */
   local_shell_call_output: Schema.Struct({
     type: Schema.Literal("local_shell_call_output"),
     id: opt(Id),

@@ -1,6 +1,6 @@
 /**
- * The tools of `ClientItems.ts` for a model that only knows functions: what it is offered, the item that its call
- * becomes, and what is read back from such items.
+ * Maps the tools of `ClientItems.ts` to functions: their definitions for the model, the items of its calls, and the
+ * reading of such items from a history.
  */
 import type { JsonSchema, ToolCall } from "../../../../domain/Chat.ts"
 import * as OpenAiTools from "../../openai/OpenAiTools.ts"
@@ -66,7 +66,7 @@ const skillsOf = (tool: ClientItems.Tool): string => {
   return lines.length === 0 ? "" : `\n\nSkills, each with a SKILL.md to be read first:\n${lines.join("\n")}`
 }
 
-/** Run by OpenAI in a container of its own, and not by the client. */
+/** Whether OpenAI would run it in a container, instead of the client. */
 export const isHosted = (tool: ClientItems.Tool): boolean =>
   tool.type === "shell" && (tool.environment?.type ?? "local") !== "local"
 
@@ -99,14 +99,14 @@ interface Called {
   readonly call_id: string
 }
 
-/** The item of a call. In progress it is empty, but that a patch says of which file it is. */
+/** The item of a call. While in progress its arguments are empty, except for the path of a patch. */
 export const toItem = (kind: Kind, called: Called, status: Status, args: Loose) => {
   const isDone = status === "completed"
   const timeout_ms = numberOf(args["timeout_ms"])
   switch (kind) {
     case "local_shell": {
       const written = args["command"]
-      // One text is a line for a shell.
+      // A single text is a command line for a shell.
       const command = !isDone ? [] : typeof written === "string" ? ["bash", "-lc", written] : listOf(written)
       const more = {
         ...(timeout_ms === null ? {} : { timeout_ms }),
@@ -135,7 +135,7 @@ const given = (fields: Loose): string =>
 type CallItem = Extract<ClientItems.Item, { type: "local_shell_call" | "shell_call" | "apply_patch_call" }>
 type OutputItem = Exclude<ClientItems.Item, CallItem>
 
-/** The call that an item of a history stands for. */
+/** The call of an item in a history. */
 export const callOf = (item: CallItem): ToolCall => {
   const id = item.call_id
   switch (item.type) {
@@ -160,7 +160,7 @@ const ranText = ({ outcome, stderr, stdout }: Ran): string =>
     outcome.type === "exit" ? `[exit code ${outcome.exit_code}]` : "[timed out]"
   ].join("\n")
 
-/** What came of a call, for the model. */
+/** The result of a call, as text for the model. */
 export const outputOf = (item: OutputItem): string => {
   if (item.type === "local_shell_call_output") return item.output
   if (item.type === "apply_patch_call_output") return item.output ? `${item.status}: ${item.output}` : item.status

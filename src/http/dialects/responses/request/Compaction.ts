@@ -1,8 +1,8 @@
 /**
- * A conversation made short: the model is asked for a summary, which the client sends back in place of what it sums up.
+ * Compaction: the model writes a summary, and the client sends it back in place of the items it summarizes.
  *
- * The summary is encoded, not encrypted: whoever sends it back could send any text. What another service has made is
- * not read.
+ * The summary is encoded but not encrypted, because the client could send any text anyway. Summaries of other services
+ * cannot be read.
  */
 import type { Message } from "../../../../domain/Chat.ts"
 
@@ -12,14 +12,14 @@ const ASK = `Summarize the conversation so far, so that it can be continued from
 
 const said = (text: string): Message => ({ role: "user", text, images: [], toolCalls: [], toolCallId: undefined })
 
-/** The conversation's last words, for the model. */
+/** The last message, which asks the model for the summary. */
 export const ask: Message = said(ASK)
 
 export const encode = (summary: string): string => MARK + Buffer.from(summary).toString("base64url")
 
-/** Undefined where it is none of ours. */
+/** Undefined if another service wrote it. */
 export const decode = (content: string): string | undefined =>
   content.startsWith(MARK) ? Buffer.from(content.slice(MARK.length), "base64url").toString() : undefined
 
-/** What stands in the conversation for what was summed up. */
+/** The message that replaces the summarized items. */
 export const told = (summary: string): Message => said(`The conversation up to here, summed up:\n\n${summary}`)

@@ -1,12 +1,12 @@
 /**
- * Items of a history that were made by tools of OpenAI's own, as a short mark for the model: what it did, and, cut
- * where it is long, what came of it. None of those tools is there here.
+ * Items of OpenAI's hosted tools in a history, as a short note for the model: the call and its result, truncated if
+ * long. The gateway has none of these tools.
  */
 import type { Role } from "../../../../domain/Chat.ts"
 import * as WellFormed from "../../../chat/WellFormed.ts"
 import type { Loose } from "./Loose.ts"
 
-/** The fields that say something to a model. */
+/** Fields that are useful to a model. */
 const fields: Readonly<Record<string, ReadonlyArray<string>>> = {
   web_search_call: ["action"],
   file_search_call: ["queries", "results"],
@@ -22,10 +22,10 @@ const fields: Readonly<Record<string, ReadonlyArray<string>>> = {
   program_output: ["result"]
 }
 
-/** Most characters that are told of one. */
+/** Max characters of one note. */
 const MOST = 2000
 
-/** Those that the client says, and not the model. */
+/** Items that come from the client and not from the model. */
 const OF_USER = new Set(["computer_call_output", "mcp_approval_response"])
 
 export const kinds: ReadonlyArray<string> = Object.keys(fields)

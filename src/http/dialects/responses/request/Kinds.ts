@@ -1,5 +1,5 @@
 /**
- * Things that come in kinds, read by the table of those that are known.
+ * Decodes unions by their `type`, with one schema per known kind.
  */
 import { Either, type Schema } from "effect"
 import * as Decode from "../../../chat/Decode.ts"
@@ -12,10 +12,10 @@ export type Checked<A> = Either.Either<A, Errors.Failure>
 
 type Table = Readonly<Record<string, Schema.Schema.AnyNoContext>>
 
-/** Told of what is left out, as `FieldSupport.within` names it. */
+/** Called with the name of what is left out, as by `FieldSupport.within`. */
 export type Skip = (what: string) => void
 
-/** Reads by `kind`; nothing when it is not in the table, which `skip` is told of by its place. */
+/** Decodes a value by its kind; undefined for an unknown kind, which is reported to `skip`. */
 export const reader =
   <T extends Table>(place: string, table: T) =>
   (
@@ -34,13 +34,13 @@ export const reader =
     )
   }
 
-/** Its kind, where that looks like one. */
+/** The kind, if it is a plain identifier. */
 export const nameOf = (value: Loose): string => {
   const kind = kindOf(value, "")
   return /^[\w.-]{1,64}$/.test(kind) ? kind : "unnamed"
 }
 
-/** What a thing says it is; `otherwise` when it says nothing, or nothing readable. */
+/** The `type` field; `otherwise` if it is missing or not a string. */
 export const kindOf = (value: Loose, otherwise: string): string => {
   const kind = value["type"]
   return typeof kind === "string" ? kind : otherwise

@@ -1,5 +1,5 @@
 /**
- * What is read loosely: an object of any fields; and a field that may be absent or `null`.
+ * Lenient schemas: an object with any fields, and a field that may be absent or `null`.
  */
 import { Schema } from "effect"
 

@@ -1,8 +1,8 @@
 /**
- * The body of a `/v1/responses` request: every field with its type and limits.
+ * Schema of a `/v1/responses` request: every field with its type and limits.
  *
- * Liberal on purpose: optional fields may be `null`, unknown ones are ignored, and kinds of items, parts and tools that
- * are not known are left out by name. They are read one by one, by the tables below and in `ClientItems.ts`.
+ * Lenient: optional fields may be `null`, unknown fields are ignored, and items, parts and tools of unknown kinds are
+ * left out and named. They are decoded one by one, by the tables below and in `ClientItems.ts`.
  */
 import { JSONSchema, Schema } from "effect"
 import { efforts } from "../../../../domain/Chat.ts"
@@ -16,10 +16,10 @@ export type { Loose } from "./Loose.ts"
 const between = (min: number, max: number) => Schema.Number.pipe(Schema.between(min, max))
 const integer = (min: number, max: number) => Schema.Int.pipe(Schema.between(min, max))
 
-/** Most of something in one request. A long agent session has thousands of items. */
+/** Max counts per request. A long agent session has thousands of items. */
 export const limits = { input: 16_384, tools: 256, metadata: 16 } as const
 
-/** Read loosely, described exactly. */
+/** Decoded leniently, but described exactly in the API description. */
 const described = <A, I>(schema: Schema.Schema<A, I>) => {
   const { $defs: _, $schema: __, ...jsonSchema } = JSONSchema.make(schema)
   return Loose.annotations({ jsonSchema: { ...jsonSchema, type: "object" } })
@@ -48,7 +48,7 @@ const Part = described(
 const Content = Schema.Union(Schema.String, listOf(Part, counts.parts))
 export type Content = typeof Content.Type
 
-// MCP servers use dots and more than the 64 characters of the original rule.
+// MCP servers use dots, and more than the 64 characters that the API allows.
 const ToolName = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_.-]{1,128}$/))
 
 const FunctionTool = Schema.Struct({
@@ -80,7 +80,7 @@ const NamespaceTool = Schema.Struct({
   tools: Schema.Array(described(Schema.Union(FunctionTool, CustomTool))).pipe(Schema.maxItems(limits.tools))
 })
 
-/** Searches the tools that a client holds back; what it found comes as `tool_search_output`. */
+/** Searches the client's deferred tools; the result arrives as `tool_search_output`. */
 const ToolSearch = Schema.Struct({
   type: Schema.Literal("tool_search"),
   execution: opt(Word),
@@ -88,7 +88,7 @@ const ToolSearch = Schema.Struct({
   parameters: opt(Loose)
 })
 
-/** What one tool of a request may be. */
+/** The known kinds of tools. */
 const tools = {
   function: FunctionTool,
   custom: CustomTool,
@@ -171,7 +171,7 @@ const items = {
   }),
   reasoning: Schema.Struct({ type: Schema.Literal("reasoning"), summary: opt(listOf(Loose, counts.parts)) })
 } as const
-/** Stands for an item that is held here. */
+/** Refers to a stored item. */
 const reference = Schema.Struct({ type: opt(Schema.Literal("item_reference")), id: Id })
 export type Item = (typeof items)[keyof typeof items]["Type"]
 
@@ -193,7 +193,7 @@ export const Item = described(
   )
 )
 
-/** How each kind of a thing is read; a kind that is not in its table is left out, and named. */
+/** The schema of each known kind; other kinds are left out and named. */
 export const kinds = { parts, items, tools, reference }
 
 const NamedTool = Schema.Struct({
@@ -202,7 +202,7 @@ const NamedTool = Schema.Struct({
   namespace: opt(Name)
 })
 
-/** A tool that has a kind in place of a name; of OpenAI's own ones none is there. */
+/** A choice of a tool by its type; OpenAI's hosted ones are not available. */
 const KindOfTool = Schema.Struct({
   type: Schema.Literal("tool_search", ...ClientItems.kinds, ...Hosted.kinds)
 })
@@ -268,7 +268,7 @@ export const ResponsesRequest = Schema.Struct({
 }).annotations({ identifier: "ResponsesRequest" })
 export type ResponsesRequest = typeof ResponsesRequest.Type
 
-/** What is counted: no model need be named. */
+/** A token count's request, in which `model` is optional. */
 export const CountRequest = Schema.Struct({
   ...ResponsesRequest.fields,
   model: opt(ResponsesRequest.fields.model)

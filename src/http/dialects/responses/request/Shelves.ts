@@ -1,23 +1,23 @@
 /**
- * Things kept in memory for each caller, bounded in number and in bytes; nobody else can tell whether they are there.
+ * In-memory store of values per caller, limited in number and bytes. Callers cannot see each other's values.
  */
 import { weigh } from "../../../../runtime/Weight.ts"
 import type { Loose } from "./Loose.ts"
 
 export interface Shelves<V> {
   readonly get: (caller: string, id: string) => V | undefined
-  /** One of the items that were put with a thing. */
+  /** An item that was stored with a value. */
   readonly item: (caller: string, id: string) => Loose | undefined
-  /** In place of what had this id. False when it is too large by itself: then what had this id stays. */
+  /** Replaces the value with this id. False if the new one is too large; then the old one stays. */
   readonly put: (caller: string, id: string, value: V, items: ReadonlyArray<Loose>) => boolean
-  /** False when it was not there. */
+  /** False if there was none. */
   readonly remove: (caller: string, id: string) => boolean
 }
 
 export interface ShelvesOptions {
-  /** Most things held; 0 keeps none. */
+  /** Max number of values; 0 stores none. */
   readonly capacity: number
-  /** Most bytes held by all of them together. */
+  /** Max bytes of all values together. */
   readonly size: number
 }
 
@@ -34,12 +34,12 @@ interface Holder {
 
 interface Shelf<V> {
   readonly held: Map<string, Held<V>>
-  /** By the ids of items, the things that hold each, the first of which tells what it is; mostly there is one. */
+  /** The holders of each item by its id, usually one; the first one's version of the item counts. */
   readonly items: Map<string, ReadonlyArray<Holder>>
   size: number
 }
 
-/** The oldest go first, of the caller that holds most: nobody can push out what another has while holding more. */
+/** Evicts the oldest values of the caller with the most, so that no caller can evict values of one with fewer. */
 export const make = <V>({ capacity, size }: ShelvesOptions): Shelves<V> => {
   const shelves = new Map<string, Shelf<V>>()
   let count = 0

@@ -1,5 +1,5 @@
 /**
- * How one tool may be named: as the client declared it, as its history calls it, as models write it.
+ * The names of a tool: as declared by the client, as in its history, and as models write them.
  */
 
 export interface Declared {
@@ -11,7 +11,7 @@ export interface Declared {
 const MCP = /^mcp__/
 const END = /_+$/
 
-/** What else a model may write for a tool of a namespace: `mail.send`, `mail__send`, `mcp__mail__send`. */
+/** Other names that models write for a tool in a namespace: `mail.send`, `mail__send`, `mcp__mail__send`. */
 export const aliases = ({ name, namespace }: Declared): ReadonlyArray<string> => {
   if (namespace === undefined) return []
   const short = namespace.replace(END, "")
@@ -32,8 +32,8 @@ const added = <D>(map: Map<string, Array<D>>, key: string, one: D) => {
 }
 
 /**
- * Finds those that a client means. A namespace that was not given leaves it open; a name may have it within, and a tool
- * that was declared without one may be called with it.
+ * Finds the declared tools that a client means. Without a namespace any matches; the name may contain the namespace,
+ * and a tool that was declared without a namespace may be called with one.
  */
 export const index = <D extends Declared>(all: ReadonlyArray<D>) => {
   const byName = new Map<string, Array<D>>()

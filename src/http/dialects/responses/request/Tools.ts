@@ -1,5 +1,5 @@
 /**
- * The tools of a request as one flat list of names, and each name back as the client wrote it.
+ * The tools of a request with flat names for the model, and the mapping back to the client's names.
  */
 import { Either } from "effect"
 import { type Message, message, noTools, type OutputFormat, type Tool, type Toolset } from "../../../../domain/Chat.ts"
@@ -28,14 +28,14 @@ import * as ToolNames from "./ToolNames.ts"
 
 type Checked<A> = Kinds.Checked<A>
 
-/** Tools that have a kind in place of a name. */
+/** Tools that have a type instead of a name. */
 export type OwnKind = "tool_search" | ClientItems.Kind
 
-/** As the client names it; `flat` is what the model is told. */
+/** A tool by the client's name; `flat` is its name for the model. */
 export interface Named extends ToolNames.Declared {
   readonly kind: Tool["kind"]
   readonly flat: string
-  /** Its calls are items of their own kind. */
+  /** Its calls have their own type of item. */
   readonly own: OwnKind | undefined
 }
 
@@ -49,9 +49,9 @@ interface Flat extends Named, OpenAiTools.Listed {}
 export interface Tools {
   readonly toolset: Toolset
   readonly named: ReadonlyArray<Named>
-  /** What the model is to know of those that are not there. */
+  /** Messages for the model about namespaces and missing tools. */
   readonly told: ReadonlyArray<Message>
-  /** Those of known kinds, as they were written. */
+  /** The tools of known kinds as the client wrote them, for the response. */
   readonly echoed: ReadonlyArray<Loose>
 }
 
@@ -64,7 +64,7 @@ const toListed = (written: FunctionTool | CustomTool, namespace: string | undefi
 const readTool = Kinds.reader("tools", kinds.tools)
 const readMember = Kinds.reader("tools", { function: kinds.tools.function, custom: kinds.tools.custom })
 
-/** What the model calls a search by. */
+/** The name of the search tool for the model. */
 export const SEARCH = "tool_search"
 
 /** Tools within the input. */
@@ -73,7 +73,7 @@ export interface Found {
   readonly path: Path
 }
 
-/** Its parameters are the client's, or what OpenAI's own takes. */
+/** Its parameters are the client's, or by default those of OpenAI's search. */
 const toSearch = ({ description, parameters }: ToolSearch, path: Path): Listed => {
   const { tool } = toListed(
     {
@@ -95,10 +95,10 @@ const toSearch = ({ description, parameters }: ToolSearch, path: Path): Listed =
 
 interface Listing {
   readonly listed: Array<Listed>
-  /** Told of kinds that are not there. */
+  /** Called for kinds that are not available. */
   readonly skip: Kinds.Skip
   readonly missing: ReturnType<typeof Hosted.gather>
-  /** Namespaces that say what they are for. */
+  /** Namespaces with a description. */
   readonly described: Array<NamespaceTool>
 }
 
@@ -123,7 +123,7 @@ const list = EitherFn.fn(function* (
     )
     switch (tool.type) {
       case "tool_search":
-        // A search of OpenAI's own loads what is deferred; here nothing is.
+        // OpenAI's own search loads deferred tools; here no tool is deferred.
         if (tool.execution === "client") listed.push(toSearch(tool, path))
         break
       case "local_shell":
@@ -149,7 +149,7 @@ const list = EitherFn.fn(function* (
   return echoed
 })
 
-/** The bare name where it is the only one, for that is what a model writes; else with its namespace before it. */
+/** The bare name if it is unique, because models write that; else the name with its namespace. */
 const flatten = (listed: ReadonlyArray<Listed>): ReadonlyArray<Flat> => {
   const times = new Map<string, number>()
   for (const { tool } of listed) times.set(tool.name, (times.get(tool.name) ?? 0) + 1)
@@ -164,7 +164,7 @@ const flatten = (listed: ReadonlyArray<Listed>): ReadonlyArray<Flat> => {
 
 type Choice = NonNullable<ResponsesRequest["tool_choice"]>
 
-/** Tools that a choice names: by their name, or by their kind. */
+/** Finds the tools that a choice names, by name or by type. */
 const finder = (all: ReadonlyArray<Flat>) => {
   const byName = ToolNames.index(all)
   return ({ name, namespace, type }: Loose): ReadonlyArray<Flat> =>
@@ -175,7 +175,7 @@ const finder = (all: ReadonlyArray<Flat>) => {
       : all.filter((one) => one.own === type)
 }
 
-/** Entries of kinds that are not there narrow nothing: they are told of as tools. */
+/** Restricts the tools to the allowed ones. Entries of unavailable kinds are ignored: the tools report them. */
 const narrow = EitherFn.fn(function* (all: ReadonlyArray<Flat>, allowed: ReadonlyArray<Loose>) {
   const kept = new Set<Flat>()
   const find = finder(all)
@@ -226,13 +226,13 @@ const choose = EitherFn.fn(function* (
   )
 })
 
-/** Most characters of what a namespace says of itself; its tools have their own descriptions. */
+/** Max characters of a namespace's description; its tools have their own. */
 const MOST_SAID = 2000
 
 const shortened = (text: string): string =>
   text.length <= MOST_SAID ? text : `${WellFormed.repair(text.slice(0, MOST_SAID))}…`
 
-/** What namespaces are for, by the names that the model knows their tools by. */
+/** Describes the namespaces to the model, with the flat names of their tools. */
 const toldOf = (described: ReadonlyArray<NamespaceTool>, named: ReadonlyArray<Named>): ReadonlyArray<Message> => {
   const lines = new Map<string, string>()
   for (const { description, name } of described) {
@@ -242,12 +242,12 @@ const toldOf = (described: ReadonlyArray<NamespaceTool>, named: ReadonlyArray<Na
   return lines.size === 0 ? [] : [message("system", `Some tools belong together:\n${[...lines.values()].join("\n")}`)]
 }
 
-/** One that is given again is the one that was given last. */
+/** Of tools with the same name, the last one counts. */
 const merged = (listed: ReadonlyArray<Listed>): ReadonlyArray<Listed> => [
   ...new Map(listed.map((one) => [JSON.stringify([one.namespace, one.tool.name]), one])).values()
 ]
 
-/** `found` came with the input: a client's further tools, and those that a search of its has found. */
+/** `found`: further tools within the input, such as those of a client's search. */
 export const read = EitherFn.fn(function* (
   payload: ResponsesRequest,
   skip: Kinds.Skip,
@@ -272,7 +272,7 @@ export const read = EitherFn.fn(function* (
   return { toolset, named, echoed, told: [...toldOf(described, named), ...missing.told()] }
 })
 
-/** What the model knows a tool by that the history calls so; one that is gone keeps its name. */
+/** The flat name of a tool in the history; a tool that is no longer offered keeps its name. */
 export const flatNames = (named: ReadonlyArray<Named>) => {
   const find = ToolNames.index(named)
   return (name: string, namespace?: string | null): string => find({ name, namespace })[0]?.flat ?? name

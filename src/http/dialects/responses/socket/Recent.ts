@@ -1,8 +1,8 @@
 /**
- * What a connection has made lately, for the next message that goes on from it; nothing outlives the connection.
+ * Recent responses of a connection, for messages that continue them; nothing outlives the connection.
  *
- * What a message goes on from is taken out until its response has ended well: after a failure it is sent again whole,
- * as the contract has it.
+ * A response is removed while another one continues it, and put back when that one completes. After a failure the
+ * client sends the whole conversation again, as the API requires.
  */
 import { weigh } from "../../../../runtime/Weight.ts"
 import type { Connection, Message } from "../../../server/MessageRequest.ts"
@@ -14,37 +14,37 @@ interface Response {
   readonly output: ReadonlyArray<Item>
 }
 
-/** What a response goes on from, and what its message adds. */
+/** Earlier items that a response continues, and those that its message adds. */
 interface Turn {
   readonly before: ReadonlyArray<Item>
   readonly now: ReadonlyArray<Item>
 }
 
 export interface Own {
-  /** The conversation that a response ends, taken out. */
+  /** Removes a response and returns its conversation. */
   readonly take: (id: string) => ReadonlyArray<Item> | undefined
   readonly item: (id: string) => Item | undefined
-  /** After a response; a conversation that is too long is not kept. */
+  /** Stores a response, unless its conversation is too long. */
   readonly put: (response: Response, turn: Turn) => void
 }
 
 export interface RecentOptions {
-  /** Most responses of a connection. */
+  /** Max number of responses per connection. */
   readonly capacity?: number
-  /** Most bytes of all connections together. */
+  /** Max bytes of all connections together. */
   readonly size?: number
-  /** Most bytes of one conversation; no more than all. */
+  /** Max bytes of one conversation, at most `size`. */
   readonly longest?: number
 }
 
-/** A part of a conversation, shared by all that go on from it: it is in memory, and counted, as long as one of them is. */
+/** Part of a conversation, shared by the responses that continue it; counted once, until the last is removed. */
 interface Part {
   readonly before: Part | undefined
   readonly items: ReadonlyArray<Item>
   readonly size: number
-  /** With all that is before it. */
+  /** Size including all parts before it. */
   readonly whole: number
-  /** Responses that end with it, and parts behind it. */
+  /** Number of responses that end with it and of parts that follow it. */
   holders: number
 }
 
@@ -54,7 +54,7 @@ interface Held {
   readonly last: Part
 }
 
-/** Of a part beside its items, about. */
+/** Approximate overhead of a part in bytes. */
 const PART = 128
 
 const conversation = (last: Part): ReadonlyArray<Item> => {
@@ -104,7 +104,7 @@ export const make = ({ capacity = 8, size = 1 << 27, longest = size / 2 }: Recen
     for (const id of [...(shelf?.keys() ?? [])]) remove(shelf!, id)
     shelves.delete(connection)
   }
-  /** Now the one that was used last; of a connection that is closed, one that is not kept. */
+  /** Marks a connection as most recently used; for a closed connection the result is not stored. */
   const shelfOf = (connection: Connection): Map<string, Held> => {
     const known = shelves.get(connection)
     const shelf = known ?? new Map<string, Held>()
@@ -120,7 +120,7 @@ export const make = ({ capacity = 8, size = 1 << 27, longest = size / 2 }: Recen
     }
   }
 
-  /** What the connection of a message has. */
+  /** The responses of a message's connection. */
   const of = ({ connection }: Message): Own => {
     let taken: Held | undefined
     return {
@@ -136,7 +136,7 @@ export const make = ({ capacity = 8, size = 1 << 27, longest = size / 2 }: Recen
         const shelf = shelfOf(connection)
         if (!shelves.has(connection)) return
         if (taken !== undefined) add(shelf, taken)
-        // Stored elsewhere, and kept from being freed by what goes on from it here.
+        // The base is in the store, but its memory is counted here as well, because this part keeps it alive.
         const base = taken?.last ?? (before.length === 0 ? undefined : partOf(undefined, before))
         const last = partOf(base, [...now, ...output])
         if (last.whole <= longest) add(shelf, { id, output, last })

@@ -1,5 +1,5 @@
 /**
- * Responses over a WebSocket: what its messages are made of, beside the payload and the events that HTTP has too.
+ * Responses over a WebSocket: the parts of its messages that differ from payload and events over HTTP.
  */
 import { Either } from "effect"
 import type { Message } from "../../../server/MessageRequest.ts"
@@ -7,17 +7,17 @@ import * as Errors from "../../openai/OpenAiErrors.ts"
 
 const CREATE = "response.create"
 
-/** What Codex reports when it is through with a response. An answer would be taken for that of its next request. */
+/** Sent by Codex when it has processed a response. It would take an answer for that of its next request. */
 const SILENT = "response.processed"
 const LONGEST_SILENT = 1024
 
-/** Over a socket its status is another one. */
+/** Has another status over a socket than over HTTP. */
 const GONE = "previous_response_not_found"
 
-/** The contract names these of a failure's headers. */
+/** Headers of a failure that are part of the error message. */
 const told = /^(?:retry-after|retry-after-ms|x-should-retry|x-request-id|x-ratelimit-.*)$/
 
-/** What the first event of an answer says of its headers. */
+/** Headers that are part of the first event of a stream. */
 const toldOfStream = /^x-(?:lingma-(?:ignored-params|instance|emulated)|ratelimit-.*)$/
 
 const PLAIN = /^[\w.]{1,64}$/
@@ -37,7 +37,7 @@ const parsed = (text: string): Readonly<Record<string, unknown>> => {
 
 const warmUps = new WeakSet<Message>()
 
-/** Whether a message asks for a response without output, to go on from. */
+/** Whether a message has `generate: false`: a response without output, to be continued. */
 export const isWarmUp = (message: Message | undefined): boolean => message !== undefined && warmUps.has(message)
 
 const wrongType = (type: unknown): Errors.Failure =>
@@ -46,7 +46,7 @@ const wrongType = (type: unknown): Errors.Failure =>
     `${typeof type === "string" && PLAIN.test(type) ? `Messages of type '${type}' are` : "This message is"} not known here: '${CREATE}' is.`
   )
 
-/** The payload of a message; the rest is noted of it. */
+/** The payload of a message; its other fields are recorded on the message. */
 export const fromMessage = (sent: unknown, message: Message): Either.Either<unknown, Errors.Failure> => {
   const { generate, stream_id: label, type, ...payload } = isObject(sent) ? sent : {}
   if (label !== undefined && label !== null) {
@@ -74,13 +74,13 @@ const pick = (headers: Answer["headers"], names: RegExp): Answer["headers"] =>
 
 const some = (headers: Answer["headers"]) => (Object.keys(headers).length > 0 ? { headers } : {})
 
-/** An event with one field more: it is not read for that. */
+/** Adds a field to an event without parsing it. */
 const spliced = (event: string, name: string, value: unknown): string =>
   `${event.slice(0, -1)},"${name}":${JSON.stringify(value)}}`
 
 const noHeaders: Answer["headers"] = {}
 
-/** Its headers are in the error, where the contract has them, and beside it, where Codex reads them. */
+/** The headers are in the error, as the API has them, and beside it, where Codex reads them. */
 const event = (status: number, error: Readonly<Record<string, unknown>>, headers = noHeaders) =>
   JSON.stringify({ type: "error", status, error: { ...error, ...some(headers) }, ...some(headers) })
 
@@ -89,7 +89,6 @@ const invalid = (code: string, message: string) => ({ type: "invalid_request_err
 const internal = { type: "server_error", code: null, message: "Internal error", param: null }
 
 export const protocol = {
-  path: "/v1/responses",
   isSilent: (bytes: Uint8Array): boolean =>
     bytes.length <= LONGEST_SILENT && parsed(Buffer.from(bytes).toString())["type"] === SILENT,
   fromAnswer: ({ body, headers, status }: Answer): string => {

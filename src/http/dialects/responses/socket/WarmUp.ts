@@ -1,17 +1,17 @@
 /**
- * A response without output, for later ones to go on from: what `generate: false` asks for. Nobody is asked upstream.
+ * The response to `generate: false`: without output, to be continued by later ones. No instance is asked.
  */
 import { Effect, Stream } from "effect"
 import type { ChatRun } from "../../../../chat/Chat.ts"
 import { finish } from "../../../../domain/Chat.ts"
 import * as Turn from "../../../../domain/Turn.ts"
 
-/** Its input may be empty: what there is is checked, with this behind it. */
+/** Appended for validation, because the input may be empty. */
 const more = { type: "message", role: "user", content: "." } as const
 
 export const behind = <T>(items: ReadonlyArray<T>): ReadonlyArray<T | typeof more> => [...items, more]
 
-/** A chat that has ended already. */
+/** A finished chat without an answer. */
 export const run = (model: string): Effect.Effect<ChatRun> =>
   Effect.sync(() => {
     const turn = Turn.make({ instance: "none" })

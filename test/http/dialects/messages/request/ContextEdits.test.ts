@@ -1,14 +1,7 @@
 import Anthropic from "@anthropic-ai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as TestBackend from "../../../../support/TestBackend.ts"
-import * as TestGateway from "../../../../support/TestGateway.ts"
-
-const post = (body: object): RequestInit => ({
-  method: "POST",
-  headers: { "content-type": "application/json" },
-  body: JSON.stringify({ model: "auto", max_tokens: 64, ...body })
-})
+import * as MessagesGateway from "../../../../support/MessagesGateway.ts"
 
 const LONG = "long result ".repeat(200)
 const use = (i: number, name = "Read") => [
@@ -26,24 +19,19 @@ const opening = { role: "user" as const, content: "read them" }
 const messages = [opening, ...use(1), ...use(2, "Note"), ...use(3), ...use(4), ...use(5)]
 
 const serve = Effect.fnUntraced(function* () {
-  const scripted = TestBackend.make()
-  const { base, request } = yield* TestGateway.serve(scripted)
+  const { ask: send, base } = yield* MessagesGateway.serve()
   const ask = Effect.fnUntraced(function* (edits: unknown, more: object = {}) {
-    const body = { messages, tools, context_management: { edits }, ...more }
-    const { headers, json, status } = yield* request("/v1/messages", post(body))
-    const prompt = status === 200 ? (scripted.asks.at(-1)?.prompt ?? "") : ""
+    const { json, ...answer } = yield* send({ messages, tools, context_management: { edits }, ...more })
+    const { prompt } = answer
     return {
-      status,
-      message: json.error?.message,
-      leftOut: headers.get("x-lingma-ignored-params"),
+      ...answer,
       applied: (json["context_management"] as { applied_edits: ReadonlyArray<Record<string, unknown>> } | undefined)
         ?.applied_edits,
       kept: [1, 2, 3, 4, 5].filter((i) => prompt.includes(`#${i} long result`)),
-      inputs: [1, 2, 3, 4, 5].filter((i) => prompt.includes(`file-${i}`)),
-      prompt
+      inputs: [1, 2, 3, 4, 5].filter((i) => prompt.includes(`file-${i}`))
     }
   })
-  return { ask, base, request }
+  return { ask, base }
 })
 
 const clear = (more: object = {}) => ({
