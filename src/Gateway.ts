@@ -17,6 +17,9 @@ import * as PlaywrightBrowser from "./lingma/login/PlaywrightBrowser.ts"
 import type { WorkDirInUse } from "./lingma/process/WorkDirLock.ts"
 import { Metrics } from "./observe/Metrics.ts"
 import * as Database from "./team/database/Database.ts"
+import { KeyRing } from "./team/keys/KeyRing.ts"
+import { KeyStore } from "./team/keys/KeyStore.ts"
+import { Limits } from "./team/limits/Limits.ts"
 import { KeptResponses } from "./team/responses/KeptResponses.ts"
 import { TokenCounter } from "./tokens/TokenCounter.ts"
 
@@ -61,8 +64,11 @@ export const chat: Layer.Layer<Chat | Guard | Metrics, ConfigError.ConfigError, 
 
 const onChat = <A, E, R>(http: Layer.Layer<A, E, R>) => http.pipe(Layer.merge(Gauges.layer), Layer.provide(chat))
 
-/** What outlives the process: the database, and who uses it; there before any Lingma is started. */
-const team = Layer.provideMerge(KeptResponses.layer, Database.layerFromConfig)
+/** What outlives the process: the database, and who uses it; there before any Lingma is started. Without it the keys are those of API_KEYS. */
+const team = Layer.mergeAll(KeptResponses.layer, KeyRing.layer, Limits.layer).pipe(
+  Layer.provideMerge(KeyStore.layer),
+  Layer.provideMerge(Database.layerFromConfig)
+)
 
 /** The HTTP API over any `Pool`, to be served by an `HttpServer`. */
 export const layerWithoutPool = onChat(Server.layer)
@@ -77,7 +83,7 @@ export const layerWithoutPool = onChat(Server.layer)
  * )
  * NodeRuntime.runMain(Layer.launch(main))
  */
-export const layer = layerWithoutPool.pipe(Layer.provide(lingmas), Layer.provide(team))
+export const layer = layerWithoutPool.pipe(Layer.provide(lingmas), Layer.provideMerge(team))
 
 /**
  * The HTTP API over any `Pool`, on the router of an app. Without a prefix the routes keep their paths, except that `/`

@@ -1,5 +1,5 @@
 /**
- * The command line: `lingma-gateway [start|login|emulator|config]`.
+ * The command line: `lingma-gateway [start|login|keys|emulator|config]`.
  */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -8,6 +8,7 @@ import { Console, Effect, Logger, LogLevel, Option } from "effect"
 import * as Config from "../config/Config.ts"
 import * as ConfigSources from "../config/ConfigSources.ts"
 import { version } from "../Version.ts"
+import * as Keys from "./commands/Keys.ts"
 import * as Login from "./commands/Login.ts"
 import { LoginRefused } from "./commands/LoginDesk.ts"
 import * as PlainConsole from "./commands/PlainConsole.ts"
@@ -87,7 +88,7 @@ const emulator = Command.make("emulator", {}, () => Effect.void).pipe(
 
 const cli = Command.make("lingma-gateway", where, serveWith).pipe(
   Command.withDescription("Alibaba Lingma as an OpenAI-compatible HTTP API. Settings: see .env.example"),
-  Command.withSubcommands([start, login, config, emulator]),
+  Command.withSubcommands([start, login, Keys.command, config, emulator]),
   Command.run({ name: "Lingma gateway", version, executable: "lingma-gateway" })
 )
 
@@ -97,8 +98,11 @@ const refused = ({ message }: LoginRefused) => new Ended({ code: 1, lines: [`Log
 
 run(
   PlainConsole.wrap(cli(process.argv)).pipe(
-    Effect.mapError((error) =>
-      ValidationError.isValidationError(error) ? misused() : error instanceof LoginRefused ? refused(error) : error
-    )
+    Effect.mapError((error) => {
+      if (ValidationError.isValidationError(error)) return misused()
+      const ofKeys = Keys.codeOf(error)
+      if (ofKeys !== undefined) return new Ended({ code: ofKeys.code, lines: [ofKeys.message] })
+      return error instanceof LoginRefused ? refused(error) : error
+    })
   )
 )

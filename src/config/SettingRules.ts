@@ -73,6 +73,14 @@ export const attach: Parse<Attach> = (raw) => {
 export const count: Parse<Option.Option<number>> = (raw) =>
   raw === "" ? Either.right(Option.none()) : Either.map(integer(1, 64)(raw), Option.some)
 
+export const timeZone: Parse<string> = (raw) => {
+  try {
+    return Either.right(new Intl.DateTimeFormat("en", { timeZone: raw }).resolvedOptions().timeZone)
+  } catch {
+    return Either.left("must be a time zone such as UTC or Asia/Shanghai")
+  }
+}
+
 export const environmentNames: Parse<ReadonlyArray<string>> = (raw) =>
   Either.filterOrLeft(
     list(raw),

@@ -14,6 +14,7 @@ import { Api } from "./Api.ts"
 import { CapabilitiesHandlers } from "./admin/capabilities/Handlers.ts"
 import { OpsHandlers } from "./admin/health/Handlers.ts"
 import { InternalHandlers } from "./admin/internal/Handlers.ts"
+import { Admission } from "./chat/Admission.ts"
 import { Bodies } from "./chat/Bodies.ts"
 import { Images } from "./chat/Images.ts"
 import { Documents } from "./chat/sources/Documents.ts"
@@ -48,7 +49,14 @@ const DOCS = "/docs"
 const ApiRoutes = HttpLayerRouter.addHttpApi(Api).pipe(
   Layer.provide([DialectHandlers.layer, EmbeddingsHandlers, OllamaHandlers, OpsHandlers, InternalHandlers]),
   Layer.provide(CapabilitiesHandlers(Registry.support)),
-  Layer.provide([Auth.layer, Bodies.layerFromConfig, Documents.layer, Images.layerFromConfig, Pages.layer])
+  Layer.provide([
+    Admission.layer,
+    Auth.layer,
+    Bodies.layerFromConfig,
+    Documents.layer,
+    Images.layerFromConfig,
+    Pages.layer
+  ])
 )
 
 const DocsRoute = Docs.layer({ api: Api, spec: OPENAPI, page: DOCS })

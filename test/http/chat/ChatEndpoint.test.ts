@@ -1,6 +1,7 @@
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import { Admission } from "../../../src/http/chat/Admission.ts"
 import { Bodies } from "../../../src/http/chat/Bodies.ts"
 import * as ChatEndpoint from "../../../src/http/chat/ChatEndpoint.ts"
 import { Images } from "../../../src/http/chat/Images.ts"
@@ -19,7 +20,7 @@ describe("the endpoint of a dialect", () => {
       const shortcuts = DirectRoutes.make()
       const drain = yield* Drain.make(undefined)
       const sources = Layer.mergeAll(Documents.layer, Images.layerFromConfig, Pages.layer)
-      const around = Layer.mergeAll(Auth.layer, Bodies.layerFromConfig, sources)
+      const around = Layer.mergeAll(Admission.layer, Auth.layer, Bodies.layerFromConfig, sources)
       const context = yield* Layer.build(Layer.provideMerge(around, TestGateway.core(TestBackend.make())))
       yield* ChatEndpoint.make(chatCompletions).pipe(
         Effect.provideService(DirectRoutes, shortcuts),
