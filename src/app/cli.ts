@@ -71,7 +71,7 @@ const instance = Options.text("instance").pipe(
 )
 const login = Command.make("login", { file, instance }, ({ file, instance }) =>
   Login.run(instance).pipe(
-    Effect.provide(Logger.minimumLogLevel(LogLevel.None)),
+    Logger.withMinimumLogLevel(LogLevel.None),
     Effect.provide(ConfigSources.layer(file))
   )
 ).pipe(
