@@ -14,6 +14,7 @@ import { Api } from "./Api.ts"
 import { CapabilitiesHandlers } from "./admin/capabilities/Handlers.ts"
 import { OpsHandlers } from "./admin/health/Handlers.ts"
 import { InternalHandlers } from "./admin/internal/Handlers.ts"
+import { UsageHandlers } from "./admin/usage/Handlers.ts"
 import { Admission } from "./chat/Admission.ts"
 import { Bodies } from "./chat/Bodies.ts"
 import { Images } from "./chat/Images.ts"
@@ -47,7 +48,14 @@ const OPENAPI = "/openapi.json"
 const DOCS = "/docs"
 
 const ApiRoutes = HttpLayerRouter.addHttpApi(Api).pipe(
-  Layer.provide([DialectHandlers.layer, EmbeddingsHandlers, OllamaHandlers, OpsHandlers, InternalHandlers]),
+  Layer.provide([
+    DialectHandlers.layer,
+    EmbeddingsHandlers,
+    OllamaHandlers,
+    OpsHandlers,
+    InternalHandlers,
+    UsageHandlers
+  ]),
   Layer.provide(CapabilitiesHandlers(Registry.support)),
   Layer.provide([
     Admission.layer,
