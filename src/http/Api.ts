@@ -7,6 +7,7 @@ import { version } from "../Version.ts"
 import { CapabilitiesApi } from "./admin/capabilities/Api.ts"
 import { OpsApi } from "./admin/health/Api.ts"
 import { InternalApi } from "./admin/internal/Api.ts"
+import { KeysApi, UsageApi } from "./admin/keys/Api.ts"
 import * as Registry from "./dialects/Registry.ts"
 import { EmbeddingsApi } from "./embeddings/Api.ts"
 import { OllamaApi } from "./ollama/Api.ts"
@@ -19,6 +20,8 @@ export class Api extends Registry.addTo(HttpApi.make("lingma-gateway"))
   .add(CapabilitiesApi)
   .add(OpsApi)
   .add(InternalApi)
+  .add(KeysApi)
+  .add(UsageApi)
   .annotate(OpenApi.Title, "Lingma gateway")
   .annotate(OpenApi.Version, version)
   .annotate(

@@ -14,9 +14,11 @@ import { Api } from "./Api.ts"
 import { CapabilitiesHandlers } from "./admin/capabilities/Handlers.ts"
 import { OpsHandlers } from "./admin/health/Handlers.ts"
 import { InternalHandlers } from "./admin/internal/Handlers.ts"
-import { Admission } from "./chat/Admission.ts"
+import { KeysHandlers } from "./admin/keys/Handlers.ts"
+import { UsageHandlers } from "./admin/keys/UsageHandlers.ts"
 import { Bodies } from "./chat/Bodies.ts"
 import { Images } from "./chat/Images.ts"
+import { Admission } from "./chat/limits/Admission.ts"
 import { Documents } from "./chat/sources/Documents.ts"
 import * as DialectHandlers from "./dialects/Handlers.ts"
 import * as Registry from "./dialects/Registry.ts"
@@ -46,7 +48,15 @@ const OPENAPI = "/openapi.json"
 const DOCS = "/docs"
 
 const ApiRoutes = HttpLayerRouter.addHttpApi(Api).pipe(
-  Layer.provide([DialectHandlers.layer, EmbeddingsHandlers, OllamaHandlers, OpsHandlers, InternalHandlers]),
+  Layer.provide([
+    DialectHandlers.layer,
+    EmbeddingsHandlers,
+    OllamaHandlers,
+    OpsHandlers,
+    InternalHandlers,
+    KeysHandlers,
+    UsageHandlers
+  ]),
   Layer.provide(CapabilitiesHandlers(Registry.support)),
   Layer.provide([Admission.layer, Auth.layer, Bodies.layerFromConfig, Documents.layer, Images.layerFromConfig])
 )

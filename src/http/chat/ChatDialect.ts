@@ -13,7 +13,7 @@ import type { Message } from "../server/MessageRequest.ts"
 import type * as ChatResponse from "./ChatResponse.ts"
 import type * as FieldSupport from "./FieldSupport.ts"
 import type * as Images from "./Images.ts"
-import type { LimitHeaders } from "./LimitHeaders.ts"
+import type { LimitHeaders } from "./limits/LimitHeaders.ts"
 import type { Issue } from "./SchemaIssue.ts"
 import type * as Documents from "./sources/Documents.ts"
 

@@ -113,7 +113,8 @@ const handlers = HttpApiBuilder.group(
   })
 )
 
-const keys = Layer.effect(
+/** The check of admin keys, for all routes of administrators. */
+export const adminKeys = Layer.effect(
   AdminKey,
   Effect.map(Auth, (auth) => {
     const check = () =>
@@ -124,4 +125,4 @@ const keys = Layer.effect(
   })
 )
 
-export const InternalHandlers = Layer.provide(handlers, keys)
+export const InternalHandlers = Layer.provide(handlers, adminKeys)
