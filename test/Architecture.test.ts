@@ -57,6 +57,7 @@ const laws: ReadonlyArray<Law> = [
   { part: "http/socket", sees: ["config", ...tools, "http/server", "http/chat"] },
   { part: "http/openapi", sees: tools },
   { part: "http/dialects/openai", sees: edge },
+  { part: "http/dialects/messages/served", sees: [...edge, "tokens", "http/dialects/messages/request"] },
   // Messages takes two of OpenAI's words that are everybody's.
   ...rooms
     .filter((room) => isIn(room, "http/dialects") && !["http/dialects", "http/dialects/openai"].includes(room))
@@ -91,6 +92,7 @@ const wallClock: Record<string, readonly [times: number, why: string]> = {
   "http/dialects/openai/OpenAiChat.ts": [1, "`created`"],
   "http/admin/health/Handlers.ts": [1, "`time` of /healthz"],
   "http/dialects/responses/Exchange.ts": [1, "`created_at`, `completed_at`"],
+  "http/chat/sources/Pages.ts": [1, "`retrieved_at`"],
   "lingma/login/PageDriver.ts": [1, "the name of a picture"],
   "lingma/login/PageSnapshot.ts": [1, "a mark in the page"],
   "lingma/rpc/Protocol.ts": [1, "a timestamp on the wire"],

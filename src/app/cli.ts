@@ -71,10 +71,7 @@ const instance = Options.text("instance").pipe(
   Options.optional
 )
 const login = Command.make("login", { file, instance }, ({ file, instance }) =>
-  Login.run(instance).pipe(
-    Effect.provide(Logger.minimumLogLevel(LogLevel.None)),
-    Effect.provide(ConfigSources.layer(file))
-  )
+  Login.run(instance).pipe(Logger.withMinimumLogLevel(LogLevel.None), Effect.provide(ConfigSources.layer(file)))
 ).pipe(
   Command.withDescription(
     "sign an instance in manually: prints the login URL, then waits for the login or a pasted callback URL"

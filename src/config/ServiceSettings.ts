@@ -1,5 +1,5 @@
 /**
- * Settings of the operator's own services: the database, keys, web search and embeddings.
+ * Settings of services beside Lingma: the database, keys, web search, pages of the web, embeddings.
  */
 import * as DatabaseUrl from "./DatabaseUrl.ts"
 import { setting } from "./Setting.ts"
@@ -36,6 +36,12 @@ export const serviceSettings = {
     "",
     "search endpoint with SearXNG's JSON, for web_search of /v1/messages; empty = none",
     Rule.endpoint
+  ),
+  webFetch: setting(
+    "WEB_FETCH",
+    "false",
+    "fetch public pages that a conversation names, for web_fetch of /v1/messages",
+    Rule.flag
   ),
   embeddingsUrl: setting(
     "EMBEDDINGS_URL",

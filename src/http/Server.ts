@@ -20,6 +20,7 @@ import { Bodies } from "./chat/Bodies.ts"
 import { Images } from "./chat/Images.ts"
 import { Admission } from "./chat/limits/Admission.ts"
 import { Documents } from "./chat/sources/Documents.ts"
+import { Pages } from "./chat/sources/Pages.ts"
 import * as DialectHandlers from "./dialects/Handlers.ts"
 import * as Registry from "./dialects/Registry.ts"
 import * as AccessLog from "./edge/AccessLog.ts"
@@ -58,7 +59,14 @@ const ApiRoutes = HttpLayerRouter.addHttpApi(Api).pipe(
     UsageHandlers
   ]),
   Layer.provide(CapabilitiesHandlers(Registry.support)),
-  Layer.provide([Admission.layer, Auth.layer, Bodies.layerFromConfig, Documents.layer, Images.layerFromConfig])
+  Layer.provide([
+    Admission.layer,
+    Auth.layer,
+    Bodies.layerFromConfig,
+    Documents.layer,
+    Images.layerFromConfig,
+    Pages.layer
+  ])
 )
 
 const DocsRoute = Docs.layer({ api: Api, spec: OPENAPI, page: DOCS })

@@ -19,6 +19,10 @@ describe("docs/parameters.md", () => {
     }
   })
 
+  it("has no field, and no part of one, that is left out without a name", () => {
+    assert.notMatch(Parameters.render(), /left out|dropped/i)
+  })
+
   it("tells each field once, the ignored after what has an effect, with cells that stay cells", () => {
     const text = Parameters.render([
       {

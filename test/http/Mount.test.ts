@@ -10,6 +10,7 @@ import type { Settings } from "../../src/config/Config.ts"
 import { finish, textDelta } from "../../src/domain/Chat.ts"
 import * as Server from "../../src/http/Server.ts"
 import * as RawHttp from "../support/RawHttp.ts"
+import * as SocketClient from "../support/SocketClient.ts"
 import * as TestBackend from "../support/TestBackend.ts"
 import * as TestGateway from "../support/TestGateway.ts"
 
@@ -111,6 +112,17 @@ describe("a gateway on an app's router", () => {
       const open = yield* serve(TestBackend.make(), { hostname: "0.0.0.0" })
       assert.match(yield* open.ask("GET", "/v1/models", "app.example"), /^HTTP\/1.1 200 /)
       assert.include(open.lines[0]?.message, "without API_KEYS")
+    })
+  )
+
+  it.scopedLive("has no WebSocket, and says so with the status at which Codex goes on over HTTP", () =>
+    Effect.gen(function* () {
+      for (const prefix of [undefined, "/ai"] as const) {
+        const { port } = yield* serve(TestBackend.make(), prefix === undefined ? {} : { prefix })
+        const base = `http://127.0.0.1:${port}${prefix ?? ""}`
+        const refused = yield* Effect.flip(Effect.asVoid(SocketClient.connect(base)))
+        assert.strictEqual(refused.status, 426)
+      }
     })
   )
 

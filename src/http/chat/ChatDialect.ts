@@ -16,6 +16,7 @@ import type * as Images from "./Images.ts"
 import type { LimitHeaders } from "./limits/LimitHeaders.ts"
 import type { Issue } from "./SchemaIssue.ts"
 import type * as Documents from "./sources/Documents.ts"
+import type { Pages } from "./sources/Pages.ts"
 
 type Headers = Readonly<Record<string, string>>
 
@@ -45,6 +46,8 @@ export interface ChatContext<Failure> {
   readonly documents: (
     links: ReadonlyArray<Documents.Link>
   ) => Effect.Effect<Documents.Loaded, Documents.DocumentRefused | Overloaded>
+  /** Fetches a page of the web; undefined where that is not allowed. */
+  readonly page: (typeof Pages.Service)["fetch"]
   /** Notes a part of a field that had no effect, by `FieldSupport.within`; it is named as ignored fields are. */
   readonly leaveOut: (name: string) => void
   /** A chat beside that of the request, for answers that take several. */

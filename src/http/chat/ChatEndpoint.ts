@@ -27,6 +27,7 @@ import { Admission } from "./limits/Admission.ts"
 import * as LimitHeaders from "./limits/LimitHeaders.ts"
 import * as SchemaIssue from "./SchemaIssue.ts"
 import { Documents } from "./sources/Documents.ts"
+import { Pages } from "./sources/Pages.ts"
 
 const SESSION = ["x-session-id", "session-id"]
 
@@ -40,6 +41,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   const drain = yield* Drain
   const images = yield* Images
   const documents = yield* Documents
+  const { fetch: fetchPage } = yield* Pages
   const shortcuts = yield* DirectRoutes
   const config = yield* GatewayConfig
   const admission = yield* Admission
@@ -75,6 +77,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
       leaveOut: (name) => void leftOut.push(name),
       pictures: (links) => pictures(links, caller),
       documents: (links) => documents.load(links, caller),
+      page: fetchPage === undefined ? undefined : (url, mayVisit) => fetchPage(url, mayVisit, caller),
       open: admission.openFor(key),
       count: chat.count
     }

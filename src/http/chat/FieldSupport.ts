@@ -38,6 +38,20 @@ export const within = (field: string, kind: string): string => {
   return NAME.test(name) ? name : field
 }
 
+/** What a tool may ask for in any dialect, and when that is more than is done anyway: each call is made by the model itself, and waited for. */
+const ofTools: Readonly<Record<string, (value: unknown) => boolean>> = {
+  async: (value) => value === true,
+  output_schema: (value) => value !== null && value !== undefined,
+  input_examples: (value) => Array.isArray(value) && value.length > 0,
+  allowed_callers: (value) => Array.isArray(value) && value.some((caller) => caller !== "direct")
+}
+
+/** Fields of a tool without effect. */
+export const unheardOf = (tool: object): ReadonlyArray<string> =>
+  Object.entries(tool).flatMap(([field, value]) =>
+    Object.hasOwn(ofTools, field) && ofTools[field]?.(value) === true ? [within("tools", field)] : []
+  )
+
 /** Fields of a request without effect, unknown ones included. Names that are not plain identifiers are left out. */
 export const ignored = ({ fields }: Pick<Dialect, "fields">, body: unknown): ReadonlyArray<string> => {
   const names: Array<string> = []

@@ -6,6 +6,7 @@ import * as ChatEndpoint from "../../../src/http/chat/ChatEndpoint.ts"
 import { Images } from "../../../src/http/chat/Images.ts"
 import { Admission } from "../../../src/http/chat/limits/Admission.ts"
 import { Documents } from "../../../src/http/chat/sources/Documents.ts"
+import { Pages } from "../../../src/http/chat/sources/Pages.ts"
 import { chatCompletions } from "../../../src/http/dialects/chat-completions/Exchange.ts"
 import { Auth } from "../../../src/http/edge/Auth.ts"
 import { DirectRoutes } from "../../../src/http/edge/DirectRoutes.ts"
@@ -18,13 +19,8 @@ describe("the endpoint of a dialect", () => {
     Effect.gen(function* () {
       const shortcuts = DirectRoutes.make()
       const drain = yield* Drain.make(undefined)
-      const around = Layer.mergeAll(
-        Admission.layer,
-        Auth.layer,
-        Bodies.layerFromConfig,
-        Documents.layer,
-        Images.layerFromConfig
-      )
+      const sources = Layer.mergeAll(Documents.layer, Images.layerFromConfig, Pages.layer)
+      const around = Layer.mergeAll(Admission.layer, Auth.layer, Bodies.layerFromConfig, sources)
       const context = yield* Layer.build(Layer.provideMerge(around, TestGateway.core(TestBackend.make())))
       yield* ChatEndpoint.make(chatCompletions).pipe(
         Effect.provideService(DirectRoutes, shortcuts),

@@ -1,23 +1,23 @@
 import { createServer } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Queue, TestClock } from "effect"
-import type { ImageFetchOptions } from "../../../src/http/chat/ImageFetch.ts"
 import { Images } from "../../../src/http/chat/Images.ts"
-import { isPublic } from "../../../src/http/chat/PublicAddress.ts"
+import { isPublic } from "../../../src/http/chat/sources/PublicAddress.ts"
+import type { Network } from "../../../src/http/chat/sources/PublicFetch.ts"
 import { jpeg, png, web } from "../../support/Pictures.ts"
 
 /** Takes 127.0.0.1 for a public address, which nothing but these tests may. */
-const asPublic: Omit<ImageFetchOptions, "limit"> = {
+const asPublic: Partial<Network> = {
   mayConnect: (address) => address === "127.0.0.1" || isPublic(address),
   mayUsePort: () => true,
   resolve: () => Effect.succeed(["127.0.0.1"])
 }
 
-const load = (urls: ReadonlyArray<string>, fetch: Omit<ImageFetchOptions, "limit"> = asPublic, bodyLimitMb = 32) =>
+const load = (urls: ReadonlyArray<string>, fetch: Partial<Network> = asPublic, bodyLimitMb = 32) =>
   Images.make({ imageLimitMb: 1, bodyLimitMb, imageUrls: true, fetch }).pipe(
     Effect.flatMap((images) => images.load(urls.map((url, i) => ({ param: `p${i}`, url }))))
   )
-const reasonOf = (url: string, fetch?: Omit<ImageFetchOptions, "limit">) =>
+const reasonOf = (url: string, fetch?: Partial<Network>) =>
   Effect.map(Effect.flip(load([url], fetch)), (error) => (error._tag === "ImageRefused" ? error.reason : error._tag))
 
 describe("an image's address", () => {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck, Fiber, Queue } from "effect"
-import { NotFetched } from "../../../src/http/chat/ImageFetch.ts"
 import { Images, type Link, MOST } from "../../../src/http/chat/Images.ts"
+import { NotFetched } from "../../../src/http/chat/sources/PublicFetch.ts"
 import { dataUrl, gif, jpeg, png, webp } from "../../support/Pictures.ts"
 import * as TestBackend from "../../support/TestBackend.ts"
 import * as TestGateway from "../../support/TestGateway.ts"

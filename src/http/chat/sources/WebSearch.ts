@@ -52,10 +52,10 @@ const isUnder = (url: URL, domain: string): boolean => {
   return isHost && url.pathname.toLowerCase().startsWith(`/${path.join("/")}`)
 }
 
-const isWanted =
+/** Whether a page may be shown, by where it is. */
+export const isWithin =
   ({ allowed, blocked }: Domains) =>
-  ({ url: text }: Found): boolean => {
-    const url = new URL(text)
+  (url: URL): boolean => {
     const under = (domain: string) => isUnder(url, domain)
     return (allowed.length === 0 || allowed.some(under)) && !blocked.some(under)
   }
@@ -92,11 +92,12 @@ export const search = (endpoint: string, query: string, domains: Domains) => {
   const url = new URL(endpoint)
   url.searchParams.set("q", query)
   url.searchParams.set("format", "json")
+  const isWanted = isWithin(domains)
   return Effect.tryPromise({
     try: async (signal) =>
       listOf(await readBody(await fetch(url, { signal, redirect: "error", headers: { accept: "application/json" } })))
         .flatMap(toFound)
-        .filter(isWanted(domains))
+        .filter(({ url }) => isWanted(new URL(url)))
         .slice(0, most.results),
     catch: (error) => new SearchFailed({ reason: reasonOf(error) })
   }).pipe(

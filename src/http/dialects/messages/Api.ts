@@ -12,41 +12,7 @@ import { streamed } from "../../chat/Streamed.ts"
 import * as DeclaredErrors from "../../edge/DeclaredErrors.ts"
 import * as Errors from "./Errors.ts"
 import { CountTokensRequest, MessagesRequest } from "./request/Payload.ts"
-
-const Caller = Schema.Struct({ type: Schema.Literal("direct") })
-
-/** Result of a tool that the gateway ran, or of one that it could not run. */
-export const ServerResultBlock = Schema.Union(
-  Schema.Struct({
-    type: Schema.Literal("web_search_tool_result"),
-    caller: Caller,
-    tool_use_id: Schema.String,
-    content: Schema.Union(
-      Schema.Array(
-        Schema.Struct({
-          type: Schema.Literal("web_search_result"),
-          title: Schema.String,
-          url: Schema.String,
-          page_age: Schema.NullOr(Schema.String),
-          encrypted_content: Schema.String
-        })
-      ),
-      Schema.Struct({
-        type: Schema.Literal("web_search_tool_result_error"),
-        error_code: Schema.Literal("unavailable", "invalid_tool_input", "max_uses_exceeded", "query_too_long")
-      })
-    )
-  }),
-  Schema.Struct({
-    type: Schema.Literal("web_fetch_tool_result"),
-    caller: Caller,
-    tool_use_id: Schema.String,
-    content: Schema.Struct({
-      type: Schema.Literal("web_fetch_tool_result_error"),
-      error_code: Schema.Literal("unavailable")
-    })
-  })
-)
+import { Caller, ResultBlock } from "./served/ResultBlock.ts"
 
 export const ContentBlock = Schema.Union(
   Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }),
@@ -64,7 +30,7 @@ export const ContentBlock = Schema.Union(
     name: Schema.String,
     input: Schema.Record({ key: Schema.String, value: Schema.Unknown })
   }),
-  ServerResultBlock
+  ResultBlock
 )
 
 const StopReason = Schema.Literal("end_turn", "max_tokens", "stop_sequence", "refusal", "tool_use")

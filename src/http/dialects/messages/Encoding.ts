@@ -4,7 +4,8 @@
 import type { ChatEvent, ToolCall } from "../../../domain/Chat.ts"
 import * as TokenMeter from "../../../tokens/TokenMeter.ts"
 import type { AppliedEdit } from "./request/ContextEdits.ts"
-import { DIRECT, type Served } from "./ServerTools.ts"
+import type { Served } from "./ServerTools.ts"
+import { DIRECT } from "./served/ResultBlock.ts"
 
 export interface EncodingOptions {
   readonly id: string
@@ -36,12 +37,16 @@ export const SIGNATURE = "bGluZ21hLWdhdGV3YXk"
 /** Fields of a message that only the hosted service fills. */
 export const unused = { container: null, stop_details: null, diagnostics: null } as const
 
-const searches = (served: Served) => ({
-  server_tool_use: {
-    web_search_requests: [...served.values()].filter(({ content }) => Array.isArray(content)).length,
-    web_fetch_requests: 0
+/** Those that came to something. */
+const uses = (served: Served) => {
+  const contents = [...served.values()].map(({ content }) => content)
+  return {
+    server_tool_use: {
+      web_search_requests: contents.filter(Array.isArray).length,
+      web_fetch_requests: contents.filter((one) => "type" in one && one.type === "web_fetch_result").length
+    }
   }
-})
+}
 
 export const usage = ({ served, tokens }: EncodingOptions) => {
   const { completion, prompt } = tokens()
@@ -50,7 +55,7 @@ export const usage = ({ served, tokens }: EncodingOptions) => {
     cache_creation_input_tokens: 0,
     cache_read_input_tokens: 0,
     output_tokens: completion,
-    ...(served === undefined ? {} : searches(served))
+    ...(served === undefined ? {} : uses(served))
   }
 }
 

@@ -2,7 +2,7 @@
  * The `ChatDialect` record of Messages.
  */
 import { randomInt } from "node:crypto"
-import { Effect, Option } from "effect"
+import { Effect } from "effect"
 import type { ChatEvent, ChatRequest } from "../../../domain/Chat.ts"
 import type { ChatContext, ChatDialect, Exchange } from "../../chat/ChatDialect.ts"
 import type * as ChatResponse from "../../chat/ChatResponse.ts"
@@ -17,9 +17,10 @@ import * as Refused from "./Refused.ts"
 import type { AppliedEdit } from "./request/ContextEdits.ts"
 import * as ContextEdits from "./request/ContextEdits.ts"
 import { type CountTokensRequest, MessagesRequest } from "./request/Payload.ts"
-import * as SearchRun from "./SearchRun.ts"
 import * as ServerTools from "./ServerTools.ts"
 import * as StreamEncoder from "./StreamEncoder.ts"
+import type { ResultBlock } from "./served/ResultBlock.ts"
+import * as ServedRun from "./served/ServedRun.ts"
 import * as ToRequest from "./ToRequest.ts"
 import * as WholeEncoder from "./WholeEncoder.ts"
 
@@ -49,14 +50,15 @@ const loadDocuments = Effect.fnUntraced(function* (links: ReadonlyArray<Document
 
 const readPayload = Effect.fnUntraced(function* (
   asked: Payload,
-  { caller, config, count, leaveOut, sessionId }: Context,
+  context: Context,
   sources: Sources
 ): Effect.fn.Return<Read, Errors.Failure> {
+  const { caller, count, leaveOut, sessionId } = context
   const edits = asked.context_management?.edits ?? []
   if (ContextEdits.isRepeated(edits))
     return yield* Errors.badRequest("context_management.edits: Each kind of edit may come once")
-  const searches = Option.isSome(config.webSearchUrl)
-  const read = (payload: Payload) => ToRequest.toRequest(payload, { caller, sessionId, searches, ...sources })
+  const works = ServerTools.worksIn(context)
+  const read = (payload: Payload) => ToRequest.toRequest(payload, { caller, sessionId, works, ...sources })
   let { request, skipped } = yield* read(asked)
   skipped.forEach(leaveOut)
   if (asked.context_management === null || asked.context_management === undefined)
@@ -100,9 +102,7 @@ export const counted = Effect.fnUntraced(function* (payload: CountTokensRequest,
   return { tokens, originalTokens: appliedEdits === undefined ? undefined : (originalTokens ?? tokens) }
 })
 
-const offersSearch = ({ toolset }: ChatRequest) => toolset.tools.includes(ServerTools.searchTool)
-
-/** The beginning of the last user message. */
+/** Of the user, in short. */
 const lastWords = ({ messages }: ChatRequest): string =>
   messages.findLast(({ role }) => role === "user")?.text.slice(0, 500) ?? ""
 
@@ -126,21 +126,22 @@ const exchange = Effect.fnUntraced(function* (payload: MessagesRequest, context:
   const picture: Blocks.Reader["picture"] = ({ param }) => loaded.get(param)
   const document = yield* loadDocuments(documents, context)
   const { config, count, requestId } = context
-  const endpoint = Option.getOrUndefined(config.webSearchUrl)
-  const inVain = ServerTools.forcedInVain(payload, endpoint !== undefined)
+  const inVain = ServerTools.forcedInVain(payload, ServerTools.worksIn(context))
   const heard = inVain === undefined ? payload : { ...payload, tool_choice: undefined }
   const { appliedEdits, request } = yield* readPayload(heard, context, { document, picture })
-  const tool = inVain === undefined && offersSearch(request) ? ServerTools.searchOf(payload) : undefined
-  const served = new Map<string, ServerTools.ResultBlock>()
-  const usesServed = tool === undefined && inVain === undefined ? {} : { served }
+  const tools = inVain === undefined ? ServerTools.servedOf(payload, request, context) : []
+  const served = new Map<string, ResultBlock>()
+  const usesServed = tools.length === 0 && inVain === undefined ? {} : { served }
   const stamp = { id: newId(), thoughts: ToRequest.wantsThoughts(payload), appliedEdits, ...usesServed }
   const keepAlive = config.messagesKeepAlive === "ping" ? { keepAlive: () => StreamEncoder.PING } : {}
 
-  const searching = (open: ChatResponse.Open): ChatResponse.Open =>
-    tool === undefined ? open : SearchRun.open(open, { request, tool, endpoint, open: context.open, served })
+  const serving = (open: ChatResponse.Open): ChatResponse.Open =>
+    tools.length === 0
+      ? open
+      : ServedRun.open(open, { request, tools, newId: ServerTools.newId, open: context.open, served })
   const opened = (open: ChatResponse.Open): ChatResponse.Open =>
     inVain === undefined
-      ? Effect.catchTag(searching(open), "ContentFiltered", ({ instance }) =>
+      ? Effect.catchTag(serving(open), "ContentFiltered", ({ instance }) =>
           Effect.map(count(request), (promptTokens) => Refused.run({ instance, model: payload.model, promptTokens }))
         )
       : Effect.map(count(request), (promptTokens) => {

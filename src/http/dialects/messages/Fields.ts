@@ -25,7 +25,7 @@ const fields: Fields<MessagesRequest> = {
   metadata: { ...honoured, note: "user_id ties requests to one instance" },
   tools: {
     ...emulated,
-    note: "also those with built-in schemas, deferred ones, and web_search with WEB_SEARCH_URL; others of the hosted service are named"
+    note: "also those with built-in schemas, deferred ones, web_search with WEB_SEARCH_URL and web_fetch with WEB_FETCH; others of the hosted service are named"
   },
   tool_choice: emulated,
   thinking: { ...honoured, note: "whether thoughts are part of the answer; budget_tokens is ignored" },

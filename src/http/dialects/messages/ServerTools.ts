@@ -1,103 +1,101 @@
 /**
- * Tools of the hosted service. The gateway runs `web_search` if a search service is configured. If not, a request that
- * can only be answered by a search gets an error result in the blocks that its client expects.
+ * Tools that the hosted service would run: the gateway runs `web_search` where the operator named a search service, and
+ * `web_fetch` where the operator allows it. Where not, a request that is for nothing else is told that they are
+ * unavailable, in the blocks that its client looks for.
  */
 import { randomBytes } from "node:crypto"
+import { Option } from "effect"
 import type { ChatRun } from "../../../chat/Chat.ts"
-import { finish, type Tool, textDelta, toolCall } from "../../../domain/Chat.ts"
+import { type ChatRequest, finish, type Tool, textDelta, toolCall } from "../../../domain/Chat.ts"
 import * as Turn from "../../../domain/Turn.ts"
-import type * as WebSearch from "../../chat/sources/WebSearch.ts"
-import type { ServerResultBlock } from "./Api.ts"
+import type { ChatContext } from "../../chat/ChatDialect.ts"
+import * as FieldSupport from "../../chat/FieldSupport.ts"
 import type { CountTokensRequest, Tool as PayloadTool } from "./request/Payload.ts"
-import * as ServerResults from "./request/ServerResults.ts"
+import * as FetchTool from "./served/FetchTool.ts"
+import * as ResultBlock from "./served/ResultBlock.ts"
+import * as SearchTool from "./served/SearchTool.ts"
+import type { Hosted, ServedTool } from "./served/ServedTool.ts"
 
-export type Hosted = Extract<PayloadTool, { readonly type: "hosted" }>
-export type ResultBlock = typeof ServerResultBlock.Encoded
-/** Result blocks of such calls, by call id. */
-export type Served = ReadonlyMap<string, ResultBlock>
+/** What calls of such tools came to, by their ids. */
+export type Served = ReadonlyMap<string, ResultBlock.ResultBlock>
 
-/** Searches per request: the default, and the maximum. */
-export const limits = { usual: 5, most: 10 } as const
+/** Which of them come to anything. */
+export type Works = Readonly<Record<ResultBlock.Name, boolean>>
 
-export const SEARCH = "web_search"
-const FETCH = "web_fetch"
+export const worksIn = ({ config, page }: Pick<ChatContext<unknown>, "config" | "page">): Works => ({
+  web_search: Option.isSome(config.webSearchUrl),
+  web_fetch: page !== undefined
+})
 
-export const isSearch = (tool: PayloadTool): tool is Hosted =>
-  tool.type === "hosted" && tool.kind.startsWith("web_search_")
+const names: ReadonlyArray<readonly [ResultBlock.Name, prefix: string]> = [
+  ["web_search", "web_search_"],
+  ["web_fetch", "web_fetch_"]
+]
+const offered: Readonly<Record<ResultBlock.Name, Tool>> = {
+  web_search: SearchTool.offered,
+  web_fetch: FetchTool.offered
+}
 
-const isFetch = (tool: PayloadTool): tool is Hosted => tool.type === "hosted" && tool.kind.startsWith("web_fetch_")
+/** The one of ours that a tool of the request stands for. */
+const nameOf = (tool: PayloadTool): ResultBlock.Name | undefined =>
+  tool.type === "hosted" ? names.find(([, prefix]) => tool.kind.startsWith(prefix))?.[0] : undefined
 
-export const searchOf = ({ tools }: CountTokensRequest): Hosted | undefined => tools?.find(isSearch)
+const isOurs = (tool: PayloadTool) => nameOf(tool) !== undefined
 
-/** Offered if it works, or if there is no other tool: then the model is told that it is unavailable. */
-export const isSearchOffered = (payload: CountTokensRequest, works: boolean): boolean =>
-  searchOf(payload) !== undefined && (works || (payload.tools ?? []).every((tool) => isSearch(tool) || isFetch(tool)))
+/** Fields of them that change nothing here. */
+const unheard = ["user_location", "citations", "response_inclusion"] as const
+
+/**
+ * What the model is offered for a tool of the hosted service, if anything: where it works, or where there is nothing
+ * else, and then the model hears that it does not. `skip` is told of what has no effect.
+ */
+export const offer = (
+  payload: CountTokensRequest,
+  tool: Hosted,
+  works: Works,
+  skip: (name: string) => void
+): Tool | undefined => {
+  const name = nameOf(tool)
+  if (name === undefined || !works[name]) skip(FieldSupport.within("tools", tool.kind))
+  else for (const field of unheard) if (tool[field]) skip(FieldSupport.within(`tools.${tool.kind}`, field))
+  if (name === undefined) return undefined
+  return works[name] || (payload.tools ?? []).every(isOurs) ? offered[name] : undefined
+}
+
+/** Those that a request offers its model. */
+export const servedOf = (
+  { tools }: CountTokensRequest,
+  { toolset }: ChatRequest,
+  { config, documents, page }: Pick<ChatContext<unknown>, "config" | "documents" | "page">
+): ReadonlyArray<ServedTool> => {
+  const find = (name: ResultBlock.Name) =>
+    toolset.tools.includes(offered[name])
+      ? tools?.find((tool): tool is Hosted => tool.type === "hosted" && nameOf(tool) === name)
+      : undefined
+  const [search, fetch] = [find("web_search"), find("web_fetch")]
+  return [
+    ...(search === undefined ? [] : [SearchTool.make(search, Option.getOrUndefined(config.webSearchUrl))]),
+    ...(fetch === undefined ? [] : [FetchTool.make(fetch, { documents, page })])
+  ]
+}
 
 export const newId = (): string => `srvtoolu_${randomBytes(12).toString("hex")}`
 
-/** The tool as the model sees it. */
-export const searchTool: Tool = {
-  kind: "function",
-  name: SEARCH,
-  description:
-    "Searches the web and gives back titles, addresses and short texts of pages. Use it for what is newer than what you know or must be looked up.",
-  parameters: {
-    type: "object",
-    properties: { query: { type: "string", description: "What to search for." } },
-    required: ["query"]
-  },
-  strict: false
-}
-
-/** Called by the model directly, not by code that it wrote. */
-export const DIRECT = { type: "direct" } as const
-
-export const domainsOf = (tool: Hosted): WebSearch.Domains => ({
-  allowed: tool.allowed_domains ?? [],
-  blocked: tool.blocked_domains ?? []
-})
-
-export const found = (id: string, pages: ReadonlyArray<WebSearch.Found>): ResultBlock => ({
-  type: "web_search_tool_result",
-  caller: DIRECT,
-  tool_use_id: id,
-  content: pages.map(({ age, text, title, url }) => ({
-    type: "web_search_result" as const,
-    title,
-    url,
-    page_age: age,
-    encrypted_content: ServerResults.seal(text)
-  }))
-})
-
-export type ErrorCode = "unavailable" | "invalid_tool_input" | "max_uses_exceeded" | "query_too_long"
-
-export const searchFailed = (id: string, code: ErrorCode): ResultBlock => ({
-  type: "web_search_tool_result",
-  caller: DIRECT,
-  tool_use_id: id,
-  content: { type: "web_search_tool_result_error", error_code: code }
-})
-
-const fetchFailed = (id: string): ResultBlock => ({
-  type: "web_fetch_tool_result",
-  caller: DIRECT,
-  tool_use_id: id,
-  content: { type: "web_fetch_tool_result_error", error_code: "unavailable" }
-})
-
-/** The forced tool, if it is not available. */
-export const forcedInVain = (payload: CountTokensRequest, works: boolean): "web_search" | "web_fetch" | undefined => {
+/** The tool that must be used and cannot. */
+export const forcedInVain = (payload: CountTokensRequest, works: Works): ResultBlock.Name | undefined => {
   const { tool_choice: choice, tools } = payload
-  const isForced = (is: (tool: PayloadTool) => boolean, name: string) =>
-    tools?.some(is) === true &&
-    ((choice?.type === "tool" && choice.name === name) || (choice?.type === "any" && tools.every(is)))
-  if (!works && isForced(isSearch, SEARCH)) return SEARCH
-  return isForced(isFetch, FETCH) ? FETCH : undefined
+  const isForced = (name: ResultBlock.Name) => {
+    const is = (tool: PayloadTool) => nameOf(tool) === name
+    return (
+      tools?.some(is) === true &&
+      ((choice?.type === "tool" && choice.name === name) || (choice?.type === "any" && tools.every(is)))
+    )
+  }
+  return names.map(([name]) => name).find((name) => !works[name] && isForced(name))
 }
 
 export interface UnavailableOptions {
-  readonly name: "web_search" | "web_fetch"
+  readonly name: ResultBlock.Name
   readonly model: string
   readonly promptTokens: number
   /** Input of the call: the user's question. */
@@ -107,8 +105,8 @@ export interface UnavailableOptions {
 /** A response without asking a model: the call and its error result. */
 export const unavailable = ({ asked, model, name, promptTokens }: UnavailableOptions) => {
   const id = newId()
-  const input = name === SEARCH ? { query: asked } : { url: asked }
-  const served: Served = new Map([[id, name === SEARCH ? searchFailed(id, "unavailable") : fetchFailed(id)]])
+  const input = name === "web_search" ? { query: asked } : { url: asked }
+  const served: Served = new Map([[id, ResultBlock.failed(name, id, "unavailable")]])
   const turn = Turn.make({ instance: "gateway" })
   turn.emit(toolCall({ id, name, arguments: JSON.stringify(input) }))
   turn.emit(textDelta(`The tool ${name} is not available on this server.`))

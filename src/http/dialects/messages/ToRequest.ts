@@ -67,8 +67,8 @@ const formatOf = ({ output_config: config, output_format: old }: CountTokensRequ
 
 const kindOf = (tool: RunByClient): string => (tool.type === "client" ? tool.kind : "custom")
 
-/** The client's tools, without deferred ones and without those of the hosted service. */
-const toTools = (payload: CountTokensRequest, skip: Skip, searches: boolean): Checked<ReadonlyArray<Tool>> => {
+/** The tools the client runs, and those of the hosted service that are run here; not those whose loading is put off. */
+const toTools = (payload: CountTokensRequest, skip: Skip, works: ServerTools.Works): Checked<ReadonlyArray<Tool>> => {
   const seen = new Set<string>()
   const kept: Array<Tool> = []
   const places: Array<string> = []
@@ -77,18 +77,22 @@ const toTools = (payload: CountTokensRequest, skip: Skip, searches: boolean): Ch
     return Either.left(Errors.badRequest("tools: At least one tool must have defer_loading=false"))
   for (const [i, tool] of (payload.tools ?? []).entries()) {
     if (tool.type === "hosted") {
-      const isOurs = ServerTools.isSearch(tool) && !seen.has(ServerTools.SEARCH)
-      if (!isOurs || !searches) skip(FieldSupport.within("tools", tool.kind))
-      else if (tool.user_location) skip(FieldSupport.within(`tools.${tool.kind}`, "user_location"))
-      if (!isOurs || !ServerTools.isSearchOffered(payload, searches)) continue
-      seen.add(ServerTools.SEARCH)
-      kept.push(ServerTools.searchTool)
+      const ours = ServerTools.offer(payload, tool, works, skip)
+      if (ours === undefined) continue
+      if (seen.has(ours.name)) {
+        skip(FieldSupport.within("tools", tool.kind))
+        continue
+      }
+      seen.add(ours.name)
+      FieldSupport.unheardOf(tool).forEach(skip)
+      kept.push(ours)
       places.push(`tools.${i}.${tool.kind}`)
     } else {
       const place = `tools.${i}.${kindOf(tool)}`
       if (seen.has(tool.name)) return Either.left(Errors.badRequest(`${place}.name: Tool names must be unique`))
       seen.add(tool.name)
       if (!isOffered(tool)) continue
+      FieldSupport.unheardOf(tool).forEach(skip)
       kept.push(toTool(tool))
       places.push(place)
     }
@@ -104,9 +108,9 @@ const toTools = (payload: CountTokensRequest, skip: Skip, searches: boolean): Ch
 const toToolset = EitherFn.fn(function* (
   payload: CountTokensRequest,
   skip: Skip,
-  searches: boolean
+  works: ServerTools.Works
 ): EitherFn.Return<Toolset, Errors.Failure> {
-  const tools = yield* toTools(payload, skip, searches)
+  const tools = yield* toTools(payload, skip, works)
   const choice = payload.tool_choice ?? { type: "auto" as const }
   if (choice.type === "none") return { ...noTools, tools }
   const parallel = choice.disable_parallel_tool_use !== true
@@ -181,17 +185,19 @@ export interface ReadOptions {
   readonly sessionId: string | undefined
   readonly picture: Blocks.Reader["picture"]
   readonly document?: Blocks.Reader["document"]
-  /** Whether a search service is configured. */
-  readonly searches?: boolean
+  /** The tools of the hosted service that can be run; none unless it says so. */
+  readonly works?: ServerTools.Works
 }
+
+const NONE_WORKS: ServerTools.Works = { web_search: false, web_fetch: false }
 
 export const toRequest = EitherFn.fn(function* (
   payload: MessagesRequest | CountTokensRequest,
-  { caller = anonymous, document, picture, searches = false, sessionId }: ReadOptions
+  { caller = anonymous, document, picture, sessionId, works = NONE_WORKS }: ReadOptions
 ): EitherFn.Return<Reading, Errors.Failure> {
   const skipped = new Set<string>()
   const skip: Skip = (name) => void skipped.add(name)
-  const toolset = yield* toToolset(payload, skip, searches)
+  const toolset = yield* toToolset(payload, skip, works)
   const names = new Set(toolset.tools.map(({ name }) => name))
   const isOffered = (name: string) => names.has(name)
   const reader: Blocks.Reader = { skip, picture, isOffered, ...(document === undefined ? {} : { document }) }

@@ -62,6 +62,9 @@ export const conversationBeside = OpenAi.invalid(
 export const itemNotHeld = (param: string): Failure =>
   notFound(param, "item_not_found", "No such item is held here: send it whole, as with 'store': false.")
 
+export const strayResult = (path: Path): Failure =>
+  OpenAi.invalid(format(path), "No tool call was found for this output: the conversation has none of its 'call_id'.")
+
 export const missingCallId = (path: Path): Failure => OpenAi.fromIssue({ _tag: "Missing", path: [...path, "call_id"] })
 
 export const foreignCompaction = (param: string): Failure =>

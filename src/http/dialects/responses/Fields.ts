@@ -21,7 +21,7 @@ const fields: Fields<ResponsesRequest> = {
   stream_options: { ...honoured, refused: "without stream", note: "include_obfuscation is ignored" },
   tools: {
     ...emulated,
-    note: "function, custom, namespace, tool_search, local_shell, shell and apply_patch; all other kinds are named in the header as tools.kind, and the model is told that they are missing. The grammar of a custom tool is told to the model, not enforced; defer_loading is as if it were not there"
+    note: "function, custom, namespace, tool_search, local_shell, shell and apply_patch; all other kinds are named in the header as tools.kind, and the model is told that they are missing. The grammar of a custom tool is told to the model, not enforced; async, output_schema and allowed_callers are named; defer_loading is as if it were not there"
   },
   tool_choice: { ...emulated, refused: "tools that are not among tools, or that OpenAI runs itself" },
   parallel_tool_calls: emulated,
@@ -29,6 +29,8 @@ const fields: Fields<ResponsesRequest> = {
   max_tool_calls: ignored,
   temperature: ignored,
   top_p: ignored,
+  presence_penalty: ignored,
+  frequency_penalty: ignored,
   top_logprobs: { ...honoured, refused: "more than 0" },
   text: { ...emulated, note: "verbosity is ignored" },
   reasoning: { ...emulated, note: "effort chooses a model where MODEL_ALIASES says so; thoughts are always told" },

@@ -58,7 +58,7 @@ const handlers = HttpApiBuilder.group(
         id,
         object: "response.compaction",
         created_at,
-        output: [...Items.ofUsers(asked.turn), ...output],
+        output: [...Items.ofUsers(asked.turn, making.newId), ...output],
         usage
       }
       return HttpServerResponse.unsafeJson(compacted, { headers: { ...ChatResponse.headersOf(run), ...ignored } })

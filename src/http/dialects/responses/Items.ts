@@ -79,9 +79,44 @@ export const tools = (turn: Turn): ReadonlyArray<Tools.Found> =>
 /** Whether a summary is requested in place of an answer, as Codex does. */
 export const wantsCompaction = ({ now }: Turn): boolean => now.some(({ type }) => type === "compaction_trigger")
 
-/** The user messages, which are kept beside a summary. */
-export const ofUsers = ({ before, now }: Turn): ReadonlyArray<Loose> =>
-  [...before, ...now].filter((item) => item["role"] === "user" && kindOf(item) === "message")
+const toPart = (part: unknown): unknown =>
+  isLoose(part) && part["type"] === "input_image"
+    ? { ...part, image_url: part["image_url"] ?? null, detail: part["detail"] ?? "auto" }
+    : part
+
+/** What users said, which a summary does not stand for: as items are told, with an id and their content in parts. */
+export const ofUsers = ({ before, now }: Turn, newId: (prefix: "msg") => string): ReadonlyArray<Loose> =>
+  [...before, ...now].flatMap((item): ReadonlyArray<Loose> => {
+    const { content, id, role } = item
+    if (role !== "user" || kindOf(item) !== "message") return []
+    const parts = typeof content === "string" ? [{ type: "input_text", text: content }] : content
+    return [
+      {
+        ...item,
+        id: typeof id === "string" ? id : newId("msg"),
+        type: "message",
+        status: "completed",
+        content: Array.isArray(parts) ? parts.map(toPart) : []
+      }
+    ]
+  })
+
+const RESULT = /_output$/
+const idsOf = ({ call_id, id, type }: Loose): ReadonlyArray<unknown> =>
+  type === "local_shell_call" ? [call_id, id] : [call_id]
+
+/**
+ * A result of a call that the conversation does not have. Who sends a conversation whole may have cut it, and is not
+ * asked; who goes on from a response has named all of it.
+ */
+export const strayResult = ({ before, now }: Turn): Path | undefined => {
+  const isResult = ({ type }: Loose) => typeof type === "string" && RESULT.test(type)
+  const calls = new Set([...before, ...now].filter((item) => !isResult(item)).flatMap(idsOf))
+  const at = now.findIndex(
+    (item) => isResult(item) && typeof item["call_id"] === "string" && !calls.has(item["call_id"])
+  )
+  return at < 0 ? undefined : ["input", at, "call_id"]
+}
 
 /** The result of a tool search for the model: the names that it may call from now on. */
 const foundText = (tools: ReadonlyArray<Loose>, flatName: ReturnType<typeof Tools.flatNames>): string => {

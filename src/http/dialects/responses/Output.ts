@@ -71,8 +71,8 @@ export const textItem = (kind: Kind, id: string, status: ItemStatus, text: strin
     : {
         id,
         type: "reasoning",
-        summary: status === "in_progress" ? [] : [{ type: "summary_text", text }],
-        encrypted_content: null
+        status,
+        summary: status === "in_progress" ? [] : [{ type: "summary_text", text }]
       }
 
 /** Arguments as an object; empty if they are not one. */
@@ -100,14 +100,15 @@ const makeCompaction = ({ listener, newId }: OutputOptions): Output => {
       if (event._tag === "TextDelta") summary += event.text
       if (event._tag !== "Finish" || Resource.cutBy(event.reason) !== undefined) return
       const place: Place = { id: newId("cmp"), index: 0 }
-      const item = (content: string): Resource.OutputItem => ({
+      const item = (status: "in_progress" | "completed", content: string): Resource.OutputItem => ({
         id: place.id,
         type: "compaction",
+        status,
         encrypted_content: content
       })
-      const done = item(Compaction.encode(WellFormed.repair(summary)))
+      const done = item("completed", Compaction.encode(WellFormed.repair(summary)))
       items.push(done)
-      listener?.began(item(""), place)
+      listener?.began(item("in_progress", ""), place)
       listener?.ended(done, place)
     },
     items: () => items

@@ -26,8 +26,8 @@ const Message = Schema.Struct({
 const Reasoning = Schema.Struct({
   id: Schema.String,
   type: Schema.Literal("reasoning"),
-  summary: Schema.Array(Schema.Struct({ type: Schema.Literal("summary_text"), text: Schema.String })),
-  encrypted_content: Schema.Null
+  status: Status,
+  summary: Schema.Array(Schema.Struct({ type: Schema.Literal("summary_text"), text: Schema.String }))
 })
 const FunctionCall = Schema.Struct({
   id: Schema.String,
@@ -99,6 +99,7 @@ const ApplyPatchCall = Schema.Struct({
 export const CompactionItem = Schema.Struct({
   id: Schema.String,
   type: Schema.Literal("compaction"),
+  status: Status,
   encrypted_content: Schema.String
 })
 
@@ -188,7 +189,18 @@ export interface FixedOptions {
   readonly conversation?: string | undefined
 }
 
-/** All fixed fields except the model, which is known once an instance answers. */
+/** As it was asked for; what was left out has the value that it means. */
+const formatOf = (format: NonNullable<ResponsesRequest["text"]>["format"]): Fixed["text"]["format"] =>
+  format?.type === "json_schema"
+    ? { ...format, description: format.description ?? null, strict: format.strict ?? false }
+    : { type: format?.type ?? "text" }
+
+const choiceOf = (choice: ResponsesRequest["tool_choice"]): Fixed["tool_choice"] =>
+  typeof choice === "object" && choice?.type === "allowed_tools"
+    ? { ...choice, mode: choice.mode ?? "auto" }
+    : (choice ?? "auto")
+
+/** All but the model, which is known when one answers. */
 export const toFixed = ({ conversation, created, id, kept, payload, tools }: FixedOptions): Omit<Fixed, "model"> => {
   const { reasoning, text } = payload
   return {
@@ -197,13 +209,13 @@ export const toFixed = ({ conversation, created, id, kept, payload, tools }: Fix
     created_at: created,
     background: false,
     conversation: conversation === undefined ? null : { id: conversation },
-    frequency_penalty: 0,
+    frequency_penalty: payload.frequency_penalty ?? 0,
     instructions: payload.instructions ?? null,
     max_output_tokens: payload.max_output_tokens ?? null,
     max_tool_calls: payload.max_tool_calls ?? null,
     metadata: payload.metadata ?? null,
     parallel_tool_calls: payload.parallel_tool_calls ?? true,
-    presence_penalty: 0,
+    presence_penalty: payload.presence_penalty ?? 0,
     previous_response_id: payload.previous_response_id ?? null,
     prompt: null,
     prompt_cache_key: payload.prompt_cache_key ?? null,
@@ -212,8 +224,8 @@ export const toFixed = ({ conversation, created, id, kept, payload, tools }: Fix
     service_tier: "default",
     store: kept,
     temperature: payload.temperature ?? 1,
-    text: { format: text?.format ?? { type: "text" }, ...(text?.verbosity ? { verbosity: text.verbosity } : {}) },
-    tool_choice: payload.tool_choice ?? "auto",
+    text: { format: formatOf(text?.format), ...(text?.verbosity ? { verbosity: text.verbosity } : {}) },
+    tool_choice: choiceOf(payload.tool_choice),
     tools: tools.echoed,
     top_logprobs: 0,
     top_p: payload.top_p ?? 1,

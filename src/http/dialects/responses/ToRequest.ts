@@ -85,6 +85,8 @@ export const toTurn = EitherFn.fn(function* (
   for (const [i, item] of toItems(payload.input).entries()) {
     now.push(yield* Items.resolved(item, ["input", i], past.item))
   }
+  const stray = id === undefined ? undefined : Items.strayResult({ before, now })
+  if (stray !== undefined) return yield* Either.left(Errors.strayResult(stray))
   return { before, now }
 })
 

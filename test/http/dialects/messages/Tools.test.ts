@@ -102,8 +102,27 @@ describe("tools the client runs", () => {
         ]
       })
       assert.deepStrictEqual([twice.status, twice.message], [400, "tools.1.custom.name: Tool names must be unique"])
-      const sets = yield* offered({ tools: [{ type: "computer_toolset_20260801", name: "computer" }] })
+      const sets = yield* offered({ tools: [{ type: "computer_toolset_20260801" }] })
       assert.deepStrictEqual([sets.names, sets.leftOut], [[], "tools.computer_toolset_20260801"])
+    })
+  )
+
+  it.scopedLive("have fields that change nothing here, which are named where they ask for something", () =>
+    Effect.gen(function* () {
+      const { offered } = yield* serve()
+      const programs = ["code_execution_20260120"]
+      const asked = yield* offered({
+        tools: [
+          { ...tool("a"), allowed_callers: ["direct", ...programs], input_examples: [{ x: 1 }] },
+          { type: "bash_20250124", name: "bash", allowed_callers: programs }
+        ]
+      })
+      assert.deepStrictEqual(
+        [asked.names, asked.leftOut],
+        [["a", "bash"], "tools.allowed_callers, tools.input_examples"]
+      )
+      const usual = yield* offered({ tools: [{ ...tool("a"), allowed_callers: ["direct"], input_examples: [] }] })
+      assert.isNull(usual.leftOut)
     })
   )
 })

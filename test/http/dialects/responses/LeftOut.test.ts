@@ -38,6 +38,23 @@ describe("what /v1/responses leaves out", () => {
     })
   )
 
+  it.scopedLive("is named where it is a field of a tool, which asks for something", () =>
+    Effect.gen(function* () {
+      const look = { type: "function", name: "look" }
+      const fields = { async: true, output_schema: { type: "object" }, allowed_callers: ["direct", "programmatic"] }
+      const names = "tools.async, tools.output_schema, tools.allowed_callers"
+      const within = { type: "namespace", name: "eyes", tools: [{ ...look, ...fields }] }
+      const custom = { type: "custom", name: "say", ...fields }
+      for (const one of [{ ...look, ...fields }, within, custom]) {
+        const { ignored, prompt, status } = yield* ask({ tools: [one] })
+        assert.deepStrictEqual([status, ignored], [200, names])
+        assert.include(prompt, `"name":"${one === custom ? "say" : "look"}"`)
+      }
+      const usual = { ...look, async: false, output_schema: null, allowed_callers: ["direct"] }
+      assert.isNull((yield* ask({ tools: [usual] })).ignored)
+    })
+  )
+
   it.scopedLive("is refused where nothing may be ignored", () =>
     Effect.gen(function* () {
       const { error, status } = yield* ask({ tools: hosted }, { strictParams: true })

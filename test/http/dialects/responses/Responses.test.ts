@@ -327,7 +327,7 @@ describe("a conversation made short", () => {
       assert.strictEqual(compacted["object"], "response.compaction")
       const output = compacted["output"] as ReadonlyArray<{ readonly type?: string; readonly role?: string }>
       assert.deepStrictEqual(
-        output.map(({ role, type }) => type ?? role),
+        output.map(({ role, type }) => role ?? type),
         ["user", "compaction"]
       )
       const counted = (yield* ask("/v1/responses/input_tokens")).json as Record<string, unknown>

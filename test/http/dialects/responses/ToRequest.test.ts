@@ -193,6 +193,27 @@ describe("an input", () => {
     assert.deepStrictEqual(complaint(wrong, past), [400, "invalid_type", "input[0].content"])
   })
 
+  it("that goes on from a response is refused with a result of no call; sent whole, a conversation may lack calls", () => {
+    const call = { type: "function_call", call_id: "call_1", name: "f", arguments: "{}" }
+    const shell = {
+      type: "local_shell_call",
+      id: "lsh_1",
+      call_id: "call_2",
+      action: { type: "exec", command: ["ls"] }
+    }
+    const past: ToRequest.Past = { ...nothing, items: () => [{ role: "user", content: "one" }, call, shell] }
+    const output = (call_id: string) => ({ type: "function_call_output", call_id, output: "x" })
+    const onward = { previous_response_id: "resp_1" }
+    const shellOutput = { type: "local_shell_call_output", id: "lsh_1", call_id: "lsh_1", output: "x" }
+    const isTaken = (body: object) => assert.isTrue(Either.isRight(read(body, past)))
+    isTaken({ ...onward, input: [output("call_1"), shellOutput] })
+    const later = { type: "custom_tool_call", call_id: "call_3", name: "g", input: "" }
+    isTaken({ ...onward, input: [output("call_1"), later, output("call_3")] })
+    const stray = complaint({ ...onward, input: [output("call_1"), output("call_4")] }, past)
+    assert.deepStrictEqual(stray, [400, "invalid_value", "input[1].call_id"])
+    isTaken({ input: [{ role: "user", content: "one" }, output("call_4")] })
+  })
+
   it("sees the pictures and the tools of items that it refers to, and keeps them whole", () => {
     const items = {
       seen: { id: "seen", role: "user", content: [{ type: "input_image", image_url: "data:image/png;base64,aGk=" }] },
@@ -368,7 +389,7 @@ describe("a request", () => {
     assert.deepInclude(fixed, {
       instructions: "i",
       metadata: { a: "b" },
-      tools: [{ type: "function", name: "f", parameters: null, strict: false }],
+      tools: [{ type: "function", name: "f", description: null, parameters: null, strict: false }],
       text: { format: { type: "text" }, verbosity: "low" },
       reasoning: { effort: "low", summary: null },
       store: true,

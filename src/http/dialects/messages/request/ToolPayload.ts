@@ -11,7 +11,13 @@ const ToolName = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_.-]{1,128}$/))
 
 const isClientTool = (type: string) => ClientTools.familyOf(type) !== undefined
 
-/** A tool whose schema the API defines and that the client runs. */
+/** They are looked at where they are asked for, and nowhere else. */
+const unheard = {
+  allowed_callers: Schema.optional(Schema.Unknown),
+  input_examples: Schema.optional(Schema.Unknown)
+}
+
+/** One of a kind that the API has a schema for, and the client the hands. */
 const ClientTool = Schema.transform(
   Schema.Struct({
     type: Word.pipe(Schema.filter(isClientTool, { jsonSchema: {} })),
@@ -21,7 +27,8 @@ const ClientTool = Schema.transform(
     enable_zoom: opt(Schema.Boolean),
     max_characters: opt(Schema.Number),
     strict: opt(Schema.Boolean),
-    defer_loading: opt(Schema.Boolean)
+    defer_loading: opt(Schema.Boolean),
+    ...unheard
   }),
   Schema.Struct({
     type: Schema.Literal("client"),
@@ -32,7 +39,8 @@ const ClientTool = Schema.transform(
     enable_zoom: opt(Schema.Boolean),
     max_characters: opt(Schema.Number),
     strict: opt(Schema.Boolean),
-    defer_loading: opt(Schema.Boolean)
+    defer_loading: opt(Schema.Boolean),
+    ...unheard
   }),
   {
     strict: true,
@@ -47,15 +55,25 @@ const CustomTool = Schema.Struct({
   description: opt(Description),
   input_schema: Loose,
   strict: opt(Schema.Boolean),
-  /** Offered once a `tool_reference` names it. */
-  defer_loading: opt(Schema.Boolean)
+  /** It is offered once a `tool_reference` names it. */
+  defer_loading: opt(Schema.Boolean),
+  ...unheard
 })
+
+/** Narrower sources than all are a promise that is not kept here. */
+const All = opt(Schema.Struct({ type: Schema.Literal("all") }))
+const UrlSources = Schema.Struct({ user_input: All, client_tool_results: All, server_tool_results: All })
 
 const hosted = {
   max_uses: opt(some),
   allowed_domains: opt(listOf(Title, counts.calls)),
   blocked_domains: opt(listOf(Title, counts.calls)),
-  user_location: Schema.optional(Schema.Unknown)
+  user_location: Schema.optional(Schema.Unknown),
+  citations: Schema.optional(Schema.Unknown),
+  max_content_tokens: opt(some),
+  response_inclusion: opt(Word),
+  url_sources: opt(UrlSources),
+  ...unheard
 }
 
 /** Any other kind is a tool of the hosted service. */

@@ -213,7 +213,7 @@ const ToolChoice = Schema.Union(
   KindOfTool,
   Schema.Struct({
     type: Schema.Literal("allowed_tools"),
-    mode: Schema.Literal("auto", "required"),
+    mode: opt(Schema.Literal("none", "auto", "required")),
     tools: Schema.Array(Loose).pipe(Schema.minItems(1), Schema.maxItems(limits.tools))
   })
 )
@@ -240,6 +240,8 @@ export const ResponsesRequest = Schema.Struct({
   max_tool_calls: opt(integer(1, Number.MAX_SAFE_INTEGER)),
   temperature: opt(between(0, 2)),
   top_p: opt(between(0, 1)),
+  presence_penalty: opt(between(-2, 2)),
+  frequency_penalty: opt(between(-2, 2)),
   top_logprobs: opt(integer(0, 20)),
   text: opt(Schema.Struct({ format: opt(Format), verbosity: opt(Schema.Literal("low", "medium", "high")) })),
   reasoning: opt(

@@ -116,9 +116,16 @@ const list = EitherFn.fn(function* (
       missing.add(kind, written["server_label"])
       continue
     }
+    FieldSupport.unheardOf(written).forEach(skip)
     echoed.push(
       tool.type === "function"
-        ? { ...written, parameters: tool.parameters ?? null, strict: tool.strict ?? false }
+        ? {
+            ...written,
+            type: "function",
+            description: tool.description ?? null,
+            parameters: tool.parameters ?? null,
+            strict: tool.strict ?? false
+          }
         : written
     )
     switch (tool.type) {
@@ -139,6 +146,7 @@ const list = EitherFn.fn(function* (
         for (const [k, inner] of tool.tools.entries()) {
           const here = [...path, "tools", k]
           const member = yield* readMember(inner, Kinds.kindOf(inner, "function"), here, skip)
+          if (member !== undefined) FieldSupport.unheardOf(inner).forEach(skip)
           if (member !== undefined) listed.push(toListed(member, tool.name, here))
         }
         break
@@ -214,15 +222,15 @@ const choose = EitherFn.fn(function* (
   if (allowed?.mode === "required" && tools.length === 0) {
     return yield* Either.left(Hosted.forced("tool_choice.tools", String(allowed.tools[0]?.["type"])))
   }
-  if (tools.length === 0 || choice === "none") return noTools
-  if (typeof choice === "string") return { tools, choice, parallel }
-  if (choice.type === "allowed_tools") return { tools, choice: choice.mode, parallel }
-  const [one] = finder(all)({ ...choice })
+  const mode = allowed === undefined ? choice : (allowed.mode ?? "auto")
+  if (tools.length === 0 || mode === "none") return noTools
+  if (typeof mode === "string") return { tools, choice: mode, parallel }
+  const [one] = finder(all)({ ...mode })
   if (one !== undefined) return { tools, choice: { name: one.flat }, parallel }
   return yield* Either.left(
-    missing.includes(choice.type)
-      ? Hosted.forced("tool_choice", choice.type)
-      : absent("name" in choice ? "tool_choice.name" : "tool_choice")
+    missing.includes(mode.type)
+      ? Hosted.forced("tool_choice", mode.type)
+      : absent("name" in mode ? "tool_choice.name" : "tool_choice")
   )
 })
 

@@ -63,7 +63,7 @@ export const fromMessage = (sent: unknown, message: Message): Either.Either<unkn
   return Either.right({ ...payload, stream: true })
 }
 
-interface Answer {
+export interface Answer {
   readonly status: number
   readonly body: string
   readonly headers: Readonly<Record<string, string>>
@@ -80,9 +80,14 @@ const spliced = (event: string, name: string, value: unknown): string =>
 
 const noHeaders: Answer["headers"] = {}
 
-/** The headers are in the error, as the API has them, and beside it, where Codex reads them. */
-const event = (status: number, error: Readonly<Record<string, unknown>>, headers = noHeaders) =>
-  JSON.stringify({ type: "error", status, error: { ...error, ...some(headers) }, ...some(headers) })
+/**
+ * Its headers are in the error, where the contract has them, and beside it, where Codex reads them. Over a socket each
+ * failure has a code; one that has none over HTTP is told by its type.
+ */
+const event = (status: number, error: Readonly<Record<string, unknown>>, headers = noHeaders) => {
+  const code = error["code"] ?? error["type"]
+  return JSON.stringify({ type: "error", status, error: { ...error, code, ...some(headers) }, ...some(headers) })
+}
 
 const invalid = (code: string, message: string) => ({ type: "invalid_request_error", code, message, param: null })
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import { isPublic } from "../../../src/http/chat/PublicAddress.ts"
+import { isPublic } from "../../../../src/http/chat/sources/PublicAddress.ts"
 
 const v4 = (n: number) => [n >>> 24, (n >>> 16) & 255, (n >>> 8) & 255, n & 255].join(".")
 const number = (address: string) => address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0)
