@@ -164,6 +164,25 @@ export const instanceNotFound = (name: string): Failure =>
     code: "instance_not_found"
   })
 
+const ofKeys = {
+  invalid: [400, "invalid_value"],
+  exists: [409, "key_exists"],
+  owned: [409, "key_named_elsewhere"],
+  not_found: [404, "key_not_found"]
+} as const
+
+/** What an administrator wanted of a key, and cannot be. */
+export const keyProblem = (reason: keyof typeof ofKeys, param: string, message: string): Failure => {
+  const [status, code] = ofKeys[reason]
+  return failure(status, message, { param, code })
+}
+
+export const noDatabase: Failure = unavailable(
+  "The database of the keys cannot be used at the moment",
+  "database_unavailable",
+  retryAfter(5)
+)
+
 export const loginNotBegun: Failure = failure(502, "generate login url failed", {
   type: "upstream_error",
   code: "login_failed"

@@ -3,19 +3,19 @@
  */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Context, Effect, Layer, Option, type Scope } from "effect"
-import { Chat } from "../../chat/Chat.ts"
-import { GatewayConfig } from "../../config/Config.ts"
-import type { ChatRequest } from "../../domain/Chat.ts"
-import type { ChatError } from "../../domain/ChatError.ts"
-import type * as Model from "../../domain/Model.ts"
-import * as Scoped from "../../runtime/Scoped.ts"
-import * as AllowedModels from "../../team/keys/AllowedModels.ts"
-import { isLimited, type Key } from "../../team/keys/Key.ts"
-import { Limits, type LimitsService, type Refused } from "../../team/limits/Limits.ts"
-import { LimitReached, ModelNotAllowed } from "../edge/EdgeError.ts"
-import type { Open } from "./ChatResponse.ts"
+import { Chat, type ChatRun } from "../../../chat/Chat.ts"
+import { GatewayConfig } from "../../../config/Config.ts"
+import type { ChatRequest } from "../../../domain/Chat.ts"
+import type { ChatError } from "../../../domain/ChatError.ts"
+import type * as Model from "../../../domain/Model.ts"
+import * as Scoped from "../../../runtime/Scoped.ts"
+import * as AllowedModels from "../../../team/keys/AllowedModels.ts"
+import { isLimited, type Key } from "../../../team/keys/Key.ts"
+import { Limits, type LimitsService, type Refused } from "../../../team/limits/Limits.ts"
+import { LimitReached, ModelNotAllowed } from "../../edge/EdgeError.ts"
 import type { LimitHeaders } from "./LimitHeaders.ts"
 
+type Open = Effect.Effect<ChatRun, ChatError, Scope.Scope>
 type Response = HttpServerResponse.HttpServerResponse
 
 export interface AdmissionOptions<P, R> {

@@ -1,7 +1,7 @@
 /**
  * What clients read of a key's limits, in the headers that they know.
  */
-import type { Left, Standings } from "../../team/limits/Limits.ts"
+import type { Left, Standings } from "../../../team/limits/Limits.ts"
 
 type Headers = Readonly<Record<string, string>>
 
