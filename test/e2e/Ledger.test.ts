@@ -41,6 +41,8 @@ const client = async (base: string, name: string, sent: Set<string>, told: Array
         })
       })
       const text = await response.text()
+      // It is being stopped.
+      if (response.status === 503) return
       const completionTokens = Number(/"completion_tokens":(\d+)/.exec(text)?.[1])
       assert.deepStrictEqual([response.status, completionTokens > 0], [200, true], text)
       told.push({ id, at: Date.now(), completionTokens })
@@ -51,14 +53,14 @@ const client = async (base: string, name: string, sent: Set<string>, told: Array
   }
 }
 
-const round = (url: string, n: number, sent: Set<string>) =>
+const round = (url: string, n: number, sent: Set<string>, signal: NodeJS.Signals = "SIGKILL") =>
   Effect.gen(function* () {
     const program = yield* S.start({ DATABASE_URL: url })
     const told: Array<Told> = []
     const clients = Promise.all(Array.from({ length: 4 }, (_, i) => client(program.base, `r${n}c${i}`, sent, told)))
     yield* Effect.sleep(1500 + Math.random() * 700)
     const killedAt = Date.now()
-    program.child.kill("SIGKILL")
+    program.child.kill(signal)
     yield* Effect.promise(() => program.exited)
     yield* Effect.promise(() => clients)
     return { killedAt, told }
@@ -120,17 +122,37 @@ const outlives = (text: string, url: DatabaseUrl) =>
     assert.deepInclude(line, { name: "curl", requests: (yield* ledgerOf(url)).rows.length })
   })
 
+const sqlite = Effect.map(
+  Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(join(tmpdir(), "lingma-sqlite-"))),
+    (dir) => Effect.sync(() => rmSync(dir, { recursive: true, force: true }))
+  ),
+  (dir): DatabaseUrl & { readonly _tag: "Sqlite" } => ({ _tag: "Sqlite", path: join(dir, "gateway.db") })
+)
+
+describe("The ledger of a gateway that is stopped under load", () => {
+  it.scopedLive("has all that clients were told", () =>
+    Effect.gen(function* () {
+      const url = yield* sqlite
+      const { told } = yield* round(`sqlite:${url.path}`, 0, new Set(), "SIGTERM")
+      const { rows } = yield* ledgerOf(url)
+      const found = new Set(rows.map(({ requestId }) => requestId))
+      assert.isAbove(told.length, 0)
+      assert.deepStrictEqual(
+        told.filter(({ id }) => !found.has(id)),
+        []
+      )
+    })
+  )
+})
+
 describe("The ledger of a gateway that is killed under load", () => {
   it.scopedLive(
     "has on SQLite what clients were told, but for the last second",
     () =>
       Effect.gen(function* () {
-        const dir = yield* Effect.acquireRelease(
-          Effect.sync(() => mkdtempSync(join(tmpdir(), "lingma-sqlite-"))),
-          (dir) => Effect.sync(() => rmSync(dir, { recursive: true, force: true }))
-        )
-        const path = join(dir, "gateway.db")
-        yield* outlives(`sqlite:${path}`, { _tag: "Sqlite", path })
+        const url = yield* sqlite
+        yield* outlives(`sqlite:${url.path}`, url)
       }),
     60_000 + kills * 15_000
   )
