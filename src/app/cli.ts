@@ -1,5 +1,5 @@
 /**
- * The command line: `lingma-gateway [start|login|usage|emulator|config]`.
+ * The command line: `lingma-gateway [start|login|keys|usage|emulator|config]`.
  */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -8,6 +8,7 @@ import { Console, Effect, Logger, LogLevel, Option } from "effect"
 import * as Config from "../config/Config.ts"
 import * as ConfigSources from "../config/ConfigSources.ts"
 import { version } from "../Version.ts"
+import * as Keys from "./commands/Keys.ts"
 import * as Login from "./commands/Login.ts"
 import { LoginRefused } from "./commands/LoginDesk.ts"
 import * as PlainConsole from "./commands/PlainConsole.ts"
@@ -71,10 +72,7 @@ const instance = Options.text("instance").pipe(
   Options.optional
 )
 const login = Command.make("login", { file, instance }, ({ file, instance }) =>
-  Login.run(instance).pipe(
-    Effect.provide(Logger.minimumLogLevel(LogLevel.None)),
-    Effect.provide(ConfigSources.layer(file))
-  )
+  Login.run(instance).pipe(Logger.withMinimumLogLevel(LogLevel.None), Effect.provide(ConfigSources.layer(file)))
 ).pipe(
   Command.withDescription(
     "sign an instance in manually: prints the login URL, then waits for the login or a pasted callback URL"
@@ -104,7 +102,7 @@ const emulator = Command.make("emulator", {}, () => Effect.void).pipe(
 
 const cli = Command.make("lingma-gateway", where, serveWith).pipe(
   Command.withDescription("Alibaba Lingma as an OpenAI-compatible HTTP API. Settings: see .env.example"),
-  Command.withSubcommands([start, login, usage, config, emulator]),
+  Command.withSubcommands([start, login, Keys.command, usage, config, emulator]),
   Command.run({ name: "Lingma gateway", version, executable: "lingma-gateway" })
 )
 
@@ -115,14 +113,12 @@ const wrong = ({ message }: Usage.UsageRefused) => new Ended({ code: 2, lines: [
 
 run(
   PlainConsole.wrap(cli(process.argv)).pipe(
-    Effect.mapError((error) =>
-      ValidationError.isValidationError(error)
-        ? misused()
-        : error instanceof LoginRefused
-          ? refused(error)
-          : error instanceof Usage.UsageRefused
-            ? wrong(error)
-            : error
-    )
+    Effect.mapError((error) => {
+      if (ValidationError.isValidationError(error)) return misused()
+      const ofKeys = Keys.codeOf(error)
+      if (ofKeys !== undefined) return new Ended({ code: ofKeys.code, lines: [ofKeys.message] })
+      if (error instanceof Usage.UsageRefused) return wrong(error)
+      return error instanceof LoginRefused ? refused(error) : error
+    })
   )
 )

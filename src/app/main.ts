@@ -6,13 +6,14 @@ import { Effect, Layer, Option, Redacted } from "effect"
 import { GatewayConfig, type Settings, settings } from "../config/Config.ts"
 import * as Gateway from "../Gateway.ts"
 import * as NodeServer from "../http/NodeServer.ts"
+import { KeyRing, type Ring } from "../team/keys/KeyRing.ts"
 import * as Logging from "./Logging.ts"
 import * as Telemetry from "./Telemetry.ts"
 import * as V8Memory from "./V8Memory.ts"
 
 /** For humans, so it goes to stderr; stdout is for the log. */
-const greeting = (base: string, config: Settings): string => {
-  const key = config.apiKeys.length === 0 ? "any-key" : "$API_KEY"
+const greeting = (base: string, config: Settings, ring: Ring): string => {
+  const key = ring.isOpen() ? "any-key" : "$API_KEY"
   const lingma = Option.match(config.lingmaBin, {
     onNone: () =>
       config.attach === "no"
@@ -20,10 +21,12 @@ const greeting = (base: string, config: Settings): string => {
         : "one that already runs (LINGMA_ATTACH)",
     onSome: (bin) => bin
   })
-  const keys =
-    config.apiKeys.length === 0
-      ? "none: no authentication; set API_KEYS to require a key"
-      : `${config.apiKeys.length} set in API_KEYS`
+  const count = ring.all().length
+  const keys = ring.isOpen()
+    ? "none: no authentication; `lingma-gateway keys add NAME` makes one, and requires one"
+    : count === config.apiKeys.length
+      ? `${count} set in API_KEYS`
+      : `${count}: lingma-gateway keys list`
   return `
   Lingma gateway
     base URL  ${base}/v1
@@ -47,11 +50,12 @@ const urlOf = (address: HttpServer.Address): string => {
 const Greeting = Layer.effectDiscard(
   Effect.gen(function* () {
     const config = yield* GatewayConfig
+    const ring = yield* KeyRing
     const base = urlOf((yield* HttpServer.HttpServer).address)
     yield* Effect.logInfo("gateway listening").pipe(
-      Effect.annotateLogs({ baseUrl: `${base}/v1`, keys: config.apiKeys.length, maxInFlight: config.maxInFlight })
+      Effect.annotateLogs({ baseUrl: `${base}/v1`, keys: ring.all().length, maxInFlight: config.maxInFlight })
     )
-    yield* Effect.sync(() => process.stderr.write(greeting(base, config)))
+    yield* Effect.sync(() => process.stderr.write(greeting(base, config, ring)))
     if (config.apiKeys.some((key) => Redacted.value(key).length < 16)) {
       yield* Effect.logWarning("API_KEYS contains a key shorter than 16 characters")
     }

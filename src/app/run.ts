@@ -8,6 +8,8 @@ import { Cause, ConfigError, Data, Effect, Exit } from "effect"
 import * as Config from "../config/Config.ts"
 import { WorkDirInUse } from "../lingma/process/WorkDirLock.ts"
 import { DatabaseUnavailable } from "../team/database/Database.ts"
+import { KeyFileWrong } from "../team/keys/KeyFile.ts"
+import { KeysMissing } from "../team/keys/KeyRing.ts"
 
 /** A command failed with an exit code and messages. */
 export class Ended extends Data.TaggedError("Ended")<{
@@ -16,13 +18,17 @@ export class Ended extends Data.TaggedError("Ended")<{
   readonly lines: ReadonlyArray<string>
 }> {}
 
-/** Error message and exit code: 78 for invalid settings, a work directory in use or a database that cannot be, else 1. */
+/** Their messages name the setting. */
+const ofSettings = [WorkDirInUse, DatabaseUnavailable, KeyFileWrong, KeysMissing]
+
+/** Error message and exit code: 78 for invalid settings or what they name that cannot be used, else 1. */
 const verdict = (cause: Cause.Cause<unknown>): { readonly code: number; readonly lines: ReadonlyArray<string> } => {
   const error = Cause.squash(cause)
   if (Cause.isInterruptedOnly(cause)) return { code: 0, lines: [] }
   if (error instanceof Ended) return error
   if (ConfigError.isConfigError(error)) return { code: 78, lines: Config.explain(error) }
-  if (error instanceof WorkDirInUse || error instanceof DatabaseUnavailable) return { code: 78, lines: [error.message] }
+  if (error instanceof Error && ofSettings.some((kind) => error instanceof kind))
+    return { code: 78, lines: [error.message] }
   const taken = error instanceof HttpServerError.ServeError && String(error.cause).includes("EADDRINUSE")
   if (taken) return { code: 1, lines: ["GATEWAY_PORT is taken by another program: stop that, or choose another port"] }
   return { code: 1, lines: [`lingma-gateway failed: ${Cause.pretty(cause)}`] }

@@ -1,5 +1,5 @@
 /**
- * Settings of services beside Lingma: the database, web search, pages of the web, embeddings.
+ * Settings of services beside Lingma: the database, keys, web search, pages of the web, embeddings.
  */
 import * as DatabaseUrl from "./DatabaseUrl.ts"
 import { setting } from "./Setting.ts"
@@ -12,6 +12,18 @@ export const serviceSettings = {
     "keys and figures: sqlite:<path>, postgres://user:password@host/name, or none; empty = sqlite:data/gateway.db, in LINGMA_WORK_DIR where that is set",
     DatabaseUrl.parse,
     { secret: true }
+  ),
+  keysFile: setting(
+    "KEYS_FILE",
+    "",
+    "YAML file with API keys as digests, beside API_KEYS and the keys of the database; empty = none",
+    Rule.optional
+  ),
+  revokedStreams: setting(
+    "REVOKED_STREAMS",
+    "end",
+    "running streams of a key that is revoked: end = with an error event, finish = as they would have",
+    Rule.oneOf("end", "finish")
   ),
   limitsTimeZone: setting(
     "LIMITS_TIME_ZONE",

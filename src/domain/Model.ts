@@ -83,7 +83,7 @@ const standard = (models: ReadonlyArray<Model>, wanted: string): Model | undefin
   models.find((model) => model.isDefault && place(model) < 2) ??
   models[0]
 
-const matches = ({ pattern }: Alias, name: string): boolean => {
+export const matches = ({ pattern }: Pick<Alias, "pattern">, name: string): boolean => {
   const folded = fold(name)
   const [head = "", ...middle] = fold(pattern).split("*")
   const tail = middle.pop()

@@ -7,6 +7,7 @@ import { version } from "../Version.ts"
 import { CapabilitiesApi } from "./admin/capabilities/Api.ts"
 import { OpsApi } from "./admin/health/Api.ts"
 import { InternalApi } from "./admin/internal/Api.ts"
+import { KeysApi } from "./admin/keys/Api.ts"
 import { OwnUsageApi, UsageApi } from "./admin/usage/Api.ts"
 import * as Registry from "./dialects/Registry.ts"
 import { EmbeddingsApi } from "./embeddings/Api.ts"
@@ -20,6 +21,7 @@ export class Api extends Registry.addTo(HttpApi.make("lingma-gateway"))
   .add(CapabilitiesApi)
   .add(OpsApi)
   .add(InternalApi)
+  .add(KeysApi)
   .add(UsageApi)
   .add(OwnUsageApi)
   .annotate(OpenApi.Title, "Lingma gateway")

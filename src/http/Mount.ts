@@ -10,6 +10,7 @@ import { GatewayConfig, isLoopback, type Settings } from "../config/Config.ts"
 import { Metrics } from "../observe/Metrics.ts"
 import * as Registry from "./dialects/Registry.ts"
 import * as AccessLog from "./edge/AccessLog.ts"
+import { Auth } from "./edge/Auth.ts"
 import * as HostPolicy from "./edge/HostPolicy.ts"
 import * as LastResort from "./edge/LastResort.ts"
 import * as RequestId from "./edge/RequestId.ts"
@@ -29,8 +30,8 @@ export interface MountOptions {
 const handedOver = ({ patterns }: Routes.Table): ReadonlyArray<HttpLayerRouter.PathInput> =>
   patterns.flatMap((path) => (path === "/" ? [] : [path.replace(/:[^/]+$/, "*") as HttpLayerRouter.PathInput]))
 
-const isOpen = ({ allowOpen, apiKeys }: Settings, host: string) =>
-  !isLoopback(host) && apiKeys.length === 0 && !allowOpen
+const isUnguarded = ({ allowOpen }: Settings, host: string, auth: typeof Auth.Service) =>
+  !isLoopback(host) && auth.isOpen() && !allowOpen
 
 /** Adds `routes` to the router of the app. */
 export const layer = <A, E, R>(routes: Layer.Layer<A, E, R>, { patternOf, prefix, table }: MountOptions) =>
@@ -40,7 +41,7 @@ export const layer = <A, E, R>(routes: Layer.Layer<A, E, R>, { patternOf, prefix
       const drain = yield* Drain
       const settings = yield* GatewayConfig
       const log = { patternOf, metrics: yield* Metrics }
-      if (isOpen(settings, yield* HostPolicy.listensAt(settings.host)))
+      if (isUnguarded(settings, yield* HostPolicy.listensAt(settings.host), yield* Auth))
         yield* Effect.logWarning("mounted without API_KEYS where others than this machine can call")
       const inner = yield* OwnRouter.make(routes)
       // The edge has answered every failure; what is left is the client's leaving.
@@ -59,4 +60,4 @@ export const layer = <A, E, R>(routes: Layer.Layer<A, E, R>, { patternOf, prefix
         yield* under.add("*", "/*", around)
       }
     })
-  )
+  ).pipe(Layer.provide(Auth.layer))

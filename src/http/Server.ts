@@ -14,9 +14,12 @@ import { Api } from "./Api.ts"
 import { CapabilitiesHandlers } from "./admin/capabilities/Handlers.ts"
 import { OpsHandlers } from "./admin/health/Handlers.ts"
 import { InternalHandlers } from "./admin/internal/Handlers.ts"
+import { KeysHandlers } from "./admin/keys/Handlers.ts"
 import { UsageHandlers } from "./admin/usage/Handlers.ts"
+import { OwnUsageHandlers } from "./admin/usage/OwnHandlers.ts"
 import { Bodies } from "./chat/Bodies.ts"
 import { Images } from "./chat/Images.ts"
+import { Admission } from "./chat/limits/Admission.ts"
 import { Documents } from "./chat/sources/Documents.ts"
 import { Pages } from "./chat/sources/Pages.ts"
 import * as DialectHandlers from "./dialects/Handlers.ts"
@@ -53,10 +56,19 @@ const ApiRoutes = HttpLayerRouter.addHttpApi(Api).pipe(
     OllamaHandlers,
     OpsHandlers,
     InternalHandlers,
+    KeysHandlers,
+    OwnUsageHandlers,
     UsageHandlers
   ]),
   Layer.provide(CapabilitiesHandlers(Registry.support)),
-  Layer.provide([Auth.layer, Bodies.layerFromConfig, Documents.layer, Images.layerFromConfig, Pages.layer])
+  Layer.provide([
+    Admission.layer,
+    Auth.layer,
+    Bodies.layerFromConfig,
+    Documents.layer,
+    Images.layerFromConfig,
+    Pages.layer
+  ])
 )
 
 const DocsRoute = Docs.layer({ api: Api, spec: OPENAPI, page: DOCS })

@@ -5,7 +5,7 @@
  * conversation lives as long, also while it is queued.
  */
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
-import { Context, Effect, Layer, Random, type Redacted, type Scope } from "effect"
+import { Context, Effect, Layer, Random, type Scope } from "effect"
 import { GatewayConfig } from "../../config/Config.ts"
 import { Overloaded } from "../../domain/ChatError.ts"
 import * as MetricKeys from "../../observe/MetricKeys.ts"
@@ -27,8 +27,8 @@ export interface BodiesOptions {
   readonly bodiesLimitMb: number
   /** Max bytes of the bodies of one API key. */
   readonly bodiesPerKeyMb: number
-  /** Empty: no key is required, and all callers share one budget. */
-  readonly apiKeys: ReadonlyArray<Redacted.Redacted>
+  /** No key is required, and all callers share one budget. */
+  readonly isOpen: () => boolean
 }
 
 const MEBIBYTE = 1024 * 1024
@@ -61,7 +61,6 @@ export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
     const all = options.bodiesLimitMb * MEBIBYTE
     const each = options.bodiesPerKeyMb * MEBIBYTE
     const limit = Math.floor(Math.min(options.bodyLimitMb * MEBIBYTE, each, all))
-    const isOpen = options.apiKeys.length === 0
     const byOwner = new ChurnMap<string, number>()
     let held = 0
     let refused = 0
@@ -102,7 +101,7 @@ export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
       return { reserve, release, fits: (bytes: number) => fits(owner, bytes), refuse }
     }
 
-    const ownerOf = (request: Request) => (isOpen ? "" : (Auth.keyOf(request) ?? ""))
+    const ownerOf = (request: Request) => (options.isOpen() ? "" : (Auth.keyOf(request) ?? ""))
 
     const large = (request: Request, owner: string) =>
       Effect.suspend(() => {
@@ -138,8 +137,8 @@ export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
 
   static readonly layerFromConfig: Layer.Layer<Bodies, never, GatewayConfig | Metrics> = Layer.effect(
     Bodies,
-    Effect.map(Effect.all([GatewayConfig, Metrics]), ([config, { observe }]) => {
-      const bodies = Bodies.make(config)
+    Effect.map(Effect.all([GatewayConfig, Metrics, Auth.Auth]), ([config, { observe }, { isOpen }]) => {
+      const bodies = Bodies.make({ ...config, isOpen })
       const readings = Effect.sync(() => [
         { key: MetricKeys.bodyBytes, value: bodies.held() },
         { key: MetricKeys.bodiesRefused, value: bodies.refused() }
@@ -147,5 +146,5 @@ export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
       observe("bodies", readings)
       return bodies
     })
-  )
+  ).pipe(Layer.provide(Auth.Auth.layer))
 }

@@ -13,6 +13,7 @@ import type { Message } from "../server/MessageRequest.ts"
 import type * as ChatResponse from "./ChatResponse.ts"
 import type * as FieldSupport from "./FieldSupport.ts"
 import type * as Images from "./Images.ts"
+import type { LimitHeaders } from "./limits/LimitHeaders.ts"
 import type { Issue } from "./SchemaIssue.ts"
 import type * as Documents from "./sources/Documents.ts"
 import type { Pages } from "./sources/Pages.ts"
@@ -69,6 +70,8 @@ export interface Exchange {
   readonly request: ChatRequest
   readonly stream: () => StreamEncoder
   readonly whole: (run: ChatRun) => WholeEncoder
+  /** No upstream is asked, so it counts for no limit. */
+  readonly isFree?: boolean
   /** Replaces `Chat.open`, for a dialect in which some failures are responses. */
   readonly open?: (open: ChatResponse.Open) => ChatResponse.Open
 }
@@ -86,6 +89,8 @@ export interface ChatDialect<Payload, Encoded, Failure> {
   readonly fromMessage?: (sent: unknown, message: Message) => Either.Either<unknown, Failure>
   /** Further request headers with a session id. */
   readonly sessionHeaders?: ReadonlyArray<string>
+  /** What is left of the key's limits; OpenAI's headers by default. */
+  readonly limitHeaders?: LimitHeaders
   /** Headers of a whole response; `millis` since the request arrived. */
   readonly wholeHeaders?: (millis: number) => Headers
 }

@@ -8,19 +8,24 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Either, type Schema, type Scope } from "effect"
 import { Chat } from "../../chat/Chat.ts"
 import { GatewayConfig } from "../../config/Config.ts"
-import type { Caller } from "../../domain/keys/Caller.ts"
+import { anonymous, type Caller } from "../../domain/keys/Caller.ts"
+import type * as Model from "../../domain/Model.ts"
+import type { Key } from "../../team/keys/Key.ts"
 import { Auth } from "../edge/Auth.ts"
 import { DirectRoutes } from "../edge/DirectRoutes.ts"
+import { KeyRefused } from "../edge/EdgeError.ts"
 import * as RequestId from "../edge/RequestId.ts"
 import * as RequestLog from "../edge/RequestLog.ts"
 import { Drain } from "../server/Drain.ts"
 import * as MessageRequest from "../server/MessageRequest.ts"
 import { Bodies } from "./Bodies.ts"
-import type { ChatContext, ChatDialect, Problem } from "./ChatDialect.ts"
+import type { ChatContext, ChatDialect, Exchange, Problem } from "./ChatDialect.ts"
 import * as ChatResponse from "./ChatResponse.ts"
 import * as Decode from "./Decode.ts"
 import * as FieldSupport from "./FieldSupport.ts"
 import { Images, type Link } from "./Images.ts"
+import { Admission } from "./limits/Admission.ts"
+import * as LimitHeaders from "./limits/LimitHeaders.ts"
 import * as SchemaIssue from "./SchemaIssue.ts"
 import { Documents } from "./sources/Documents.ts"
 import { Pages } from "./sources/Pages.ts"
@@ -40,6 +45,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   const { fetch: fetchPage } = yield* Pages
   const shortcuts = yield* DirectRoutes
   const config = yield* GatewayConfig
+  const admission = yield* Admission
   const { errors, support } = dialect
   const answer = ChatResponse.make({ drain, keepAlive: config.keepAlive })
   const sessionHeaders = [...SESSION, ...(dialect.sessionHeaders ?? [])]
@@ -55,8 +61,14 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   const payloadOf = (sent: unknown, message: MessageRequest.Message) =>
     dialect.fromMessage?.(sent, message) ?? Either.right(sent)
 
-  const contextOf = (request: Request, caller: Caller, requestId: string, leftOut: Array<string>): ChatContext<F> => {
+  const contextOf = (
+    request: Request,
+    key: Key | undefined,
+    requestId: string,
+    leftOut: Array<string>
+  ): ChatContext<F> => {
     const named = sessionHeaders.find((name) => request.headers[name] !== undefined)
+    const caller = key ?? anonymous
     return {
       config,
       caller,
@@ -67,7 +79,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
       pictures: (links) => pictures(links, caller),
       documents: (links) => documents.load(links, caller),
       page: fetchPage === undefined ? undefined : (url, mayVisit) => fetchPage(url, mayVisit, caller),
-      open: chat.open,
+      open: admission.openFor(key),
       count: chat.count
     }
   }
@@ -77,15 +89,18 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
     schema: Schema.Schema<B, J>,
     ask: (payload: B, context: ChatContext<F>) => Effect.Effect<Asked, Problem<F>, R>
   ): Effect.Effect<
-    { readonly asked: Asked; readonly ignored: Readonly<Record<string, string>> },
+    {
+      readonly asked: Asked
+      readonly ignored: Readonly<Record<string, string>>
+      readonly key: Key | undefined
+    },
     Problem<F>,
     R | Request | Scope.Scope
   > => {
     const decode = Decode.reader(schema)
     const read = Effect.fnUntraced(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest
-      const caller = auth.caller(request)
-      yield* RequestLog.calledBy(caller)
+      yield* RequestLog.calledBy(auth.caller(request))
       const sent = yield* bodies.json(request)
       const message = MessageRequest.of(request)
       const body = message === undefined ? sent : yield* payloadOf(sent, message)
@@ -93,11 +108,14 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
         errors.fromIssue(SchemaIssue.explain(issue), body)
       )
       const leftOut: Array<string> = []
-      const context = contextOf(request, caller, yield* RequestId.current, leftOut)
+      const key = auth.key(request)
+      // Revoked while its body arrived.
+      if (key === undefined && !auth.isOpen()) return yield* new KeyRefused({ reason: "revoked" })
+      const context = contextOf(request, key, yield* RequestId.current, leftOut)
       // Before pictures and documents are loaded for a request that is refused anyway.
       if (config.strictParams) yield* heed(body, [])
       const asked = yield* ask(payload, context)
-      return { ignored: yield* heed(body, leftOut), asked }
+      return { ignored: yield* heed(body, leftOut), asked, key }
     })
     return Effect.suspend(read)
   }
@@ -108,12 +126,17 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
 
   const read = reader(dialect.payload, dialect.exchange)
 
-  const chats = Effect.fnUntraced(function* () {
-    const { asked, ignored } = yield* read
-    const opened = chat.open(asked.request)
+  const served = Effect.fnUntraced(function* (
+    asked: Exchange,
+    ignored: Readonly<Record<string, string>>,
+    key: Key | undefined
+  ) {
+    const opened = admission.openFor(key)(asked.request)
     const open = asked.open?.(opened) ?? opened
     if (asked.request.origin.stream) {
-      const stream = yield* answer.stream({ open, headers: ChatResponse.headersOf, ...asked.stream() })
+      const onRevoked = key === undefined ? undefined : (stop: () => void) => auth.onRevoked(key.id, stop)
+      const options = { open, onRevoked, ...asked.stream() }
+      const stream = yield* answer.stream({ ...options, headers: ChatResponse.headersOf })
       // Also on one that starts with a keep-alive, when no instance has answered yet.
       return HttpServerResponse.setHeaders(stream, ignored)
     }
@@ -123,7 +146,28 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
     })
   })
 
-  const handled = answered(Effect.suspend(chats))
+  /** Serves what was read, unless its key does not allow it. */
+  const admitted = <R>(
+    { asked, key }: { readonly asked: Pick<Exchange, "request" | "isFree">; readonly key: Key | undefined },
+    serve: Effect.Effect<HttpServerResponse.HttpServerResponse, Problem<F>, R>
+  ) =>
+    admission.admit<Problem<F>, R>({
+      key,
+      request: asked.request,
+      isFree: asked.isFree === true,
+      headers: dialect.limitHeaders ?? LimitHeaders.openai,
+      serve,
+      answered
+    })
+
+  const chats = Effect.flatMap(read, (all) => admitted(all, served(all.asked, all.ignored, all.key)))
+
+  /** Which of these models the key of the request may use. */
+  const allowed = (models: ReadonlyArray<Model.Model>) =>
+    Effect.map(HttpServerRequest.HttpServerRequest, (request) => admission.allowed(auth.key(request), models))
+
+  const handled = answered(chats)
   shortcuts.add("POST", support.path, handled)
-  return { handle: () => handled, answer, answered, chat, config, reader }
+  const { openFor } = admission
+  return { admitted, allowed, answer, answered, chat, config, handle: () => handled, openFor, reader }
 })

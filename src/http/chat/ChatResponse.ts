@@ -9,7 +9,7 @@ import type { ChatRun } from "../../chat/Chat.ts"
 import type { ChatEvent } from "../../domain/Chat.ts"
 import { type ChatError, ShuttingDown } from "../../domain/ChatError.ts"
 import * as Scoped from "../../runtime/Scoped.ts"
-import { Broken } from "../edge/EdgeError.ts"
+import { Broken, KeyRefused } from "../edge/EdgeError.ts"
 import * as RequestLog from "../edge/RequestLog.ts"
 import type { Drain } from "../server/Drain.ts"
 import * as Sse from "../server/Sse.ts"
@@ -28,7 +28,9 @@ export interface StreamOptions {
   /** Called once per response; encodes each event as text. */
   readonly encode: (run: ChatRun) => (event: ChatEvent) => string
   /** Encodes the last frame of a stream that breaks. */
-  readonly failure: (error: ChatError | Broken) => string
+  readonly failure: (error: ChatError | Broken | KeyRefused) => string
+  /** Calls `stop` if the key of the request is revoked; the result ends that. */
+  readonly onRevoked?: ((stop: () => void) => () => void) | undefined
   /** Keep-alive event in place of a comment, for clients that ignore comments. */
   readonly keepAlive?: () => string
 }
@@ -99,6 +101,7 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
         over = true
         clearInterval(timer)
         release()
+        unwatch?.()
         opening.removeObserver(onExit)
       }
       let silent = 0
@@ -108,7 +111,7 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
         silent = 0
         sink.write(options.keepAlive?.() ?? COMMENT)
       }, millis / LOOKS)
-      const fail = (error: ChatError) => {
+      const fail = (error: ChatError | KeyRefused) => {
         if (over) return
         close()
         sink.write(options.failure(error))
@@ -120,11 +123,12 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
         opened.broken = Exit.die(defect)
         sink.crash(defect, lastWords(options))
       }
-      const release = drain.onForced(() => {
-        const error = new ShuttingDown()
+      const end = (error: ChatError | KeyRefused) => {
         if (!over) opened.broken = Exit.fail(error)
         fail(error)
-      })
+      }
+      const release = drain.onForced(() => end(new ShuttingDown()))
+      const unwatch = options.onRevoked?.(() => end(new KeyRefused({ reason: "revoked" })))
       const attach = (run: ChatRun) => {
         const encode = options.encode(run)
         run.turn.read({

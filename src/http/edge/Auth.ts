@@ -1,26 +1,31 @@
 /**
  * Authentication: API keys for the dialects, admin keys for `/internal`.
  *
- * The given key is compared with every configured key, by digest and in constant time.
+ * A given key is found by its digest; admin keys and the token of `/metrics` are compared in constant time.
  */
 import { createHash, timingSafeEqual } from "node:crypto"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
-import { Context, Effect, Layer, Option, Redacted } from "effect"
+import { Clock, Context, Effect, Layer, Option, Redacted } from "effect"
 import { GatewayConfig } from "../../config/Config.ts"
 import { anonymous, type Caller } from "../../domain/keys/Caller.ts"
+import type { Key } from "../../team/keys/Key.ts"
+import * as KeyRing from "../../team/keys/KeyRing.ts"
 import { CallerRefused, KeyRefused } from "./EdgeError.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
 type Check<E> = (request: Request) => Effect.Effect<void, E>
 
-export interface AuthOptions {
-  /** Empty: no authentication. */
-  readonly apiKeys: ReadonlyArray<Redacted.Redacted>
-  /** Empty: the API keys also give access to the administration. */
+interface Given {
+  /** Empty: keys of API_KEYS also give access to the administration. */
   readonly adminKeys: ReadonlyArray<Redacted.Redacted>
   /** Some: the only key accepted for `/metrics`. */
   readonly metricsToken?: Option.Option<Redacted.Redacted>
   readonly origins: ReadonlyArray<string>
+}
+
+export interface AuthOptions extends Given {
+  /** Empty: no authentication. */
+  readonly apiKeys: ReadonlyArray<Redacted.Redacted>
 }
 
 const digest = (text: string) => createHash("sha256").update(text).digest()
@@ -29,68 +34,101 @@ const digest = (text: string) => createHash("sha256").update(text).digest()
 export const keyOf = ({ headers }: Request): string | undefined =>
   /^bearer +(\S+) *$/i.exec(headers["authorization"] ?? "")?.[1] ?? headers["x-api-key"] ?? headers["api-key"]
 
-/** The callers that `API_KEYS` names, `key-1` and so on, by their digest; everybody is one where there are no keys. */
-const callers = (keys: ReadonlyArray<Redacted.Redacted>): ((request: Request) => Caller) => {
-  if (keys.length === 0) return () => anonymous
-  const idOf = (key: string) => digest(key).toString("base64url", 0, 16)
-  const named = (id: string, name: string): Caller => ({ id, name, weight: 1 })
-  const known = new Map<string, Caller>()
-  for (const [i, key] of keys.entries()) {
-    const id = idOf(Redacted.value(key))
-    if (!known.has(id)) known.set(id, named(id, `key-${i + 1}`))
-  }
-  return (request) => {
-    const id = idOf(keyOf(request) ?? "")
-    return known.get(id) ?? named(id, "unknown")
+/** A key that went away since the request was let in. */
+const unknown: Caller = { id: "unknown", name: "unknown", weight: 1 }
+
+const among = (keys: ReadonlyArray<Redacted.Redacted>): ((given: string) => boolean) => {
+  const digests = keys.map((key) => digest(Redacted.value(key)))
+  return (given) => {
+    const asked = digest(given)
+    let same = 0
+    for (const known of digests) same |= timingSafeEqual(known, asked) ? 1 : 0
+    return same === 1
   }
 }
 
-const among = (keys: ReadonlyArray<Redacted.Redacted>): Check<KeyRefused> => {
-  const digests = keys.map((key) => digest(Redacted.value(key)))
-  return (request) => {
-    if (digests.length === 0) return Effect.void
-    const key = keyOf(request)
-    if (key === undefined || key === "") return new KeyRefused({ reason: "missing" })
-    const given = digest(key)
-    let same = 0
-    for (const known of digests) same |= timingSafeEqual(known, given) ? 1 : 0
-    return same === 1 ? Effect.void : new KeyRefused({ reason: "wrong" })
+const missing = new KeyRefused({ reason: "missing" })
+const wrong = new KeyRefused({ reason: "wrong" })
+const expired = new KeyRefused({ reason: "expired" })
+
+/** A key is asked for, and `isGood` says whether it is one. */
+const checked =
+  (isGood: (given: string) => boolean, refusal: (given: string) => KeyRefused = () => wrong): Check<KeyRefused> =>
+  (request) => {
+    const given = keyOf(request)
+    if (given === undefined || given === "") return missing
+    return isGood(given) ? Effect.void : refusal(given)
   }
-}
 
 export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
   Auth,
   {
     readonly api: Check<KeyRefused>
+    /** The key of a request that `api` has accepted; undefined where none is needed. */
+    readonly key: (request: Request) => Key | undefined
     /** By the API key, which it does not reveal; for requests that `api` has accepted. */
     readonly caller: (request: Request) => Caller
-    /** For `/metrics`: METRICS_TOKEN if set, else an admin or API key. */
+    /** No key is needed. */
+    readonly isOpen: () => boolean
+    readonly onRevoked: KeyRing.Ring["onRevoked"]
+    /** For `/metrics`: METRICS_TOKEN if set, else an admin key, or a key of API_KEYS. */
     readonly metrics: Check<KeyRefused>
     /** Also rejects web origins that are not listed exactly; a listed scheme such as `app://*` is not enough. */
     readonly admin: Check<KeyRefused | CallerRefused>
   }
 >() {
-  static readonly make = ({
-    adminKeys,
-    apiKeys,
-    metricsToken = Option.none(),
-    origins
-  }: AuthOptions): typeof Auth.Service => {
-    const byAdmin = among(adminKeys.length > 0 ? adminKeys : apiKeys)
+  static readonly ofRing = (
+    ring: KeyRing.Ring,
+    { adminKeys, metricsToken = Option.none(), origins }: Given
+  ): typeof Auth.Service => {
+    const isAdminKey = among(adminKeys)
+    /** Keys of API_KEYS stand in for admin keys where there are none; other keys only if they are made for it. */
+    const mayAdminister = (given: string, settings: boolean) => {
+      if (isAdminKey(given)) return true
+      const key = ring.find(given)
+      return key !== undefined && (key.isAdmin || (settings && key.source === "settings"))
+    }
+    const isUnkeyed = () => adminKeys.length === 0 && ring.isOpen()
+    const unlessUnkeyed =
+      (check: Check<KeyRefused>): Check<KeyRefused> =>
+      (request) =>
+        isUnkeyed() ? Effect.void : check(request)
+    const byAdmin = unlessUnkeyed(checked((given) => mayAdminister(given, adminKeys.length === 0)))
     const isForeign = ({ headers: { origin } }: Request) => origin !== undefined && !origins.includes(origin)
+    const byKey = checked(
+      (given) => ring.find(given) !== undefined,
+      (given) => (ring.hasExpired(given) ? expired : wrong)
+    )
+    const key = (request: Request) => (ring.isOpen() ? undefined : ring.find(keyOf(request) ?? ""))
     return {
-      api: among(apiKeys),
-      caller: callers(apiKeys),
-      metrics: among(
-        Option.match(metricsToken, { onNone: () => [...adminKeys, ...apiKeys], onSome: (token) => [token] })
-      ),
+      api: (request) => (ring.isOpen() ? Effect.void : byKey(request)),
+      key,
+      caller: (request) => (ring.isOpen() ? anonymous : (key(request) ?? unknown)),
+      isOpen: ring.isOpen,
+      onRevoked: ring.onRevoked,
+      metrics: Option.match(metricsToken, {
+        onNone: () => unlessUnkeyed(checked((given) => mayAdminister(given, true))),
+        onSome: (token) => checked(among([token]))
+      }),
       admin: (request) => (isForeign(request) ? new CallerRefused({ reason: "origin" }) : byAdmin(request))
     }
   }
 
+  /** With keys that never change. */
+  static readonly make = ({ apiKeys, ...given }: AuthOptions): typeof Auth.Service =>
+    Auth.ofRing(KeyRing.fixed(KeyRing.ofSettings(apiKeys), Clock.make()), given)
+
+  /** Over the `KeyRing` in the context, else over API_KEYS alone. */
   static readonly layer: Layer.Layer<Auth, never, GatewayConfig> = Layer.effect(
     Auth,
-    Effect.map(GatewayConfig, (config) => Auth.make({ ...config, origins: config.corsOrigins }))
+    Effect.gen(function* () {
+      const config = yield* GatewayConfig
+      const given = { ...config, origins: config.corsOrigins }
+      return Option.match(yield* Effect.serviceOption(KeyRing.KeyRing), {
+        onNone: () => Auth.make(given),
+        onSome: (ring) => Auth.ofRing(ring, given)
+      })
+    })
   )
 }
 

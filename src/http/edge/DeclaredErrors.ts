@@ -7,7 +7,7 @@ import { Schema } from "effect"
 export const ofBody = [400, 413, 415] as const
 
 /** Errors of a chat before its answer begins. */
-export const ofChat = [400, 404, 413, 415, 429, 502, 503, 504] as const
+export const ofChat = [400, 403, 404, 413, 415, 429, 502, 503, 504] as const
 
 /** Combines a dialect's `withStatus` schemas for several statuses. */
 export const union =

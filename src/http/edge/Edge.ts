@@ -25,9 +25,9 @@ type Request = HttpServerRequest.HttpServerRequest
 type Response = HttpServerResponse.HttpServerResponse
 type App<E> = Effect.Effect<Response, E, Request | Scope.Scope>
 
-export interface EdgeOptions extends HostPolicy.GateOptions {
+export interface EdgeOptions extends Omit<HostPolicy.GateOptions, "isOpen"> {
   readonly drain: Pick<typeof Drain.Service, "isDraining">
-  readonly auth: Pick<typeof Auth.Service, "api">
+  readonly auth: Pick<typeof Auth.Service, "api" | "isOpen">
   readonly shortcuts: typeof DirectRoutes.Service
   /** What waits for the readers of this gateway. */
   readonly backlog: Unread.Backlog
@@ -75,7 +75,8 @@ const headOf = (
   return node === undefined ? undefined : HeadValidation.refusal(node.incoming)
 }
 
-export const make = (options: EdgeOptions) => {
+export const make = (given: EdgeOptions) => {
+  const options = { ...given, isOpen: given.auth.isOpen }
   const dialectOf = ({ headers, url }: Request) => Dialect.of(options.dialects, AccessLog.pathOf(url), headers)
 
   const refuse = (request: Request, problem: Refusal | ChatError) =>

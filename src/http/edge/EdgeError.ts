@@ -13,7 +13,20 @@ export class RouteRefused extends Schema.TaggedError<RouteRefused>()("RouteRefus
 }) {}
 
 export class KeyRefused extends Schema.TaggedError<KeyRefused>()("KeyRefused", {
-  reason: Schema.Literal("missing", "wrong")
+  /** `revoked`: while its answer was sent. */
+  reason: Schema.Literal("missing", "wrong", "expired", "revoked")
+}) {}
+
+/** A limit of the key is reached. `retryAfter` in whole seconds, at least 1. */
+export class LimitReached extends Schema.TaggedError<LimitReached>()("LimitReached", {
+  limit: Schema.Literal("requests", "tokens", "concurrency"),
+  most: Schema.Int,
+  retryAfter: Schema.Int
+}) {}
+
+/** A model that the key may not use. */
+export class ModelNotAllowed extends Schema.TaggedError<ModelNotAllowed>()("ModelNotAllowed", {
+  model: Schema.String
 }) {}
 
 /** A `Host` or an origin that is not allowed: protects against DNS rebinding and foreign web pages. */
@@ -41,8 +54,28 @@ export class Unparsed extends Schema.TaggedError<Unparsed>()("Unparsed", {
   )
 }) {}
 
-export type Refusal = RouteRefused | KeyRefused | CallerRefused | BodyRefused | Broken | Unparsed
+export type Refusal =
+  | RouteRefused
+  | KeyRefused
+  | LimitReached
+  | ModelNotAllowed
+  | CallerRefused
+  | BodyRefused
+  | Broken
+  | Unparsed
 
 export const isRefusal: (value: unknown) => value is Refusal = Schema.is(
-  Schema.Union(RouteRefused, KeyRefused, CallerRefused, BodyRefused, Broken, Unparsed)
+  Schema.Union(RouteRefused, KeyRefused, LimitReached, ModelNotAllowed, CallerRefused, BodyRefused, Broken, Unparsed)
 )
+
+const limits = { requests: "requests per minute", tokens: "tokens per day", concurrency: "chats at once" }
+
+/** The text of the limit for clients, some of which read the seconds out of it. */
+export const limitText = ({ limit, most, retryAfter }: LimitReached): string =>
+  `Rate limit reached for this API key on ${limits[limit]}: Limit ${most}. Please try again in ${retryAfter}s.`
+
+/** Why a key that was given does not open, for clients. */
+export const keyText = {
+  expired: "This API key has expired.",
+  revoked: "This API key has been revoked."
+} as const

@@ -12,8 +12,8 @@ type Request = HttpServerRequest.HttpServerRequest
 export interface GateOptions {
   /** Listen address. */
   readonly host: string
-  /** If there are any, `Host` is not checked: a rebinding page has no key. */
-  readonly apiKeys: ReadonlyArray<unknown>
+  /** Where a key is asked for, `Host` is not checked: a rebinding page has none. */
+  readonly isOpen: () => boolean
   readonly allowedHosts: ReadonlyArray<string>
   readonly corsOrigins: ReadonlyArray<string>
 }
@@ -33,9 +33,9 @@ const nameOf = (host: string): string => host.replace(/:\d*$/, "").toLowerCase()
 const fromContainers = new Set(["host.docker.internal", "host.containers.internal"])
 
 /** DNS rebinding protection, for loopback without API keys. */
-export const isHostAllowed = ({ allowedHosts, apiKeys, host }: GateOptions, { headers }: Request): boolean => {
+export const isHostAllowed = ({ allowedHosts, host, isOpen }: GateOptions, { headers }: Request): boolean => {
   const asked = headers["host"]
-  if (!isLoopback(host) || apiKeys.length > 0 || asked === undefined) return true
+  if (!isLoopback(host) || !isOpen() || asked === undefined) return true
   const name = nameOf(asked)
   return (
     isLoopback(name) ||
@@ -57,7 +57,7 @@ export const listedOrigin = ({ corsOrigins }: GateOptions, { headers }: Request)
 /** Whether a page may open a socket: where a key is asked for it has none; else it is this server's own, or listed. */
 export const isOriginAllowed = (options: GateOptions, request: Request): boolean => {
   const { host, origin } = request.headers
-  if (options.apiKeys.length > 0 || origin === undefined) return true
+  if (!options.isOpen() || origin === undefined) return true
   return listedOrigin(options, request) !== undefined || origin.replace(/^https?:\/\//, "") === host
 }
 
@@ -75,7 +75,7 @@ export const corsHeaders = (options: GateOptions, request: Request): Record<stri
       : {
           "access-control-allow-origin": origin,
           "access-control-expose-headers":
-            "x-request-id, request-id, openai-processing-ms, retry-after, retry-after-ms, x-lingma-instance, x-lingma-emulated, x-lingma-ignored-params"
+            "x-request-id, request-id, openai-processing-ms, retry-after, retry-after-ms, x-lingma-instance, x-lingma-emulated, x-lingma-ignored-params, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
         })
   }
 }

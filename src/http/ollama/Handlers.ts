@@ -12,6 +12,7 @@ import type { ChatError } from "../../domain/ChatError.ts"
 import * as Model from "../../domain/Model.ts"
 import { Bodies } from "../chat/Bodies.ts"
 import * as Decode from "../chat/Decode.ts"
+import { Admission } from "../chat/limits/Admission.ts"
 import * as SchemaIssue from "../chat/SchemaIssue.ts"
 import * as OpenAiChat from "../dialects/openai/OpenAiChat.ts"
 import * as Errors from "../dialects/openai/OpenAiErrors.ts"
@@ -30,14 +31,22 @@ const handlers = HttpApiBuilder.group(
     const chat = yield* Chat
     const bodies = yield* Bodies
     const config = yield* GatewayConfig
+    const admission = yield* Admission
+    const auth = yield* Auth.Auth
     const names = { ...config, aliases: config.modelAliases, fallback: config.modelFallback }
+
+    const listed = Effect.zipWith(chat.models, HttpServerRequest.HttpServerRequest, (all, request) => ({
+      all,
+      isAllowed: admission.allowed(auth.key(request), all)
+    }))
 
     const show = Effect.fnUntraced(function* () {
       const body = yield* bodies.json(yield* HttpServerRequest.HttpServerRequest)
       const payload = yield* Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(SchemaIssue.explain(issue)))
       const name = payload.model ?? payload.name
       if (name === undefined) return yield* missing
-      const found = Model.named(yield* chat.models, name, names)
+      const { all, isAllowed } = yield* listed
+      const found = isAllowed(name) ? Model.named(all, name, names) : undefined
       return yield* found === undefined ? Errors.modelNotFound(name) : Effect.succeed(Models.toShown(found))
     })
 
@@ -49,7 +58,13 @@ const handlers = HttpApiBuilder.group(
 
     return handlers
       .handle("version", () => answer(Effect.succeed({ version: Models.VERSION })))
-      .handle("tags", () => answer(Effect.map(chat.models, (all) => Models.toTags(Model.names(all, names)))))
+      .handle("tags", () =>
+        answer(
+          Effect.map(listed, ({ all, isAllowed }) =>
+            Models.toTags(Model.names(all, names).filter(({ id }) => isAllowed(id)))
+          )
+        )
+      )
       .handleRaw("show", () => answer(Effect.suspend(show)))
   })
 )

@@ -3,6 +3,7 @@
  * share a database share them.
  */
 import * as SqlClient from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
 import { Context, Effect, Layer, Schedule } from "effect"
 import { GatewayConfig } from "../../config/Config.ts"
 import { Database, transaction } from "../database/Database.ts"
@@ -95,7 +96,7 @@ const make = Effect.fnUntraced(function* (capacity: number) {
       ({ id, keyId }) => sql`DELETE FROM kept_responses WHERE key_id = ${keyId} AND id = ${id}`,
       { discard: true }
     )
-    const insert =
+    const insert: Effect.Effect<unknown, SqlError> =
       rows.length === 0 ? Effect.void : Effect.zipRight(sql`INSERT INTO kept_responses ${sql.insert(rows)}`, prune)
     return transaction(Effect.zipRight(forget, insert))
   }

@@ -1,8 +1,10 @@
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Redacted } from "effect"
+import { Clock, Effect, Redacted } from "effect"
 import { anonymous } from "../../../src/domain/keys/Caller.ts"
 import { Auth, keyOf } from "../../../src/http/edge/Auth.ts"
+import type * as Key from "../../../src/team/keys/Key.ts"
+import * as KeyRing from "../../../src/team/keys/KeyRing.ts"
 
 const request = (headers: Record<string, string>) =>
   HttpServerRequest.fromWeb(new Request("http://localhost/internal/stats", { headers }))
@@ -28,7 +30,7 @@ describe("Auth", () => {
     const one = caller(request({ authorization: "Bearer api-one" }))
     assert.strictEqual(caller(request({ "x-api-key": "api-one" })), one)
     assert.notStrictEqual(caller(request({ "x-api-key": "api-two" })), one)
-    assert.match(one.id, /^[\w-]{22}$/)
+    assert.match(one.id, /^key_[\w-]{22}$/)
     assert.deepInclude(one, { name: "key-1", weight: 1 })
     assert.strictEqual(caller(request({ "x-api-key": "api-two" })).name, "key-2")
     const open = Auth.make({ apiKeys: [], adminKeys, origins })
@@ -80,6 +82,35 @@ describe("Auth", () => {
       assert.strictEqual(yield* outcome(admin, { ...key, origin: "https://evil.example" }), "origin")
       assert.strictEqual(yield* outcome(admin, { ...key, origin: "null" }), "origin")
       assert.strictEqual(yield* outcome(admin, { ...key, origin: "https://app.example.com" }), "let in")
+    })
+  )
+
+  it.effect("lets a named key administer only where it is made for that, whatever the settings lack", () =>
+    Effect.gen(function* () {
+      const named = (name: string, isAdmin: boolean): Key.Known => {
+        const [known] = KeyRing.ofSettings([Redacted.make(`sk-${name}`)])
+        return { ...known!, key: { ...known!.key, name, isAdmin, source: "database" } }
+      }
+      const keys = [named("boss", true), named("alice", false)]
+      const auth = Auth.ofRing(KeyRing.fixed(keys, Clock.make()), { adminKeys: [], origins })
+      const by = (name: string) => ({ authorization: `Bearer sk-${name}` })
+      for (const check of [auth.admin, auth.metrics]) {
+        assert.strictEqual(yield* outcome(check, by("boss")), "let in")
+        assert.strictEqual(yield* outcome(check, by("alice")), "wrong")
+        assert.strictEqual(yield* outcome(check, {}), "missing")
+      }
+      assert.strictEqual(yield* outcome(auth.api, by("alice")), "let in")
+      assert.strictEqual(yield* outcome(auth.api, by("carol")), "wrong")
+    })
+  )
+
+  it.effect("tells a key that has expired from one that is wrong", () =>
+    Effect.gen(function* () {
+      const [known] = KeyRing.ofSettings([Redacted.make("sk-old")])
+      const key = { ...known!.key, expiresAt: 0 }
+      const { api } = Auth.ofRing(KeyRing.fixed([{ ...known!, key }], Clock.make()), { adminKeys, origins })
+      assert.strictEqual(yield* outcome(api, { "x-api-key": "sk-old" }), "expired")
+      assert.strictEqual(yield* outcome(api, { "x-api-key": "sk-new" }), "wrong")
     })
   )
 })

@@ -124,7 +124,7 @@ const handlers = HttpApiBuilder.group(
   })
 )
 
-/** Lets administrators in. */
+/** The check of admin keys, for all routes of administrators. */
 export const adminKeys = Layer.effect(
   AdminKey,
   Effect.map(Auth, (auth) => {

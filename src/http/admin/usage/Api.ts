@@ -37,13 +37,26 @@ export const UsageTable = Schema.Struct({
   total: Figures
 }).annotations({ identifier: "UsageTable" })
 
+const Left = Schema.NullOr(Schema.Struct({ limit: Schema.Int, remaining: Schema.Int, reset_seconds: Schema.Int }))
+
+const NotKept = Schema.NullOr(Figures).annotations({ description: "Null where no usage is kept" })
+
 export const OwnUsage = Schema.Struct({
   object: Schema.Literal("usage"),
-  key: Schema.String,
+  key: Schema.NullOr(Schema.Struct({ id: Schema.String, name: Schema.String })).annotations({
+    description: "Null where no key is needed"
+  }),
+  limits: Schema.Struct({
+    requests_per_minute: Left,
+    tokens_per_day: Left,
+    max_in_flight: Schema.NullOr(Schema.Int),
+    models: Schema.Array(Schema.String).annotations({ description: "Patterns of names; empty: all models" }),
+    expires: Schema.NullOr(Schema.String)
+  }),
   time_zone: Schema.String.annotations({ description: "Of days: LIMITS_TIME_ZONE" }),
-  today: Figures,
-  last_7_days: Figures,
-  last_30_days: Figures
+  today: NotKept,
+  last_7_days: NotKept,
+  last_30_days: NotKept
 }).annotations({ identifier: "OwnUsage" })
 
 const Result = Schema.Struct({
@@ -127,8 +140,8 @@ export class OwnUsageApi extends HttpApiGroup.make("ownUsage")
   .add(
     HttpApiEndpoint.get("own", "/v1/usage")
       .addSuccess(OwnUsage)
-      .addError(Errors.withStatuses(404, 503))
-      .annotate(OpenApi.Summary, "What the key that asks has used")
+      .addError(Errors.withStatus(503))
+      .annotate(OpenApi.Summary, "The limits of the key that asks, what is left of them, and what it has used")
   )
   .annotate(OpenApi.Description, "What a key has used")
   .middleware(OpenAiKey) {}

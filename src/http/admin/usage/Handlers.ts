@@ -11,10 +11,8 @@ import * as Since from "../../../team/ledger/Since.ts"
 import type { Bucket } from "../../../team/ledger/UsageBuckets.ts"
 import * as UsageReport from "../../../team/ledger/UsageReport.ts"
 import { badRequest, failure } from "../../dialects/openai/OpenAiFailure.ts"
-import { OpenAiKey } from "../../dialects/openai/OpenAiKey.ts"
-import { Auth } from "../../edge/Auth.ts"
 import { adminKeys } from "../internal/Handlers.ts"
-import { dimensions, OwnUsageApi, UsageApi } from "./Api.ts"
+import { dimensions, UsageApi } from "./Api.ts"
 import * as Query from "./Query.ts"
 
 const notKept = failure(404, "This gateway keeps no usage: it runs within a program that left the database out", {
@@ -27,7 +25,7 @@ const unreadable = failure(
   { "retry-after": "5", "retry-after-ms": "5000" }
 )
 
-const toFigures = (sums: Rows.Figures) => ({
+export const toFigures = (sums: Rows.Figures) => ({
   requests: sums.requests,
   completed: sums.completed,
   failed: sums.failed,
@@ -63,7 +61,7 @@ const toBucket =
   })
 
 /** What the database says of it is for the log. */
-const told = (error: SqlError) => Effect.zipRight(Effect.logWarning("usage not read", error), unreadable)
+export const told = (error: SqlError) => Effect.zipRight(Effect.logWarning("usage not read", error), unreadable)
 
 const params = Effect.map(HttpServerRequest.HttpServerRequest, ({ url }) => Query.paramsOf(url))
 
@@ -110,30 +108,4 @@ const handlers = HttpApiBuilder.group(
   })
 )
 
-const own = HttpApiBuilder.group(
-  HttpApi.make("lingma-gateway").add(OwnUsageApi),
-  "ownUsage",
-  Effect.fnUntraced(function* (handlers) {
-    const auth = yield* Auth
-    const reports = yield* UsageReport.UsageReport
-    return handlers.handle(
-      "own",
-      Effect.fnUntraced(function* () {
-        if (reports === undefined) return yield* notKept
-        const caller = auth.caller(yield* HttpServerRequest.HttpServerRequest)
-        const now = yield* Clock.currentTimeMillis
-        const { last30Days, last7Days, today } = yield* Effect.catchAll(reports.ofKey(caller.id, now), told)
-        return {
-          object: "usage" as const,
-          key: caller.name,
-          time_zone: reports.days.zone,
-          today: toFigures(today),
-          last_7_days: toFigures(last7Days),
-          last_30_days: toFigures(last30Days)
-        }
-      })
-    )
-  })
-)
-
-export const UsageHandlers = Layer.merge(Layer.provide(handlers, adminKeys), Layer.provide(own, OpenAiKey.layer))
+export const UsageHandlers = Layer.provide(handlers, adminKeys)

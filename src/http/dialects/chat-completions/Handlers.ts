@@ -15,20 +15,20 @@ const handlers = HttpApiBuilder.group(
   HttpApi.make("lingma-gateway").add(ChatCompletionsApi),
   "openai",
   Effect.fnUntraced(function* (handlers) {
-    const { answered, chat, config, handle } = yield* ChatEndpoint.make(chatCompletions)
+    const { allowed, answered, chat, config, handle } = yield* ChatEndpoint.make(chatCompletions)
     const names = { ...config, aliases: config.modelAliases, fallback: config.modelFallback }
+    const listed = Effect.flatMap(chat.models, (all) => Effect.map(allowed(all), (isAllowed) => ({ all, isAllowed })))
+    const models = Effect.map(listed, ({ all, isAllowed }) =>
+      HttpServerResponse.unsafeJson(ToRequest.toModelList(all, names, isAllowed))
+    )
+    const model = (id: string) =>
+      Effect.flatMap(listed, ({ all, isAllowed }) =>
+        Either.map(ToRequest.toModel(all, id, names, isAllowed), (found) => HttpServerResponse.unsafeJson(found))
+      )
     return handlers
       .handleRaw("chatCompletions", handle)
-      .handle("models", () =>
-        answered(Effect.map(chat.models, (all) => HttpServerResponse.unsafeJson(ToRequest.toModelList(all, names))))
-      )
-      .handle("model", ({ path }) =>
-        answered(
-          Effect.flatMap(chat.models, (all) =>
-            Either.map(ToRequest.toModel(all, path.id, names), (model) => HttpServerResponse.unsafeJson(model))
-          )
-        )
-      )
+      .handle("models", () => answered(models))
+      .handle("model", ({ path }) => answered(model(path.id)))
   })
 )
 

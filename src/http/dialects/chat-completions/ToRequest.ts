@@ -170,18 +170,22 @@ const toModelObject = ({ id, model, name }: Model.Named): typeof ModelObject.Enc
 
 export const toModelList = (
   models: ReadonlyArray<Model.Model>,
-  options: Model.ResolveOptions
+  options: Model.ResolveOptions,
+  isAllowed: (id: string) => boolean
 ): typeof ModelList.Encoded => ({
   object: "list",
-  data: Model.names(models, options).map(toModelObject)
+  data: Model.names(models, options)
+    .filter(({ id }) => isAllowed(id))
+    .map(toModelObject)
 })
 
 /** Finds a model by any name that a chat accepts. */
 export const toModel = (
   models: ReadonlyArray<Model.Model>,
   id: string,
-  options: Model.ResolveOptions
+  options: Model.ResolveOptions,
+  isAllowed: (id: string) => boolean
 ): Checked<typeof ModelObject.Encoded> => {
-  const model = Model.named(models, id, options)
+  const model = isAllowed(id) ? Model.named(models, id, options) : undefined
   return model === undefined ? Either.left(Errors.modelNotFound(id)) : Either.right(toModelObject(model))
 }

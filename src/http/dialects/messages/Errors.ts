@@ -13,7 +13,7 @@ import type { ImageRefused } from "../../chat/Images.ts"
 import type { Issue, Kind, Rule } from "../../chat/SchemaIssue.ts"
 import type { DocumentRefused } from "../../chat/sources/Documents.ts"
 import * as DeclaredErrors from "../../edge/DeclaredErrors.ts"
-import { isRefusal, type Refusal } from "../../edge/EdgeError.ts"
+import { isRefusal, keyText, limitText as limitReached, type Refusal } from "../../edge/EdgeError.ts"
 import * as Decompression from "../../server/Decompression.ts"
 import { callerRefused, secondsUntil } from "../openai/OpenAiErrors.ts"
 import * as Places from "./request/Places.ts"
@@ -202,7 +202,14 @@ export const fromRefusal = Match.type<Refusal>().pipe(
     KeyRefused: ({ reason }) =>
       reason === "missing"
         ? failure(401, "authentication_error", "Send an API key as x-api-key or as Authorization: Bearer")
-        : failure(401, "authentication_error", "invalid x-api-key"),
+        : failure(401, "authentication_error", reason === "wrong" ? "invalid x-api-key" : keyText[reason]),
+    LimitReached: (reached) => failure(429, "rate_limit_error", limitReached(reached), retryAfter(reached.retryAfter)),
+    ModelNotAllowed: ({ model }) =>
+      failure(
+        403,
+        "permission_error",
+        `This API key may not use ${PLAIN.test(model) ? `model: ${model}` : "this model"}`
+      ),
     CallerRefused: ({ reason }) => failure(403, "permission_error", callerRefused[reason]),
     BodyRefused: ({ reason }) => bodyRefused[reason],
     Broken: () => failure(500, "api_error", "Internal error"),

@@ -7,6 +7,7 @@ import type { ChatEvent, ChatRequest } from "../../../domain/Chat.ts"
 import type { ChatContext, ChatDialect, Exchange } from "../../chat/ChatDialect.ts"
 import type * as ChatResponse from "../../chat/ChatResponse.ts"
 import * as FieldSupport from "../../chat/FieldSupport.ts"
+import * as LimitHeaders from "../../chat/limits/LimitHeaders.ts"
 import type * as Documents from "../../chat/sources/Documents.ts"
 import type * as Blocks from "./Blocks.ts"
 import * as Errors from "./Errors.ts"
@@ -153,6 +154,7 @@ const exchange = Effect.fnUntraced(function* (payload: MessagesRequest, context:
   const beginning = Prefill.of(request.messages)
   const asked: Exchange = {
     request,
+    isFree: inVain !== undefined,
     open: opened,
     stream: () => ({
       encode: (run) => encodeAfter(beginning, StreamEncoder.make({ ...stamp, ...run })),
@@ -171,6 +173,7 @@ export const messages: ChatDialect<MessagesRequest, typeof MessagesRequest.Encod
   payload: MessagesRequest,
   support,
   errors: Errors,
+  limitHeaders: LimitHeaders.anthropic,
   exchange,
   sessionHeaders: ["x-claude-code-session-id"]
 }

@@ -21,7 +21,7 @@ const handlers = HttpApiBuilder.group(
   HttpApi.make("lingma-gateway").add(MessagesApi),
   "anthropic",
   Effect.fnUntraced(function* (handlers) {
-    const { answered, chat, config, handle, reader } = yield* ChatEndpoint.make(messages)
+    const { allowed, answered, chat, config, handle, reader } = yield* ChatEndpoint.make(messages)
     const names = { ...config, aliases: config.modelAliases, fallback: config.modelFallback }
 
     const readCount = reader(CountTokensRequest, counted)
@@ -31,19 +31,20 @@ const handlers = HttpApiBuilder.group(
       return HttpServerResponse.unsafeJson({ input_tokens: Math.ceil(tokens * MARGIN), ...more })
     })
 
+    const listed = Effect.flatMap(chat.models, (all) => Effect.map(allowed(all), (isAllowed) => ({ all, isAllowed })))
+    const models = Effect.map(listed, ({ all, isAllowed }) =>
+      HttpServerResponse.unsafeJson(Models.toList(all, names, isAllowed))
+    )
+    const model = (id: string) =>
+      Effect.flatMap(listed, ({ all, isAllowed }) =>
+        Either.map(Models.toOne(all, names, id, isAllowed), (found) => HttpServerResponse.unsafeJson(found))
+      )
+
     return handlers
       .handleRaw("messages", handle)
       .handleRaw("countTokens", () => answered(countTokens))
-      .handle("models", () =>
-        answered(Effect.map(chat.models, (all) => HttpServerResponse.unsafeJson(Models.toList(all, names))))
-      )
-      .handle("model", ({ path }) =>
-        answered(
-          Effect.flatMap(chat.models, (all) =>
-            Either.map(Models.toOne(all, names, path.id), (model) => HttpServerResponse.unsafeJson(model))
-          )
-        )
-      )
+      .handle("models", () => answered(models))
+      .handle("model", ({ path }) => answered(model(path.id)))
   })
 )
 

@@ -20,8 +20,14 @@ const toEntry = ({ id, model, name }: Model.Named): Entry => ({
 })
 
 /** Model pickers show only ids that contain `claude`, so aliases are listed, too. */
-export const toList = (models: ReadonlyArray<Model.Model>, options: Model.ResolveOptions): typeof ModelList.Encoded => {
-  const data = Model.names(models, options).map(toEntry)
+export const toList = (
+  models: ReadonlyArray<Model.Model>,
+  options: Model.ResolveOptions,
+  isAllowed: (id: string) => boolean
+): typeof ModelList.Encoded => {
+  const data = Model.names(models, options)
+    .filter(({ id }) => isAllowed(id))
+    .map(toEntry)
   return { data, has_more: false, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null }
 }
 
@@ -29,8 +35,9 @@ export const toList = (models: ReadonlyArray<Model.Model>, options: Model.Resolv
 export const toOne = (
   models: ReadonlyArray<Model.Model>,
   options: Model.ResolveOptions,
-  id: string
+  id: string,
+  isAllowed: (id: string) => boolean
 ): Either.Either<Entry, Errors.Failure> => {
-  const found = Model.named(models, id, options)
+  const found = isAllowed(id) ? Model.named(models, id, options) : undefined
   return found === undefined ? Either.left(Errors.modelNotFound(id)) : Either.right(toEntry(found))
 }

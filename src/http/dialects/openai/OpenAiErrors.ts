@@ -6,7 +6,7 @@ import { Match } from "effect"
 import { type ChatError, codePrefix, providerOf } from "../../../domain/ChatError.ts"
 import type { ParamRefused } from "../../chat/FieldSupport.ts"
 import type { ImageRefused } from "../../chat/Images.ts"
-import { isRefusal, type Refusal } from "../../edge/EdgeError.ts"
+import { isRefusal, keyText, limitText, type Refusal } from "../../edge/EdgeError.ts"
 import * as Decompression from "../../server/Decompression.ts"
 import { badRequest, Failure, failure, NO_MESSAGES, NOT_JSON, unsupported } from "./OpenAiFailure.ts"
 
@@ -60,10 +60,11 @@ const unavailable = (message: string, code: string, headers: Failure["headers"])
 // A plausible model name is repeated to help with typos; anything else is not echoed.
 const PLAIN = /^[\w .:/@+-]{1,128}$/
 
+const nameOf = (model: string) => (PLAIN.test(model) ? `model '${model}'` : "model")
+
 const notFound = (model: string, near: ReadonlyArray<string>) => {
-  const name = PLAIN.test(model) ? `model '${model}'` : "model"
   const hint = near.length === 0 ? "" : ` Did you mean ${near.map((other) => `'${other}'`).join(" or ")}?`
-  return failure(404, `The ${name} does not exist.${hint}`, { param: "model", code: "model_not_found" })
+  return failure(404, `The ${nameOf(model)} does not exist.${hint}`, { param: "model", code: "model_not_found" })
 }
 
 /** Exhaustive: a new `ChatError` does not compile until it has a message here. */
@@ -163,6 +164,25 @@ export const instanceNotFound = (name: string): Failure =>
     code: "instance_not_found"
   })
 
+const ofKeys = {
+  invalid: [400, "invalid_value"],
+  exists: [409, "key_exists"],
+  owned: [409, "key_named_elsewhere"],
+  not_found: [404, "key_not_found"]
+} as const
+
+/** What an administrator wanted of a key, and cannot be. */
+export const keyProblem = (reason: keyof typeof ofKeys, param: string, message: string): Failure => {
+  const [status, code] = ofKeys[reason]
+  return failure(status, message, { param, code })
+}
+
+export const noDatabase: Failure = unavailable(
+  "The database of the keys cannot be used at the moment",
+  "database_unavailable",
+  retryAfter(5)
+)
+
 export const loginNotBegun: Failure = failure(502, "generate login url failed", {
   type: "upstream_error",
   code: "login_failed"
@@ -235,7 +255,22 @@ export const fromRefusal = Match.type<Refusal>().pipe(
     KeyRefused: ({ reason }) =>
       reason === "missing"
         ? failure(401, NO_KEY, {})
-        : failure(401, "Incorrect API key provided.", { code: "invalid_api_key" }),
+        : failure(401, reason === "wrong" ? "Incorrect API key provided." : keyText[reason], {
+            code: "invalid_api_key"
+          }),
+    LimitReached: (reached) =>
+      failure(
+        429,
+        limitText(reached),
+        { type: "rate_limit_error", code: "rate_limit_exceeded" },
+        retryAfter(reached.retryAfter)
+      ),
+    ModelNotAllowed: ({ model }) =>
+      failure(403, `This API key may not use ${nameOf(model)}.`, {
+        type: "permission_error",
+        param: "model",
+        code: "model_not_allowed"
+      }),
     CallerRefused: ({ reason }) =>
       failure(403, callerRefused[reason], {
         type: "permission_error",

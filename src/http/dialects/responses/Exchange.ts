@@ -100,7 +100,7 @@ export const make = ({ clock, store }: ResponsesOptions) => {
         return { encode, keepAlive, failure: (error) => fail(Errors.inResponse(error)) }
       },
       whole: (run) => WholeEncoder.make(options, run),
-      ...(read.warmsUp ? { open: () => WarmUp.run(payload.model) } : {})
+      ...(read.warmsUp ? { open: () => WarmUp.run(payload.model), isFree: true } : {})
     }
     return made
   })

@@ -37,7 +37,7 @@ const handlers = HttpApiBuilder.group(
     const config = yield* GatewayConfig
     const store = Store.make({ capacity: config.responsesStore, kept: yield* KeptResponses })
     const { asked, dialect, making, optionsOf } = Exchange.make({ clock, store })
-    const { answer, answered, chat, handle, reader } = yield* ChatEndpoint.make(dialect)
+    const { admitted, answer, answered, chat, handle, openFor, reader } = yield* ChatEndpoint.make(dialect)
 
     const readCount = reader(CountRequest, (payload, context) =>
       asked({ ...payload, model: payload.model ?? config.defaultModel }, context, {})
@@ -50,10 +50,9 @@ const handlers = HttpApiBuilder.group(
       return HttpServerResponse.unsafeJson(counted, { headers: ignored })
     })
 
-    const compact = Effect.gen(function* () {
-      const { asked, ignored } = yield* readCompact
+    const compacted = Effect.fnUntraced(function* ({ asked, ignored, key }: Effect.Effect.Success<typeof readCompact>) {
       const options = optionsOf(asked, false)
-      const { fold, run } = yield* answer.whole(chat.open(asked.request), (run) => WholeEncoder.make(options, run))
+      const { fold, run } = yield* answer.whole(openFor(key)(asked.request), (run) => WholeEncoder.make(options, run))
       const { created_at, id, output, usage } = fold.result()
       const compacted = {
         id,
@@ -64,6 +63,7 @@ const handlers = HttpApiBuilder.group(
       }
       return HttpServerResponse.unsafeJson(compacted, { headers: { ...ChatResponse.headersOf(run), ...ignored } })
     })
+    const compact = Effect.flatMap(readCompact, (read) => admitted(read, compacted(read)))
 
     const ownStore = (references: Store.References) =>
       Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {

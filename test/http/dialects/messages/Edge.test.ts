@@ -185,6 +185,21 @@ describe("a gateway that goes down", () => {
 })
 
 describe("an answer", () => {
+  it.scopedLive("names it also where the stream is kept alive before anybody answers", () =>
+    Effect.gen(function* () {
+      const scripted = TestBackend.make(TestBackend.silent)
+      const { request } = yield* TestGateway.serve(scripted, { keepAlive: Duration.millis(10) })
+      const running = yield* Effect.fork(request("/v1/messages", post({ ...hello, stream: true, top_k: 5 })))
+      const turn = yield* scripted.turns.take
+      yield* Effect.sleep("60 millis")
+      turn.emit(textDelta("Hel"))
+      turn.emit(finish("stop"))
+      const { headers, text } = yield* Fiber.join(running)
+      assert.match(text, /^(: keep-alive|event: ping)/)
+      assert.strictEqual(headers.get("x-lingma-ignored-params"), "top_k")
+    })
+  )
+
   it.scopedLive("names what had no effect, and takes what nobody knows", () =>
     Effect.gen(function* () {
       const { request } = yield* TestGateway.serve(TestBackend.make())

@@ -15,10 +15,10 @@ const LONGEST_SILENT = 1024
 const GONE = "previous_response_not_found"
 
 /** Headers of a failure that are part of the error message. */
-const told = /^(?:retry-after|retry-after-ms|x-should-retry|x-request-id)$/
+const told = /^(?:retry-after|retry-after-ms|x-should-retry|x-request-id|x-ratelimit-.*)$/
 
 /** Headers that are part of the first event of a stream. */
-const toldOfStream = /^x-lingma-(?:ignored-params|instance|emulated)$/
+const toldOfStream = /^x-(?:lingma-(?:ignored-params|instance|emulated)|ratelimit-.*)$/
 
 const PLAIN = /^[\w.]{1,64}$/
 const LONGEST_LABEL = 128

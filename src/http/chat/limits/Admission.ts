@@ -1,0 +1,124 @@
+/**
+ * Whether the key of a chat allows it: its model, and its limits. Keys without either cost nothing here.
+ */
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Context, Effect, Layer, Option, type Scope } from "effect"
+import { Chat, type ChatRun } from "../../../chat/Chat.ts"
+import { GatewayConfig } from "../../../config/Config.ts"
+import type { ChatRequest } from "../../../domain/Chat.ts"
+import type { ChatError } from "../../../domain/ChatError.ts"
+import type * as Model from "../../../domain/Model.ts"
+import * as Scoped from "../../../runtime/Scoped.ts"
+import * as AllowedModels from "../../../team/keys/AllowedModels.ts"
+import { isLimited, type Key } from "../../../team/keys/Key.ts"
+import { Limits, type LimitsService, type Refused } from "../../../team/limits/Limits.ts"
+import { LimitReached, ModelNotAllowed } from "../../edge/EdgeError.ts"
+import type { LimitHeaders } from "./LimitHeaders.ts"
+
+type Open = Effect.Effect<ChatRun, ChatError, Scope.Scope>
+type Response = HttpServerResponse.HttpServerResponse
+
+export interface AdmissionOptions<P, R> {
+  readonly key: Key | undefined
+  readonly request: ChatRequest
+  /** No upstream is asked, so nothing is counted. */
+  readonly isFree: boolean
+  readonly headers: LimitHeaders
+  readonly serve: Effect.Effect<Response, P, R>
+  /** Every failure as a response. */
+  readonly answered: (effect: Effect.Effect<Response, P | LimitReached, R>) => Effect.Effect<Response, never, R>
+}
+
+/** How long a list of models is good for. */
+const LATELY = 10_000
+
+export class Admission extends Context.Tag("lingma-gateway/http/Admission")<
+  Admission,
+  {
+    /** Serves a chat, unless the key does not allow it; what is left of its limits is told in headers. */
+    readonly admit: <P, R>(
+      options: AdmissionOptions<P, R>
+    ) => Effect.Effect<Response, P | ChatError | ModelNotAllowed, R | Scope.Scope>
+    /** Opens chats whose tokens are charged to the key when they end. */
+    readonly openFor: (key: Key | undefined) => (request: ChatRequest) => Open
+    /** Which names of models the key may use, of these. */
+    readonly allowed: (key: Key | undefined, models: ReadonlyArray<Model.Model>) => AllowedModels.Allowed
+    readonly limits: LimitsService
+  }
+>() {
+  static readonly make = Effect.gen(function* () {
+    const chat = yield* Chat
+    const config = yield* GatewayConfig
+    const clock = yield* Effect.clock
+    const limits = yield* Option.match(yield* Effect.serviceOption(Limits), {
+      onNone: () => Limits.makeInMemory(config.limitsTimeZone),
+      onSome: Effect.succeed
+    })
+    const names = { ...config, aliases: config.modelAliases, fallback: config.modelFallback }
+    const allowed = (key: Key | undefined, models: ReadonlyArray<Model.Model>) =>
+      key === undefined || key.models.length === 0 ? AllowedModels.all : AllowedModels.make(key.models, models, names)
+
+    let lately: { readonly models: ReadonlyArray<Model.Model>; readonly at: number } | undefined
+    const steady = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+    const models = Effect.suspend(() => {
+      if (lately !== undefined && steady() - lately.at < LATELY) return Effect.succeed(lately.models)
+      return Effect.map(chat.models, (models) => {
+        lately = { models, at: steady() }
+        return models
+      })
+    })
+
+    const judged = Effect.fnUntraced(function* (key: Key) {
+      let refused: Refused | undefined
+      yield* Scoped.own(
+        () => {
+          const entered = key.maxInFlight === undefined ? undefined : limits.enter(key)
+          if (typeof entered !== "object") return entered
+          refused = entered
+          return undefined
+        },
+        (leave) => leave()
+      )
+      refused ??= yield* limits.count(key)
+      return refused === undefined
+        ? undefined
+        : new LimitReached({ limit: refused.limit, most: refused.most, retryAfter: refused.retryAfter })
+    })
+
+    const admitted = Effect.fnUntraced(function* <P, R>(
+      key: Key,
+      { answered, headers, isFree, request, serve }: AdmissionOptions<P, R>
+    ) {
+      if (key.models.length > 0 && !allowed(key, yield* models)(request.model, request.effort))
+        return yield* new ModelNotAllowed({ model: request.model })
+      if (isFree || !isLimited(key)) return yield* serve
+      const refused = yield* judged(key)
+      const response = yield* answered(refused ?? serve)
+      return HttpServerResponse.setHeaders(response, headers(limits.left(key), clock.unsafeCurrentTimeMillis()))
+    })
+
+    const isBound = (key: Key) => key.models.length > 0 || isLimited(key)
+
+    const openFor =
+      (key: Key | undefined) =>
+      (request: ChatRequest): Open =>
+        key?.tokensPerDay === undefined
+          ? chat.open(request)
+          : Effect.tap(chat.open(request), (run) =>
+              Scoped.later(() => {
+                const { completion, prompt } = run.tokens()
+                limits.charge(key, prompt + completion)
+              })
+            )
+
+    return Admission.of({
+      admit: (options) =>
+        options.key === undefined || !isBound(options.key) ? options.serve : admitted(options.key, options),
+      openFor,
+      allowed,
+      limits
+    })
+  })
+
+  static readonly layer: Layer.Layer<Admission, never, Chat | GatewayConfig> = Layer.scoped(Admission, Admission.make)
+}

@@ -1,0 +1,155 @@
+/**
+ * The keys that open this gateway, from API_KEYS, KEYS_FILE and the database.
+ *
+ * They are looked at twice a second; while the database or the file cannot be read, what was last known goes on.
+ */
+import { type Clock, Context, Data, Effect, Layer, Option, Redacted } from "effect"
+import { GatewayConfig, isLoopback } from "../../config/Config.ts"
+import { Database, DatabaseUnavailable } from "../database/Database.ts"
+import * as Lock from "../database/Lock.ts"
+import * as Digest from "./Digest.ts"
+import * as Key from "./Key.ts"
+import * as KeyFile from "./KeyFile.ts"
+import * as KeyIndex from "./KeyIndex.ts"
+import { KeyStore } from "./KeyStore.ts"
+
+/** How often it is looked whether keys have changed. */
+const LOOK = "500 millis"
+/** How long one look may take. */
+const PATIENCE = "5 seconds"
+/** So many looks apart it is noted in the database when keys were used. */
+const NOTE_EVERY = 40
+
+/** There is no key, where others than this machine can call; the message names the settings. */
+export class KeysMissing extends Data.TaggedError("KeysMissing")<{ readonly message: string }> {}
+
+/** The keys of API_KEYS: `key-1` and so on, without limits. */
+export const ofSettings = (apiKeys: ReadonlyArray<Redacted.Redacted>): ReadonlyArray<Key.Known> =>
+  apiKeys.map((given, i) => {
+    const secret = Redacted.value(given)
+    const digest = Digest.of(secret)
+    const key: Key.Key = {
+      ...Key.noLimits,
+      id: Digest.idOf(digest),
+      name: `key-${i + 1}`,
+      lastFour: Key.lastFourOf(secret),
+      createdAt: 0,
+      lastUsedAt: undefined,
+      source: "settings"
+    }
+    return { key, digest }
+  })
+
+/** Says a thing once, until it changes or is over. */
+const teller = () => {
+  let told: string | undefined
+  return (message: string | undefined, over: string) =>
+    Effect.suspend(() => {
+      if (message === told) return Effect.void
+      told = message
+      return message === undefined ? Effect.logInfo(over) : Effect.logWarning(message)
+    })
+}
+
+export interface Ring extends Pick<KeyIndex.KeyIndex, "all" | "find" | "hasExpired" | "isOpen" | "onRevoked"> {
+  /** Looks for changes now. */
+  readonly refresh: Effect.Effect<void>
+}
+
+/** Keys that never change. */
+export const fixed = (keys: ReadonlyArray<Key.Known>, clock: Clock.Clock): Ring => {
+  const index = KeyIndex.make(clock, false)
+  index.replace(keys)
+  return { ...index, refresh: Effect.void }
+}
+
+type Broken = KeyFile.KeyFileWrong | KeysMissing | DatabaseUnavailable
+
+const watched = Effect.gen(function* () {
+  const config = yield* GatewayConfig
+  const store = yield* KeyStore
+  const database = yield* Database
+  const index = KeyIndex.make(yield* Effect.clock, !(isLoopback(config.host) || config.allowOpen))
+  const path = Option.getOrUndefined(config.keysFile)
+  const fixedKeys = ofSettings(config.apiKeys)
+  const tellFile = teller()
+  const tellDatabase = teller()
+  let stored: ReadonlyArray<Key.Known> = []
+  let version: number | undefined
+  let filed: ReadonlyArray<Key.Known> = []
+  let stamp: string | undefined
+  let looks = 0
+
+  const lookAtFile = Effect.fnUntraced(function* (file: string) {
+    // Before it is read: a file that is written to meanwhile is read once more.
+    const seen = yield* KeyFile.stamp(file)
+    if (seen === stamp) return false
+    const read = yield* Effect.either(KeyFile.read(file))
+    stamp = seen
+    filed = yield* read
+    yield* tellFile(undefined, "KEYS_FILE is in effect again")
+    return true
+  })
+  const lookAtDatabase = Effect.gen(function* () {
+    const seen = yield* store.version
+    if (seen === version) return false
+    stored = yield* store.known
+    version = seen
+    return true
+  })
+  const replace = Effect.sync(() => index.replace([...fixedKeys, ...filed, ...stored]))
+  const note = Effect.suspend(() => {
+    const times = index.takeUsed()
+    return times.size === 0 ? Effect.void : store.used(times)
+  })
+  const notedNowAndThen = Effect.suspend(() => (++looks % NOTE_EVERY === 0 ? note : Effect.void))
+
+  const look = Effect.gen(function* () {
+    const fromFile =
+      path === undefined
+        ? false
+        : yield* Effect.catchAll(lookAtFile(path), ({ message }) =>
+            Effect.as(tellFile(`${message}; the keys it had before go on`, ""), false)
+          )
+    const fromDatabase = yield* Effect.zipLeft(lookAtDatabase, notedNowAndThen).pipe(
+      Effect.timeout(PATIENCE),
+      Effect.zipLeft(tellDatabase(undefined, "keys are read from the database again")),
+      Effect.catchAll(() =>
+        Effect.as(tellDatabase(`keys cannot be read from ${database.place}; those known so far go on`, ""), false)
+      )
+    )
+    if (fromFile || fromDatabase) yield* replace
+  })
+  // Looks do not overlap: an older answer would come after a newer one.
+  const lock = Lock.make()
+  const refresh = Effect.scoped(Effect.zipRight(lock, look))
+
+  if (path !== undefined) yield* lookAtFile(path)
+  yield* Effect.mapError(
+    lookAtDatabase,
+    () => new DatabaseUnavailable({ message: `DATABASE_URL: keys cannot be read from ${database.place}` })
+  )
+  yield* replace
+  if (index.all().length === 0 && !index.isOpen())
+    return yield* new KeysMissing({
+      message:
+        "GATEWAY_HOST must be a loopback address unless there is a key: set API_KEYS, name one in KEYS_FILE, or add one by `lingma-gateway keys add` (or GATEWAY_ALLOW_OPEN=true)"
+    })
+  yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(LOOK), refresh)))
+  yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeout(Effect.interruptible(note), "1 second")))
+  const onRevoked = config.revokedStreams === "end" ? index.onRevoked : () => () => {}
+  return { ...index, onRevoked, refresh }
+})
+
+export class KeyRing extends Context.Tag("lingma-gateway/team/KeyRing")<KeyRing, Ring>() {
+  static readonly layer: Layer.Layer<KeyRing, Broken, GatewayConfig | KeyStore | Database> = Layer.scoped(
+    KeyRing,
+    watched
+  )
+
+  /** API_KEYS alone. */
+  static readonly layerOfSettings: Layer.Layer<KeyRing, never, GatewayConfig> = Layer.effect(
+    KeyRing,
+    Effect.zipWith(GatewayConfig, Effect.clock, ({ apiKeys }, clock) => fixed(ofSettings(apiKeys), clock))
+  )
+}
