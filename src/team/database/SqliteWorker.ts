@@ -39,10 +39,21 @@ const serve = (port: MessagePort, place: Place, load: (module: string) => unknow
     return opened
   }
   const run = ({ params, sql }: Ask) => {
+    // After a BEGIN that failed as well: what that failed with is what is told.
+    if (sql === "ROLLBACK" && !open().inTransaction) return []
     const statement = open().prepare(sql)
     if (statement.reader) return statement.all(...params) as Array<object>
     statement.run(...params)
     return []
+  }
+  /**
+   * A statement that met another's lock stays in progress until it is collected as garbage, and until then no transaction
+   * of this connection can end: the next statement opens another one.
+   */
+  const recover = (code: string) => {
+    if (!code.startsWith("SQLITE_BUSY") || place.path === ":memory:" || database?.inTransaction !== false) return
+    database.close()
+    database = undefined
   }
   port.on("message", (ask: Ask) => {
     let answer: Answer
@@ -51,6 +62,7 @@ const serve = (port: MessagePort, place: Place, load: (module: string) => unknow
     } catch (cause) {
       const { code = "", message } = cause as { readonly code?: string; readonly message: string }
       answer = { id: ask.id, failure: message, code }
+      recover(code)
     }
     port.postMessage(answer)
   })

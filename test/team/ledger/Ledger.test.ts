@@ -211,9 +211,11 @@ describe("The ledger", () => {
       yield* other`BEGIN EXCLUSIVE`
       for (let i = 0; i < 15; i++) record(chat())
       assert.deepStrictEqual(stats(), { waiting: 10, lost: 5 })
-      // Several tries; each failure doubles the pause.
-      yield* Effect.sleep("1 second")
+      // Until the first try has failed, and the second as well: each waits for the lock.
+      yield* Effect.sleep("20 millis").pipe(Effect.repeat({ until: () => lines.length > 0 }))
+      yield* Effect.sleep("2500 millis")
       assert.deepStrictEqual(stats(), { waiting: 10, lost: 5 })
+      assert.strictEqual(lines[0]?.annotations["reason"], "database is locked")
       yield* other`COMMIT`
       yield* flush
       assert.deepStrictEqual(yield* Effect.provide(LedgerChats.count, context), [10, 10, 10])
