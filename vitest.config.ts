@@ -11,6 +11,7 @@ const alone = [
   "Fleet",
   "Floods",
   "Killed",
+  "Ledger",
   "Life",
   "Metrics",
   "Package",

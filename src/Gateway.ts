@@ -19,6 +19,8 @@ import { Metrics } from "./observe/Metrics.ts"
 import * as Database from "./team/database/Database.ts"
 import { KeyRing } from "./team/keys/KeyRing.ts"
 import { KeyStore } from "./team/keys/KeyStore.ts"
+import { Ledger } from "./team/ledger/Ledger.ts"
+import { UsageReport } from "./team/ledger/UsageReport.ts"
 import { Limits } from "./team/limits/Limits.ts"
 import { KeptResponses } from "./team/responses/KeptResponses.ts"
 import { TokenCounter } from "./tokens/TokenCounter.ts"
@@ -65,10 +67,13 @@ export const chat: Layer.Layer<Chat | Guard | Metrics, ConfigError.ConfigError, 
 const onChat = <A, E, R>(http: Layer.Layer<A, E, R>) => http.pipe(Layer.merge(Gauges.layer), Layer.provide(chat))
 
 /** What outlives the process: the database, and who uses it; there before any Lingma is started. Without it the keys are those of API_KEYS. */
-const team = Layer.mergeAll(KeptResponses.layer, KeyRing.layer, Limits.layer).pipe(
-  Layer.provideMerge(KeyStore.layer),
-  Layer.provideMerge(Database.layerFromConfig)
-)
+const team = Layer.mergeAll(
+  KeptResponses.layer,
+  KeyRing.layer,
+  Limits.layer,
+  Ledger.layerFromConfig,
+  UsageReport.layerFromConfig
+).pipe(Layer.provideMerge(KeyStore.layer), Layer.provideMerge(Database.layerFromConfig), Layer.provide(Metrics.layer))
 
 /** The HTTP API over any `Pool`, to be served by an `HttpServer`. */
 export const layerWithoutPool = onChat(Server.layer)

@@ -54,8 +54,10 @@ export { LingmaRpc, type LingmaRpcOptions, type RpcState } from "./lingma/rpc/Li
 export * as Protocol from "./lingma/rpc/Protocol.ts"
 /** Tagged errors of calls to Lingma. */
 export * as RpcError from "./lingma/rpc/RpcError.ts"
+/** Told of each chat at its end, where a layer provides one. */
+export { ChatRecorder, type Recorder } from "./observe/ChatRecorder.ts"
 /** Service that counts chats and their outcomes since its layer was built. */
-export { type Counters, Metrics } from "./observe/Metrics.ts"
+export { type ChatRecord, type Counters, Metrics } from "./observe/Metrics.ts"
 /** The interface of a provider as a type, and `Backend.fromStream` to build one from a stream of text. */
 export { Backend, type StreamBackend } from "./textonly/StreamBackend.ts"
 /** Interface of a provider whose models take one text and answer with text. */

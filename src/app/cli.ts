@@ -1,5 +1,5 @@
 /**
- * The command line: `lingma-gateway [start|login|keys|emulator|config]`.
+ * The command line: `lingma-gateway [start|login|keys|usage|emulator|config]`.
  */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -12,6 +12,7 @@ import * as Keys from "./commands/Keys.ts"
 import * as Login from "./commands/Login.ts"
 import { LoginRefused } from "./commands/LoginDesk.ts"
 import * as PlainConsole from "./commands/PlainConsole.ts"
+import * as Usage from "./commands/Usage.ts"
 import { serve } from "./main.ts"
 import { Ended, run } from "./run.ts"
 
@@ -78,6 +79,22 @@ const login = Command.make("login", { file, instance }, ({ file, instance }) =>
   )
 )
 
+const by = Options.choice("by", Usage.dimensions).pipe(
+  Options.withDescription("what a line is"),
+  Options.withDefault("key")
+)
+const since = Options.text("since").pipe(
+  Options.withDescription("days such as 7d (today included), hours such as 24h, or a date such as 2026-11-01"),
+  Options.withDefault("7d")
+)
+const csv = Options.boolean("csv").pipe(Options.withDescription("print CSV"))
+const usage = Command.make("usage", { file, by, since, csv, json }, ({ by, csv, file, json, since }) =>
+  Usage.run({ by, since, format: json ? "json" : csv ? "csv" : "table" }).pipe(
+    Effect.provide(Logger.minimumLogLevel(LogLevel.None)),
+    Effect.provide(ConfigSources.layer(file))
+  )
+).pipe(Command.withDescription("print who used what, from the database; the gateway need not run"))
+
 // Listed for the help only: bin/lingma-gateway.js runs the emulator, which has Lingma's own command line.
 const emulator = Command.make("emulator", {}, () => Effect.void).pipe(
   Command.withDescription("the built-in stand-in for Lingma: emulator start --workDir=… --socketPort=… --httpPort=…")
@@ -85,13 +102,14 @@ const emulator = Command.make("emulator", {}, () => Effect.void).pipe(
 
 const cli = Command.make("lingma-gateway", where, serveWith).pipe(
   Command.withDescription("Alibaba Lingma as an OpenAI-compatible HTTP API. Settings: see .env.example"),
-  Command.withSubcommands([start, login, Keys.command, config, emulator]),
+  Command.withSubcommands([start, login, Keys.command, usage, config, emulator]),
   Command.run({ name: "Lingma gateway", version, executable: "lingma-gateway" })
 )
 
 /** The parser has already printed the error. */
 const misused = () => new Ended({ code: 2, lines: [] })
 const refused = ({ message }: LoginRefused) => new Ended({ code: 1, lines: [`Login failed: ${message}`] })
+const wrong = ({ message }: Usage.UsageRefused) => new Ended({ code: 2, lines: [message] })
 
 run(
   PlainConsole.wrap(cli(process.argv)).pipe(
@@ -99,6 +117,7 @@ run(
       if (ValidationError.isValidationError(error)) return misused()
       const ofKeys = Keys.codeOf(error)
       if (ofKeys !== undefined) return new Ended({ code: ofKeys.code, lines: [ofKeys.message] })
+      if (error instanceof Usage.UsageRefused) return wrong(error)
       return error instanceof LoginRefused ? refused(error) : error
     })
   )

@@ -30,9 +30,19 @@ export interface AttemptOptions extends Model.ResolveOptions, Watchdog.Limits {
   readonly toolRetries?: number
 }
 
+/** What is told of all tries of a chat. */
+export interface Tally {
+  /** How often it was asked anew: of another instance, or because an answer was void. */
+  retries: number
+  /** The instance that was asked last, and the account there. */
+  instance: string | undefined
+  account: string | undefined
+}
+
 /** A request made ready to be asked, once for all its tries. */
 export interface Prepared {
   readonly request: ChatRequest
+  readonly tally: Tally
   /** As the backend's provider would ask it. */
   readonly draft: (backend: Backend) => Draft
   /** What a list of models is to it. */
@@ -88,7 +98,8 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
   }
   const draft = (request: ChatRequest, backend: Backend) => backend.draft?.(request, settings) ?? plainDraft(request)
 
-  const prepare = (request: ChatRequest): Prepared => {
+  const untold = (): Tally => ({ retries: 0, instance: undefined, account: undefined })
+  const prepare = (request: ChatRequest, tally: Tally = untold()): Prepared => {
     const { effort, messages, model } = request
     const drafts: Array<{ readonly by: Backend["draft"]; readonly draft: Draft }> = []
     const drafted = (backend: Backend) => {
@@ -103,7 +114,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
       const tokens = drafted(backend).mostPromptTokens
       return offer(models, { model, effort, images: shown !== undefined, param: shown?.param, tokens })
     }
-    return { request, draft: drafted, offers }
+    return { request, tally, draft: drafted, offers }
   }
 
   /** The deadline has passed. While an account is being signed in, that is what was waited for. */
@@ -120,7 +131,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     Effect.flatMap(question, (turn) => Effect.as(watchdog.watch(turn, id, deadline), turn))
 
   /** What one answer is asked by, and what is counted of it. */
-  const answering = (backend: Backend, deadline: number) => {
+  const answering = (backend: Backend, deadline: number, tally: Tally) => {
     let first: Turn | undefined
     let isAsked = false
     let meter = TokenMeter.make(tokenCounter.counter)
@@ -139,6 +150,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     const questions: Questions = {
       ask: (question) => Effect.suspend(() => (isAsked ? askAgain(question) : askFirst(question))),
       again: (reason) => {
+        tally.retries++
         mark(MetricKeys.replyRetries, 1, { reason: RETRY_REASONS.has(reason) ? reason : "other" })
         meter = TokenMeter.make(tokenCounter.counter)
       }
@@ -153,7 +165,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
 
   /** Everything that comes before the upstream's first event. */
   const ask = Effect.fnUntraced(function* (prepared: Prepared, backend: Backend, deadline: number, progress: Progress) {
-    const { draft, offers, request } = prepared
+    const { draft, offers, request, tally } = prepared
     yield* backend.ensureReady
     const models = yield* backend.models
     yield* judge(models, backend)
@@ -161,7 +173,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     // Pictures of earlier turns are left out, and the model is told so: a chat goes on after a change of the model.
     const withoutImages = Model.refusesImages(model) && request.messages.some(({ images }) => images.length > 0)
     const drafted = withoutImages ? draft(backend).withoutImages() : draft(backend)
-    const answer = answering(backend, deadline)
+    const answer = answering(backend, deadline, tally)
     const asked = {
       ...request,
       requestId: crypto.randomUUID(),

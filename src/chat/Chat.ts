@@ -9,15 +9,20 @@ import * as Model from "../domain/Model.ts"
 import * as Offer from "../domain/Offer.ts"
 import * as RetryBudget from "../domain/RetryBudget.ts"
 import * as Turn from "../domain/Turn.ts"
+import * as ErrorCode from "../domain/usage/ErrorCode.ts"
 import * as Verdict from "../domain/Verdict.ts"
+import { ChatRecorder } from "../observe/ChatRecorder.ts"
 import * as ChatSpan from "../observe/ChatSpan.ts"
-import { type Answered, type ChatOutcome, Metrics } from "../observe/Metrics.ts"
+import { type Answered, Metrics } from "../observe/Metrics.ts"
+import * as RequestContext from "../observe/RequestContext.ts"
 import * as Span from "../observe/Span.ts"
 import * as Interrupts from "../runtime/Interrupts.ts"
 import * as Scoped from "../runtime/Scoped.ts"
 import * as RequestTokens from "../tokens/RequestTokens.ts"
 import * as TokenMeter from "../tokens/TokenMeter.ts"
 import * as Attempt from "./Attempt.ts"
+import * as ChatRecords from "./ChatRecords.ts"
+import * as Failures from "./Failures.ts"
 import { Guard } from "./Guard.ts"
 import { OverloadProtection } from "./OverloadProtection.ts"
 import { type Lease, Pool } from "./Pool.ts"
@@ -44,31 +49,10 @@ export interface ChatOptions extends Attempt.AttemptOptions {
   readonly captureContent?: boolean
 }
 
-/** For administrators, beside the instance's own last error. */
-const describe = (error: ChatError): string => ("detail" in error ? `${error._tag}: ${error.detail}` : error._tag)
-
-const settle = (lease: Lease, error: ChatError) => {
-  const outcome = Verdict.blame(error)
-  if (outcome !== undefined) lease.settle(outcome, describe(error), error._tag === "QuotaExhausted" ? error : undefined)
-}
-
 type Closing = Exit.Exit<unknown, unknown>
-const isFailed = (exit: Closing) => Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause)
+const isFailed = (exit: Closing): exit is Exit.Failure<unknown, unknown> =>
+  Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause)
 const isBroken = (exit: Closing) => Exit.isFailure(exit) && Cause.isDie(exit.cause)
-
-/** A field may be a word of the client's. */
-const LONGEST_FIELD = 500
-
-const logFailure = (error: ChatError, how: string) =>
-  Effect.suspend(() => {
-    const { _tag, ...fields } = error
-    const reason = Object.fromEntries(
-      Object.entries(fields).flatMap(([name, value]) =>
-        typeof value === "object" ? [] : [[name, typeof value === "string" ? value.slice(0, LONGEST_FIELD) : value]]
-      )
-    )
-    return Effect.annotateLogs(Effect.logWarning(how), { error: _tag, ...reason })
-  })
 
 /** Chats over `Pool`, bounded by `Guard`, counted by `Metrics`. Fails with a `ChatError`. */
 export class Chat extends Context.Tag("lingma-gateway/Chat")<
@@ -87,6 +71,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
     const load = yield* OverloadProtection
     const pool = yield* Pool
     const metrics = yield* Metrics
+    const recorder = yield* ChatRecorder
     const attempt = yield* Attempt.make(options)
     const clock = yield* Effect.clock
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
@@ -101,6 +86,8 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
     ) {
       if (span !== undefined) ChatSpan.attempted(span, lease.backend.provider)
       const progress = { started: false }
+      prepared.tally.instance = lease.backend.id
+      prepared.tally.account = lease.account
       const upstream = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
       const begun = Interrupts.fromWithinAsDefect(
         Scoped.extend(attempt.begin(prepared, lease.backend, deadline, progress), upstream)
@@ -113,7 +100,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
             lease.settle("failed", `the gateway failed: ${String(Cause.squash(cause))}`)
             return Effect.failCause(cause)
           }
-          settle(lease, failure.value)
+          Failures.settle(lease, failure.value)
           const error = ofProvider(lease.backend.provider)(failure.value)
           return Effect.succeed({ lease, error, isAsked: progress.started })
         },
@@ -136,9 +123,13 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
      * instance that turned out not to be there, or not to offer the model, was none: each is looked at once at most, all
      * by one deadline; the second try has its own. What a try that failed held is given back before the next one begins.
      */
-    const begin = Effect.fnUntraced(function* (request: ChatRequest, span: Tracer.Span | undefined) {
+    const begin = Effect.fnUntraced(function* (
+      request: ChatRequest,
+      tally: Attempt.Tally,
+      span: Tracer.Span | undefined
+    ) {
       const scope = yield* Effect.scope
-      const prepared = attempt.prepare(request)
+      const prepared = attempt.prepare(request, tally)
       const { offers } = prepared
       const seen = new Set<string>()
       let retried = false
@@ -160,7 +151,8 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
           retried = true
           deadline = attempt.deadline()
         }
-        yield* logFailure(error, "chat tried again on another instance")
+        tally.retries++
+        yield* Failures.log(error, "chat tried again on another instance")
         result = yield* Scoped.extend(tried(prepared, another.value, deadline, span), inner)
       }
       return { ...result.begun, lease: result.lease }
@@ -173,52 +165,57 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
 
     const opened = Effect.fnUntraced(function* (request: ChatRequest, span: Tracer.Span | undefined) {
       const arrived = now()
-      let outcome: ChatOutcome = "cancelled"
+      const context = yield* RequestContext.current
       let answer: (() => Answered) | undefined
-      let answered: Answered | undefined
-      let queueMillis: number | undefined
+      const record = ChatRecords.begin(request, context)
       yield* Scoped.later(() => {
-        const record = { ...request.origin, outcome, answer: answered, queueMillis, millis: now() - arrived }
+        record.millis = now() - arrived
         metrics.chatEnded(record)
         if (span !== undefined) ChatSpan.ended(span, record)
+        recorder.record(record)
       })
       budget.request(arrived)
       const place = guard.slot(request.caller, RequestTokens.rough(request))
       const slot = yield* Effect.tapErrorCause(Span.within("queue")(Effect.zipRight(load.admit, place)), (cause) =>
         Effect.sync(() => {
-          if (Cause.isFailure(cause)) outcome = "rejected"
-          else if (Cause.isDie(cause)) outcome = "failed"
+          if (Cause.isInterruptedOnly(cause)) return
+          record.outcome = Cause.isFailure(cause) ? "rejected" : "failed"
+          record.errorCode = ErrorCode.ofCause(cause)
         })
       )
-      queueMillis = now() - arrived
-      const end = (how: "completed" | "failed") => {
-        outcome = how
-        slot.settle(how)
+      record.queueMillis = now() - arrived
+      const complete = () => {
+        record.outcome = "completed"
+        slot.settle("completed")
+      }
+      const fail = (code: string) => {
+        record.outcome = "failed"
+        record.errorCode = code
+        slot.settle("failed")
       }
       // Cancelled is what a caller does who is interrupted, or who closes the scope while the turn runs, and nothing
       // else: a scope that closes with a failure is a chat that failed.
       yield* Scoped.later((exit) => {
-        if (outcome === "cancelled" && isFailed(exit)) end("failed")
-        answered = answer?.()
-        if (answered !== undefined) {
-          slot.charge({ prompt: answered.promptTokens, completion: answered.completionTokens })
+        if (record.outcome === "cancelled" && isFailed(exit)) fail(ErrorCode.ofCause(exit.cause))
+        record.answer = answer?.()
+        if (record.answer !== undefined) {
+          slot.charge({ prompt: record.answer.promptTokens, completion: record.answer.completionTokens })
         }
       })
-      const { backend, firstEventAt, lease, mode, model, promptTokens, totals, turn, upstream } =
-        yield* Effect.tapErrorCause(Interrupts.fromWithinAsDefect(begin(request, span)), (cause) => {
+      const begun = yield* Effect.tapErrorCause(
+        Interrupts.fromWithinAsDefect(begin(request, record, span)),
+        (cause) => {
           if (Cause.isInterruptedOnly(cause)) return Effect.void
-          end("failed")
+          fail(ErrorCode.ofCause(cause))
           const failure = Cause.failureOption(cause)
-          return Option.isSome(failure) ? logFailure(failure.value, "chat failed") : Effect.void
-        })
+          return Option.isSome(failure) ? Failures.log(failure.value, "chat failed") : Effect.void
+        }
+      )
+      const { backend, firstEventAt, lease, model, promptTokens, totals, turn, upstream } = begun
       const firstTokenMillis = Number(firstEventAt) / 1e6 - arrived
       if (span !== undefined) ChatSpan.begun(span, firstEventAt)
       const tokens = () => TokenMeter.tokens(totals(), promptTokens)
-      answer = () => {
-        const { completion, prompt } = tokens()
-        const used = { promptTokens: prompt, completionTokens: completion }
-        return { instance: backend.id, model, mode, firstTokenMillis, pieces: turn.count(), ...used }
-      }
+      answer = () => ChatRecords.answered(begun, firstTokenMillis)
       // A turn that still runs when its scope closes was cancelled, which slot and lease assume by themselves. Only
       // when the upstream has given back what it holds is it known whether that went well.
       yield* Scoped.onExit((exit) => {
@@ -226,15 +223,15 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         const isFinished = turn.state() === "finished"
         return Effect.flatMap(Effect.exit(Scoped.close(upstream, exit)), (closed) => {
           if (failure !== undefined) {
-            end("failed")
-            settle(lease, failure)
-            return Effect.zipRight(logFailure(failure, "chat failed"), closed)
+            fail(ErrorCode.of(ofProvider(backend.provider)(failure)))
+            Failures.settle(lease, failure)
+            return Effect.zipRight(Failures.log(failure, "chat failed"), closed)
           }
           if (Exit.isFailure(closed) || isBroken(exit)) {
-            end("failed")
+            fail(ErrorCode.INTERNAL)
             lease.settle("failed")
           } else if (isFinished && !isFailed(exit)) {
-            end("completed")
+            complete()
             lease.settle("completed")
           }
           return closed

@@ -28,6 +28,8 @@ export interface Instance extends BackendStatus, Routing.Candidate {
 /** A chat's hold on an instance, released when the scope closes. */
 export interface Lease {
   readonly backend: Backend
+  /** Whose quota it uses, where that was known when it was chosen. */
+  readonly account: string | undefined
   /** The answer has begun: an instance on probation may get its next chat. */
   readonly answering: (model?: string) => void
   /**
@@ -183,6 +185,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
       const provesAt = isProbe ? begunAtEpoch + 1 : begunAtEpoch
       const lease: Lease = {
         backend,
+        account: instance.account,
         answering: (answers) => {
           model = answers ?? model
           tried()

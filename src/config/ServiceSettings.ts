@@ -28,8 +28,14 @@ export const serviceSettings = {
   limitsTimeZone: setting(
     "LIMITS_TIME_ZONE",
     "UTC",
-    "time zone in which a day of tokens_per_day begins and ends, such as Asia/Shanghai",
+    "time zone of days in limits and reports, such as Asia/Shanghai",
     Rule.timeZone
+  ),
+  ledgerDays: setting(
+    "LEDGER_DAYS",
+    "90",
+    "days for which single chats and hourly sums are kept in the database; daily sums are kept on",
+    Rule.integer(1, 36_500)
   ),
   webSearchUrl: setting(
     "WEB_SEARCH_URL",

@@ -7,7 +7,8 @@ import { version } from "../Version.ts"
 import { CapabilitiesApi } from "./admin/capabilities/Api.ts"
 import { OpsApi } from "./admin/health/Api.ts"
 import { InternalApi } from "./admin/internal/Api.ts"
-import { KeysApi, UsageApi } from "./admin/keys/Api.ts"
+import { KeysApi } from "./admin/keys/Api.ts"
+import { OwnUsageApi, UsageApi } from "./admin/usage/Api.ts"
 import * as Registry from "./dialects/Registry.ts"
 import { EmbeddingsApi } from "./embeddings/Api.ts"
 import { OllamaApi } from "./ollama/Api.ts"
@@ -22,6 +23,7 @@ export class Api extends Registry.addTo(HttpApi.make("lingma-gateway"))
   .add(InternalApi)
   .add(KeysApi)
   .add(UsageApi)
+  .add(OwnUsageApi)
   .annotate(OpenApi.Title, "Lingma gateway")
   .annotate(OpenApi.Version, version)
   .annotate(

@@ -15,7 +15,8 @@ import { CapabilitiesHandlers } from "./admin/capabilities/Handlers.ts"
 import { OpsHandlers } from "./admin/health/Handlers.ts"
 import { InternalHandlers } from "./admin/internal/Handlers.ts"
 import { KeysHandlers } from "./admin/keys/Handlers.ts"
-import { UsageHandlers } from "./admin/keys/UsageHandlers.ts"
+import { UsageHandlers } from "./admin/usage/Handlers.ts"
+import { OwnUsageHandlers } from "./admin/usage/OwnHandlers.ts"
 import { Bodies } from "./chat/Bodies.ts"
 import { Images } from "./chat/Images.ts"
 import { Admission } from "./chat/limits/Admission.ts"
@@ -56,6 +57,7 @@ const ApiRoutes = HttpLayerRouter.addHttpApi(Api).pipe(
     OpsHandlers,
     InternalHandlers,
     KeysHandlers,
+    OwnUsageHandlers,
     UsageHandlers
   ]),
   Layer.provide(CapabilitiesHandlers(Registry.support)),

@@ -11,7 +11,8 @@ const MOST_CONTENT = 64 * 1024
 /** Max characters of a model's name that a client sent. */
 const LONGEST_NAME = 128
 
-const plain = (text: string) => text.slice(0, LONGEST_NAME).replace(/[^\w .:/@+-]/g, "_")
+/** A name from outside in characters that are safe everywhere. */
+export const plain = (text: string): string => text.slice(0, LONGEST_NAME).replace(/[^\w .:/@+-]/g, "_")
 
 /** Attributes at the start. */
 export const asked = ({ model, origin }: ChatRequest): Record<string, unknown> => ({
@@ -29,8 +30,10 @@ export const attempted = (span: Tracer.Span, provider: string): void =>
 export const begun = (span: Tracer.Span, time: bigint): void => span.event("gen_ai.first_token", time)
 
 /** Attributes at the end. */
-export const ended = (span: Tracer.Span, { answer, outcome }: ChatRecord): void => {
+export const ended = (span: Tracer.Span, { answer, caller, client, outcome }: ChatRecord): void => {
   span.attribute("lingma.outcome", outcome)
+  span.attribute("lingma.key", caller.name)
+  span.attribute("lingma.client", client)
   if (outcome === "failed" || outcome === "rejected") span.attribute("error.type", outcome)
   if (answer === undefined) return
   span.attribute("gen_ai.response.model", answer.model)

@@ -42,6 +42,13 @@ export const tokens = counter(
   "gateway_tokens_total",
   "Tokens by kind (prompt, completion) and model; estimates where Lingma gives none"
 )
+export const keyChats = counter("gateway_key_chats_total", "Chats by API key and outcome")
+export const keyTokens = counter("gateway_key_tokens_total", "Tokens by API key and kind (prompt, completion)")
+export const ledgerWaiting = gauge("gateway_ledger_waiting", "Chats that are not in the database yet")
+export const ledgerLost = counter(
+  "gateway_ledger_lost_total",
+  "Chats that are missing in the database because it took nothing for too long"
+)
 export const replyRetries = counter(
   "gateway_reply_retries_total",
   "Answers asked for again by what was wrong with the first"

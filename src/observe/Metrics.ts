@@ -5,6 +5,8 @@
  */
 import { Context, Effect, Layer } from "effect"
 import type { AskMode, Origin } from "../domain/Chat.ts"
+import type { Caller } from "../domain/keys/Caller.ts"
+import type { ClientName } from "../domain/usage/ClientName.ts"
 import * as Keys from "./MetricKeys.ts"
 import * as MetricStore from "./MetricStore.ts"
 
@@ -12,8 +14,21 @@ export type ChatOutcome = "completed" | "failed" | "cancelled" | "rejected"
 
 /** One chat, at its end. */
 export interface ChatRecord extends Origin {
+  /** As the response bears it; `none` for a program's own chat. */
+  readonly requestId: string
+  readonly caller: Caller
+  readonly client: ClientName
+  /** As the client wrote it. */
+  readonly modelAsked: string
   /** How it ended; `rejected` means that it never got a slot. */
   readonly outcome: ChatOutcome
+  /** By which clients know the failure, see `domain/usage/ErrorCode`. */
+  readonly errorCode: string | undefined
+  /** The instance that was asked last, and the account there, as it calls itself. */
+  readonly instance: string | undefined
+  readonly account: string | undefined
+  /** How often it was asked anew: of another instance, or because an answer was void. */
+  readonly retries: number
   /** Undefined if no answer began. */
   readonly answer: Answered | undefined
   /** Time in the queue; undefined if it left the queue without a slot. */
@@ -29,6 +44,11 @@ export interface Answered {
   readonly firstTokenMillis: number
   readonly promptTokens: number
   readonly completionTokens: number
+  /** Part of `completionTokens`. */
+  readonly reasoningTokens: number
+  /** Whether the upstream gave the figures; else they are estimates. */
+  readonly isReported: boolean
+  readonly toolCalls: number
   /** Number of events of the answer. */
   readonly pieces: number
 }
@@ -44,8 +64,27 @@ export interface Counters {
   readonly uptimeSeconds: number
 }
 
-/** Max distinct values of the label `model`: the upstream names the models, and its list may change without end. */
-const MOST_MODELS = 100
+/** Of one API key since the layer was built. */
+export interface KeyCounters {
+  /** `other` stands for all keys beyond the first. */
+  readonly key: string
+  readonly outcomes: Readonly<Record<ChatOutcome, number>>
+  readonly promptTokens: number
+  readonly completionTokens: number
+}
+
+/** Max distinct values of a label, where the upstream or the operator names them: their list may change without end. */
+const MOST_VALUES = 100
+
+/** Whatever comes after the first values is `other`. */
+const bounded = () => {
+  const known = new Set<string>()
+  const label = (value: string): string => {
+    if (known.size < MOST_VALUES) known.add(value)
+    return known.has(value) ? value : "other"
+  }
+  return { known, label }
+}
 
 /** The metrics of one gateway. */
 export class Metrics extends Context.Tag("lingma-gateway/Metrics")<
@@ -54,6 +93,8 @@ export class Metrics extends Context.Tag("lingma-gateway/Metrics")<
     readonly chatEnded: (chat: ChatRecord) => void
     readonly modelsListed: Effect.Effect<void>
     readonly counters: Effect.Effect<Counters>
+    /** Only keys that asked for a chat. */
+    readonly keys: Effect.Effect<ReadonlyArray<KeyCounters>>
   }
 >() {
   static readonly make = Effect.gen(function* () {
@@ -64,32 +105,47 @@ export class Metrics extends Context.Tag("lingma-gateway/Metrics")<
     /** The one figure that no metric holds. */
     let streamed = 0
 
-    const knownModels = new Set<string>()
-    const modelLabel = (model: string | undefined): string => {
-      if (model === undefined) return "none"
-      if (knownModels.size < MOST_MODELS) knownModels.add(model)
-      return knownModels.has(model) ? model : "other"
-    }
+    const models = bounded()
+    const keys = bounded()
 
-    const chatEnded = ({ answer, dialect, millis, outcome, queueMillis, stream }: ChatRecord): void => {
-      const model = modelLabel(answer?.model)
+    const chatEnded = ({ answer, caller, dialect, millis, outcome, queueMillis, stream }: ChatRecord): void => {
+      const model = answer === undefined ? "none" : models.label(answer.model)
+      const key = keys.label(caller.name)
       if (stream) streamed++
       mark(Keys.chats, 1, { dialect, mode: answer?.mode ?? "none", model, outcome })
+      mark(Keys.keyChats, 1, { key, outcome })
       mark(Keys.duration, millis / 1000, { dialect, outcome })
       if (queueMillis !== undefined) mark(Keys.queueWait, queueMillis / 1000)
       if (answer === undefined) return
       mark(Keys.firstToken, answer.firstTokenMillis / 1000, { dialect })
       mark(Keys.tokens, answer.promptTokens, { kind: "prompt", model })
       mark(Keys.tokens, answer.completionTokens, { kind: "completion", model })
+      mark(Keys.keyTokens, answer.promptTokens, { key, kind: "prompt" })
+      mark(Keys.keyTokens, answer.completionTokens, { key, kind: "completion" })
       if (answer.pieces > 1) mark(Keys.tokenGap, (millis - answer.firstTokenMillis) / 1000 / (answer.pieces - 1))
     }
 
     const ended = (outcome: ChatOutcome) => total(Keys.chats, { outcome })
+    const ofKey = (key: string): KeyCounters => {
+      const ended = (outcome: ChatOutcome) => total(Keys.keyChats, { key, outcome })
+      return {
+        key,
+        outcomes: {
+          completed: ended("completed"),
+          failed: ended("failed"),
+          cancelled: ended("cancelled"),
+          rejected: ended("rejected")
+        },
+        promptTokens: total(Keys.keyTokens, { key, kind: "prompt" }),
+        completionTokens: total(Keys.keyTokens, { key, kind: "completion" })
+      }
+    }
     return Metrics.of({
       mark,
       observe,
       snapshot,
       chatEnded,
+      keys: Effect.sync(() => [...keys.known, ...(keys.known.size < MOST_VALUES ? [] : ["other"])].map(ofKey)),
       modelsListed: Effect.sync(() => mark(Keys.modelLists, 1)),
       counters: Effect.sync(() => ({
         chats: total(Keys.chats),

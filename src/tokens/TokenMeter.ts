@@ -12,6 +12,8 @@ export interface Totals {
   readonly reasoning: number
   /** Whether `output` was reported by the upstream. */
   readonly isReported: boolean
+  /** Number of calls, finished or not. */
+  readonly toolCalls: number
 }
 
 /** Token counts of a whole exchange, for usage reports. */
@@ -45,6 +47,7 @@ export const make = (newCounter: () => TokenEstimate.Counter = TokenEstimate.cou
   let told: number | undefined
   /** Our count at the upstream's last report; a turn that was cut may continue after it. */
   let then = 0
+  let calls = 0
   /** Ended by the upstream: its last report counts, whatever was withheld until now and came after it. */
   let isWhole = false
   const counted = () => counter.total() + thoughts.total()
@@ -52,9 +55,13 @@ export const make = (newCounter: () => TokenEstimate.Counter = TokenEstimate.cou
     add: (event) => {
       if (event._tag === "TextDelta") counter.add(event.text)
       else if (event._tag === "ThoughtDelta") thoughts.add(event.text)
-      else if (event._tag === "ToolCall") counter.add(event.call.name + event.call.arguments)
-      else if (event._tag === "ToolCallBegin") counter.add(event.call.name)
-      else if (event._tag === "ToolCallDelta") counter.add(event.text)
+      else if (event._tag === "ToolCall") {
+        calls++
+        counter.add(event.call.name + event.call.arguments)
+      } else if (event._tag === "ToolCallBegin") {
+        calls++
+        counter.add(event.call.name)
+      } else if (event._tag === "ToolCallDelta") counter.add(event.text)
       else if (event._tag === "Finish") isWhole = event.reason !== "length" && event.stopSequence === undefined
       else if (event._tag === "Usage") {
         input = event.usage.inputTokens ?? input
@@ -68,7 +75,7 @@ export const make = (newCounter: () => TokenEstimate.Counter = TokenEstimate.cou
       const since = told !== undefined && isWhole ? 0 : counted() - then
       const output = told === undefined ? since : told + since
       const isReported = told !== undefined && since === 0
-      return { input, output, reasoning: Math.min(thoughts.total(), output), isReported }
+      return { input, output, reasoning: Math.min(thoughts.total(), output), isReported, toolCalls: calls }
     }
   }
 }

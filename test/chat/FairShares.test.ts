@@ -56,7 +56,7 @@ const measured = (flood: number) => {
   return Effect.scoped(
     Effect.gen(function* () {
       const again = Effect.forever(
-        Effect.catchTag(chatOf(caller("flood")), "Overloaded", () => Effect.sleep("10 seconds"))
+        Effect.catchTag(chatOf(caller("flood")), "Overloaded", ({ retryAfter }) => Effect.sleep(retryAfter * 1000))
       )
       for (let n = 0; n < flood; n++) yield* Effect.forkScoped(Effect.delay(again, n * 5))
       yield* advance("6 seconds")

@@ -144,6 +144,8 @@ describe("The span and the metrics of a chat", () => {
       assert.deepStrictEqual(Object.fromEntries(span?.attributes ?? []), {
         ...asked,
         "lingma.outcome": "completed",
+        "lingma.key": "anonymous",
+        "lingma.client": "none",
         "gen_ai.response.model": "auto",
         "gen_ai.usage.input_tokens": prompt,
         "gen_ai.usage.output_tokens": completion,
@@ -164,7 +166,8 @@ describe("The span and the metrics of a chat", () => {
         turn.emit(textDelta("Hel"))
         turn.fail(crash)
       })
-    const failed = { ...asked, "lingma.outcome": "failed", "error.type": "failed" }
+    const who = { "lingma.key": "anonymous", "lingma.client": "none" }
+    const failed = { ...asked, ...who, "lingma.outcome": "failed", "error.type": "failed" }
     const told = (script: TestBackend.Script) => {
       const { layer, spans } = listening()
       return Effect.map(

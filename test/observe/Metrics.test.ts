@@ -7,7 +7,15 @@ import * as Figures from "../support/Figures.ts"
 const record: ChatRecord = {
   dialect: "messages",
   stream: true,
+  requestId: "req-1",
+  caller: { id: "k1", name: "ann", weight: 1 },
+  client: "curl",
+  modelAsked: "auto",
   outcome: "completed",
+  errorCode: undefined,
+  instance: "inst-0",
+  account: undefined,
+  retries: 0,
   answer: {
     instance: "inst-0",
     model: "qwen",
@@ -15,6 +23,9 @@ const record: ChatRecord = {
     firstTokenMillis: 2_000,
     promptTokens: 7,
     completionTokens: 30,
+    reasoningTokens: 10,
+    isReported: true,
+    toolCalls: 0,
     pieces: 5
   },
   queueMillis: 1_500,
@@ -96,6 +107,29 @@ describe("Metrics", () => {
         modelLists: 1,
         uptimeSeconds: 0
       })
+    }).pipe(Effect.provide(Metrics.layer))
+  )
+
+  it.effect("tell of each key what it asked for, by name for a hundred keys", () =>
+    Effect.gen(function* () {
+      const { chatEnded, keys } = yield* Metrics
+      chatEnded(record)
+      chatEnded({ ...record, outcome: "rejected", answer: undefined })
+      assert.deepStrictEqual(yield* keys, [
+        {
+          key: "ann",
+          outcomes: { completed: 1, failed: 0, cancelled: 0, rejected: 1 },
+          promptTokens: 7,
+          completionTokens: 30
+        }
+      ])
+      for (let i = 0; i < 150; i++) chatEnded({ ...record, caller: { id: `${i}`, name: `key-${i}`, weight: 1 } })
+      const told = yield* keys
+      assert.lengthOf(told, 101)
+      assert.deepInclude(told.at(-1), { key: "other", promptTokens: 7 * 51 })
+      assert.strictEqual(yield* Figures.value(MetricKeys.keyChats, { key: "ann", outcome: "rejected" }), 1)
+      assert.strictEqual(yield* Figures.value(MetricKeys.keyTokens, { key: "key-98", kind: "completion" }), 30)
+      assert.strictEqual(yield* Figures.value(MetricKeys.keyChats, { key: "key-99", outcome: "completed" }), 0)
     }).pipe(Effect.provide(Metrics.layer))
   )
 

@@ -18,11 +18,15 @@ type Served = Pick<Scripted, "backend">
 
 const GuardFromConfig = Layer.unwrapEffect(Effect.map(GatewayConfig, (config) => Guard.layer(config)))
 
-export const core = (scripted: Served, settings: Partial<Settings> = {}) =>
+/** Those of `core`, for what goes beside it. */
+export const settingsOf = (settings: Partial<Settings> = {}) =>
+  GatewayConfig.layer({ host: "127.0.0.1", port: 0, ...settings })
+
+export const core = (scripted: Served, given: Partial<Settings> = {}) =>
   Layer.merge(Chat.layerFromConfig, Gauges.layer).pipe(
     Layer.provideMerge(Layer.merge(GuardFromConfig, Metrics.layer)),
     Layer.provideMerge(Pool.layer([scripted.backend])),
-    Layer.provideMerge(GatewayConfig.layer({ host: "127.0.0.1", port: 0, ...settings }))
+    Layer.provideMerge(settingsOf(given))
   )
 
 /** Serves until the scope closes, or until `close`. */

@@ -15,6 +15,7 @@ import { Auth } from "../edge/Auth.ts"
 import { DirectRoutes } from "../edge/DirectRoutes.ts"
 import { KeyRefused } from "../edge/EdgeError.ts"
 import * as RequestId from "../edge/RequestId.ts"
+import * as RequestLog from "../edge/RequestLog.ts"
 import { Drain } from "../server/Drain.ts"
 import * as MessageRequest from "../server/MessageRequest.ts"
 import { Bodies } from "./Bodies.ts"
@@ -99,6 +100,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
     const decode = Decode.reader(schema)
     const read = Effect.fnUntraced(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest
+      yield* RequestLog.calledBy(auth.caller(request))
       const sent = yield* bodies.json(request)
       const message = MessageRequest.of(request)
       const body = message === undefined ? sent : yield* payloadOf(sent, message)

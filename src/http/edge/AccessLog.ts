@@ -61,7 +61,7 @@ const begin =
     const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
     const began = now()
-    const notes: RequestLog.RequestNotes = { route: patternOf(url), run: undefined }
+    const notes: RequestLog.RequestNotes = { route: patternOf(url), key: undefined, run: undefined }
     const line = (level: LogLevel.LogLevel, path: string, status: number) =>
       Effect.logWithLevel(level, "request").pipe(
         Effect.annotateLogs({
@@ -74,6 +74,7 @@ const begin =
             ? { outcome: RequestLog.outcomeOf(notes, status) }
             : {}),
           ...clientId(headers),
+          ...(notes.key === undefined ? {} : { key: notes.key }),
           ...chatFields(notes)
         })
       )

@@ -3,7 +3,9 @@
  */
 import { randomUUID } from "node:crypto"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
-import { Context, Effect, type Fiber, FiberRef, GlobalValue, HashMap } from "effect"
+import { Context, Effect, type Fiber, FiberRef, HashMap } from "effect"
+import * as ClientName from "../../domain/usage/ClientName.ts"
+import * as RequestContext from "../../observe/RequestContext.ts"
 
 const DECENT = /^[A-Za-z0-9._:-]{1,128}$/
 
@@ -11,13 +13,11 @@ export const make = (): string => `req-${randomUUID().slice(24)}`
 
 export const from = (given: unknown): string => (typeof given === "string" && DECENT.test(given) ? given : make())
 
-const ref = GlobalValue.globalValue("lingma-gateway/http/RequestId", () => FiberRef.unsafeMake("none"))
-
 /** The id of the current request. */
-export const current: Effect.Effect<string> = FiberRef.get(ref)
+export const current: Effect.Effect<string> = Effect.map(RequestContext.current, ({ id }) => id)
 
 /** The same, from a fiber. */
-export const of = (fiber: Fiber.RuntimeFiber<unknown, unknown>): string => fiber.getFiberRef(ref)
+export const of = (fiber: Fiber.RuntimeFiber<unknown, unknown>): string => RequestContext.of(fiber).id
 
 /** Sets the id for the whole request; `Edge` adds it to the response. */
 export const middleware = <A, E, R>(
@@ -34,7 +34,7 @@ export const middleware = <A, E, R>(
       "request_id",
       id
     )
-    return FiberRef.set(ref, id).pipe(
+    return RequestContext.set({ id, client: ClientName.of(headers["user-agent"]) }).pipe(
       Effect.zipRight(FiberRef.set(FiberRef.currentLogAnnotations, annotations)),
       Effect.zipRight(app)
     )

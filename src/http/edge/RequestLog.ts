@@ -3,10 +3,13 @@
  */
 import { Effect, FiberRef, GlobalValue } from "effect"
 import type { ChatRun } from "../../chat/Chat.ts"
+import type { Caller } from "../../domain/keys/Caller.ts"
 
 export interface RequestNotes {
   /** Route pattern; from a closed set, so it can be a metric label. */
   readonly route: string
+  /** The name of the caller's key, for a chat. */
+  key: string | undefined
   /** The chat, once it has been opened. */
   run: ChatRun | undefined
 }
@@ -20,6 +23,14 @@ export const provide =
   (notes: RequestNotes) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.zipRight(FiberRef.set(current, notes), effect)
+
+/** Records who asks. */
+export const calledBy = ({ name }: Caller): Effect.Effect<void> =>
+  Effect.withFiberRuntime((fiber) => {
+    const notes = fiber.getFiberRef(current)
+    if (notes !== undefined) notes.key = name
+    return Effect.void
+  })
 
 /** Records the chat of the current request. */
 export const answeredBy = (run: ChatRun): Effect.Effect<void> =>

@@ -8,10 +8,16 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect } from "effect"
 
+/** At the end of a table whose rows are to lie in the order of its key, which PostgreSQL does not offer. */
+const IN_ORDER = "/* in order */"
+
 const run = (...statements: ReadonlyArray<string>): Effect.Effect<void, SqlError, SqlClient.SqlClient> =>
-  Effect.flatMap(SqlClient.SqlClient, (sql) =>
-    Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
-  )
+  Effect.flatMap(SqlClient.SqlClient, (sql) => {
+    const inOrder = sql.onDialectOrElse({ sqlite: () => "WITHOUT ROWID", orElse: () => "" })
+    return Effect.forEach(statements, (statement) => sql.unsafe(statement.replace(IN_ORDER, inOrder)), {
+      discard: true
+    })
+  })
 
 /** Figures that are added up, beside what they are added up by. */
 const SUMS = `
@@ -49,9 +55,9 @@ const all: Readonly<Record<string, Effect.Effect<void, SqlError, SqlClient.SqlCl
       tool_calls INTEGER NOT NULL)`,
     "CREATE INDEX chats_ended_at ON chats (ended_at)",
     `CREATE TABLE usage_hours (started_at BIGINT NOT NULL, ${BY}, ${SUMS},
-      PRIMARY KEY (started_at, key_id, key_name, model, account, client))`,
+      PRIMARY KEY (started_at, key_id, key_name, model, account, client)) ${IN_ORDER}`,
     `CREATE TABLE usage_days (day TEXT NOT NULL, ${BY}, ${SUMS},
-      PRIMARY KEY (day, key_id, key_name, model, account, client))`,
+      PRIMARY KEY (day, key_id, key_name, model, account, client)) ${IN_ORDER}`,
     // Responses and conversations that their own key may go on from; `items` are the ids of their items, each between blanks.
     `CREATE TABLE kept_responses (
       key_id TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, items TEXT NOT NULL, bytes BIGINT NOT NULL,

@@ -50,7 +50,14 @@ describe("a chat on the fast path", () => {
         const seen = lines.filter(({ message }) => message === "request").map(({ annotations }) => annotations)
         return {
           answers,
-          seen: seen.map(({ method, outcome, path, route, status }) => ({ method, outcome, path, route, status }))
+          seen: seen.map(({ key, method, outcome, path, route, status }) => ({
+            key,
+            method,
+            outcome,
+            path,
+            route,
+            status
+          }))
         }
       })
       const direct = yield* answersOf(Server.layer)
@@ -65,6 +72,8 @@ describe("a chat on the fast path", () => {
         else assert.strictEqual(short.text, long.text)
       }
       assert.strictEqual(direct.seen.length, kinds.length)
+      // The log names the key of whoever was let in.
+      for (const { key: name, status } of direct.seen) assert.strictEqual(name, status === 401 ? undefined : "key-1")
       assert.deepStrictEqual(direct.seen, routed.seen)
     })
   )

@@ -66,9 +66,23 @@ export const PoolInstance = Schema.Struct({
   })
 }).annotations({ identifier: "PoolInstance" })
 
+/** Of one API key since the start of the process. */
+export const KeyCounters = Schema.Struct({
+  key: Schema.String,
+  chats_completed_total: Schema.Int,
+  chats_failed_total: Schema.Int,
+  chats_cancelled_total: Schema.Int,
+  chats_rejected_total: Schema.Int,
+  prompt_tokens_total: Schema.Int,
+  completion_tokens_total: Schema.Int
+}).annotations({ identifier: "KeyCounters" })
+
 export const Stats = Schema.Struct({
   ok: Schema.Literal(true),
   stats: Counters,
+  keys: Schema.Array(KeyCounters).annotations({
+    description: "Keys that asked for a chat; `other` after the first 100"
+  }),
   concurrency: Concurrency,
   pool: Schema.Struct({ size: Schema.Int, ready: Schema.Int, instances: Schema.Array(PoolInstance) })
 }).annotations({ identifier: "Stats" })

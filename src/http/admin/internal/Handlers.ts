@@ -9,7 +9,7 @@ import { Guard, type GuardStats } from "../../../chat/Guard.ts"
 import { type Instance, Pool } from "../../../chat/Pool.ts"
 import { word } from "../../../domain/Login.ts"
 import { redact } from "../../../domain/Redact.ts"
-import { type Counters, Metrics } from "../../../observe/Metrics.ts"
+import { type Counters, type KeyCounters, Metrics } from "../../../observe/Metrics.ts"
 import * as Body from "../../chat/Body.ts"
 import * as Decode from "../../chat/Decode.ts"
 import * as SchemaIssue from "../../chat/SchemaIssue.ts"
@@ -32,6 +32,16 @@ const toCounters = ({ outcomes, ...sums }: Counters) => ({
   prompt_tokens_total: sums.promptTokens,
   completion_tokens_total: sums.completionTokens,
   models_requests_total: sums.modelLists
+})
+
+const toKey = ({ completionTokens, key, outcomes, promptTokens }: KeyCounters) => ({
+  key,
+  chats_completed_total: outcomes.completed,
+  chats_failed_total: outcomes.failed,
+  chats_cancelled_total: outcomes.cancelled,
+  chats_rejected_total: outcomes.rejected,
+  prompt_tokens_total: promptTokens,
+  completion_tokens_total: completionTokens
 })
 
 const toConcurrency = (stats: GuardStats) => ({
@@ -77,6 +87,7 @@ const handlers = HttpApiBuilder.group(
       return {
         ok: true as const,
         stats: toCounters(yield* metrics.counters),
+        keys: (yield* metrics.keys).map(toKey),
         concurrency: toConcurrency(yield* guard.stats),
         pool: {
           size: instances.length,

@@ -1,5 +1,5 @@
 /**
- * Routes for named keys: made, shown, changed, rotated and revoked by administrators; and what a key may know of itself.
+ * Routes for named keys: made, shown, changed, rotated and revoked by administrators.
  */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
@@ -7,7 +7,6 @@ import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import * as Errors from "../../dialects/openai/OpenAiErrors.ts"
-import { OpenAiKey } from "../../dialects/openai/OpenAiKey.ts"
 import * as DeclaredErrors from "../../edge/DeclaredErrors.ts"
 import { AdminKey } from "../internal/Api.ts"
 
@@ -119,28 +118,3 @@ export class KeysApi extends HttpApiGroup.make("keys")
   )
   .annotate(OpenApi.Description, "For administrators: named keys and their limits")
   .middleware(AdminKey) {}
-
-const Left = Schema.NullOr(Schema.Struct({ limit: Schema.Int, remaining: Schema.Int, reset_seconds: Schema.Int }))
-
-export const KeyUsage = Schema.Struct({
-  object: Schema.Literal("key.usage"),
-  key: Schema.NullOr(Schema.Struct({ id: Schema.String, name: Schema.String })).annotations(
-    described("Null where no key is needed")
-  ),
-  limits: Schema.Struct({
-    requests_per_minute: Left,
-    tokens_per_day: Left,
-    max_in_flight: Count,
-    models: Schema.Array(Schema.String),
-    expires: Schema.NullOr(Schema.String)
-  })
-}).annotations({ identifier: "KeyUsage" })
-
-export class UsageApi extends HttpApiGroup.make("usage")
-  .add(
-    HttpApiEndpoint.get("ownUsage", "/v1/usage")
-      .addSuccess(KeyUsage)
-      .annotate(OpenApi.Summary, "The limits of the key that asks, and what is left of them")
-  )
-  .annotate(OpenApi.Description, "What a key may know of itself")
-  .middleware(OpenAiKey) {}

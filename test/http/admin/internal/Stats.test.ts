@@ -57,6 +57,17 @@ describe("/internal/stats", () => {
         completion_tokens_total: usage.completion_tokens + 1,
         models_requests_total: 1
       })
+      assert.deepStrictEqual(json["keys"], [
+        {
+          key: "anonymous",
+          chats_completed_total: 1,
+          chats_failed_total: 1,
+          chats_cancelled_total: 1,
+          chats_rejected_total: 1,
+          prompt_tokens_total: usage.prompt_tokens * 2,
+          completion_tokens_total: usage.completion_tokens + 1
+        }
+      ])
       assert.deepStrictEqual(json["concurrency"], {
         max_in_flight: 2,
         in_flight: 0,

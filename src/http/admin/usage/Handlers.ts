@@ -1,0 +1,111 @@
+/**
+ * Answers who used what, from the sums of the ledger.
+ */
+import * as HttpApi from "@effect/platform/HttpApi"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Clock, Effect, Either, Layer } from "effect"
+import type * as Rows from "../../../team/ledger/Rows.ts"
+import * as Since from "../../../team/ledger/Since.ts"
+import type { Bucket } from "../../../team/ledger/UsageBuckets.ts"
+import * as UsageReport from "../../../team/ledger/UsageReport.ts"
+import { badRequest, failure } from "../../dialects/openai/OpenAiFailure.ts"
+import { adminKeys } from "../internal/Handlers.ts"
+import { dimensions, UsageApi } from "./Api.ts"
+import * as Query from "./Query.ts"
+
+const notKept = failure(404, "This gateway keeps no usage: it runs within a program that left the database out", {
+  code: "usage_not_kept"
+})
+const unreadable = failure(
+  503,
+  "The usage cannot be read at the moment, please retry later",
+  { type: "service_unavailable", code: "usage_unavailable" },
+  { "retry-after": "5", "retry-after-ms": "5000" }
+)
+
+export const toFigures = (sums: Rows.Figures) => ({
+  requests: sums.requests,
+  completed: sums.completed,
+  failed: sums.failed,
+  cancelled: sums.cancelled,
+  rejected: sums.rejected,
+  estimated: sums.estimated,
+  prompt_tokens: sums.promptTokens,
+  completion_tokens: sums.completionTokens,
+  reasoning_tokens: sums.reasoningTokens
+})
+
+const toBucket =
+  ({ byBatch }: Query.Asked) =>
+  ({ end, results, start }: Bucket) => ({
+    object: "bucket" as const,
+    start_time: Math.floor(start / 1000),
+    end_time: Math.floor(end / 1000),
+    results: results.map(({ completionTokens, keyId, model, promptTokens, requests }) => ({
+      object: "organization.usage.completions.result" as const,
+      input_tokens: promptTokens,
+      output_tokens: completionTokens,
+      input_cached_tokens: 0,
+      input_audio_tokens: 0,
+      output_audio_tokens: 0,
+      num_model_requests: requests,
+      project_id: null,
+      user_id: null,
+      api_key_id: keyId,
+      model,
+      batch: byBatch ? false : null,
+      service_tier: null
+    }))
+  })
+
+/** What the database says of it is for the log. */
+export const told = (error: SqlError) => Effect.zipRight(Effect.logWarning("usage not read", error), unreadable)
+
+const params = Effect.map(HttpServerRequest.HttpServerRequest, ({ url }) => Query.paramsOf(url))
+
+const handlers = HttpApiBuilder.group(
+  HttpApi.make("lingma-gateway").add(UsageApi),
+  "usage",
+  Effect.fnUntraced(function* (handlers) {
+    const reports = yield* UsageReport.UsageReport
+
+    const table = Effect.fnUntraced(function* () {
+      if (reports === undefined) return yield* notKept
+      const asked = yield* params
+      const by = yield* Query.one(asked, "by", dimensions, "key")
+      const now = yield* Clock.currentTimeMillis
+      const since = yield* Either.mapLeft(Since.parse(asked.get("since") ?? "7d", now, reports.days), (rule) =>
+        badRequest(`'since' ${rule}.`, "since", "invalid_value")
+      )
+      const lines = yield* Effect.catchAll(reports.by(by, since), told)
+      return {
+        object: "usage.table" as const,
+        by,
+        since: new Date(Since.start(since, reports.days)).toISOString(),
+        time_zone: reports.days.zone,
+        data: lines.map((line) => ({ name: line.name, ...toFigures(line) })),
+        total: toFigures(lines.reduce<Rows.Figures>(UsageReport.plus, UsageReport.nothing))
+      }
+    })
+
+    const completions = Effect.fnUntraced(function* () {
+      if (reports === undefined) return yield* notKept
+      const now = yield* Clock.currentTimeMillis
+      const query = yield* Query.read(yield* params, now)
+      const buckets = yield* Effect.catchAll(reports.buckets(query), told)
+      const next = buckets.at(-1)?.end ?? query.until
+      const hasMore = next < query.until
+      return {
+        object: "page" as const,
+        data: buckets.map(toBucket(query)),
+        has_more: hasMore,
+        next_page: hasMore ? Query.pageOf(next) : null
+      }
+    })
+    return handlers.handle("table", table).handle("completions", completions)
+  })
+)
+
+export const UsageHandlers = Layer.provide(handlers, adminKeys)

@@ -1,0 +1,24 @@
+/**
+ * What a chat's figures tell of the request it came by; set once per request, where the request comes in.
+ */
+import { type Effect, type Fiber, FiberRef, GlobalValue } from "effect"
+import type { ClientName } from "../domain/usage/ClientName.ts"
+
+export interface RequestContext {
+  /** As its response bears it. */
+  readonly id: string
+  readonly client: ClientName
+}
+
+const ref = GlobalValue.globalValue("lingma-gateway/observe/RequestContext", () =>
+  // A program that asks by itself has no request.
+  FiberRef.unsafeMake<RequestContext>({ id: "none", client: "none" })
+)
+
+export const current: Effect.Effect<RequestContext> = FiberRef.get(ref)
+
+/** The same, from a fiber. */
+export const of = (fiber: Fiber.RuntimeFiber<unknown, unknown>): RequestContext => fiber.getFiberRef(ref)
+
+/** Sets it for the rest of the fiber, which serves only this request. */
+export const set = (context: RequestContext): Effect.Effect<void> => FiberRef.set(ref, context)

@@ -1,0 +1,51 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Usage from "../../../src/app/commands/Usage.ts"
+import type { Line } from "../../../src/team/ledger/UsageReport.ts"
+
+const line = (name: string, more: Partial<Line> = {}): Line => ({
+  name,
+  requests: 1204,
+  completed: 1190,
+  failed: 12,
+  cancelled: 2,
+  rejected: 0,
+  estimated: 0,
+  promptTokens: 8_123_456,
+  completionTokens: 912_345,
+  reasoningTokens: 1,
+  ...more
+})
+
+describe("The command usage", () => {
+  it("prints a table with its total, figures under each other", () => {
+    const lines = [line("ann"), line("bob", { requests: 3, promptTokens: 900, completionTokens: 12_000, estimated: 3 })]
+    assert.deepStrictEqual(Usage.print({ by: "key", format: "table" }, lines), [
+      "key     requests   failed   rejected   tokens in      out",
+      "ann        1,204       12          0       8.1 M    0.9 M",
+      "bob            3       12          0         900   12,000",
+      "total      1,207       24          0       8.1 M    0.9 M",
+      "",
+      "Tokens of 3 chats are estimates."
+    ])
+    assert.deepStrictEqual(Usage.print({ by: "key", format: "table" }, []), ["No chats in this time."])
+  })
+
+  it("prints CSV that a spreadsheet takes for data alone", () => {
+    const lines = [line('=HYPERLINK("http://x"),1'), line("ann")]
+    assert.deepStrictEqual(Usage.print({ by: "key", format: "csv" }, lines), [
+      "key,requests,completed,failed,cancelled,rejected,estimated,prompt_tokens,completion_tokens,reasoning_tokens",
+      `"'=HYPERLINK(""http://x""),1",1204,1190,12,2,0,0,8123456,912345,1`,
+      "ann,1204,1190,12,2,0,0,8123456,912345,1"
+    ])
+  })
+
+  it("prints JSON with whole figures", () => {
+    const [text = ""] = Usage.print({ by: "day", format: "json" }, [line("2026-11-28")])
+    assert.deepInclude(JSON.parse(text)[0], { name: "2026-11-28", requests: 1204, prompt_tokens: 8_123_456 })
+  })
+
+  it("prints no character that a terminal would obey", () => {
+    const [, shown] = Usage.print({ by: "key", format: "table" }, [line("a\u001b[31mb\u202e")])
+    assert.match(shown ?? "", /^a\?\[31mb\? /)
+  })
+})
