@@ -89,10 +89,10 @@ const since = Options.text("since").pipe(
 )
 const csv = Options.boolean("csv").pipe(Options.withDescription("print CSV"))
 const usage = Command.make("usage", { file, by, since, csv, json }, ({ by, csv, file, json, since }) =>
-  Usage.run({ by, since, format: json ? "json" : csv ? "csv" : "table" }).pipe(
-    Effect.provide(Logger.minimumLogLevel(LogLevel.None)),
-    Effect.provide(ConfigSources.layer(file))
-  )
+  Effect.provide(Usage.run({ by, since, format: json ? "json" : csv ? "csv" : "table" }), [
+    Logger.minimumLogLevel(LogLevel.None),
+    ConfigSources.layer(file)
+  ])
 ).pipe(Command.withDescription("print who used what, from the database; the gateway need not run"))
 
 // Listed for the help only: bin/lingma-gateway.js runs the emulator, which has Lingma's own command line.

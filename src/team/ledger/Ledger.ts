@@ -126,29 +126,26 @@ export class Ledger extends Context.Tag("lingma-gateway/team/Ledger")<
       const rest = waiting.length >= MOST_IN_BATCH ? Effect.yieldNow() : Effect.sleep(interval)
       return wasFailing ? Effect.zipRight(Effect.logInfo("the ledger is written again"), rest) : rest
     })
-    const writer = yield* Effect.forkDaemon(Effect.interruptible(Effect.forever(turn)))
-
-    const flush: Effect.Effect<void> = Effect.sleep(Duration.min(interval, "10 millis")).pipe(
-      Effect.repeat({ until: () => stats().waiting === 0 }),
-      Effect.asVoid
-    )
     const rest = Effect.repeat(writeOne, { until: () => stats().waiting === 0 })
-    yield* Effect.addFinalizer(() =>
+    const giveUp = Effect.suspend(() => {
+      const { waiting: left } = stats()
+      lost += left
+      return left === 0
+        ? Effect.void
+        : Effect.annotateLogs(Effect.logWarning("the ledger was not written to its end"), { lost })
+    })
+    yield* Effect.acquireRelease(Effect.forkDaemon(Effect.interruptible(Effect.forever(turn))), (writer) =>
       Effect.zipRight(Fiber.interrupt(writer), rest).pipe(
         Effect.exit,
         Effect.interruptible,
         Effect.disconnect,
         Effect.timeoutOption(LAST_MILLIS),
-        Effect.zipRight(
-          Effect.suspend(() => {
-            const { waiting: left } = stats()
-            lost += left
-            return left === 0
-              ? Effect.void
-              : Effect.annotateLogs(Effect.logWarning("the ledger was not written to its end"), { lost })
-          })
-        )
+        Effect.zipRight(giveUp)
       )
+    )
+    const flush: Effect.Effect<void> = Effect.sleep(Duration.min(interval, "10 millis")).pipe(
+      Effect.repeat({ until: () => stats().waiting === 0 }),
+      Effect.asVoid
     )
     // What is lost, or waits for a database that says nothing at all, is told as well.
     yield* Effect.suspend(() => (lost > toldLost ? tell("the database does not keep up") : Effect.void)).pipe(
