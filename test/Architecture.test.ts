@@ -102,6 +102,7 @@ const wallClock: Record<string, readonly [times: number, why: string]> = {
     "a delay and an age of Effect's own: late by no more than 30 s, looked at anew each minute"
   ],
   "lingma/rpc/LingmaRpc.ts": [1, "a delay of Effect's own: late by no more than 0.8 s"],
+  "http/admin/usage/OwnHandlers.ts": [1, "which day it is"],
   "http/chat/limits/Admission.ts": [1, "when a limit is whole again, as headers name it"],
   "team/limits/Limits.ts": [3, "which day it is"],
   "team/keys/KeyIndex.ts": [1, "whether a key has expired"],

@@ -99,7 +99,15 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
       (given) => ring.find(given) !== undefined,
       (given) => (ring.hasExpired(given) ? expired : wrong)
     )
-    const key = (request: Request) => (ring.isOpen() ? undefined : ring.find(keyOf(request) ?? ""))
+    // A request asks several times in a row, and each look takes a digest; looked up anew once the keys have changed.
+    let last: { readonly request: Request; readonly of: unknown; readonly key: Key | undefined } | undefined
+    const key = (request: Request) => {
+      if (ring.isOpen()) return undefined
+      const keys = ring.all()
+      if (last?.request !== request || last.of !== keys)
+        last = { request, of: keys, key: ring.find(keyOf(request) ?? "") }
+      return last.key
+    }
     return {
       api: (request) => (ring.isOpen() ? Effect.void : byKey(request)),
       key,

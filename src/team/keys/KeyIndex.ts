@@ -9,6 +9,7 @@ import * as Key from "./Key.ts"
 
 interface Entry extends Key.Known {
   readonly bytes: Buffer
+  readonly place: number
 }
 
 interface Watcher {
@@ -22,16 +23,19 @@ export const make = (clock: Clock.Clock, isClosed: boolean) => {
   let keys: ReadonlyArray<Key.Key> = []
   let ids: ReadonlySet<string> = new Set()
   let isOpen = !isClosed
-  let used = new Map<string, number>()
+  /** When each entry was used since that was last asked, by its place. */
+  let usedAt = new Float64Array(0)
+  const given = Buffer.alloc(32)
   const watchers = new ChurnMap<object, Watcher>()
   const now = () => clock.unsafeCurrentTimeMillis()
 
   /** Found by its digest, so how long that takes tells nothing of other keys. */
-  const lookUp = (given: string): Entry | undefined => {
-    const digest = Digest.of(given)
+  const lookUp = (secret: string): Entry | undefined => {
+    const digest = Digest.of(secret)
     const entry = byDigest.get(digest)
-    if (entry === undefined || !timingSafeEqual(entry.bytes, Buffer.from(digest, "hex"))) return undefined
-    return entry
+    if (entry === undefined) return undefined
+    given.write(digest, "hex")
+    return timingSafeEqual(entry.bytes, given) ? entry : undefined
   }
 
   /** In the order in which they count: the first of a name and the first of a digest stay. */
@@ -42,8 +46,12 @@ export const make = (clock: Clock.Clock, isClosed: boolean) => {
       const owner = owners.get(known.key.name)
       if (owner !== undefined && owner.id !== known.key.id) continue
       owners.set(known.key.name, known.key)
-      if (!next.has(known.digest)) next.set(known.digest, { ...known, bytes: Buffer.from(known.digest, "hex") })
+      if (next.has(known.digest)) continue
+      next.set(known.digest, { ...known, bytes: Buffer.from(known.digest, "hex"), place: next.size })
     }
+    const times = new Float64Array(next.size)
+    for (const [digest, { place }] of next) times[place] = usedAt[byDigest.get(digest)?.place ?? -1] ?? 0
+    usedAt = times
     byDigest = next
     keys = [...owners.values()]
     if (keys.length > 0) isOpen = false
@@ -55,9 +63,13 @@ export const make = (clock: Clock.Clock, isClosed: boolean) => {
     replace,
     /** When keys of the database were used since the last time that this was asked. */
     takeUsed: (): ReadonlyMap<string, number> => {
-      const taken = used
-      used = new Map()
-      return taken
+      const used = new Map<string, number>()
+      for (const { key, place } of byDigest.values()) {
+        const at = usedAt[place] ?? 0
+        if (at > 0) used.set(key.id, Math.max(at, used.get(key.id) ?? 0))
+      }
+      usedAt.fill(0)
+      return used
     },
     /** The key that was given, if it is one and has not expired. */
     find: (given: string) => {
@@ -65,7 +77,7 @@ export const make = (clock: Clock.Clock, isClosed: boolean) => {
       if (entry === undefined) return undefined
       const at = now()
       if (Key.isExpired(entry.key, at) || (entry.until !== undefined && at >= entry.until)) return undefined
-      if (entry.key.source === "database") used.set(entry.key.id, at)
+      if (entry.key.source === "database") usedAt[entry.place] = at
       return entry.key
     },
     /** Whether a key that `find` does not give has only expired. */

@@ -2,6 +2,7 @@ import * as HttpServer from "@effect/platform/HttpServer"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, Redacted } from "effect"
 import { Guard } from "../../../src/chat/Guard.ts"
+import { textDelta } from "../../../src/domain/Chat.ts"
 import * as NodeServer from "../../../src/http/NodeServer.ts"
 import * as Server from "../../../src/http/Server.ts"
 import * as Database from "../../../src/team/database/Database.ts"
@@ -128,6 +129,27 @@ describe("a chat of a named key", () => {
       assert.deepInclude(agent.json?.error, { type: "permission_error", code: "model_not_allowed" })
       assert.strictEqual((yield* ask("/v1/models/agent", key)).status, 404)
       assert.strictEqual((yield* ask("/v1/models/agent", "sk-boss")).status, 200)
+    })
+  )
+
+  it.scopedLive("ends with an error event in its dialect when the key is revoked", () =>
+    Effect.gen(function* () {
+      const { add, ask, chat, guard } = yield* serve(TestBackend.make(TestBackend.emit(textDelta("a"))))
+      const key = yield* add("alice", {})
+      const body = { model: "auto", max_tokens: 9, stream: true, messages: [{ role: "user", content: "hi" }] }
+      const streams = yield* Effect.fork(
+        Effect.all([chat(key, { stream: true }), ask("/v1/messages", key, body)], { concurrency: "unbounded" })
+      )
+      yield* Effect.repeat(Effect.zipLeft(guard.stats, Effect.sleep("5 millis")), {
+        until: ({ inFlight }) => inFlight === 2
+      })
+      assert.strictEqual((yield* ask("/internal/keys/alice", "sk-boss", undefined, "DELETE")).status, 200)
+      const [openai, anthropic] = yield* Fiber.join(streams)
+      assert.include(openai.text, '"code":"invalid_api_key"')
+      assert.include(openai.text, "This API key has been revoked.")
+      assert.notInclude(openai.text, "[DONE]")
+      assert.include(anthropic.text, "event: error")
+      assert.include(anthropic.text, '"type":"authentication_error"')
     })
   )
 
