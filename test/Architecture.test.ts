@@ -110,7 +110,6 @@ const wallClock: Record<string, readonly [times: number, why: string]> = {
   "team/ledger/Ledger.ts": [1, "the time of day of a row"],
   "team/ledger/Retention.ts": [1, "the age of a row"],
   "http/admin/usage/Handlers.ts": [2, "up to when a report tells"],
-  "http/admin/usage/OwnHandlers.ts": [1, "up to when a report tells"],
   "app/commands/Usage.ts": [1, "up to when a report tells"],
   "emulator/Account.ts": [1, "when a login expires"],
   "emulator/wire/AskMethods.ts": [3, "timestamps on the wire"],
