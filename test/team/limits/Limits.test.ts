@@ -1,4 +1,4 @@
-import type * as SqlClient from "@effect/sql/SqlClient"
+import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Context, Effect, Layer, Redacted, TestClock } from "effect"
 import { GatewayConfig } from "../../../src/config/Config.ts"
@@ -6,6 +6,7 @@ import type { DatabaseUrl } from "../../../src/config/DatabaseUrl.ts"
 import * as Database from "../../../src/team/database/Database.ts"
 import * as Days from "../../../src/team/limits/Days.ts"
 import { type Limited, Limits, type LimitsService } from "../../../src/team/limits/Limits.ts"
+import * as WindowStore from "../../../src/team/limits/WindowStore.ts"
 import * as Postgres from "../../support/Postgres.ts"
 
 class Server extends Context.Tag("test/Postgres")<Server, Postgres.Postgres>() {}
@@ -147,6 +148,22 @@ describe("the limits of a key", () => {
         )
         assert.strictEqual((yield* gateways[0]!.count(one))?.limit, "requests")
         assert.strictEqual(yield* passed(gateways[1]!, key({ requestsPerMinute: 103 }), 10), 3)
+      })
+    )
+
+    it.scoped("grant no request twice, however many statements run at once", () =>
+      Effect.gen(function* () {
+        const url = yield* Effect.flatMap(Server, ({ database }) => database("statements"))
+        const context = yield* database({ _tag: "Postgres", url: Redacted.make(url) })
+        const store = WindowStore.make(Context.get(context, SqlClient.SqlClient))
+        const taken = yield* Effect.all(
+          Array.from({ length: 200 }, () => store.take("key_a", 1, 100)),
+          { concurrency: "unbounded" }
+        )
+        assert.strictEqual(
+          taken.reduce((sum, { granted }) => sum + granted, 0),
+          100
+        )
       })
     )
 
