@@ -37,18 +37,23 @@ const becomes = (program: Program, key: string, status: number, within: "1500 mi
 
 describe("named keys", () => {
   it.scopedLive(
-    "are live within a second beside a gateway that runs: added, limited, rotated with grace, revoked",
+    "are live within a second beside 64 streams: added, limited, rotated with grace, revoked",
     () =>
       Effect.gen(function* () {
         const dir = yield* folder
         const env = { DATABASE_URL: `sqlite:${join(dir, "gateway.db")}` }
-        const program = yield* start(env)
+        const program = yield* start({ ...env, GATEWAY_MAX_IN_FLIGHT: "128" })
         assert.strictEqual(yield* statusBy(program, "anything"), 200)
         const alice = yield* made(env, "add", "alice", "--requests-per-minute", "1000", "--models", "auto,qwen*")
         const bob = yield* made(env, "add", "bob", "--weight", "2")
         yield* becomes(program, "anything", 401, "1500 millis")
         yield* becomes(program, bob, 200, "1500 millis")
         assert.strictEqual(yield* statusBy(program, alice), 200)
+        const long = "word ".repeat(60)
+        const beside = yield* Effect.all(
+          Array.from({ length: 63 }, () => chat(program, said(long, 200), { stream: true }, by(bob))),
+          { concurrency: "unbounded" }
+        )
         assert.strictEqual((yield* commanded(env, "set", "alice", "--requests-per-minute", "1")).code, 0)
         yield* becomes(program, alice, 429, "1500 millis")
         assert.strictEqual((yield* commanded(env, "set", "alice", "--requests-per-minute", "none")).code, 0)
@@ -68,6 +73,8 @@ describe("named keys", () => {
         assert.include(broken, "This API key has been revoked.")
         assert.notInclude(broken, "[DONE]")
         assert.strictEqual(content(yield* text(finished)).trim(), "word ".repeat(20).trim())
+        const whole = yield* Effect.all(beside.map(text), { concurrency: "unbounded" })
+        for (const one of whole) assert.strictEqual(content(one).trim(), long.trim())
         yield* becomes(program, after, 401, "1500 millis")
 
         const list = yield* commanded(env, "list", "--json")

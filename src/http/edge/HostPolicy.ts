@@ -64,6 +64,16 @@ export const isOriginAllowed = (options: GateOptions, request: Request): boolean
 export const isPreflight = ({ headers, method }: Request): boolean =>
   method === "OPTIONS" && headers["origin"] !== undefined && headers["access-control-request-method"] !== undefined
 
+/** What a page may read of a response beside its body. */
+const exposed = [
+  "x-request-id, request-id, openai-processing-ms, retry-after, retry-after-ms",
+  "x-lingma-instance, x-lingma-emulated, x-lingma-ignored-params",
+  ...["requests", "tokens"].flatMap((what) => [
+    ...["limit", "remaining", "reset"].map((part) => `x-ratelimit-${part}-${what}`),
+    ...["limit", "remaining", "reset"].map((part) => `anthropic-ratelimit-${what}-${part}`)
+  ])
+].join(", ")
+
 /** Added to every response when CORS is configured, errors included: otherwise the browser hides the error. */
 export const corsHeaders = (options: GateOptions, request: Request): Record<string, string> => {
   if (options.corsOrigins.length === 0) return {}
@@ -74,8 +84,7 @@ export const corsHeaders = (options: GateOptions, request: Request): Record<stri
       ? {}
       : {
           "access-control-allow-origin": origin,
-          "access-control-expose-headers":
-            "x-request-id, request-id, openai-processing-ms, retry-after, retry-after-ms, x-lingma-instance, x-lingma-emulated, x-lingma-ignored-params, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
+          "access-control-expose-headers": exposed
         })
   }
 }

@@ -82,9 +82,9 @@ const some = <A>(all: ReadonlyArray<A>, most: number) =>
   fc.array(fc.constantFrom(...all), { minLength: 1, maxLength: most })
 const requests = fc.record(
   {
-    messages: fc.array(fc.record({ role: fc.constantFrom("user", "assistant", "system"), content: some(blocks, 3) }), {
+    messages: fc.array(fc.record({ role: fc.constantFrom("user", "assistant", "system"), content: some(blocks, 2) }), {
       minLength: 1,
-      maxLength: 4
+      maxLength: 3
     }),
     tools: fc.uniqueArray(fc.constantFrom(...tools), { maxLength: 5 }),
     tool_choice: fc.constantFrom(
