@@ -1,13 +1,14 @@
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, FastCheck as fc, Queue, Scope } from "effect"
+import { Effect, Exit, Fiber, FastCheck as fc, Queue, Redacted, Scope } from "effect"
 import { Bodies } from "../../../src/http/chat/Bodies.ts"
 import * as RawHttp from "../../support/RawHttp.ts"
 import * as TestBackend from "../../support/TestBackend.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
 
 const MEBIBYTE = 1024 * 1024
-const limits = { bodyLimitMb: 1, bodiesLimitMb: 2, bodiesPerKeyMb: 1.25, isOpen: () => false }
+const settings = { bodyLimitMb: 1, bodiesLimitMb: 2, bodiesPerKeyMb: 1.25 }
+const limits = { ...settings, isOpen: () => false }
 const json = (megabytes: number) => `"${"x".repeat(Math.floor(megabytes * MEBIBYTE) - 2)}"`
 
 /** A request whose body comes as the test feeds it. */
@@ -195,7 +196,8 @@ describe("bodies", () => {
 
   it.scopedLive("that never end are given back when their sockets are reset", () =>
     Effect.gen(function* () {
-      const { port, request } = yield* TestGateway.serve(TestBackend.make(), limits)
+      const apiKeys = ["sk-a", "sk-b"].map((key) => Redacted.make(key))
+      const { port, request } = yield* TestGateway.serve(TestBackend.make(), { ...settings, apiKeys })
       const held = Effect.map(request("/metrics", { headers: { authorization: "Bearer sk-a" } }), ({ text }) =>
         Number(/^gateway_body_bytes (\d+)/m.exec(text)?.[1])
       )
