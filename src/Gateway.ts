@@ -66,14 +66,17 @@ export const chat: Layer.Layer<Chat | Guard | Metrics, ConfigError.ConfigError, 
 
 const onChat = <A, E, R>(http: Layer.Layer<A, E, R>) => http.pipe(Layer.merge(Gauges.layer), Layer.provide(chat))
 
-/** What outlives the process: the database, and who uses it; there before any Lingma is started. Without it the keys are those of API_KEYS. */
+/**
+ * What outlives the process: who uses the database, which is there before any Lingma is started. Without it the keys are
+ * those of API_KEYS. The database itself is not given on: an app may have a `SqlClient` of its own.
+ */
 const team = Layer.mergeAll(
   KeptResponses.layer,
   KeyRing.layer,
   Limits.layer,
   Ledger.layerFromConfig,
   UsageReport.layerFromConfig
-).pipe(Layer.provideMerge(KeyStore.layer), Layer.provideMerge(Database.layerFromConfig), Layer.provide(Metrics.layer))
+).pipe(Layer.provideMerge(KeyStore.layer), Layer.provide(Database.layerFromConfig), Layer.provide(Metrics.layer))
 
 /** The HTTP API over any `Pool`, to be served by an `HttpServer`. */
 export const layerWithoutPool = onChat(Server.layer)

@@ -58,6 +58,9 @@ export * as RpcError from "./lingma/rpc/RpcError.ts"
 export { ChatRecorder, type Recorder } from "./observe/ChatRecorder.ts"
 /** Service that counts chats and their outcomes since its layer was built. */
 export { type ChatRecord, type Counters, Metrics } from "./observe/Metrics.ts"
+export { DatabaseUnavailable } from "./team/database/Database.ts"
+export { KeyFileWrong } from "./team/keys/KeyFile.ts"
+export { KeysMissing } from "./team/keys/KeyRing.ts"
 /** The interface of a provider as a type, and `Backend.fromStream` to build one from a stream of text. */
 export { Backend, type StreamBackend } from "./textonly/StreamBackend.ts"
 /** Interface of a provider whose models take one text and answer with text. */

@@ -71,7 +71,8 @@ const costOf = ({ completion, prompt }: Used) =>
 const startOf = ({ finish, floor }: Flow) => Math.max(finish, floor)
 const startsBefore = (a: Flow, b: Flow) =>
   startOf(a) < startOf(b) || (startOf(a) === startOf(b) && a.first!.order < b.first!.order)
-const backlogOf = ({ waiting, weight }: Flow) => waiting / weight
+/** Beyond its first: nobody's only chat makes room, and who has none comes in before another's second. */
+const backlogOf = ({ waiting, weight }: Flow) => (waiting - 1) / weight
 
 export class FairQueue {
   readonly #flows = new ChurnMap<string, Flow>()
@@ -155,7 +156,8 @@ export class FairQueue {
   displace(caller: Caller): Ticket | undefined {
     const longest = this.#backlogs.first
     const own = this.#flows.get(caller.id)?.waiting ?? 0
-    if (longest?.last === undefined || (own + 1) / weightOf(caller) >= backlogOf(longest)) return undefined
+    if (longest?.last === undefined || longest.waiting < 2) return undefined
+    if (own / weightOf(caller) >= backlogOf(longest)) return undefined
     const ticket = longest.last
     ticket.state = "displaced"
     this.#unlink(ticket)

@@ -255,6 +255,15 @@ describe("FairQueue", () => {
       assert.strictEqual(queue.size, 4)
     })
 
+    it("lets in a key of little weight, and keeps its only chat, beside a flood of great weight", () => {
+      const { many, nameOf, queue } = make()
+      const heavy = caller("h", 100)
+      many(heavy, 8)
+      assert.strictEqual(nameOf(queue.displace(a)), "h8")
+      many(a, 1)
+      assert.isUndefined(queue.displace(heavy))
+    })
+
     it("looks at how many wait by their keys' weights", () => {
       const { many, nameOf, queue } = make()
       const heavy = caller("h", 4)
@@ -437,12 +446,12 @@ describe("FairQueue", () => {
           its.waiting.splice(its.waiting.indexOf(ticket), 1)
           queue.leave(ticket)
         } else {
-          const most = Math.max(0, ...keys.map((one) => one.waiting.length / one.who.weight))
+          const most = Math.max(0, ...keys.map((one) => (one.waiting.length - 1) / one.who.weight))
           const displaced = queue.displace(key.who)
-          assert.strictEqual(displaced !== undefined, (key.waiting.length + 1) / key.who.weight < most)
+          assert.strictEqual(displaced !== undefined, key.waiting.length / key.who.weight < most)
           if (displaced === undefined) continue
           const its = keyOf.get(displaced)!
-          assert.strictEqual(its.waiting.length / its.who.weight, most)
+          assert.strictEqual((its.waiting.length - 1) / its.who.weight, most)
           assert.strictEqual(its.waiting.pop(), displaced)
         }
         assert.strictEqual(queue.size, size())

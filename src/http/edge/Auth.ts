@@ -133,7 +133,7 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
       const config = yield* GatewayConfig
       const given = { ...config, origins: config.corsOrigins }
       return Option.match(yield* Effect.serviceOption(KeyRing.KeyRing), {
-        onNone: () => Auth.make(given),
+        onNone: () => Auth.ofRing(KeyRing.ofConfig(config, Clock.make()), given),
         onSome: (ring) => Auth.ofRing(ring, given)
       })
     })

@@ -2,7 +2,7 @@
  * The gateway's data behind one `SqlClient`: SQLite by default, PostgreSQL for many hosts, or memory.
  */
 
-import { closeSync, mkdirSync, openSync } from "node:fs"
+import { closeSync, existsSync, mkdirSync, openSync } from "node:fs"
 import { hostname } from "node:os"
 import { basename, dirname, join, resolve } from "node:path"
 import type * as Migrator from "@effect/sql/Migrator"
@@ -44,15 +44,23 @@ const isMigrationError = (error: unknown): error is Migrator.MigrationError =>
 const reason = ({ cause, message }: SqlError): string =>
   cause instanceof Error && cause.message !== "" ? cause.message : message
 
+const newest = (sql: SqlClient.SqlClient) =>
+  Effect.map(
+    sql<{ readonly newest: number | null }>`SELECT MAX(migration_id) AS newest FROM ${sql(Migrations.TABLE)}`,
+    ([row]) => Number(row?.newest ?? 0)
+  )
+const TOGETHER = { schedule: Schedule.spaced("500 millis"), while: (error: unknown) => isSqlError(error) }
+
 /** Refuses a database of a newer version: what it holds cannot be judged by this one. */
-const upToDate = (place: string) =>
+const upToDate = ({ kind, place }: typeof Database.Service) =>
   Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
-    yield* Migrations.migrate
-    const [row] = yield* sql<{
-      readonly newest: number
-    }>`SELECT MAX(migration_id) AS newest FROM ${sql(Migrations.TABLE)}`
-    if (Number(row?.newest ?? 0) > Migrations.newest)
+    // Looked at first: to migrate locks the table, for which a backup may have to end.
+    const at = yield* Effect.catchAll(newest(sql), () => Effect.succeed(0))
+    // Gateways that start together make the tables together: one of them loses, and finds them there.
+    if (at < Migrations.newest)
+      yield* Effect.retry(Migrations.migrate, { ...TOGETHER, times: kind === "postgres" ? 3 : 0 })
+    if ((yield* newest(sql)) > Migrations.newest)
       return yield* unavailable(
         `DATABASE_URL: ${place} belongs to a newer version of the gateway; use that version, or another database`
       )
@@ -72,7 +80,7 @@ const upToDate = (place: string) =>
 const described = (service: typeof Database.Service) => Layer.succeed(Database, service)
 
 const prepared = <E>(client: Layer.Layer<SqlClient.SqlClient, E>, service: typeof Database.Service) =>
-  Layer.merge(client, described(service)).pipe(Layer.tap((context) => Effect.provide(upToDate(service.place), context)))
+  Layer.merge(client, described(service)).pipe(Layer.tap((context) => Effect.provide(upToDate(service), context)))
 
 const memory = prepared(SqliteClient.layer(":memory:"), { kind: "memory", place: "memory", host: hostname() })
 
@@ -123,19 +131,44 @@ const postgres = (url: Redacted.Redacted): Layer.Layer<Services, DatabaseUnavail
 export const defaultFile = (workDir: string): string =>
   workDir === "data/lingma" ? join("data", "gateway.db") : join(workDir, "gateway.db")
 
-/** A gateway that was not told where to keep its data serves all the same. */
-const byDefault = (workDir: string, isServing: boolean) =>
-  Layer.catchAll(sqlite(defaultFile(workDir), isServing), ({ message }) =>
-    isServing
-      ? Layer.provideMerge(
-          memory,
-          Layer.effectDiscard(
-            Effect.logWarning(`${message.replace(/^DATABASE_URL: /, "")}; keys and figures are kept in memory`)
-          )
-        )
-      : Layer.fail(unavailable(message))
+const inMemory = (message: string): Layer.Layer<Services, DatabaseUnavailable> =>
+  Layer.provideMerge(
+    memory,
+    Layer.effectDiscard(
+      Effect.logWarning(`${message.replace(/^DATABASE_URL: /, "")}; keys and figures are kept in memory`)
+    )
   )
 
+/** Whether keys are in a file, or might be. */
+const mayHoldKeys = (file: string) =>
+  Effect.gen(function* () {
+    const path = resolve(file)
+    if (!existsSync(path)) return false
+    const context = yield* Layer.build(SqliteClient.layer(path))
+    const rows = yield* Effect.provide(
+      Effect.flatMap(SqlClient.SqlClient, (sql) => sql`SELECT id FROM api_keys LIMIT 1`),
+      context
+    )
+    return rows.length > 0
+  }).pipe(
+    Effect.scoped,
+    Effect.catchAllCause(() => Effect.succeed(true))
+  )
+
+/**
+ * A gateway that was not told where to keep its data serves all the same; but not without the keys that it had, for then
+ * it would be open to everybody.
+ */
+const byDefault = (workDir: string, isServing: boolean) =>
+  Layer.catchAll(sqlite(defaultFile(workDir), isServing), (error) =>
+    isServing
+      ? Layer.unwrapEffect(
+          Effect.map(mayHoldKeys(defaultFile(workDir)), (holds) =>
+            holds ? Layer.fail(error) : inMemory(error.message)
+          )
+        )
+      : Layer.fail(error)
+  )
 /**
  * The database that `url` names, its tables up to date. A serving gateway has a SQLite file for itself; commands such as
  * `keys` write beside it.

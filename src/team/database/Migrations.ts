@@ -60,9 +60,9 @@ const all: Readonly<Record<string, Effect.Effect<void, SqlError, SqlClient.SqlCl
       PRIMARY KEY (day, key_id, key_name, model, account, client)) ${IN_ORDER}`,
     // Responses and conversations that their own key may go on from; `items` are the ids of their items, each between blanks.
     `CREATE TABLE kept_responses (
-      key_id TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, items TEXT NOT NULL, bytes BIGINT NOT NULL,
-      written_at BIGINT NOT NULL, PRIMARY KEY (key_id, id))`,
-    "CREATE INDEX kept_responses_written_at ON kept_responses (written_at)"
+      key_id TEXT NOT NULL, id TEXT NOT NULL, bytes BIGINT NOT NULL, written_at BIGINT NOT NULL, items TEXT NOT NULL,
+      body TEXT NOT NULL, PRIMARY KEY (key_id, id))`,
+    "CREATE INDEX kept_responses_written_at ON kept_responses (written_at, id, key_id, bytes)"
   )
 }
 

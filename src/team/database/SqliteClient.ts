@@ -20,6 +20,9 @@ const BUSY_MILLIS = 2000
 /** Most statements that wait for the thread; it is stuck then, and more would only take memory. */
 const MOST_WAITING = 10_000
 
+/** How long the end is waited for. A thread that is stuck keeps no process. */
+const LAST = "3 seconds"
+
 const setup = [
   `PRAGMA busy_timeout = ${BUSY_MILLIS}`,
   "PRAGMA journal_mode = WAL",
@@ -72,10 +75,11 @@ const connect = Effect.fnUntraced(function* (path: string): Effect.fn.Return<Con
   }
   let thread = begin()
   yield* Effect.addFinalizer(() =>
-    Effect.promise(() => {
+    Effect.async<void>((resume) => {
       isClosing = true
-      return thread.terminate()
-    })
+      thread.once("exit", () => resume(Effect.void))
+      thread.postMessage(undefined)
+    }).pipe(Effect.interruptible, Effect.timeoutOption(LAST))
   )
 
   const run = (sql: string, params: ReadonlyArray<unknown>) =>

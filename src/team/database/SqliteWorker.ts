@@ -55,7 +55,12 @@ const serve = (port: MessagePort, place: Place, load: (module: string) => unknow
     database.close()
     database = undefined
   }
-  port.on("message", (ask: Ask) => {
+  port.on("message", (ask: Ask | undefined) => {
+    // The end, after all that was asked before. Not from outside: the driver ends the process when it is stopped in a statement.
+    if (ask === undefined) {
+      database?.close()
+      return port.close()
+    }
     let answer: Answer
     try {
       answer = { id: ask.id, rows: run(ask) }

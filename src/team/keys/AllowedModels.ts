@@ -12,7 +12,7 @@ export const all: Allowed = () => true
 const matcher = (patterns: ReadonlyArray<string>) => (name: string) =>
   patterns.some((pattern) => Model.matches({ pattern }, name))
 
-/** An unknown name is left to whoever looks for the model, but where it would mean the default model. */
+/** A name that no ready instance knows may still be another's: it has to match by itself. */
 export const make = (
   patterns: ReadonlyArray<string>,
   models: ReadonlyArray<Model.Model>,
@@ -27,7 +27,8 @@ export const make = (
   const keys = new Set(named.filter((key) => key !== undefined))
   return (asked, effort) =>
     Either.match(Model.resolve(models, asked, exact, effort), {
-      onLeft: () => options.fallback === "none" || keys.has(keyOf("") ?? ""),
+      onLeft: () =>
+        (asked.trim() !== "" && matches(asked)) || (options.fallback === "default" && keys.has(keyOf("") ?? "")),
       // Agent mode is more than the model, so it has to be named.
       onRight: ({ key, mode, model }) =>
         (asked.trim() !== "" && matches(asked)) ||

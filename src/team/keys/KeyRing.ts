@@ -4,7 +4,7 @@
  * They are looked at twice a second; while the database or the file cannot be read, what was last known goes on.
  */
 import { type Clock, Context, Data, Effect, Layer, Option, Redacted } from "effect"
-import { GatewayConfig, isLoopback } from "../../config/Config.ts"
+import { GatewayConfig, isLoopback, type Settings } from "../../config/Config.ts"
 import { Database, DatabaseUnavailable } from "../database/Database.ts"
 import * as Lock from "../database/Lock.ts"
 import * as Digest from "./Digest.ts"
@@ -56,12 +56,20 @@ export interface Ring extends Pick<KeyIndex.KeyIndex, "all" | "find" | "hasExpir
   readonly refresh: Effect.Effect<void>
 }
 
-/** Keys that never change. */
-export const fixed = (keys: ReadonlyArray<Key.Known>, clock: Clock.Clock): Ring => {
-  const index = KeyIndex.make(clock, false)
+/** Keys that never change. Closed: nobody is let in where there are none. */
+export const fixed = (keys: ReadonlyArray<Key.Known>, clock: Clock.Clock, isClosed = false): Ring => {
+  const index = KeyIndex.make(clock, isClosed)
   index.replace(keys)
   return { ...index, refresh: Effect.void }
 }
+
+/** API_KEYS alone; closed where the settings rely on keys that nobody reads here. */
+export const ofConfig = (config: Settings, clock: Clock.Clock): Ring =>
+  fixed(
+    ofSettings(config.apiKeys),
+    clock,
+    Option.isSome(config.keysFile) || !(isLoopback(config.host) || config.allowOpen)
+  )
 
 type Broken = KeyFile.KeyFileWrong | KeysMissing | DatabaseUnavailable
 
@@ -80,24 +88,25 @@ const watched = Effect.gen(function* () {
   let stamp: string | undefined
   let looks = 0
 
+  /** In the step in which they were read: an interrupt between the two would lose a change for good. */
+  const apply = () => index.replace([...fixedKeys, ...filed, ...stored])
   const lookAtFile = Effect.fnUntraced(function* (file: string) {
     // Before it is read: a file that is written to meanwhile is read once more.
     const seen = yield* KeyFile.stamp(file)
-    if (seen === stamp) return false
+    if (seen === stamp) return
     const read = yield* Effect.either(KeyFile.read(file))
     stamp = seen
     filed = yield* read
+    apply()
     yield* tellFile(undefined, "KEYS_FILE is in effect again")
-    return true
   })
   const lookAtDatabase = Effect.gen(function* () {
     const seen = yield* store.version
-    if (seen === version) return false
+    if (seen === version) return
     stored = yield* store.known
     version = seen
-    return true
+    apply()
   })
-  const replace = Effect.sync(() => index.replace([...fixedKeys, ...filed, ...stored]))
   const note = Effect.suspend(() => {
     const times = index.takeUsed()
     return times.size === 0 ? Effect.void : store.used(times)
@@ -105,20 +114,17 @@ const watched = Effect.gen(function* () {
   const notedNowAndThen = Effect.suspend(() => (++looks % NOTE_EVERY === 0 ? note : Effect.void))
 
   const look = Effect.gen(function* () {
-    const fromFile =
-      path === undefined
-        ? false
-        : yield* Effect.catchAll(lookAtFile(path), ({ message }) =>
-            Effect.as(tellFile(`${message}; the keys it had before go on`, ""), false)
-          )
-    const fromDatabase = yield* Effect.zipLeft(lookAtDatabase, notedNowAndThen).pipe(
-      Effect.timeout(PATIENCE),
-      Effect.zipLeft(tellDatabase(undefined, "keys are read from the database again")),
-      Effect.catchAll(() =>
-        Effect.as(tellDatabase(`keys cannot be read from ${database.place}; those known so far go on`, ""), false)
+    if (path !== undefined) {
+      yield* Effect.catchAll(lookAtFile(path), ({ message }) =>
+        tellFile(`${message}; the keys it had before go on`, "")
       )
+    }
+    yield* lookAtDatabase.pipe(
+      Effect.timeout(PATIENCE),
+      Effect.zipRight(tellDatabase(undefined, "keys are read from the database again")),
+      Effect.catchAll(() => tellDatabase(`keys cannot be read from ${database.place}; those known so far go on`, ""))
     )
-    if (fromFile || fromDatabase) yield* replace
+    yield* Effect.ignore(Effect.timeout(notedNowAndThen, PATIENCE))
   })
   // Looks do not overlap: an older answer would come after a newer one.
   const lock = Lock.make()
@@ -129,13 +135,14 @@ const watched = Effect.gen(function* () {
     lookAtDatabase,
     () => new DatabaseUnavailable({ message: `DATABASE_URL: keys cannot be read from ${database.place}` })
   )
-  yield* replace
+  apply()
   if (index.all().length === 0 && !index.isOpen())
     return yield* new KeysMissing({
       message:
         "GATEWAY_HOST must be a loopback address unless there is a key: set API_KEYS, name one in KEYS_FILE, or add one by `lingma-gateway keys add` (or GATEWAY_ALLOW_OPEN=true)"
     })
-  yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(LOOK), refresh)))
+  const looked = Effect.catchAllCause(refresh, (cause) => Effect.logError("keys could not be looked at", cause))
+  yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(LOOK), Effect.interruptible(looked))))
   yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeout(Effect.interruptible(note), "1 second")))
   const onRevoked = config.revokedStreams === "end" ? index.onRevoked : () => () => {}
   return { ...index, onRevoked, refresh }
@@ -150,6 +157,6 @@ export class KeyRing extends Context.Tag("lingma-gateway/team/KeyRing")<KeyRing,
   /** API_KEYS alone. */
   static readonly layerOfSettings: Layer.Layer<KeyRing, never, GatewayConfig> = Layer.effect(
     KeyRing,
-    Effect.zipWith(GatewayConfig, Effect.clock, ({ apiKeys }, clock) => fixed(ofSettings(apiKeys), clock))
+    Effect.zipWith(GatewayConfig, Effect.clock, (config, clock) => ofConfig(config, clock))
   )
 }

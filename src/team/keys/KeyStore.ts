@@ -100,7 +100,8 @@ export class KeyStore extends Context.Tag("lingma-gateway/team/KeyStore")<
     const inTransaction = <A, E>(effect: Effect.Effect<A, E>) =>
       Effect.provideService(Database.transaction(effect), SqlClient.SqlClient, sql)
     const raised = sql`UPDATE counters SET value = value + 1 WHERE name = 'keys'`
-    const changing = <A, E>(effect: Effect.Effect<A, E>) => inTransaction(Effect.zipLeft(effect, raised))
+    // The counter first: its lock puts changes of one key, from several hosts, one behind the other.
+    const changing = <A, E>(effect: Effect.Effect<A, E>) => inTransaction(Effect.zipRight(raised, effect))
 
     const rows = sql<Row>`SELECT * FROM api_keys WHERE revoked_at IS NULL ORDER BY name`
     const find = (name: string) =>

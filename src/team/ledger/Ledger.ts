@@ -137,8 +137,9 @@ export class Ledger extends Context.Tag("lingma-gateway/team/Ledger")<
     yield* Effect.acquireRelease(Effect.forkDaemon(Effect.interruptible(Effect.forever(turn))), (writer) =>
       Effect.zipRight(Fiber.interrupt(writer), rest).pipe(
         Effect.exit,
-        Effect.interruptible,
+        // A finalizer is not interruptible, and a statement under way may not be: neither keeps the gateway from ending.
         Effect.disconnect,
+        Effect.interruptible,
         Effect.timeoutOption(LAST_MILLIS),
         Effect.zipRight(giveUp)
       )

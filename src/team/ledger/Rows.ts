@@ -43,10 +43,16 @@ export const masked = (account: string): string =>
   `${ChatSpan.plain(account.slice(0, 2))}…${createHash("sha256").update(account).digest("hex").slice(0, 6)}`
 
 /** Names come from outside: one that the database refuses would stop all that wait behind it. */
-const name = (text: string) => redact(text, 128).toWellFormed()
+const name = (text: string) =>
+  text
+    .replace(/\p{Cc}/gu, "")
+    .slice(0, 128)
+    .toWellFormed()
 /** One that a client made up. */
 const madeUp = (text: string) => ChatSpan.plain(redact(text, 128))
-const count = (n: number) => (Number.isFinite(n) ? Math.max(0, Math.round(n)) : 0)
+/** No figure is larger; the columns take no more than whole numbers of 64 bits. */
+const MOST = 1e12
+const count = (n: number) => (Number.isFinite(n) ? Math.min(Math.max(0, Math.round(n)), MOST) : 0)
 const millis = (n: number) => (Number.isFinite(n) ? Math.max(0, Math.round(n * 100) / 100) : 0)
 
 export const of = (

@@ -94,11 +94,22 @@ const make = (
       while (waiting.length > 0) {
         const batch = waiting.splice(0)
         const most = batch[batch.length - 1]!.most
+        standing.forgetMinute(now())
         const untold = standing.untoldRequests
         const settled: Effect.Effect<unknown, SqlError> =
-          untold === 0 ? Effect.void : windows.take(standing.keyId, untold, Number.MAX_SAFE_INTEGER)
+          untold === 0
+            ? Effect.void
+            : Effect.map(windows.take(standing.keyId, untold, Number.MAX_SAFE_INTEGER), () => {
+                standing.untoldRequests -= untold
+              })
+        // A defect as well: those who wait must hear of it.
         const taken = yield* Effect.option(
-          Effect.timeout(Effect.zipRight(settled, windows.take(standing.keyId, batch.length, most)), PATIENCE)
+          Effect.sandbox(
+            Effect.timeout(
+              Effect.disconnect(Effect.zipRight(settled, windows.take(standing.keyId, batch.length, most))),
+              PATIENCE
+            )
+          )
         )
         const at = now()
         if (taken._tag === "None") {
@@ -107,7 +118,6 @@ const make = (
           continue
         }
         const { age, granted, used } = taken.value
-        standing.untoldRequests -= untold
         standing.setMinute(used, age, at)
         if (granted < batch.length) standing.exhaust(most, at)
         batch.forEach(({ resume }, i) => {
@@ -144,7 +154,9 @@ const make = (
     /** Tells what was counted here and hears what all have counted. */
     const share = (standing: Standing, windows: WindowStore.WindowStore) =>
       Effect.suspend(() => {
-        const { start } = dayOf(clock.unsafeCurrentTimeMillis())
+        const day = dayOf(clock.unsafeCurrentTimeMillis())
+        const { start } = day
+        standing.enterDay(day)
         const told = standing.untoldTokens
         const mine = { keyId: standing.keyId, kind: "day" as const, startedAt: start, used: told }
         standing.untoldTokens = 0
@@ -154,7 +166,7 @@ const make = (
               if (all.startedAt === start) standing.setDay(start, all.used + standing.untoldTokens)
             })
           ),
-          Effect.tapErrorCause(() =>
+          Effect.onError(() =>
             Effect.sync(() => {
               standing.untoldTokens += told
             })
@@ -178,9 +190,10 @@ const make = (
       Effect.suspend(() => {
         const standing = of(key)
         standing.lastSeen = now().steady
+        standing.hasDay = key.tokensPerDay !== undefined
         const isUnknown = shared !== undefined && key.tokensPerDay !== undefined && !standing.isDayKnown
         if (!isUnknown || standing.lastSeen < restUntil) return counted(key, standing)
-        const heard = Effect.catchAll(Effect.timeout(share(standing, shared), PATIENCE), () => lost)
+        const heard = Effect.catchAll(Effect.timeout(Effect.disconnect(share(standing, shared)), PATIENCE), () => lost)
         return Effect.flatMap(heard, () => counted(key, standing))
       })
 
@@ -189,19 +202,21 @@ const make = (
       const all = [...standings.values()]
       if (options.isShared) {
         const { steady } = now()
-        const active = all.filter(({ lastSeen, untoldTokens }) => untoldTokens > 0 || steady - lastSeen < ACTIVE)
+        const active = all.filter(
+          ({ hasDay, lastSeen, untoldTokens }) => hasDay && (untoldTokens > 0 || steady - lastSeen < ACTIVE)
+        )
         return Effect.forEach(active, (standing) => share(standing, store), { discard: true })
       }
       const dirty = all.filter(({ isDirty }) => isDirty).slice(0, ROWS)
       const rows = dirty.flatMap(({ windows }) => windows)
       for (const standing of dirty) standing.isDirty = false
-      return Effect.tapErrorCause(store.save(rows), () =>
+      return Effect.onError(store.save(rows), () =>
         Effect.sync(() => {
           for (const standing of dirty) standing.isDirty = true
         })
       )
     })
-    const written = Effect.catchAll(Effect.timeout(write, "5 seconds"), () => lost)
+    const written = Effect.catchAllCause(Effect.timeout(write, "5 seconds"), () => lost)
 
     if (store !== undefined) {
       const loaded = yield* Effect.catchAll(Effect.timeout(store.load, "5 seconds"), () => Effect.as(lost, []))

@@ -41,6 +41,8 @@ export class Standing {
   untoldTokens = 0
   untoldRequests = 0
   isDayKnown = false
+  /** It has a limit of tokens per day. */
+  hasDay = false
   lastSeen = Number.NEGATIVE_INFINITY
   #exhaustedUntil = Number.NEGATIVE_INFINITY
   #exhaustedAt = 0
@@ -72,8 +74,11 @@ export class Standing {
   }
 
   /** A clock that was set back opens no day that is over: what was used goes on. */
-  #enterDay({ start }: Day): void {
-    if (start > this.#dayStart) this.#dayUsed = 0
+  enterDay({ start }: Day): void {
+    if (start > this.#dayStart) {
+      this.#dayUsed = 0
+      this.untoldTokens = 0
+    }
     this.#dayStart = start
   }
 
@@ -87,11 +92,19 @@ export class Standing {
 
   /** Counts one request, unless that is one too many. */
   request(most: number, now: Now): Refused | undefined {
-    if (this.#isMinuteOver(now)) this.setMinute(0, 0, now)
+    if (this.#isMinuteOver(now)) {
+      this.setMinute(0, 0, now)
+      this.untoldRequests = 0
+    }
     if (this.#minuteUsed >= most) return this.tooMany(most, now)
     this.#minuteUsed++
     this.isDirty = true
     return undefined
+  }
+
+  /** What was counted in a minute that is over limits nothing. */
+  forgetMinute(now: Now): void {
+    if (this.#isMinuteOver(now)) this.untoldRequests = 0
   }
 
   tooMany(most: number, now: Now): Refused {
@@ -110,13 +123,13 @@ export class Standing {
 
   /** Whether the tokens of the day are used up. */
   tokens(most: number, now: Now, day: Day): Refused | undefined {
-    this.#enterDay(day)
+    this.enterDay(day)
     if (this.#dayUsed < most) return undefined
     return { limit: "tokens", most, retryAfter: Math.max(1, Math.ceil((day.end - now.wall) / 1000)) }
   }
 
   charge(tokens: number, day: Day): void {
-    this.#enterDay(day)
+    this.enterDay(day)
     this.#dayUsed += tokens
     this.untoldTokens += tokens
     this.isDirty = true
@@ -128,7 +141,7 @@ export class Standing {
   }
 
   tokensLeft(limit: number, now: Now, day: Day): Left {
-    this.#enterDay(day)
+    this.enterDay(day)
     return { limit, remaining: Math.max(0, limit - this.#dayUsed), reset: Math.max(0, day.end - now.wall) }
   }
 

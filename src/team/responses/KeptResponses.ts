@@ -4,7 +4,7 @@
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Context, Effect, Layer, Schedule } from "effect"
+import { Array as Arr, Context, Effect, Fiber, Layer, Schedule } from "effect"
 import { GatewayConfig } from "../../config/Config.ts"
 import { Database, transaction } from "../database/Database.ts"
 
@@ -37,11 +37,21 @@ interface Change {
 /** Most bytes in the database, and of one thing; older ones go first. */
 const MOST_BYTES = 1 << 28
 const MOST_BODY = 1 << 24
-/** Most changes that wait to be written; the oldest are given up beyond that. */
+/** Most changes that wait to be written, and most characters of them; the oldest are given up beyond that. */
 const MOST_WAITING = 1000
+const MOST_CHARACTERS = 1 << 26
+/** Of one transaction. */
 const BATCH = 50
+const BATCH_CHARACTERS = 1 << 22
+/** Items of one question. */
+const ITEMS = 100
+/** A request does not wait longer for what is kept. */
+const PATIENCE = "2 seconds"
 const PAUSE = "200 millis"
 const TELL_SECONDS = 60
+
+/** Ids of items are the client's words: some characters would be no text to a database, or part of a pattern. */
+const plainId = (id: string) => id.replace(/[\0 %\\]/g, "").slice(0, 512)
 
 const nothing: Service = {
   isShared: false,
@@ -61,12 +71,31 @@ const make = Effect.fnUntraced(function* (capacity: number) {
   const nameOf = (keyId: string, id: string) => `${keyId} ${id}`
   let toldAt = Number.NEGATIVE_INFINITY
 
+  let characters = 0
+  const drop = (name: string) => {
+    characters -= waiting.get(name)?.body?.length ?? 0
+    waiting.delete(name)
+  }
   const change = (one: Change) => {
     const name = nameOf(one.keyId, one.id)
-    waiting.delete(name)
+    drop(name)
     waiting.set(name, one)
-    const [oldest] = waiting.keys()
-    if (waiting.size > MOST_WAITING && oldest !== undefined) waiting.delete(oldest)
+    characters += one.body?.length ?? 0
+    for (const [oldest, { body }] of waiting) {
+      if (waiting.size <= MOST_WAITING && characters <= MOST_CHARACTERS) return
+      // What was removed must not come back, so that is given up last.
+      if (body !== undefined || waiting.size > MOST_WAITING) drop(oldest)
+    }
+  }
+  const nextBatch = () => {
+    const batch: Array<[string, Change]> = []
+    let length = 0
+    for (const [name, one] of waiting) {
+      length += one.body?.length ?? 0
+      if (batch.length === BATCH || (batch.length > 0 && length > BATCH_CHARACTERS)) break
+      batch.push([name, one])
+    }
+    return batch
   }
 
   const failed = (what: string) => (error: { readonly message: string }) =>
@@ -76,20 +105,25 @@ const make = Effect.fnUntraced(function* (capacity: number) {
       return Effect.annotateLogs(Effect.logWarning(`${what}: the database does not answer`), { reason: error.message })
     })
 
-  /** The newest of all keys stay. */
+  /** The newest stay, of each key as many as of the others. */
   const prune = sql`
     DELETE FROM kept_responses WHERE (key_id, id) IN (
       SELECT key_id, id FROM (
         SELECT key_id, id,
-          ROW_NUMBER() OVER (ORDER BY written_at DESC, id) AS place,
-          SUM(bytes) OVER (ORDER BY written_at DESC, id) AS total
-        FROM kept_responses) AS ranked
+          ROW_NUMBER() OVER (ORDER BY nth, written_at DESC, id) AS place,
+          SUM(bytes) OVER (ORDER BY nth, written_at DESC, id) AS total
+        FROM (
+          SELECT key_id, id, bytes, written_at,
+            ROW_NUMBER() OVER (PARTITION BY key_id ORDER BY written_at DESC, id) AS nth
+          FROM kept_responses) AS of_key) AS ranked
       WHERE place > ${capacity} OR total > ${MOST_BYTES})`
 
   const store = (changes: ReadonlyArray<Change>) => {
     const writtenAt = clock.unsafeCurrentTimeMillis()
     const rows = changes.flatMap(({ body, id, items, keyId }) =>
-      body === undefined ? [] : [{ keyId, id, body, items: ` ${items.join(" ")} `, bytes: body.length, writtenAt }]
+      body === undefined
+        ? []
+        : [{ keyId, id, body, items: ` ${items.map(plainId).join(" ")} `, bytes: body.length, writtenAt }]
     )
     const forget = Effect.forEach(
       changes,
@@ -103,18 +137,30 @@ const make = Effect.fnUntraced(function* (capacity: number) {
 
   /** What was changed again meanwhile stays. */
   const write: Effect.Effect<void, never, SqlClient.SqlClient> = Effect.suspend(() => {
-    const batch = [...waiting].slice(0, BATCH)
+    const batch = nextBatch()
     if (batch.length === 0) return Effect.void
     return Effect.matchEffect(store(batch.map(([, one]) => one)), {
       onFailure: failed("responses are kept in memory only"),
       onSuccess: () => {
-        for (const [name, one] of batch) if (waiting.get(name) === one) waiting.delete(name)
+        for (const [name, one] of batch) if (waiting.get(name) === one) drop(name)
         return waiting.size === 0 ? Effect.void : write
       }
     })
   })
-  yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeout(write, "2 seconds")))
-  yield* write.pipe(Effect.repeat(Schedule.spaced(PAUSE)), Effect.withTracerEnabled(false), Effect.forkScoped)
+  const writer = yield* write.pipe(
+    Effect.repeat(Schedule.spaced(PAUSE)),
+    Effect.withTracerEnabled(false),
+    Effect.interruptible,
+    Effect.forkDaemon
+  )
+  yield* Effect.addFinalizer(() =>
+    // A statement under way may not be interruptible, and does not keep the gateway from ending.
+    Effect.zipRight(Fiber.interrupt(writer), write).pipe(
+      Effect.disconnect,
+      Effect.interruptible,
+      Effect.timeoutOption(PATIENCE)
+    )
+  )
 
   const unlessChanged = (keyId: string) => (found: ReadonlyArray<Kept>) =>
     found.filter(({ id }) => !waiting.has(nameOf(keyId, id)))
@@ -124,6 +170,8 @@ const make = Effect.fnUntraced(function* (capacity: number) {
     )
   const read = (keyId: string, rows: Effect.Effect<ReadonlyArray<Kept>, { readonly message: string }>) =>
     rows.pipe(
+      Effect.disconnect,
+      Effect.timeout(PATIENCE),
       Effect.map(unlessChanged(keyId)),
       Effect.catchAll((error) => Effect.as(failed("responses cannot be read")(error), []))
     )
@@ -146,17 +194,17 @@ const make = Effect.fnUntraced(function* (capacity: number) {
             (found) => [...found, ...ofWaiting(keyId, ({ id }) => ids.includes(id))]
           ),
     holding: (keyId, items) =>
-      items.length === 0
-        ? Effect.succeed([])
-        : Effect.map(
-            read(
-              keyId,
-              sql<Kept>`SELECT id, body FROM kept_responses WHERE key_id = ${keyId} AND ${sql.or(
-                items.map((item) => sql`items LIKE ${`% ${item.replace(/[%\\ ]/g, "")} %`}`)
-              )} LIMIT ${items.length}`
-            ),
-            (found) => [...found, ...ofWaiting(keyId, (one) => items.some((item) => one.items.includes(item)))]
+      Effect.map(
+        Effect.forEach(Arr.chunksOf(items, ITEMS), (some) =>
+          read(
+            keyId,
+            sql<Kept>`SELECT id, body FROM kept_responses WHERE key_id = ${keyId} AND ${sql.or(
+              some.map((item) => sql`items LIKE ${`% ${plainId(item)} %`}`)
+            )}`
           )
+        ),
+        (found) => [...found.flat(), ...ofWaiting(keyId, (one) => items.some((item) => one.items.includes(item)))]
+      )
   }
   return service
 })

@@ -122,6 +122,9 @@ const writer = () => {
   }
 }
 
+/** Tags that are looked at; a page of more holds little but tags, and takes seconds. */
+const MOST_MARKS = 1 << 17
+
 /** The first `most` characters of it, about. */
 export const read = (html: string, base: URL, most: number): HtmlText => {
   const { isAtLine, part, put, say, text } = writer()
@@ -158,14 +161,16 @@ export const read = (html: string, base: URL, most: number): HtmlText => {
   }
 
   let at = 0
-  while (at < html.length && text().length <= most) {
+  let marks = 0
+  while (at < html.length && text().length <= most && marks++ < MOST_MARKS) {
     const open = html.indexOf("<", at)
-    onText(html.slice(at, open < 0 ? html.length : open))
+    if (open !== at) onText(html.slice(at, open < 0 ? html.length : open))
     if (open < 0) break
     const tag = tagAt(html, open)
     if (tag !== undefined) {
       at = tag.next
-      if (!tag.isEnd && (SILENT.has(tag.name) || tag.name === "title")) {
+      const isEmpty = tag.name === "svg" && tag.attributes.endsWith("/")
+      if (!tag.isEnd && !isEmpty && (SILENT.has(tag.name) || tag.name === "title")) {
         const end = closing(html, tag.name, at)
         if (tag.name === "title") title ??= decode(html.slice(at, end)).trim().replace(/\s+/g, " ").slice(0, 300)
         at = end
@@ -182,5 +187,9 @@ export const read = (html: string, base: URL, most: number): HtmlText => {
     }
   }
   const said = text()
-  return { title: title === "" ? undefined : title, text: said.slice(0, most).trim(), isCut: said.length > most }
+  return {
+    title: title === "" ? undefined : title,
+    text: said.slice(0, most).trim(),
+    isCut: said.length > most || marks > MOST_MARKS
+  }
 }

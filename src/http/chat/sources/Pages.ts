@@ -61,6 +61,7 @@ const decode = (bytes: Buffer, type: string): string => {
 
 const reasons: Readonly<Record<string, Reason>> = {
   [UNSUPPORTED]: "unsupported",
+  [PublicFetch.ENCODED]: "unsupported",
   [PublicFetch.TOO_LARGE]: "too_large",
   [PublicFetch.NOT_WANTED]: "not_allowed"
 }

@@ -50,6 +50,9 @@ const REDIRECTS = 3
 /** Max addresses tried. */
 const MOST_ADDRESSES = 16
 
+/** Compressed, although that was not asked for. */
+export const ENCODED = "content encoding"
+
 const failed = (reason: string) => new NotFetched({ reason })
 
 /** DNS only: ignores the hosts file and blocks no thread, unlike getaddrinfo. */
@@ -126,6 +129,8 @@ const request = (
       const type = headers["content-type"] ?? ""
       const refused = refuses?.(type)
       if (refused !== undefined) return fail(refused)
+      // Some send what they have, whatever was asked for.
+      if (!/^(?:identity)?$/i.test((headers["content-encoding"] ?? "").trim())) return fail(ENCODED)
       if (Number(headers["content-length"] ?? 0) > limit) return fail(TOO_LARGE)
       // One growing buffer: a list of tiny chunks would take many times the limit.
       let held = Buffer.allocUnsafe(Math.min(limit, 64 << 10))

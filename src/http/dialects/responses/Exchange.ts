@@ -40,7 +40,10 @@ export const make = ({ clock, store }: ResponsesOptions) => {
     const payload = warmsUp && (sent.input ?? undefined) === undefined ? { ...sent, input: [] } : sent
     const own = store.of(caller.id)
     const lately = message === undefined ? undefined : recent.of(message)
-    yield* own.load(ToRequest.references(payload))
+    const named = ToRequest.references(payload)
+    yield* own.load(
+      lately === undefined ? named : { ...named, responses: named.responses.filter((id) => !lately.has(id)) }
+    )
     const past: ToRequest.Past = {
       items: (id) => lately?.take(id) ?? own.get(id)?.items,
       conversation: (id) => own.conversations.get(id)?.items,

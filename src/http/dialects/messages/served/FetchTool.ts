@@ -54,10 +54,11 @@ const isNamed = ({ messages }: ChatRequest, wanted: string): boolean => {
     }
     return false
   }
-  return messages.some(({ role, text }) => {
+  // The newest first: those are meant, and no more than so many are looked at.
+  return messages.toReversed().some(({ role, text }) => {
     if (role !== "user" && role !== "tool") return false
-    for (const [written] of text.matchAll(ADDRESS)) if (isIt(written)) return true
-    return false
+    const all = Array.from(text.matchAll(ADDRESS), ([written]) => written)
+    return all.reverse().some(isIt)
   })
 }
 

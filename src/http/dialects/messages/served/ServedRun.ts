@@ -89,8 +89,27 @@ const followUp = (
   return { ...request, toolset, messages: messages as unknown as ChatRequest["messages"] }
 }
 
-const isTurnError = (error: ChatError | TurnError): error is TurnError =>
-  ["BackendFailure", "QuotaExhausted", "BackendUnavailable", "UpstreamTimeout", "Throttled"].includes(error._tag)
+const turnErrors: Readonly<Record<TurnError["_tag"], true>> = {
+  BackendFailure: true,
+  QuotaExhausted: true,
+  NotLoggedIn: true,
+  BackendUnavailable: true,
+  UpstreamTimeout: true,
+  Throttled: true,
+  ContextLengthExceeded: true,
+  ContentFiltered: true,
+  TooManyImages: true,
+  ToolCallBroken: true,
+  ToolCallNotProduced: true,
+  EmptyAnswer: true,
+  InvalidJsonOutput: true
+}
+const isTurnError = (error: ChatError | TurnError): error is TurnError => Object.hasOwn(turnErrors, error._tag)
+
+/** Characters of a result that are kept where the whole of it is too long for the model. */
+const SHORT = 8192
+const shortened = (result: string) =>
+  result.length > SHORT ? `${result.slice(0, SHORT).toWellFormed()}\n\n(the rest is too long for this model)` : result
 
 /** In place of the chat itself. */
 export const open = Effect.fnUntraced(function* (
@@ -148,8 +167,12 @@ export const open = Effect.fnUntraced(function* (
       // Nor is a model asked again that calls what it was not offered.
       const { tools: offered } = asked.toolset
       if (!said.ours.some(({ name }) => offered.some((tool) => tool.name === name))) return turn.emit(finish("stop"))
-      asked = followUp(asked, said, results, isOver)
-      const next = yield* begin(open(asked))
+      const before = asked
+      asked = followUp(before, said, results, isOver)
+      const next = yield* Effect.catchTag(begin(open(asked)), "ContextLengthExceeded", () => {
+        asked = followUp(before, said, results.map(shortened), isOver)
+        return begin(open(asked))
+      })
       spent = add(spent, current.tokens())
       scope = next.scope
       current = next.run

@@ -21,6 +21,7 @@ interface Turn {
 }
 
 export interface Own {
+  readonly has: (id: string) => boolean
   /** Removes a response and returns its conversation. */
   readonly take: (id: string) => ReadonlyArray<Item> | undefined
   readonly item: (id: string) => Item | undefined
@@ -124,6 +125,7 @@ export const make = ({ capacity = 8, size = 1 << 27, longest = size / 2 }: Recen
   const of = ({ connection }: Message): Own => {
     let taken: Held | undefined
     return {
+      has: (id) => shelves.get(connection)?.has(id) === true,
       take: (id) => {
         taken = remove(shelfOf(connection), id)
         return taken === undefined ? undefined : conversation(taken.last)
