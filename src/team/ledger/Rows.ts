@@ -45,7 +45,7 @@ export const masked = (account: string): string =>
 /** Names come from outside: one that the database refuses would stop all that wait behind it. */
 const name = (text: string) =>
   text
-    .replace(/\p{Cc}/gu, "")
+    .replace(/\p{Cc}/gu, " ")
     .slice(0, 128)
     .toWellFormed()
 /** One that a client made up. */
