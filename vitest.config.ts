@@ -18,9 +18,6 @@ const alone = [
   "Recovery"
 ].map((name) => `test/e2e/${name}.test.ts`)
 
-/** Files that replace a module, which lasts as long as their process. */
-const own = ["test/http/dialects/NativeTools.test.ts"]
-
 export default defineConfig({
   test: {
     // Two also on a machine with two cores, where there would be one.
@@ -28,25 +25,12 @@ export default defineConfig({
     maxWorkers: 2,
     reporters: ["default", ["json", { outputFile: "node_modules/.cache/vitest.json" }]],
     projects: [
-      // All files of a process share what they import: to load it for each of them took as long as to run them.
       {
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/e2e/**", ...own],
-          setupFiles: ["test/support/setup.ts", "test/fuzz/setup.ts"],
-          pool: "forks",
-          isolate: false,
-          poolOptions: { forks: { isolate: false } },
-          ...timeouts
-        }
-      },
-      {
-        test: {
-          name: "unit-own",
-          include: own,
-          setupFiles: ["test/support/setup.ts", "test/fuzz/setup.ts"],
-          pool: "forks",
+          exclude: ["test/e2e/**"],
+          setupFiles: ["test/fuzz/setup.ts"],
           ...timeouts
         }
       },
