@@ -11,10 +11,13 @@ import { Overloaded } from "../../domain/ChatError.ts"
 import * as Scoped from "../../runtime/Scoped.ts"
 import { Bodies } from "../chat/Bodies.ts"
 import * as Decode from "../chat/Decode.ts"
+import { Admission } from "../chat/limits/Admission.ts"
 import * as SchemaIssue from "../chat/SchemaIssue.ts"
 import * as OpenAiChat from "../dialects/openai/OpenAiChat.ts"
 import * as Errors from "../dialects/openai/OpenAiErrors.ts"
 import { OpenAiKey } from "../dialects/openai/OpenAiKey.ts"
+import { Auth } from "../edge/Auth.ts"
+import { KeyRefused } from "../edge/EdgeError.ts"
 import * as RequestId from "../edge/RequestId.ts"
 import * as BodyBuffer from "../server/BodyBuffer.ts"
 import { EmbeddingsApi } from "./Api.ts"
@@ -32,6 +35,8 @@ const handlers = HttpApiBuilder.group(
   "embeddings",
   Effect.fnUntraced(function* (handlers) {
     const { embeddingsApiKey, embeddingsTimeout, embeddingsUrl, maxInFlight } = yield* GatewayConfig
+    const auth = yield* Auth
+    const admission = yield* Admission
     const bodies = yield* Bodies
     const apiKey = Option.getOrUndefined(embeddingsApiKey)
     const secret = apiKey === undefined ? undefined : Redacted.value(apiKey)
@@ -43,6 +48,11 @@ const handlers = HttpApiBuilder.group(
       const request = yield* HttpServerRequest.HttpServerRequest
       const body = yield* bodies.json(request)
       yield* Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(SchemaIssue.explain(issue)))
+      const key = auth.key(request)
+      // Revoked while its body arrived.
+      if (key === undefined && !auth.isOpen()) return yield* new KeyRefused({ reason: "revoked" })
+      const over = key === undefined ? undefined : yield* admission.judge(key)
+      if (over !== undefined) return yield* over
       const memory = yield* bodies.memory(request)
       // Only what is there to be sent takes a place: a body that comes slowly keeps nobody out.
       const slot = yield* Scoped.own(

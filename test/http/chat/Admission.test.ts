@@ -1,7 +1,8 @@
 import * as HttpServer from "@effect/platform/HttpServer"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer, Redacted } from "effect"
+import { Context, Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { Guard } from "../../../src/chat/Guard.ts"
+import type { Settings } from "../../../src/config/Config.ts"
 import { textDelta } from "../../../src/domain/Chat.ts"
 import * as NodeServer from "../../../src/http/NodeServer.ts"
 import * as Server from "../../../src/http/Server.ts"
@@ -10,6 +11,7 @@ import * as Key from "../../../src/team/keys/Key.ts"
 import { KeyRing } from "../../../src/team/keys/KeyRing.ts"
 import { KeyStore } from "../../../src/team/keys/KeyStore.ts"
 import { Limits } from "../../../src/team/limits/Limits.ts"
+import * as EmbeddingsServer from "../../support/EmbeddingsServer.ts"
 import * as LogLines from "../../support/LogLines.ts"
 import * as TestBackend from "../../support/TestBackend.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
@@ -21,7 +23,7 @@ interface Told {
 }
 
 /** A gateway with a database of its own, whose administrator's key is `sk-boss`. */
-const serve = (scripted = TestBackend.make()) =>
+const serve = (scripted = TestBackend.make(), settings: Partial<Settings> = {}) =>
   Effect.gen(function* () {
     const team = Layer.merge(KeyRing.layer, Limits.layer).pipe(
       Layer.provideMerge(KeyStore.layer),
@@ -31,7 +33,7 @@ const serve = (scripted = TestBackend.make()) =>
       Server.layer.pipe(
         Layer.provideMerge(NodeServer.layerFromConfig),
         Layer.provideMerge(team),
-        Layer.provideMerge(TestGateway.core(scripted, { apiKeys: [Redacted.make("sk-boss")] })),
+        Layer.provideMerge(TestGateway.core(scripted, { ...settings, apiKeys: [Redacted.make("sk-boss")] })),
         Layer.provide(LogLines.listening().layer)
       )
     )
@@ -111,6 +113,19 @@ describe("a chat of a named key", () => {
         limit: 2,
         remaining: 0
       })
+    })
+  )
+
+  it.scopedLive("may ask for embeddings as often as for chats", () =>
+    Effect.gen(function* () {
+      const upstream = yield* EmbeddingsServer.serve(EmbeddingsServer.embed)
+      const { add, ask, chat } = yield* serve(TestBackend.make(), { embeddingsUrl: Option.some(upstream.url) })
+      const key = yield* add("alice", { requestsPerMinute: 2 })
+      const embed = ask("/v1/embeddings", key, { model: "e", input: "hi" })
+      assert.deepStrictEqual([(yield* embed).status, (yield* chat(key)).status], [200, 200])
+      const over = yield* embed
+      assert.deepStrictEqual([over.status, over.json?.error?.code], [429, "rate_limit_exceeded"])
+      assert.isNotNull(over.headers.get("retry-after"))
     })
   )
 

@@ -39,6 +39,8 @@ export class Admission extends Context.Tag("lingma-gateway/http/Admission")<
     readonly admit: <P, R>(
       options: AdmissionOptions<P, R>
     ) => Effect.Effect<Response, P | ChatError | ModelNotAllowed, R | Scope.Scope>
+    /** Counts a request that is no chat; its place among those at once is held by the scope. */
+    readonly judge: (key: Key) => Effect.Effect<LimitReached | undefined, never, Scope.Scope>
     /** Opens chats whose tokens are charged to the key when they end. */
     readonly openFor: (key: Key | undefined) => (request: ChatRequest) => Open
     /** Which names of models the key may use, of these. */
@@ -114,6 +116,7 @@ export class Admission extends Context.Tag("lingma-gateway/http/Admission")<
     return Admission.of({
       admit: (options) =>
         options.key === undefined || !isBound(options.key) ? options.serve : admitted(options.key, options),
+      judge: (key) => (isLimited(key) ? judged(key) : Effect.succeed(undefined)),
       openFor,
       allowed,
       limits
