@@ -80,7 +80,9 @@ const upToDate = ({ kind, place }: typeof Database.Service) =>
 const described = (service: typeof Database.Service) => Layer.succeed(Database, service)
 
 const prepared = <E>(client: Layer.Layer<SqlClient.SqlClient, E>, service: typeof Database.Service) =>
-  Layer.merge(client, described(service)).pipe(Layer.tap((context) => Effect.provide(upToDate(service), context)))
+  Layer.merge(client, described(service)).pipe(
+    Layer.tap((context) => Effect.withTracerEnabled(Effect.provide(upToDate(service), context), false))
+  )
 
 const memory = prepared(SqliteClient.layer(":memory:"), { kind: "memory", place: "memory", host: hostname() })
 

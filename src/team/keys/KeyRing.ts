@@ -146,7 +146,8 @@ const watched = Effect.gen(function* () {
   yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeout(Effect.interruptible(note), "1 second")))
   const onRevoked = config.revokedStreams === "end" ? index.onRevoked : () => () => {}
   return { ...index, onRevoked, refresh }
-})
+  // Two looks a second are nothing to trace.
+}).pipe(Effect.withTracerEnabled(false))
 
 export class KeyRing extends Context.Tag("lingma-gateway/team/KeyRing")<KeyRing, Ring>() {
   static readonly layer: Layer.Layer<KeyRing, Broken, GatewayConfig | KeyStore | Database> = Layer.scoped(

@@ -174,7 +174,7 @@ export class Ledger extends Context.Tag("lingma-gateway/team/Ledger")<
   ): Layer.Layer<Ledger | ChatRecorder, never, Database | Metrics | SqlClient.SqlClient> =>
     Layer.scopedContext(
       Effect.gen(function* () {
-        const ledger = yield* Ledger.make(options)
+        const ledger = yield* Effect.withTracerEnabled(Ledger.make(options), false)
         const { observe } = yield* Metrics
         observe(
           "ledger",

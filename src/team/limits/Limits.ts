@@ -261,7 +261,8 @@ export class Limits extends Context.Tag("lingma-gateway/team/Limits")<Limits, Li
       const { limitsTimeZone: timeZone } = yield* GatewayConfig
       const sql = yield* SqlClient.SqlClient
       const { kind, place } = yield* Database
-      return yield* make(WindowStore.make(sql), { isShared: kind === "postgres", timeZone, place })
+      const service = make(WindowStore.make(sql), { isShared: kind === "postgres", timeZone, place })
+      return yield* Effect.withTracerEnabled(service, false)
     })
   )
 

@@ -219,7 +219,10 @@ export class KeptResponses extends Context.Reference<KeptResponses>()("lingma-ga
       Effect.gen(function* () {
         const { responsesStore } = yield* GatewayConfig
         const { kind } = yield* Database
-        const service = responsesStore === 0 || kind === "memory" ? nothing : yield* make(responsesStore)
+        const service =
+          responsesStore === 0 || kind === "memory"
+            ? nothing
+            : yield* Effect.withTracerEnabled(make(responsesStore), false)
         return Context.make(KeptResponses, service)
       })
     )
