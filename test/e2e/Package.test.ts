@@ -20,7 +20,7 @@ const expected: Readonly<Record<string, RegExp>> = {
   "language-model":
     /^In Switzerland\. \(stop, \d+ tokens\)\nThere too\.\nBern has 134000 people\ntool-calls: \{"degrees":4\}$/m,
   mount: /^on one port: two orders, and an answer of some text$/m,
-  parts: /^a is chosen; queue_full; a heard hello \(\d+ tokens\)$/m,
+  parts: /^a is chosen; queue_full; b heard hello \(\d+ tokens\)$/m,
   rpc: /^signed in: true; sign in at \/\S*$/m,
   testing: /^the test passed$/m
 }
