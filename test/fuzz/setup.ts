@@ -33,4 +33,7 @@ export const multiply = async (times: number, seed: number): Promise<() => void>
 }
 
 const { PROPERTY_SEED, PROPERTY_TIMES } = process.env
-if (PROPERTY_TIMES !== undefined) await multiply(Number(PROPERTY_TIMES), Number(PROPERTY_SEED))
+/** Once in a process, whose files share fast-check. */
+const done = globalThis as { [key: symbol]: unknown }
+const key = Symbol.for("lingma-gateway/test/multiplied")
+if (PROPERTY_TIMES !== undefined) done[key] ??= await multiply(Number(PROPERTY_TIMES), Number(PROPERTY_SEED))
