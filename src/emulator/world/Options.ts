@@ -17,8 +17,8 @@
  * The variables in Script.ts control answers and faults.
  */
 import { Either, Schema } from "effect"
-import { type Allowance, Allowances } from "./script/Allowance.ts"
-import * as Script from "./script/Script.ts"
+import * as Script from "../script/Script.ts"
+import { type Allowance, Allowances } from "./Allowance.ts"
 
 export interface Options {
   readonly dialect: "session" | "ask"

@@ -25,20 +25,15 @@
  * Requests with an `Origin` header are rejected, so that web pages cannot use it.
  */
 import { Either, Schema } from "effect"
-import * as LoginControl from "./login/LoginControl.ts"
-import * as LoginState from "./login/LoginState.ts"
-import { Allowance } from "./script/Allowance.ts"
-import * as Script from "./script/Script.ts"
-import * as World from "./World.ts"
-import type { Message } from "./wire/Link.ts"
+import * as LoginState from "../login/LoginState.ts"
+import * as Script from "../script/Script.ts"
+import { Allowance } from "../world/Allowance.ts"
+import type { Message } from "../world/Link.ts"
+import * as World from "../world/World.ts"
+import { type Answer, bad, good } from "./Answer.ts"
+import * as LoginControl from "./LoginControl.ts"
 
-export interface Answer {
-  readonly status: number
-  readonly body: unknown
-}
-
-const ok: Answer = { status: 200, body: { ok: true } }
-const bad = (error: string): Answer => ({ status: 400, body: { error } })
+const ok = good()
 
 const readJson = (body: Buffer): Record<string, unknown> | undefined => {
   if (body.length === 0) return {}
@@ -83,7 +78,7 @@ const ask = (world: World.World, method: string, params: unknown): Promise<Answe
       (link) =>
         new Promise<Message | null>((resolve) => link.request(method, params, (reply) => resolve(reply ?? null)))
     )
-  ).then((answers) => ({ status: 200, body: { answers } }))
+  ).then((answers) => good({ answers }))
 
 const raw = (world: World.World, query: URLSearchParams, body: Buffer): Answer => {
   const data = query.get("binary") === "1" ? body : body.toString("utf8")
@@ -101,7 +96,7 @@ export const handle = async (
 ): Promise<Answer> => {
   if (verb === "GET") {
     return action === "" || action === "stats"
-      ? { status: 200, body: { ...World.stats(world), ...LoginState.stats(world) } }
+      ? good({ ...World.stats(world), ...LoginState.stats(world) })
       : ((await LoginControl.read(world, action)) ?? { status: 404, body: { error: `unknown: ${action}` } })
   }
   if (action === "raw") return raw(world, query, body)

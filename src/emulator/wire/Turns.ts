@@ -3,11 +3,11 @@
  */
 
 import * as Login from "../login/Login.ts"
-import type { Turn, World } from "../World.ts"
-import { type Link, type Message, plainFraming } from "../wire/Link.ts"
-import * as Endings from "./Endings.ts"
-import * as Faults from "./Faults.ts"
-import type { Plan } from "./Plan.ts"
+import * as Endings from "../script/Endings.ts"
+import * as Faults from "../script/Faults.ts"
+import type { Plan } from "../script/Plan.ts"
+import { type Link, type Message, plainFraming } from "../world/Link.ts"
+import type { Turn, World } from "../world/World.ts"
 
 export interface Figures {
   readonly usedTokens: number

@@ -1,15 +1,16 @@
 /**
  * State of an emulator process: options, work directory, login, sessions, running turns, counters.
  */
+
+import * as Faults from "../script/Faults.ts"
+import type * as Script from "../script/Script.ts"
 import type * as Account from "./Account.ts"
+import type { Allowance } from "./Allowance.ts"
 import type { StartFlags } from "./Cli.ts"
+import type { Link } from "./Link.ts"
 import type { Options } from "./Options.ts"
-import type { Allowance } from "./script/Allowance.ts"
-import * as Faults from "./script/Faults.ts"
-import type * as Script from "./script/Script.ts"
+import type { Picture } from "./Pictures.ts"
 import type { WorkDir } from "./WorkDir.ts"
-import type { Link } from "./wire/Link.ts"
-import type { Picture } from "./wire/Pictures.ts"
 
 export interface Session {
   readonly id: string

@@ -2,7 +2,6 @@
  * Metadata of received images; their bytes are not kept.
  */
 import { createHash } from "node:crypto"
-import type { World } from "../World.ts"
 
 export interface Picture {
   readonly via: "prompt" | "upload"
@@ -12,6 +11,14 @@ export interface Picture {
 }
 
 const KEPT = 100
+
+/** Where they are kept. */
+interface Kept {
+  readonly totals: { images: number }
+  readonly recentImages: Array<Picture>
+  /** By the URL they were assigned. */
+  readonly uploads: Map<string, Picture>
+}
 
 /** Undefined if it is not base64. */
 export const read = (via: Picture["via"], mimeType: string, data: string): Picture | undefined => {
@@ -30,14 +37,14 @@ export const fromUri = (uri: string): Picture | undefined => {
 
 export const words = ({ bytes, mimeType }: Picture): string => `${mimeType} ${bytes} bytes`
 
-export const remember = (world: World, picture: Picture): void => {
+export const remember = (world: Kept, picture: Picture): void => {
   world.totals.images++
   world.recentImages.push(picture)
   if (world.recentImages.length > KEPT) world.recentImages.shift()
 }
 
 /** Stores an upload under its URL. */
-export const store = (world: World, picture: Picture, url: string): void => {
+export const store = (world: Kept, picture: Picture, url: string): void => {
   remember(world, picture)
   world.uploads.set(url, picture)
   const oldest = world.uploads.keys().next()
@@ -45,7 +52,7 @@ export const store = (world: World, picture: Picture, url: string): void => {
 }
 
 /** Uploads whose URLs occur anywhere in a chat context, because the field's name is unknown. */
-export const inContext = (world: World, context: unknown): ReadonlyArray<Picture> => {
+export const inContext = (world: Kept, context: unknown): ReadonlyArray<Picture> => {
   if (typeof context === "string") {
     const found = world.uploads.get(context)
     return found === undefined ? [] : [found]

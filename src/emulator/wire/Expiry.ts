@@ -2,9 +2,9 @@
  * Expires a login: removes it from the work directory, and finishes running turns with 401, like `logout_mid`.
  */
 
-import * as World from "../World.ts"
-import { voice } from "../wire/SessionMethods.ts"
-import * as Login from "./Login.ts"
+import * as Login from "../login/Login.ts"
+import * as World from "../world/World.ts"
+import { voice } from "./SessionMethods.ts"
 
 /** A turn does not record which call started it, but the dialect `ask` has only one. */
 const isAsk = (world: World.World, turn: World.Turn): boolean =>

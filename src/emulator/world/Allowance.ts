@@ -6,8 +6,7 @@
  * `models` may override fields of a known model, or add a new one.
  */
 import { Schema } from "effect"
-import * as Models from "../Models.ts"
-import type { World } from "../World.ts"
+import * as Models from "./Models.ts"
 
 const Offered = Schema.Struct({
   key: Schema.NonEmptyString,
@@ -26,11 +25,18 @@ export type Allowance = typeof Allowance.Type
 
 export const Allowances = Schema.Record({ key: Schema.String, value: Allowance })
 
-const of = (world: World): Allowance =>
+/** Who is signed in, and what each account may use. */
+interface Accounts {
+  readonly account: { readonly name: string } | undefined
+  /** By account name. */
+  readonly allowances: ReadonlyMap<string, Allowance>
+}
+
+const of = (world: Accounts): Allowance =>
   world.allowances.get(world.account?.name ?? "") ?? world.allowances.get("*") ?? {}
 
 /** Models of the signed-in account, by scene. */
-export const scenes = (world: World): Readonly<Record<string, ReadonlyArray<Models.Model>>> => {
+export const scenes = (world: Accounts): Readonly<Record<string, ReadonlyArray<Models.Model>>> => {
   const { models } = of(world)
   if (models === undefined) return Models.scenes
   const offered = models.map((given) => (typeof given === "string" ? { key: given } : given))
@@ -49,14 +55,14 @@ export const scenes = (world: World): Readonly<Record<string, ReadonlyArray<Mode
 }
 
 /** One of the account's models; the empty key is the default model, or the first one if the account lacks that. */
-export const find = (world: World, key: string): Models.Model | undefined => {
+export const find = (world: Accounts, key: string): Models.Model | undefined => {
   if (of(world).models === undefined) return Models.find(key)
   const listed = Object.values(scenes(world)).flat()
   return key === "" ? (listed.find((model) => model.isDefault) ?? listed[0]) : listed.find((model) => model.key === key)
 }
 
 /** The statusCode if the model is used up: its turns end with it before any output. */
-export const refusalOf = (world: World, model: Models.Model): number | undefined => {
+export const refusalOf = (world: Accounts, model: Models.Model): number | undefined => {
   const spent = of(world).spent ?? []
   return spent.includes("*") ? 110 : spent.includes(model.key) ? 112 : undefined
 }

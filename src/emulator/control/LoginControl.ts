@@ -1,17 +1,14 @@
 /**
  * Control API for logins: page, passwords, recorded submissions, log in, log out.
  */
-import * as Account from "../Account.ts"
-import type { Answer } from "../Control.ts"
-import type { World } from "../World.ts"
-import * as Login from "./Login.ts"
-import * as LoginExpiry from "./LoginExpiry.ts"
-import * as Lookalike from "./LoginLookalike.ts"
-import { variants } from "./LoginPage.ts"
-import * as LoginState from "./LoginState.ts"
 
-const good = (body: unknown = { ok: true }): Answer => ({ status: 200, body })
-const bad = (error: string): Answer => ({ status: 400, body: { error } })
+import * as Login from "../login/Login.ts"
+import { variants } from "../login/LoginPage.ts"
+import * as LoginState from "../login/LoginState.ts"
+import * as Expiry from "../wire/Expiry.ts"
+import * as Account from "../world/Account.ts"
+import type { World } from "../world/World.ts"
+import { type Answer, bad, good } from "./Answer.ts"
 
 const setPage = (world: World, page: unknown): Answer => {
   if (typeof page !== "string" || !Object.hasOwn(variants, page)) {
@@ -49,7 +46,7 @@ export const read = async (world: World, action: string): Promise<Answer | undef
       return good({ total: world.totals.loginSubmissions, wrong, users: submissions, organisations })
     }
     case "lookalike":
-      return good(await Lookalike.of(world))
+      return good(await LoginState.lookalike(world))
     default:
       return undefined
   }
@@ -65,7 +62,7 @@ export const write = (world: World, action: string, given: Readonly<Record<strin
       Login.login(world, Account.make(String(given["name"] ?? world.options.account)))
       return good()
     case "logout":
-      LoginExpiry.expire(world)
+      Expiry.expire(world)
       return good()
     default:
       return undefined
