@@ -109,6 +109,7 @@ const wallClock: Record<string, readonly [times: number, why: string]> = {
   "http/admin/usage/OwnHandlers.ts": [1, "which day it is"],
   "http/chat/limits/Admission.ts": [1, "when a limit is whole again, as headers name it"],
   "team/limits/Limits.ts": [3, "which day it is"],
+  "app/commands/LoanedKey.ts": [1, "when a key expires"],
   "team/keys/KeyIndex.ts": [1, "whether a key has expired"],
   "team/keys/KeyStore.ts": [4, "when a key was made, changed, rotated or revoked"],
   "team/ledger/Ledger.ts": [1, "the time of day of a row"],

@@ -46,8 +46,6 @@ const MOST_IN_BATCH = 2000
 const LAST_MILLIS = 2000
 /** A failure is told at once, and then once in this time. */
 const TOLD_EVERY = 60_000
-/** In memory, chats older than these are of no use to anybody. */
-const IN_MEMORY = { days: 2, mostChats: 20_000 }
 
 /** The database's own words. */
 const reasonOf = (cause: Cause.Cause<unknown>): string => {
@@ -154,9 +152,7 @@ export class Ledger extends Context.Tag("lingma-gateway/team/Ledger")<
       Effect.forever,
       Effect.forkScoped
     )
-    const kept =
-      kind === "memory" ? { ...IN_MEMORY, days: Math.min(IN_MEMORY.days, options.days) } : { days: options.days }
-    yield* Effect.provide(Retention.apply(kept), runtime).pipe(
+    yield* Effect.provide(Retention.apply(Retention.optionsOf(kind, options.days)), runtime).pipe(
       Effect.catchAllCause((cause) =>
         Effect.annotateLogs(Effect.logWarning("old chats were not removed"), { reason: reasonOf(cause) })
       ),

@@ -7,7 +7,8 @@ import type { Fragment } from "@effect/sql/Statement"
 import { Context, Effect, Layer, String as Text } from "effect"
 import { GatewayConfig } from "../../config/Config.ts"
 import * as Days from "../../domain/usage/Days.ts"
-import type { Database } from "../database/Database.ts"
+import { Database } from "../database/Database.ts"
+import * as Retention from "./Retention.ts"
 import * as Rows from "./Rows.ts"
 import type { Since } from "./Since.ts"
 import * as UsageBuckets from "./UsageBuckets.ts"
@@ -30,6 +31,8 @@ export interface OwnUsage {
 
 export interface Reports {
   readonly days: Days.Days
+  /** Hours, and single chats, are kept for so many days. */
+  readonly hourDays: number
   /** The most tokens first; days in their order. */
   readonly by: (dimension: Dimension, since: Since) => Effect.Effect<ReadonlyArray<Line>, SqlError>
   readonly ofKey: (keyId: string, now: number) => Effect.Effect<OwnUsage, SqlError>
@@ -71,7 +74,7 @@ const figuresOf = (row: Rows.Figures): Rows.Figures => {
   return sum
 }
 
-const make = Effect.fnUntraced(function* (zone: string) {
+const make = Effect.fnUntraced(function* (zone: string, hourDays: number) {
   const sql = yield* SqlClient.SqlClient
   const days = Days.make(zone)
 
@@ -97,6 +100,7 @@ const make = Effect.fnUntraced(function* (zone: string) {
   }
   const reports: Reports = {
     days,
+    hourDays,
     by: (dimension, since) =>
       Effect.map(read(dimension, since), (rows) => rows.map((row) => ({ name: row.name, ...figuresOf(row) }))),
     ofKey: (keyId, now) => {
@@ -124,11 +128,13 @@ const make = Effect.fnUntraced(function* (zone: string) {
 export class UsageReport extends Context.Reference<UsageReport>()("lingma-gateway/team/UsageReport", {
   defaultValue: (): Reports | undefined => undefined
 }) {
-  static readonly make: (zone: string) => Effect.Effect<Reports, never, SqlClient.SqlClient> = make
+  static readonly make: (zone: string, hourDays: number) => Effect.Effect<Reports, never, SqlClient.SqlClient> = make
 
   static readonly layerFromConfig: Layer.Layer<UsageReport, never, Database | GatewayConfig | SqlClient.SqlClient> =
     Layer.effect(
       UsageReport,
-      Effect.flatMap(GatewayConfig, ({ limitsTimeZone }) => make(limitsTimeZone))
+      Effect.flatMap(Effect.zip(GatewayConfig, Database), ([{ ledgerDays, limitsTimeZone }, { kind }]) =>
+        make(limitsTimeZone, Retention.daysOf(kind, ledgerDays))
+      )
     )
 }

@@ -76,7 +76,7 @@ const handlers = HttpApiBuilder.group(
       const asked = yield* params
       const by = yield* Query.one(asked, "by", dimensions, "key")
       const now = yield* Clock.currentTimeMillis
-      const since = yield* Either.mapLeft(Since.parse(asked.get("since") ?? "7d", now, reports.days), (rule) =>
+      const since = yield* Either.mapLeft(Since.parse(asked.get("since") ?? "7d", now, reports), (rule) =>
         badRequest(`'since' ${rule}.`, "since", "invalid_value")
       )
       const lines = yield* Effect.catchAll(reports.by(by, since), told)
@@ -93,7 +93,7 @@ const handlers = HttpApiBuilder.group(
     const completions = Effect.fnUntraced(function* () {
       if (reports === undefined) return yield* notKept
       const now = yield* Clock.currentTimeMillis
-      const query = yield* Query.read(yield* params, now)
+      const query = yield* Query.read(yield* params, now, reports.hourDays)
       const buckets = yield* Effect.catchAll(reports.buckets(query), told)
       const next = buckets.at(-1)?.end ?? query.until
       const hasMore = next < query.until

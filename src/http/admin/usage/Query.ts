@@ -70,7 +70,14 @@ const only = (values: ReadonlyArray<string>) => (values.length === 0 ? undefined
 /** In the year 5138. */
 const LATEST = 99_999_999_999
 
-export const read = EitherFn.fn(function* (params: URLSearchParams, now: number): EitherFn.Return<Asked, Failure> {
+const DAY = 86_400_000
+
+/** `hourDays`: hours and minutes are kept for so many days. */
+export const read = EitherFn.fn(function* (
+  params: URLSearchParams,
+  now: number,
+  hourDays: number
+): EitherFn.Return<Asked, Failure> {
   const width = yield* one(params, "bucket_width", widths, "1d")
   const start = yield* integer(params, "start_time", 0, LATEST)
   if (Option.isNone(start))
@@ -89,13 +96,21 @@ export const read = EitherFn.fn(function* (params: URLSearchParams, now: number)
     if ((yield* list(params, name)).length > 0)
       return yield* Either.left(unsupported(name, `There are neither projects nor users here: leave '${name}' out.`))
   }
+  const begin = (from === undefined ? start.value : Number(from)) * 1000
+  if (width !== "1d" && begin < now - hourDays * DAY)
+    return yield* Either.left(
+      invalid(
+        "start_time",
+        `hours and minutes are kept for ${hourDays} days (LEDGER_DAYS); for what is older ask for a 'bucket_width' of 1d`
+      )
+    )
   const groupBy = yield* list(params, "group_by")
   for (const group of groupBy) yield* one(new URLSearchParams({ group_by: group }), "group_by", groups, "model")
   const keyIds = only(yield* list(params, "api_key_ids"))
   const models = only(yield* list(params, "models"))
   return {
     width,
-    from: (from === undefined ? start.value : Number(from)) * 1000,
+    from: begin,
     until: Option.match(end, { onNone: () => now, onSome: (seconds) => seconds * 1000 }),
     count: params.get("batch") === "true" ? 0 : Option.getOrElse(count, () => usual),
     byKey: groupBy.includes("api_key_id"),
