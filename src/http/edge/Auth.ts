@@ -47,6 +47,9 @@ const among = (keys: ReadonlyArray<Redacted.Redacted>): ((given: string) => bool
   }
 }
 
+/** No name that a page of somebody else could have had resolved to this machine. */
+const isLocal = /^(?:localhost|[\d.]+|\[[\da-f:.]+\])(?::\d+)?$/i
+
 const missing = new KeyRefused({ reason: "missing" })
 const wrong = new KeyRefused({ reason: "wrong" })
 const expired = new KeyRefused({ reason: "expired" })
@@ -68,13 +71,20 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
     readonly key: (request: Request) => Key | undefined
     /** By the API key, which it does not reveal; for requests that `api` has accepted. */
     readonly caller: (request: Request) => Caller
+    /** All of them. */
+    readonly keys: () => ReadonlyArray<Key>
     /** No key is needed. */
     readonly isOpen: () => boolean
     readonly onRevoked: KeyRing.Ring["onRevoked"]
     /** For `/metrics`: METRICS_TOKEN if set, else an admin key, or a key of API_KEYS. */
     readonly metrics: Check<KeyRefused>
-    /** Also rejects web origins that are not listed exactly; a listed scheme such as `app://*` is not enough. */
+    /**
+     * Also rejects web origins other than the gateway's own that are not listed exactly; a listed scheme such as
+     * `app://*` is not enough.
+     */
     readonly admin: Check<KeyRefused | CallerRefused>
+    /** Who that is, without telling the key: for the log. */
+    readonly administrator: (request: Request) => string
   }
 >() {
   static readonly ofRing = (
@@ -94,7 +104,15 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
       (request) =>
         isUnkeyed() ? Effect.void : check(request)
     const byAdmin = unlessUnkeyed(checked((given) => mayAdminister(given, adminKeys.length === 0)))
-    const isForeign = ({ headers: { origin } }: Request) => origin !== undefined && !origins.includes(origin)
+    // The gateway's own page, at the host that the edge has let in; browsers send no other origin's name as theirs.
+    const isOwn = (origin: string, host = "") =>
+      origin.replace(/^https?:\/\//, "") === host && (!isUnkeyed() || isLocal.test(host))
+    const isForeign = ({ headers: { host, origin } }: Request) =>
+      origin !== undefined && !origins.includes(origin) && !isOwn(origin, host)
+    const administrator = (request: Request) => {
+      const given = keyOf(request) ?? ""
+      return ring.find(given)?.name ?? (given !== "" && isAdminKey(given) ? "a key of ADMIN_KEYS" : "nobody by name")
+    }
     const byKey = checked(
       (given) => ring.find(given) !== undefined,
       (given) => (ring.hasExpired(given) ? expired : wrong)
@@ -112,12 +130,14 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
       api: (request) => (ring.isOpen() ? Effect.void : byKey(request)),
       key,
       caller: (request) => (ring.isOpen() ? anonymous : (key(request) ?? unknown)),
+      keys: ring.all,
       isOpen: ring.isOpen,
       onRevoked: ring.onRevoked,
       metrics: Option.match(metricsToken, {
         onNone: () => unlessUnkeyed(checked((given) => mayAdminister(given, true))),
         onSome: (token) => checked(among([token]))
       }),
+      administrator,
       admin: (request) => (isForeign(request) ? new CallerRefused({ reason: "origin" }) : byAdmin(request))
     }
   }

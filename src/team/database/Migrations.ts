@@ -93,6 +93,10 @@ const all: Readonly<Record<string, Effect.Effect<void, SqlError, SqlClient.SqlCl
         SELECT DISTINCT key_id, id, item FROM parts WHERE item <> ''`
     },
     "ALTER TABLE kept_responses DROP COLUMN items"
+  ),
+  "0003_chat_errors": run(
+    "ALTER TABLE chats ADD COLUMN error TEXT",
+    "ALTER TABLE chats ADD COLUMN login_ms DOUBLE PRECISION"
   )
 }
 
