@@ -68,6 +68,8 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
     readonly key: (request: Request) => Key | undefined
     /** By the API key, which it does not reveal; for requests that `api` has accepted. */
     readonly caller: (request: Request) => Caller
+    /** All of them. */
+    readonly keys: () => ReadonlyArray<Key>
     /** No key is needed. */
     readonly isOpen: () => boolean
     readonly onRevoked: KeyRing.Ring["onRevoked"]
@@ -112,6 +114,7 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
       api: (request) => (ring.isOpen() ? Effect.void : byKey(request)),
       key,
       caller: (request) => (ring.isOpen() ? anonymous : (key(request) ?? unknown)),
+      keys: ring.all,
       isOpen: ring.isOpen,
       onRevoked: ring.onRevoked,
       metrics: Option.match(metricsToken, {
