@@ -50,9 +50,14 @@ const ask = async (after: string | null, before: ReadonlyArray<Key>) => {
 export const load = (): Promise<void> => ask(null, [])
 export const more = (): Promise<void> => ask(next.value, keys.value ?? [])
 
+/** Somebody who types is waited for. */
+const TYPING_MILLIS = 250
+let typing: ReturnType<typeof setTimeout> | undefined
+
 export const searchFor = (text: string): void => {
   search.value = text
-  void load()
+  clearTimeout(typing)
+  typing = setTimeout(() => void load(), TYPING_MILLIS)
 }
 
 type Changes = Readonly<Record<string, unknown>>

@@ -14,7 +14,7 @@ export const failure = signal<unknown>(null)
 
 const LEAST_MILLIS = 30_000
 
-const load = async () => {
+export const load = async (): Promise<void> => {
   const wanted = range.value
   try {
     const found = await call("plots", { query: { range: wanted } })

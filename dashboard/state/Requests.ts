@@ -57,9 +57,14 @@ const ask = async (from: string | null, before: ReadonlyArray<ChatRow>) => {
 export const load = (): Promise<void> => ask(null, [])
 export const more = (): Promise<void> => ask(next.value, rows.value ?? [])
 
+/** Somebody who types is waited for. */
+const TYPING_MILLIS = 250
+let typing: ReturnType<typeof setTimeout> | undefined
+
 export const setFilter = (changes: Partial<Filter>): void => {
   filter.value = { ...filter.value, ...changes }
-  void load()
+  clearTimeout(typing)
+  typing = setTimeout(() => void load(), TYPING_MILLIS)
 }
 
 Live.onFresh(() => void load())

@@ -14,9 +14,12 @@ interface Props {
   readonly error?: string | undefined
   readonly min?: string
   readonly step?: string
+  /** Values to choose from, beside what may be typed. */
+  readonly suggestions?: ReadonlyArray<string>
 }
 
-export const Field = ({ error, hasFocus = false, help, isRequired = false, label, min, onInput, step, type = "text", value }: Props) => {
+export const Field = ({ error, hasFocus = false, isRequired = false, suggestions, type = "text", ...props }: Props) => {
+  const { help, label, min, onInput, step, value } = props
   const id = useId()
   const input = useRef<HTMLInputElement>(null)
   useEffect(() => {
@@ -29,17 +32,26 @@ export const Field = ({ error, hasFocus = false, help, isRequired = false, label
       <input
         ref={input}
         id={id}
-        type={type}
+        // The types of Preact take one of them at a time.
+        type={type as "text"}
         value={value}
         required={isRequired}
         min={min}
         step={step}
         autocomplete="off"
         spellcheck={false}
+        list={suggestions === undefined ? undefined : `${id}-list`}
         aria-describedby={described.length === 0 ? undefined : described.join(" ")}
         aria-invalid={error !== undefined}
         onInput={(event) => onInput(event.currentTarget.value)}
       />
+      {suggestions === undefined ? null : (
+        <datalist id={`${id}-list`}>
+          {suggestions.map((one) => (
+            <option key={one} value={one} />
+          ))}
+        </datalist>
+      )}
       {help === undefined ? null : (
         <small id={`${id}-help`}>{help}</small>
       )}
