@@ -19,8 +19,9 @@ const setUps = {
       bundle: true,
       format: "esm",
       write: false
-    }).then(({ outputFiles: [file] }) =>
-      import(`data:text/javascript;base64,${Buffer.from(file.contents).toString("base64")}`)
+    }).then(
+      ({ outputFiles: [file] }) =>
+        import(`data:text/javascript;base64,${Buffer.from(file.contents).toString("base64")}`)
     )
     onLoad({ filter: /\/docs\/clients\.md$/ }, async ({ path }) => ({
       contents: JSON.stringify((await parser).parse(readFileSync(path, "utf8"))),
@@ -32,7 +33,8 @@ const setUps = {
 
 rmSync(outdir, { recursive: true, force: true })
 const { metafile } = await build({
-  entryPoints: { page: "dashboard/main.tsx", style: "dashboard/styles/main.css" },
+  entryPoints: { page: "dashboard/main.tsx", style: "dashboard/styles/main.css", icon: "dashboard/icon.svg" },
+  loader: { ".svg": "copy" },
   outdir: `${outdir}/assets`,
   entryNames: "[name]-[hash]",
   bundle: true,
@@ -52,6 +54,7 @@ const files = Object.keys(metafile.outputs)
 const named = (end) => basename(files.find((file) => file.endsWith(end)))
 const html = readFileSync("dashboard/index.html", "utf8")
   .replace("PAGE_SCRIPT", named(".js"))
+  .replace("PAGE_ICON", named(".svg"))
   .replace("PAGE_STYLE", named(".css"))
 mkdirSync(outdir, { recursive: true })
 writeFileSync(`${outdir}/index.html`, html)

@@ -6,11 +6,12 @@ export const UNKNOWN = "—"
 type Known = number | null | undefined
 
 const formats = new Map<string, Intl.NumberFormat>()
+/** By the language alone: British English writes a million as 1m, which is a minute here. */
 const format = (lang: string, options: Intl.NumberFormatOptions): Intl.NumberFormat => {
   const id = `${lang}${JSON.stringify(options)}`
   let made = formats.get(id)
   if (made === undefined) {
-    made = new Intl.NumberFormat(lang, options)
+    made = new Intl.NumberFormat(lang.split("-")[0], options)
     formats.set(id, made)
   }
   return made

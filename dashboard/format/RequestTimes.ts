@@ -19,13 +19,17 @@ export interface TimePart {
 
 /** `first_token_ms` counts from the arrival; what is unknown, and what took no time, is left out. */
 export const timesOf = ({ first_token_ms, login_ms, queue_ms, total_ms }: Times): ReadonlyArray<TimePart> => {
-  const total = Math.max(0, total_ms)
-  const within = (millis: number) => Math.min(Math.max(0, millis), total)
-  const queue = within(queue_ms ?? (first_token_ms === null ? total : 0))
-  const login = within(login_ms ?? 0)
-  const begun = first_token_ms === null ? total : within(first_token_ms)
-  const wait = Math.max(0, begun - queue - login)
-  const all = { queue, login, wait, answer: total - Math.max(begun, queue + login) }
+  let left = Math.max(0, total_ms)
+  const total = left
+  const take = (millis: number) => {
+    const taken = Math.min(Math.max(0, millis), left)
+    left -= taken
+    return taken
+  }
+  const queue = take(queue_ms ?? (first_token_ms === null ? total : 0))
+  const login = take(login_ms ?? 0)
+  const wait = take((first_token_ms ?? total) - queue - login)
+  const all = { queue, login, wait, answer: left }
   let from = 0
   return (Object.keys(all) as ReadonlyArray<TimePart["name"]>).flatMap((name) => {
     const millis = all[name]

@@ -41,7 +41,8 @@ const Lost = () => {
   const link = Live.link.value
   // Looked at each second.
   void now.value
-  const seconds = link.state === "lost" && link.retryAt > 0 ? Math.max(0, Math.ceil((link.retryAt - Date.now()) / 1000)) : 0
+  const seconds =
+    link.state === "lost" && link.retryAt > 0 ? Math.max(0, Math.ceil((link.retryAt - Date.now()) / 1000)) : 0
   return (
     <div role="alert">
       {link.state === "lost" ? (

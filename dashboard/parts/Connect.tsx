@@ -10,6 +10,7 @@ import { currentKey, hasKey } from "../state/Session.ts"
 import { words } from "../state/Settings.ts"
 import { Copy } from "../ui/Copy.tsx"
 import { Choice } from "../ui/Field.tsx"
+import { Scrolled } from "../ui/Scrolled.tsx"
 import { Section } from "../ui/Section.tsx"
 
 const address = base.href.replace(/\/$/, "")
@@ -30,14 +31,25 @@ const useChoice = () => {
     ...known.map((name) => [name, name] as const),
     ...(hasKey.value ? [[OWN, text.own] as const] : []),
     ...(names.length === 0 && !hasKey.value ? [[ANY, text.anyKey] as const] : []),
-    ...names.filter((name) => !secrets.has(name)).slice(0, MOST).map((name) => [name, name] as const)
+    ...names
+      .filter((name) => !secrets.has(name))
+      .slice(0, MOST)
+      .map((name) => [name, name] as const)
   ]
   const value = options.some(([one]) => one === chosen) ? (chosen ?? "") : (options[0]?.[0] ?? ANY)
   const secret = value === OWN ? currentKey() : value === ANY ? "any-key" : secrets.get(value)
   return { options, value, setChosen, key: secret ?? text.placeholder(value), isKnown: secret !== undefined }
 }
 
-const Lines = ({ block, client, value }: { readonly block: Block; readonly client: string; readonly value: string }) => {
+const Lines = ({
+  block,
+  client,
+  value
+}: {
+  readonly block: Block
+  readonly client: string
+  readonly value: string
+}) => {
   const { connect: text } = words.value
   return (
     <div class="block">
@@ -45,11 +57,11 @@ const Lines = ({ block, client, value }: { readonly block: Block; readonly clien
         <span class="quiet">{block.file === null ? text.commands : block.file}</span>
         <Copy text={value} what={`${client}, ${block.file ?? text.commands}`} />
       </div>
-      <section class="scrolled" tabIndex={0} aria-label={`${client}, ${block.file ?? text.commands}`}>
+      <Scrolled label={`${client}, ${block.file ?? text.commands}`}>
         <pre>
           <code>{value}</code>
         </pre>
-      </section>
+      </Scrolled>
     </div>
   )
 }

@@ -12,9 +12,7 @@ import { Dialog } from "../ui/Dialog.tsx"
 import { Choice } from "../ui/Field.tsx"
 import { KeyFields } from "./KeyFields.tsx"
 
-export type KeyTask =
-  | { readonly kind: "add" }
-  | { readonly kind: "change" | "rotate" | "revoke"; readonly entry: Key }
+export type KeyTask = { readonly kind: "add" } | { readonly kind: "change" | "rotate" | "revoke"; readonly entry: Key }
 
 const Secret = ({ made, onDone }: { readonly made: KeyMade; readonly onDone: () => void }) => {
   const { close, keys: text } = words.value

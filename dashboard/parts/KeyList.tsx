@@ -62,7 +62,12 @@ const columns = (onTask: (task: KeyTask) => void): ReadonlyArray<Column<Key>> =>
     { id: "used", head: text.lastUsed, cell: lastUsed },
     { id: "today", head: text.today, isNumber: true, cell: ({ name }) => <Used figures={used.get(name)?.today} /> },
     { id: "week", head: text.week, isNumber: true, cell: ({ name }) => <Used figures={used.get(name)?.last_7_days} /> },
-    { id: "month", head: text.month, isNumber: true, cell: ({ name }) => <Used figures={used.get(name)?.last_30_days} /> },
+    {
+      id: "month",
+      head: text.month,
+      isNumber: true,
+      cell: ({ name }) => <Used figures={used.get(name)?.last_30_days} />
+    },
     { id: "limits", head: text.limits, cell: (entry) => <Limits entry={entry} usage={used.get(entry.name)} /> },
     { id: "actions", head: text.actions, cell: (entry) => <Actions entry={entry} onTask={onTask} /> }
   ]

@@ -50,7 +50,8 @@ const LimitBar = ({ label, limit, remaining }: BarProps) => {
 export const Limits = ({ entry, usage }: { readonly entry: Key; readonly usage: KeyUsage | undefined }) => {
   const { keys: text } = words.value
   const { max_in_flight, models, requests_per_minute, tokens_per_day } = entry
-  const isFree = requests_per_minute === null && tokens_per_day === null && max_in_flight === null && models.length === 0
+  const isFree =
+    requests_per_minute === null && tokens_per_day === null && max_in_flight === null && models.length === 0
   if (isFree) return <span class="quiet">{text.noLimits}</span>
   return (
     <div class="limits">

@@ -3,8 +3,8 @@
  */
 import { useState } from "preact/hooks"
 import type { Instance } from "../api/Types.ts"
-import { trying } from "../state/Announce.ts"
 import { finishSignIn, loginUrls, safeUrl, signInInstance } from "../state/Actions.ts"
+import { trying } from "../state/Announce.ts"
 import { words } from "../state/Settings.ts"
 import { Button } from "../ui/Button.tsx"
 import { Copy } from "../ui/Copy.tsx"
@@ -35,7 +35,14 @@ const ByHand = ({ instance, url }: { readonly instance: string; readonly url: st
           void finish()
         }}
       >
-        <Field label={text.address} help={text.addressHelp} type="url" value={address} onInput={setAddress} isRequired />
+        <Field
+          label={text.address}
+          help={text.addressHelp}
+          type="url"
+          value={address}
+          onInput={setAddress}
+          isRequired
+        />
         <button class="button" type="submit">
           {text.finish}
         </button>

@@ -69,7 +69,11 @@ export const Now = () => {
   const streams = Live.overview.value?.streams ?? []
   const more = (Live.overview.value?.streams_total ?? 0) - streams.length
   return (
-    <Section id="now" title={text.title} aside={<span class="count">{whole(Live.overview.value?.streams_total, locale.value)}</span>}>
+    <Section
+      id="now"
+      title={text.title}
+      aside={<span class="count">{whole(Live.overview.value?.streams_total, locale.value)}</span>}
+    >
       {streams.length === 0 ? (
         <p class="quiet">{text.empty}</p>
       ) : (

@@ -5,8 +5,8 @@ import { Plot } from "../plots/Plot.tsx"
 import { plotsOf } from "../plots/Series.ts"
 import * as Plots from "../state/Plots.ts"
 import { words } from "../state/Settings.ts"
-import { Choice } from "../ui/Field.tsx"
 import { Failure } from "../ui/Failure.tsx"
+import { Choice } from "../ui/Field.tsx"
 import { Section } from "../ui/Section.tsx"
 
 export const PlotList = () => {
@@ -29,7 +29,9 @@ export const PlotList = () => {
     >
       {Plots.failure.value === null ? null : <Failure error={Plots.failure.value} onRetry={Plots.load} />}
       {plots === null ? (
-        Plots.failure.value === null ? <p class="quiet">{loading}</p> : null
+        Plots.failure.value === null ? (
+          <p class="quiet">{loading}</p>
+        ) : null
       ) : (
         <div class="plots">
           {plotsOf(plots, words.value).map((data) => (

@@ -2,8 +2,8 @@
  * One request: its times, its retries, and what went wrong in words. What is looked into of it comes below.
  */
 import type { ChatRow } from "../api/Types.ts"
-import { timesOf } from "../format/RequestTimes.ts"
 import { duration, whole } from "../format/Numbers.ts"
+import { timesOf } from "../format/RequestTimes.ts"
 import { locale, words } from "../state/Settings.ts"
 import { Copy } from "../ui/Copy.tsx"
 import { Facts } from "../ui/Facts.tsx"
@@ -31,12 +31,13 @@ const Times = ({ row }: { readonly row: ChatRow }) => {
 }
 
 const Wrong = ({ row: { error, error_code } }: { readonly row: ChatRow }) => {
-  const { errors } = words.value
+  const { errors, providerError } = words.value
   if (error_code === null && error === null) return null
-  const sentence = error_code === null ? undefined : errors[error_code]
+  const number = /_(\d+)$/.exec(error_code ?? "")?.[1]
+  const sentence = errors[error_code ?? ""] ?? (number === undefined ? error_code : providerError(number))
   return (
     <p class="notice bad">
-      {sentence ?? error_code} {error === null ? null : <span class="wrapping">{error}</span>}
+      {sentence} {error === null ? null : <span class="wrapping">{error}</span>}
     </p>
   )
 }

@@ -20,8 +20,14 @@ export const RequestFilters = () => {
   const filter = Requests.filter.value
   const names = Live.overview.value?.instances.map(({ name }) => name) ?? []
   const rows = Requests.rows.value ?? []
-  const keys = [...new Set([...(Keys.keys.value ?? []).map(({ name }) => name), ...rows.map(({ key }) => key)])].slice(0, MOST)
-  const models = [...new Set(rows.flatMap(({ model, model_asked }) => [model ?? model_asked, model_asked]))].slice(0, MOST)
+  const keys = [...new Set([...(Keys.keys.value ?? []).map(({ name }) => name), ...rows.map(({ key }) => key)])].slice(
+    0,
+    MOST
+  )
+  const models = [...new Set(rows.flatMap(({ model, model_asked }) => [model ?? model_asked, model_asked]))].slice(
+    0,
+    MOST
+  )
   const set = (field: keyof typeof filter) => (value: string) => Requests.setFilter({ [field]: value })
   return (
     <form class="filters" aria-label={text.filters} onSubmit={(event) => event.preventDefault()}>

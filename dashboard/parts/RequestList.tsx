@@ -69,15 +69,25 @@ const columns = (opened: ReadonlySet<string>, toggle: Toggle): ReadonlyArray<Col
   ]
 }
 
-const Foot = () => {
+/** Rows that are drawn: at first, and with each press for more. */
+const FIRST = 20
+const STEP = 100
+
+const Foot = ({ drawn, onMore }: { readonly drawn: number; readonly onMore: (drawn: number) => void }) => {
   const { more, requests: text } = words.value
   const until = Requests.searchedUntil.value
+  const known = Requests.rows.value?.length ?? 0
+  const isAll = drawn >= known
+  const show = async () => {
+    if (isAll) await Requests.more()
+    onMore(Math.max(drawn, FIRST) + STEP)
+  }
   return (
     <>
-      {Requests.next.value === null ? null : (
+      {isAll && Requests.next.value === null ? null : (
         <p class="actions">
-          <Button onPress={Requests.more}>{more}</Button>
-          {until === null ? null : <span class="quiet">{text.searched(exact(until, locale.value))}</span>}
+          <Button onPress={show}>{more}</Button>
+          {!isAll || until === null ? null : <span class="quiet">{text.searched(exact(until, locale.value))}</span>}
         </p>
       )}
       <p class="quiet">{text.ledger[Requests.ledger.value]}</p>
@@ -90,7 +100,8 @@ export const RequestList = () => {
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set())
   const toggle = (id: string) =>
     setOpened(opened.has(id) ? new Set([...opened].filter((one) => one !== id)) : new Set([...opened, id]))
-  const rows = Requests.rows.value
+  const [drawn, setDrawn] = useState(FIRST)
+  const rows = Requests.rows.value?.slice(0, drawn) ?? null
   return (
     <Section id="requests" title={text.title}>
       <RequestFilters />
@@ -107,7 +118,7 @@ export const RequestList = () => {
             detail={(row) => (opened.has(row.id) ? <RequestDetail row={row} /> : null)}
           />
         )}
-        <Foot />
+        <Foot drawn={drawn} onMore={setDrawn} />
       </div>
     </Section>
   )

@@ -17,7 +17,6 @@ interface Props {
   readonly ticks: ReadonlyArray<number>
   readonly unit: PlotData["unit"]
   readonly width: number
-  readonly stepMillis: number
   readonly x: (time: number) => number
   readonly y: (value: number) => number
 }
@@ -28,7 +27,7 @@ export const Axes = ({ span, ticks, unit, width, x, y }: Props) => {
   const isDays = span.to - span.from > 2 * DAY
   const most = Math.max(2, Math.floor((width - MARGIN.left - MARGIN.right) / TICK_WIDTH))
   return (
-    <g class="axes" aria-hidden="true">
+    <g class="axes">
       {ticks.map((value) => (
         <g key={value}>
           <line x1={MARGIN.left} x2={width - MARGIN.right} y1={round(y(value))} y2={round(y(value))} />

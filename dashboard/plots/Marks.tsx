@@ -33,7 +33,7 @@ export const Marks = (props: Props) => {
   const { data, stepMillis, times, x, y } = props
   const middles = times.map((time) => time + stepMillis / 2)
   return (
-    <g aria-hidden="true">
+    <g>
       {data.series.map(({ colour, name, values }, i) =>
         data.isStacked ? (
           <path key={name} class={`bars colour-${colour}`} d={barsPath(props, i)} />

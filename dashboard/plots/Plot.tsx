@@ -38,10 +38,15 @@ const Drawing = ({ data, stepMillis, times, width }: Props & { readonly width: n
   const last = times.length - 1
   const shown = at === undefined ? undefined : Math.min(at, last)
   const span = { from: times[0] ?? 0, to: (times[last] ?? 0) + stepMillis }
-  const ticks = ticksOf(mostOf(data.series.map(({ values }) => values), data.isStacked))
+  const ticks = ticksOf(
+    mostOf(
+      data.series.map(({ values }) => values),
+      data.isStacked
+    )
+  )
   const x = linear(span, { from: MARGIN.left, to: width - MARGIN.right })
   const y = linear({ from: 0, to: ticks[ticks.length - 1] ?? 1 }, { from: HEIGHT - MARGIN.bottom, to: MARGIN.top })
-  const point = (event: PointerEvent & { readonly currentTarget: SVGSVGElement }) => {
+  const point = (event: PointerEvent & { readonly currentTarget: HTMLDivElement }) => {
     const left = event.clientX - event.currentTarget.getBoundingClientRect().left
     const time = linear({ from: MARGIN.left, to: width - MARGIN.right }, span)(left)
     setAt(nearest(times, time - stepMillis / 2))
@@ -55,11 +60,8 @@ const Drawing = ({ data, stepMillis, times, width }: Props & { readonly width: n
   const middle = shown === undefined ? undefined : x((times[shown] ?? 0) + stepMillis / 2)
   return (
     <>
-      <svg
+      <div
         class="plot"
-        width={width}
-        height={HEIGHT}
-        viewBox={`0 0 ${width} ${HEIGHT}`}
         role="slider"
         tabIndex={0}
         aria-label={`${data.title}. ${text.help}`}
@@ -72,12 +74,14 @@ const Drawing = ({ data, stepMillis, times, width }: Props & { readonly width: n
         onBlur={() => setAt(undefined)}
         onKeyDown={press}
       >
-        <Axes span={span} ticks={ticks} unit={data.unit} width={width} x={x} y={y} stepMillis={stepMillis} />
-        <Marks data={data} times={times} stepMillis={stepMillis} x={x} y={y} />
-        {middle === undefined ? null : (
-          <line class="cursor" x1={middle} x2={middle} y1={MARGIN.top} y2={HEIGHT - MARGIN.bottom} />
-        )}
-      </svg>
+        <svg width={width} height={HEIGHT} viewBox={`0 0 ${width} ${HEIGHT}`} aria-hidden="true">
+          <Axes span={span} ticks={ticks} unit={data.unit} width={width} x={x} y={y} />
+          <Marks data={data} times={times} stepMillis={stepMillis} x={x} y={y} />
+          {middle === undefined ? null : (
+            <line class="cursor" x1={middle} x2={middle} y1={MARGIN.top} y2={HEIGHT - MARGIN.bottom} />
+          )}
+        </svg>
+      </div>
       <Legend data={data} times={times} at={shown} stepMillis={stepMillis} />
     </>
   )

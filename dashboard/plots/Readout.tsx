@@ -5,6 +5,7 @@ import { useState } from "preact/hooks"
 import { duration, short, whole } from "../format/Numbers.ts"
 import { exact, tick } from "../format/Times.ts"
 import { locale, words } from "../state/Settings.ts"
+import { Scrolled } from "../ui/Scrolled.tsx"
 import { Table } from "../ui/Table.tsx"
 import type { Value } from "./Scale.ts"
 import type { PlotData } from "./Series.ts"
@@ -27,12 +28,17 @@ const timeOf = (time: number | undefined, stepMillis: number): string =>
   time === undefined ? "—" : stepMillis >= DAY ? tick(time, true, locale.value) : exact(time, locale.value)
 
 /** All values of one step as a sentence. */
-export const valueOf = ({ series, unit }: PlotData, times: ReadonlyArray<number>, at: number, stepMillis: number): string =>
+export const valueOf = (
+  { series, unit }: PlotData,
+  times: ReadonlyArray<number>,
+  at: number,
+  stepMillis: number
+): string =>
   [timeOf(times[at], stepMillis), ...series.map(({ name, values }) => `${name} ${shown(values[at], unit)}`)].join(", ")
 
 export const Legend = ({ at, data, stepMillis, times }: Props & { readonly at: number | undefined }) => (
   <ul class="legend" aria-hidden="true">
-    {data.series.map(({ colour, name, values }) => (
+    {(data.series.length > 1 || at !== undefined ? data.series : []).map(({ colour, name, values }) => (
       <li key={name}>
         <span class={`dot colour-${colour}`} />
         {name}
@@ -61,7 +67,7 @@ export const PlotTable = ({ data, stepMillis, times }: Props) => {
         <span class="unseen">: {data.title}</span>
       </summary>
       {isOpen ? (
-        <section class="scrolled" tabIndex={0} aria-label={data.title}>
+        <Scrolled label={data.title}>
           <Table
             caption={data.title}
             isPlain
@@ -69,7 +75,7 @@ export const PlotTable = ({ data, stepMillis, times }: Props) => {
             rows={steps}
             keyOf={(at) => String(times[at])}
           />
-        </section>
+        </Scrolled>
       ) : null}
     </details>
   )

@@ -52,7 +52,12 @@ export const plotsOf = ({ series }: Plots, { plots: text, requests }: Words): Re
         { name: text.p95, colour: "two", values: series.first_token_p95_ms }
       ]
     },
-    { id: "rate", title: text.rate, ...count, series: [{ name: text.rate, colour: "one", values: series.tokens_per_second }] },
+    {
+      id: "rate",
+      title: text.rate,
+      ...count,
+      series: [{ name: text.rate, colour: "one", values: series.tokens_per_second }]
+    },
     { id: "queue", title: text.queue, ...count, series: [{ name: text.queue, colour: "one", values: series.queued }] },
     {
       id: "load",

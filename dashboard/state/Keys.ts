@@ -91,5 +91,6 @@ export const revoke = async (name: string): Promise<void> => {
 
 Live.onFresh(() => void load())
 setInterval(() => {
-  if (phase.value === "open" && !document.hidden) void readUsage((keys.value ?? []).map(({ name }) => name)).catch(() => {})
+  if (phase.value === "open" && !document.hidden)
+    void readUsage((keys.value ?? []).map(({ name }) => name)).catch(() => {})
 }, EVERY_MILLIS)

@@ -30,9 +30,12 @@ Live.onFresh(() => void load())
 effect(() => {
   if (phase.value !== "open") return
   const stepMillis = (plots.value?.step_seconds ?? 0) * 1000
-  const timer = setInterval(() => {
-    if (!document.hidden) void load()
-  }, Math.max(LEAST_MILLIS, stepMillis))
+  const timer = setInterval(
+    () => {
+      if (!document.hidden) void load()
+    },
+    Math.max(LEAST_MILLIS, stepMillis)
+  )
   return () => clearInterval(timer)
 })
 

@@ -52,9 +52,7 @@ export const Field = ({ error, hasFocus = false, isRequired = false, suggestions
           ))}
         </datalist>
       )}
-      {help === undefined ? null : (
-        <small id={`${id}-help`}>{help}</small>
-      )}
+      {help === undefined ? null : <small id={`${id}-help`}>{help}</small>}
       {error === undefined ? null : (
         <small id={`${id}-error`} class="bad">
           {error}

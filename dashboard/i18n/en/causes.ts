@@ -3,20 +3,32 @@
  */
 export const errors: Readonly<Record<string, string>> = {
   backpressure: "The gateway had too many requests at once.",
-  rate_limit_exceeded: "A limit of the key, or of the account, was reached.",
-  insufficient_quota: "The quota of the account is used up.",
-  model_not_found: "No account offers this model.",
-  model_not_allowed: "The key may not use this model.",
-  context_length_exceeded: "The conversation is longer than the model takes.",
-  content_filter: "The provider's content filter refused it.",
-  not_logged_in: "No account was signed in.",
-  login_in_progress: "An account was still being signed in.",
-  login_failed: "Signing an account in failed.",
-  upstream_timeout: "The model did not answer in time.",
   overloaded: "The gateway had too much to do.",
   shutting_down: "The gateway was shutting down.",
-  stopped: "An administrator stopped it."
+  chat_stopped: "An administrator stopped it.",
+  not_logged_in: "No account was signed in.",
+  login_failed: "Signing an account in failed.",
+  login_in_progress: "An account was still being signed in.",
+  upstream_not_ready: "No instance was running and connected.",
+  upstream_error: "The provider failed.",
+  insufficient_quota: "The quota of the account is used up.",
+  rate_limit_exceeded: "A limit of the key, or of the account, was reached.",
+  upstream_timeout: "The model did not answer in time.",
+  content_filter: "The provider's content filter refused it.",
+  too_many_images: "It had more images than the provider takes.",
+  model_not_found: "No account offers this model.",
+  model_not_allowed: "The key may not use this model.",
+  tool_call_broken: "The model's tool call could not be read.",
+  tool_call_not_produced: "The model called no tool, though it had to.",
+  empty_answer: "The model answered nothing.",
+  invalid_json_output: "The model's answer was not the JSON that was asked for.",
+  context_length_exceeded: "The conversation is longer than the model takes.",
+  unsupported_value: "The model takes no images.",
+  internal_error: "The gateway itself failed."
 }
+
+/** Of a code such as `lingma_500`. */
+export const providerError = (code: string) => `The provider answered with error ${code}.`
 
 export const login: Readonly<Record<string, string>> = {
   signed_in: "Signed in.",
