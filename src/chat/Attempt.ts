@@ -3,7 +3,13 @@
  */
 import { Effect, type Scope } from "effect"
 import { type AskMode, type ChatRequest, imageNow } from "../domain/Chat.ts"
-import { type ChatError, LoginInProgress, type TurnError, UpstreamTimeout } from "../domain/ChatError.ts"
+import {
+  type ChatError,
+  type ChatStopped,
+  LoginInProgress,
+  type TurnError,
+  UpstreamTimeout
+} from "../domain/ChatError.ts"
 import type { Offers } from "../domain/Choice.ts"
 import * as Model from "../domain/Model.ts"
 import * as Offer from "../domain/Offer.ts"
@@ -14,6 +20,8 @@ import * as RequestTokens from "../tokens/RequestTokens.ts"
 import { TokenCounter } from "../tokens/TokenCounter.ts"
 import * as TokenMeter from "../tokens/TokenMeter.ts"
 import type { Backend, Draft, DraftSettings, Questions } from "./Backend.ts"
+import * as ChatRecords from "./ChatRecords.ts"
+import { StopSignal } from "./StopSignal.ts"
 import * as Watchdog from "./Watchdog.ts"
 
 /** Reasons that are a metric's label; a backend of others may give its own. */
@@ -31,18 +39,20 @@ export interface AttemptOptions extends Model.ResolveOptions, Watchdog.Limits {
 }
 
 /** What is told of all tries of a chat. */
-export interface Tally {
+export interface Tally extends ChatRecords.Wait {
   /** How often it was asked anew: of another instance, or because an answer was void. */
   retries: number
   /** The instance that was asked last, and the account there. */
   instance: string | undefined
   account: string | undefined
+  phase: ChatRecords.Phase
 }
 
 /** A request made ready to be asked, once for all its tries. */
 export interface Prepared {
   readonly request: ChatRequest
   readonly tally: Tally
+  readonly signal: StopSignal
   /** As the backend's provider would ask it. */
   readonly draft: (backend: Backend) => Draft
   /** What a list of models is to it. */
@@ -77,6 +87,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
   const tokenCounter = yield* TokenCounter
   const settings: DraftSettings = { tokenCounter, toolFormat, toolRetries }
   const clock = yield* Effect.clock
+  const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
   const { mark } = yield* Metrics
 
   const offer = Offer.make(options)
@@ -98,8 +109,15 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
   }
   const draft = (request: ChatRequest, backend: Backend) => backend.draft?.(request, settings) ?? plainDraft(request)
 
-  const untold = (): Tally => ({ retries: 0, instance: undefined, account: undefined })
-  const prepare = (request: ChatRequest, tally: Tally = untold()): Prepared => {
+  const untold = (): Tally => ({
+    retries: 0,
+    instance: undefined,
+    account: undefined,
+    phase: "queued",
+    loginSince: undefined,
+    loginMillis: undefined
+  })
+  const prepare = (request: ChatRequest, tally: Tally = untold(), signal = new StopSignal()): Prepared => {
     const { effort, messages, model } = request
     const drafts: Array<{ readonly by: Backend["draft"]; readonly draft: Draft }> = []
     const drafted = (backend: Backend) => {
@@ -114,7 +132,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
       const tokens = drafted(backend).mostPromptTokens
       return offer(models, { model, effort, images: shown !== undefined, param: shown?.param, tokens })
     }
-    return { request, tally, draft: drafted, offers }
+    return { request, tally, signal, draft: drafted, offers }
   }
 
   /** The deadline has passed. While an account is being signed in, that is what was waited for. */
@@ -166,7 +184,11 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
   /** Everything that comes before the upstream's first event. */
   const ask = Effect.fnUntraced(function* (prepared: Prepared, backend: Backend, deadline: number, progress: Progress) {
     const { draft, offers, request, tally } = prepared
+    tally.phase = "login"
+    ChatRecords.ready(tally, now())
+    tally.loginSince = now()
     yield* backend.ensureReady
+    ChatRecords.ready(tally, now())
     const models = yield* backend.models
     yield* judge(models, backend)
     const { key, mode = defaultAskMode, model } = yield* offers(models, { backend })
@@ -184,6 +206,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
       draft: drafted
     }
     progress.started = true
+    tally.phase = "waiting"
     const turn = yield* backend.chat(asked, answer.questions)
     yield* answer.begun(turn)
     return { model: key, mode, promptTokens: drafted.promptTokens, answer, turn }
@@ -196,10 +219,15 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     deadline: number,
     progress: Progress
   ): Effect.fn.Return<Begun, ChatError, Scope.Scope> {
+    const { signal } = prepared
     const { answer, mode, model, promptTokens, turn } = yield* watchdog.within(
       ask(prepared, backend, deadline, progress),
       deadline,
-      Effect.suspend(() => late(backend, progress.started))
+      Effect.suspend(
+        (): Effect.Effect<never, ChatStopped | LoginInProgress | UpstreamTimeout> =>
+          signal.isStopped ? signal.failure : late(backend, progress.started)
+      ),
+      (cut) => signal.onStop(cut)
     )
     // Thoughts, and a text that is withheld, are a sign of life of the upstream.
     yield* Effect.ignore((answer.first() ?? turn).started)

@@ -9,7 +9,6 @@ import * as Model from "../domain/Model.ts"
 import * as Offer from "../domain/Offer.ts"
 import * as RetryBudget from "../domain/RetryBudget.ts"
 import * as Turn from "../domain/Turn.ts"
-import * as ErrorCode from "../domain/usage/ErrorCode.ts"
 import * as Verdict from "../domain/Verdict.ts"
 import { ChatRecorder } from "../observe/ChatRecorder.ts"
 import * as ChatSpan from "../observe/ChatSpan.ts"
@@ -24,8 +23,10 @@ import * as Attempt from "./Attempt.ts"
 import * as ChatRecords from "./ChatRecords.ts"
 import * as Failures from "./Failures.ts"
 import { Guard } from "./Guard.ts"
+import { LiveChats } from "./LiveChats.ts"
 import { OverloadProtection } from "./OverloadProtection.ts"
 import { type Lease, Pool } from "./Pool.ts"
+import { StopSignal } from "./StopSignal.ts"
 
 /** A chat whose answer has begun. */
 export interface ChatRun {
@@ -64,6 +65,8 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
     readonly count: (request: ChatRequest) => Effect.Effect<number>
     /** What the ready instances offer together. */
     readonly models: Effect.Effect<ReadonlyArray<Model.Model>, ChatError>
+    /** Those that run, and the last that have ended. */
+    readonly live: LiveChats
   }
 >() {
   static readonly make = Effect.fnUntraced(function* (options: ChatOptions) {
@@ -75,6 +78,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
     const attempt = yield* Attempt.make(options)
     const clock = yield* Effect.clock
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+    const live = new LiveChats()
     const budget = RetryBudget.make()
 
     /** One try on one instance, and how it went. A defect and an interrupt from inside are failures of the instance. */
@@ -126,10 +130,11 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
     const begin = Effect.fnUntraced(function* (
       request: ChatRequest,
       tally: Attempt.Tally,
+      signal: StopSignal,
       span: Tracer.Span | undefined
     ) {
       const scope = yield* Effect.scope
-      const prepared = attempt.prepare(request, tally)
+      const prepared = attempt.prepare(request, tally, signal)
       const { offers } = prepared
       const seen = new Set<string>()
       let retried = false
@@ -167,20 +172,25 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       const arrived = now()
       const context = yield* RequestContext.current
       let answer: (() => Answered) | undefined
-      const record = ChatRecords.begin(request, context)
+      const record = ChatRecords.begin(request, context, live.newId())
+      const signal = new StopSignal()
+      const entry = live.enter(record, signal, { startedAt: clock.unsafeCurrentTimeMillis(), arrivedAt: arrived })
       yield* Scoped.later(() => {
-        record.millis = now() - arrived
+        const at = now()
+        record.millis = at - arrived
+        record.endedAt = clock.unsafeCurrentTimeMillis()
+        ChatRecords.ready(record, at)
         metrics.chatEnded(record)
         if (span !== undefined) ChatSpan.ended(span, record)
         recorder.record(record)
+        live.leave(entry)
       })
       budget.request(arrived)
-      const place = guard.slot(request.caller, RequestTokens.rough(request))
+      const place = guard.slot(request.caller, RequestTokens.rough(request), signal)
       const slot = yield* Effect.tapErrorCause(Span.within("queue")(Effect.zipRight(load.admit, place)), (cause) =>
         Effect.sync(() => {
           if (Cause.isInterruptedOnly(cause)) return
-          record.outcome = Cause.isFailure(cause) ? "rejected" : "failed"
-          record.errorCode = ErrorCode.ofCause(cause)
+          if (ChatRecords.failedBy(record, cause) && Cause.isFailure(cause)) record.outcome = "rejected"
         })
       )
       record.queueMillis = now() - arrived
@@ -188,25 +198,23 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         record.outcome = "completed"
         slot.settle("completed")
       }
-      const fail = (code: string) => {
-        record.outcome = "failed"
-        record.errorCode = code
-        slot.settle("failed")
+      const failed = (isFailure: boolean) => {
+        if (isFailure) slot.settle("failed")
       }
       // Cancelled is what a caller does who is interrupted, or who closes the scope while the turn runs, and nothing
       // else: a scope that closes with a failure is a chat that failed.
       yield* Scoped.later((exit) => {
-        if (record.outcome === "cancelled" && isFailed(exit)) fail(ErrorCode.ofCause(exit.cause))
+        if (record.outcome === "cancelled" && isFailed(exit)) failed(ChatRecords.failedBy(record, exit.cause))
         record.answer = answer?.()
         if (record.answer !== undefined) {
           slot.charge({ prompt: record.answer.promptTokens, completion: record.answer.completionTokens })
         }
       })
       const begun = yield* Effect.tapErrorCause(
-        Interrupts.fromWithinAsDefect(begin(request, record, span)),
+        Interrupts.fromWithinAsDefect(begin(request, record, signal, span)),
         (cause) => {
           if (Cause.isInterruptedOnly(cause)) return Effect.void
-          fail(ErrorCode.ofCause(cause))
+          failed(ChatRecords.failedBy(record, cause))
           const failure = Cause.failureOption(cause)
           return Option.isSome(failure) ? Failures.log(failure.value, "chat failed") : Effect.void
         }
@@ -216,6 +224,9 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       if (span !== undefined) ChatSpan.begun(span, firstEventAt)
       const tokens = () => TokenMeter.tokens(totals(), promptTokens)
       answer = () => ChatRecords.answered(begun, firstTokenMillis)
+      record.phase = "streaming"
+      entry.answer = { model, begunAt: Number(firstEventAt) / 1e6, tokens: () => totals().output }
+      signal.onStop(() => turn.fail(signal.failure))
       // A turn that still runs when its scope closes was cancelled, which slot and lease assume by themselves. Only
       // when the upstream has given back what it holds is it known whether that went well.
       yield* Scoped.onExit((exit) => {
@@ -223,12 +234,12 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         const isFinished = turn.state() === "finished"
         return Effect.flatMap(Effect.exit(Scoped.close(upstream, exit)), (closed) => {
           if (failure !== undefined) {
-            fail(ErrorCode.of(ofProvider(backend.provider)(failure)))
+            failed(ChatRecords.failed(record, ofProvider(backend.provider)(failure)))
             Failures.settle(lease, failure)
             return Effect.zipRight(Failures.log(failure, "chat failed"), closed)
           }
           if (Exit.isFailure(closed) || isBroken(exit)) {
-            fail(ErrorCode.INTERNAL)
+            failed(ChatRecords.failedBy(record, Exit.isFailure(closed) ? closed.cause : Cause.empty))
             lease.settle("failed")
           } else if (isFinished && !isFailed(exit)) {
             complete()
@@ -263,7 +274,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
     const count = (request: ChatRequest) =>
       Effect.map(pool.snapshot, ([{ backend }]) => attempt.count(request, backend))
 
-    return Chat.of({ open, models, count })
+    return Chat.of({ open, models, count, live })
   })
 
   /** With options of a program's own. */

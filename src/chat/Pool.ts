@@ -8,7 +8,7 @@ import * as Health from "../domain/Health.ts"
 import * as Routing from "../domain/Routing.ts"
 import * as Spent from "../domain/Spent.ts"
 import * as Scoped from "../runtime/Scoped.ts"
-import type { Backend, BackendStatus } from "./Backend.ts"
+import type { Backend, BackendStatus, LastFailure } from "./Backend.ts"
 
 /** Snapshot of an instance. */
 export interface Instance extends BackendStatus, Routing.Candidate {
@@ -21,6 +21,8 @@ export interface Instance extends BackendStatus, Routing.Candidate {
   readonly failing: boolean
   /** Number of ejections since the start. */
   readonly ejections: number
+  /** What went wrong last with it or one of its chats, also after one went well. */
+  readonly lastFailure: LastFailure | undefined
   /** Spent quotas of its account: per model, or without a model for the whole account. */
   readonly spent: ReturnType<typeof Spent.listed>
 }
@@ -53,6 +55,9 @@ export interface PoolOptions {
 /** What a list of models is to a request, on the instance that offers them. */
 export type Offers = Choice.Offers<Instance>
 
+const later = (a: LastFailure | undefined, b: LastFailure | undefined) =>
+  a !== undefined && (b === undefined || a.at > b.at) ? a : b
+
 type Some = Arr.NonEmptyReadonlyArray<Instance>
 
 /** Chooses instances for chats. If none is ready, one that a chat may wake. */
@@ -73,6 +78,8 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
     /** What `lease` would fail with now. */
     readonly unserved: (offers: Offers) => Effect.Effect<Choice.Unserved | undefined>
     readonly snapshot: Effect.Effect<Some>
+    /** Forgets why the instance gets no chats, and has it try again now; false if there is none of this name. */
+    readonly retry: (id: string) => Effect.Effect<boolean>
   }
 >() {
   static readonly make = Effect.fnUntraced(function* (
@@ -87,6 +94,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
     /** Start times of the chats on instances on probation that have no answer yet. */
     const trying = new Map<string, Set<{ readonly begunAt: number }>>()
     const lastFailure = new Map<string, string>()
+    const lastFailures = new Map<string, LastFailure>()
     /** With the account they belong to: another account on the instance starts without any. */
     const spent = new Map<string, { readonly account: string | undefined; readonly spent: Spent.Spent }>()
     const epoch = () => clock.unsafeCurrentTimeMillis()
@@ -135,6 +143,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
           ready: reason === undefined,
           reason,
           lastError: status.lastError ?? lastFailure.get(id),
+          lastFailure: later(status.lastFailure, lastFailures.get(id)),
           inFlight: load.get(id) ?? 0,
           limit: options.maxInFlightPerInstance,
           health: mine,
@@ -201,6 +210,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
             used((before) => (model === undefined ? before : Spent.succeeded(before, model, provesAt)))
           } else if ((outcome !== "cancelled" || how === "exhausted") && detail !== undefined) {
             lastFailure.set(id, detail)
+            lastFailures.set(id, { message: detail, at: epoch() })
           }
         }
       }
@@ -228,8 +238,17 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
         )
       )
 
+    const retry = (id: string) =>
+      Effect.suspend(() => {
+        const backend = backends.find((one) => one.id === id)
+        if (backend === undefined) return Effect.succeed(false)
+        for (const of of [health, trying, lastFailure, spent]) of.delete(id)
+        return Effect.as(backend.retry ?? Effect.void, true)
+      })
+
     return Pool.of({
       snapshot: Effect.map(statuses, inspect),
+      retry,
       unserved: (offers) =>
         Effect.map(statuses, (seen) => {
           const instances = inspect(seen)

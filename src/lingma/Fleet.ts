@@ -30,6 +30,7 @@ interface Plan {
   readonly find: Endpoint.Find
   readonly workDir: string
   readonly emulated: boolean
+  readonly attached: boolean
   readonly account: Option.Option<Account>
 }
 
@@ -57,7 +58,7 @@ const launches = (settings: Settings): ReadonlyArray<Plan> => {
       httpPort: count === 1 ? DEFAULT_HTTP_PORT : 0,
       childEnv: settings.childEnv
     })
-    return { find, workDir, emulated, account: Arr.get(accounts, i) }
+    return { find, workDir, emulated, attached: false, account: Arr.get(accounts, i) }
   })
 }
 
@@ -73,6 +74,7 @@ const plans = (settings: Settings): ReadonlyArray<Plan> => {
     find,
     workDir: attached(settings, i),
     emulated: false,
+    attached: true,
     account: Arr.get(accountsOf(settings), i)
   }))
 }

@@ -63,6 +63,10 @@ const all: Readonly<Record<string, Effect.Effect<void, SqlError, SqlClient.SqlCl
       key_id TEXT NOT NULL, id TEXT NOT NULL, bytes BIGINT NOT NULL, written_at BIGINT NOT NULL, items TEXT NOT NULL,
       body TEXT NOT NULL, PRIMARY KEY (key_id, id))`,
     "CREATE INDEX kept_responses_written_at ON kept_responses (written_at, id, key_id, bytes)"
+  ),
+  "0003_chat_errors": run(
+    "ALTER TABLE chats ADD COLUMN error TEXT",
+    "ALTER TABLE chats ADD COLUMN login_ms DOUBLE PRECISION"
   )
 }
 

@@ -4,7 +4,6 @@
  * A database that is slow, locked or gone costs no chat: rows wait in a bounded queue, and those that do not fit are
  * counted as lost.
  */
-import { randomBytes } from "node:crypto"
 import type * as SqlClient from "@effect/sql/SqlClient"
 import { Cause, Context, Duration, Effect, Exit, Fiber, Layer } from "effect"
 import { GatewayConfig } from "../../config/Config.ts"
@@ -72,11 +71,8 @@ export class Ledger extends Context.Tag("lingma-gateway/team/Ledger")<
     const days = Days.make(options.zone)
     const clock = yield* Effect.clock
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
-    /** Of this process, so that rows of two never have the same id. */
-    const nonce = randomBytes(9).toString("base64url")
-    let number = 0
     let lost = 0
-    let waiting: Array<{ readonly chat: ChatRecord; readonly endedAt: number }> = []
+    let waiting: Array<ChatRecord> = []
     let batch: ReadonlyArray<Rows.ChatRow> = []
     let failures = 0
     let toldAt = Number.NEGATIVE_INFINITY
@@ -85,13 +81,13 @@ export class Ledger extends Context.Tag("lingma-gateway/team/Ledger")<
     const stats = (): LedgerStats => ({ waiting: waiting.length + batch.length, lost })
     const record = (chat: ChatRecord): void => {
       if (waiting.length + batch.length >= capacity) lost++
-      else waiting.push({ chat, endedAt: clock.unsafeCurrentTimeMillis() })
+      else waiting.push(chat)
     }
     const take = () => {
       if (batch.length > 0) return
       const taken = waiting.slice(0, MOST_IN_BATCH)
       waiting = waiting.slice(MOST_IN_BATCH)
-      batch = taken.map(({ chat, endedAt }) => Rows.of(chat, { id: `${nonce}-${++number}`, endedAt, host }))
+      batch = taken.map((chat) => Rows.of(chat, host))
     }
     /** One batch; what is not known to be written stays for the next time. */
     const writeOne = Effect.suspend(() => {

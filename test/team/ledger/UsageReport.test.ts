@@ -33,7 +33,7 @@ const chats: ReadonlyArray<readonly [when: string, chat: Partial<ChatRecord>]> =
   ["2026-11-20T00:00:00Z", { caller: ann }],
   ["2026-10-01T00:00:00Z", { caller: ann }]
 ]
-const rows = chats.map(([when, more], i) => Rows.of(chat(more), { id: `${i}`, endedAt: at(when), host: "here" }))
+const rows = chats.map(([when, more], i) => Rows.of(chat({ ...more, id: `${i}`, endedAt: at(when) }), "here"))
 
 const since = (text: string) => Either.getOrThrow(Since.parse(text, now, days))
 const bucketsOf = (query: Partial<UsageBuckets.Query>): UsageBuckets.Query => ({
