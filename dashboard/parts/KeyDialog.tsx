@@ -1,39 +1,17 @@
 /**
- * What is done with a key: added, limited, rotated, revoked; and its secret, shown once.
+ * What is done with a key: added, limited, rotated, revoked.
  */
 import { useState } from "preact/hooks"
-import type { Key, KeyMade } from "../api/Types.ts"
+import type { Key } from "../api/Types.ts"
 import { announce } from "../state/Announce.ts"
 import * as Keys from "../state/Keys.ts"
 import { words } from "../state/Settings.ts"
 import { Button } from "../ui/Button.tsx"
-import { Copy } from "../ui/Copy.tsx"
 import { Dialog } from "../ui/Dialog.tsx"
 import { Choice } from "../ui/Field.tsx"
 import { KeyFields } from "./KeyFields.tsx"
 
 export type KeyTask = { readonly kind: "add" } | { readonly kind: "change" | "rotate" | "revoke"; readonly entry: Key }
-
-const Secret = ({ made, onDone }: { readonly made: KeyMade; readonly onDone: () => void }) => {
-  const { close, keys: text } = words.value
-  return (
-    <>
-      <p>{text.once}</p>
-      <p class="secret">
-        <code>{made.key}</code>
-      </p>
-      {made.warnings.map((warning) => (
-        <p key={warning} class="notice warn">
-          {warning}
-        </p>
-      ))}
-      <p class="actions">
-        <Copy text={made.key} what={text.made(made.name)} kind="primary" />
-        <Button onPress={onDone}>{close}</Button>
-      </p>
-    </>
-  )
-}
 
 const graces = { now: 0, hour: 3_600, day: 86_400, week: 7 * 86_400 } as const
 type Grace = keyof typeof graces
@@ -43,16 +21,20 @@ interface AskProps {
   readonly onDone: () => void
 }
 
-const Rotate = ({ entry, onDone, onMade }: AskProps & { readonly onMade: (made: KeyMade) => void }) => {
+const Rotate = ({ entry, onDone }: AskProps) => {
   const { cancel, keys: text } = words.value
   const [grace, setGrace] = useState<Grace>("now")
+  const rotate = async () => {
+    await Keys.rotate(entry.name, graces[grace])
+    onDone()
+  }
   const options = (Object.keys(graces) as ReadonlyArray<Grace>).map((one) => [one, text.grace[one]] as const)
   return (
     <>
       <p>{text.rotateAsk(entry.name)}</p>
       <Choice label={text.grace.label} value={grace} options={options} onChange={setGrace} />
       <p class="actions">
-        <Button kind="primary" onPress={async () => onMade(await Keys.rotate(entry.name, graces[grace]))}>
+        <Button kind="primary" onPress={rotate}>
           {text.rotate}
         </Button>
         <Button onPress={onDone}>{cancel}</Button>
@@ -83,21 +65,18 @@ const Revoke = ({ entry, onDone }: AskProps) => {
 
 export const KeyDialog = ({ onClose, task }: { readonly task: KeyTask; readonly onClose: () => void }) => {
   const { keys: text } = words.value
-  const [made, setMade] = useState<KeyMade | null>(null)
-  const titles = { add: text.add, change: text.change, rotate: text.rotate, revoke: text.revoke }
-  const title =
-    made !== null ? text.made(made.name) : task.kind === "add" ? text.add : `${titles[task.kind]}: ${task.entry.name}`
+  const titles = { change: text.change, rotate: text.rotate, revoke: text.revoke }
+  const title = task.kind === "add" ? text.add : `${titles[task.kind]}: ${task.entry.name}`
   return (
     <Dialog title={title} onClose={onClose}>
       {(close) => {
-        if (made !== null) return <Secret made={made} onDone={close} />
         switch (task.kind) {
           case "add":
-            return <KeyFields entry={undefined} onDone={close} onMade={setMade} />
+            return <KeyFields entry={undefined} onDone={close} />
           case "change":
-            return <KeyFields entry={task.entry} onDone={close} onMade={setMade} />
+            return <KeyFields entry={task.entry} onDone={close} />
           case "rotate":
-            return <Rotate entry={task.entry} onDone={close} onMade={setMade} />
+            return <Rotate entry={task.entry} onDone={close} />
           case "revoke":
             return <Revoke entry={task.entry} onDone={close} />
         }

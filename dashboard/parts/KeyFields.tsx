@@ -2,7 +2,7 @@
  * The form of a key: its name where it is new, and what it may.
  */
 import { useState } from "preact/hooks"
-import type { Key, KeyMade } from "../api/Types.ts"
+import type { Key } from "../api/Types.ts"
 import { announce, sentenceOf } from "../state/Announce.ts"
 import { emptyForm, type KeyForm, ofKey, toChanges } from "../state/KeyForm.ts"
 import * as Keys from "../state/Keys.ts"
@@ -14,10 +14,9 @@ interface Props {
   /** The key that is changed; undefined for a new one. */
   readonly entry: Key | undefined
   readonly onDone: () => void
-  readonly onMade: (made: KeyMade) => void
 }
 
-export const KeyFields = ({ entry, onDone, onMade }: Props) => {
+export const KeyFields = ({ entry, onDone }: Props) => {
   const { cancel, keys: text, save } = words.value
   const [before] = useState<KeyForm>(() => (entry === undefined ? emptyForm : ofKey(entry)))
   const [form, setForm] = useState(before)
@@ -29,12 +28,12 @@ export const KeyFields = ({ entry, onDone, onMade }: Props) => {
     setBusy(true)
     setError(undefined)
     try {
-      if (entry === undefined) onMade(await Keys.add({ name: form.name.trim(), ...toChanges(form) }))
+      if (entry === undefined) await Keys.add({ name: form.name.trim(), ...toChanges(form) })
       else {
         await Keys.change(entry.name, toChanges(form, before))
         announce(text.saved(entry.name))
-        onDone()
       }
+      onDone()
     } catch (cause) {
       setError(sentenceOf(cause))
     }

@@ -20,6 +20,9 @@ export const failure = signal<unknown>(null)
 /** Secrets that were made on this page, by the key's name: for the set-ups of clients. */
 export const secrets = signal<ReadonlyMap<string, string>>(new Map())
 
+/** The key that was made last, until it has been taken down. */
+export const shown = signal<KeyMade | null>(null)
+
 let asked = 0
 
 const readUsage = async (names: ReadonlyArray<string>) => {
@@ -62,27 +65,21 @@ export const searchFor = (text: string): void => {
 
 type Changes = Readonly<Record<string, unknown>>
 
-const made = (key: KeyMade): KeyMade => {
+const made = (key: KeyMade): void => {
+  shown.value = key
   secrets.value = new Map([...secrets.value, [key.name, key.key]])
-  return key
+  void load()
 }
 
-export const add = async (body: Changes): Promise<KeyMade> => {
-  const key = made(await call("createKey", { body }))
-  void load()
-  return key
-}
+export const add = async (body: Changes): Promise<void> => made(await call("createKey", { body }))
 
 export const change = async (name: string, body: Changes): Promise<void> => {
   await call("changeKey", { params: { name }, body })
   void load()
 }
 
-export const rotate = async (name: string, graceSeconds: number): Promise<KeyMade> => {
-  const key = made(await call("rotateKey", { params: { name }, body: { grace_seconds: graceSeconds } }))
-  void load()
-  return key
-}
+export const rotate = async (name: string, graceSeconds: number): Promise<void> =>
+  made(await call("rotateKey", { params: { name }, body: { grace_seconds: graceSeconds } }))
 
 export const revoke = async (name: string): Promise<void> => {
   await call("revokeKey", { params: { name } })

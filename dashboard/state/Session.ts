@@ -5,7 +5,7 @@ import { signal } from "@preact/signals"
 import { type Answer, base, type Callable, type CallOptions, callWith, headersOf, Refused } from "../api/Http.ts"
 
 export type Phase = "starting" | "signed_out" | "open"
-export type Refusal = "wrong" | "notAdmin" | "ended" | "foreign" | "unreachable"
+export type Refusal = "wrong" | "notAdmin" | "needed" | "ended" | "foreign" | "unreachable"
 
 export const phase = signal<Phase>("starting")
 export const refusal = signal<Refusal | null>(null)
@@ -17,9 +17,10 @@ let key: string | undefined
 export const currentKey = (): string | undefined => key
 
 export const signOut = (why: Refusal | null = null): void => {
+  // Nothing was given up where none was needed before.
+  refusal.value = why === "ended" && key === undefined ? "needed" : why
   key = undefined
   hasKey.value = false
-  refusal.value = why
   phase.value = "signed_out"
 }
 

@@ -3,6 +3,7 @@
  */
 import type { ComponentChildren } from "preact"
 import { useEffect, useId, useRef } from "preact/hooks"
+import { Announcements } from "./Announcements.tsx"
 
 interface Props {
   readonly title: string
@@ -21,6 +22,8 @@ export const Dialog = ({ children, onClose, title }: Props) => {
     <dialog ref={ref} aria-labelledby={id} onClose={onClose}>
       <h3 id={id}>{title}</h3>
       {children(() => ref.current?.close())}
+      {/* What lies outside of an open dialog is neither seen nor told. */}
+      <Announcements />
     </dialog>
   )
 }

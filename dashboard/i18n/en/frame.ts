@@ -29,6 +29,7 @@ export const frame = {
     button: "Sign in",
     wrong: "This key is wrong.",
     notAdmin: "This key is right, but it is no admin key.",
+    needed: "The gateway needs a key now.",
     ended: "The key is no longer accepted. Sign in again.",
     foreign: "The gateway does not accept administrators at this address.",
     unreachable: "The gateway does not answer. Trying again…"

@@ -31,6 +31,7 @@ export const frame = {
     button: "登录",
     wrong: "密钥不正确。",
     notAdmin: "密钥正确，但不是管理员密钥。",
+    needed: "网关现在需要密钥。",
     ended: "该密钥已失效，请重新登录。",
     foreign: "网关不接受从此地址进行管理。",
     unreachable: "网关没有响应，正在重试…"
