@@ -12,6 +12,7 @@ import * as MetricKeys from "../observe/MetricKeys.ts"
 import { Metrics } from "../observe/Metrics.ts"
 import { Api } from "./Api.ts"
 import { CapabilitiesHandlers } from "./admin/capabilities/Handlers.ts"
+import { DashboardHandlers } from "./admin/dashboard/Handlers.ts"
 import { OpsHandlers } from "./admin/health/Handlers.ts"
 import { InternalHandlers } from "./admin/internal/Handlers.ts"
 import { KeysHandlers } from "./admin/keys/Handlers.ts"
@@ -56,6 +57,7 @@ const ApiRoutes = HttpLayerRouter.addHttpApi(Api).pipe(
     OllamaHandlers,
     OpsHandlers,
     InternalHandlers,
+    DashboardHandlers,
     KeysHandlers,
     OwnUsageHandlers,
     UsageHandlers

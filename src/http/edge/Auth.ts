@@ -75,8 +75,13 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
     readonly onRevoked: KeyRing.Ring["onRevoked"]
     /** For `/metrics`: METRICS_TOKEN if set, else an admin key, or a key of API_KEYS. */
     readonly metrics: Check<KeyRefused>
-    /** Also rejects web origins that are not listed exactly; a listed scheme such as `app://*` is not enough. */
+    /**
+     * Also rejects web origins other than the gateway's own that are not listed exactly; a listed scheme such as
+     * `app://*` is not enough.
+     */
     readonly admin: Check<KeyRefused | CallerRefused>
+    /** Who that is, without telling the key: for the log. */
+    readonly administrator: (request: Request) => string
   }
 >() {
   static readonly ofRing = (
@@ -96,7 +101,14 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
       (request) =>
         isUnkeyed() ? Effect.void : check(request)
     const byAdmin = unlessUnkeyed(checked((given) => mayAdminister(given, adminKeys.length === 0)))
-    const isForeign = ({ headers: { origin } }: Request) => origin !== undefined && !origins.includes(origin)
+    // The gateway's own page, at the host that the edge has let in; browsers send no other origin's name as theirs.
+    const isOwn = (origin: string, host: string | undefined) => origin.replace(/^https?:\/\//, "") === host
+    const isForeign = ({ headers: { host, origin } }: Request) =>
+      origin !== undefined && !origins.includes(origin) && !isOwn(origin, host)
+    const administrator = (request: Request) => {
+      const given = keyOf(request) ?? ""
+      return ring.find(given)?.name ?? (given !== "" && isAdminKey(given) ? "a key of ADMIN_KEYS" : "nobody by name")
+    }
     const byKey = checked(
       (given) => ring.find(given) !== undefined,
       (given) => (ring.hasExpired(given) ? expired : wrong)
@@ -121,6 +133,7 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
         onNone: () => unlessUnkeyed(checked((given) => mayAdminister(given, true))),
         onSome: (token) => checked(among([token]))
       }),
+      administrator,
       admin: (request) => (isForeign(request) ? new CallerRefused({ reason: "origin" }) : byAdmin(request))
     }
   }

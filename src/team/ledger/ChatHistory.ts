@@ -6,6 +6,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
 import { Context, Effect, Layer } from "effect"
+import type { ChatOutcome } from "../../observe/Metrics.ts"
 import { Database } from "../database/Database.ts"
 import type * as Rows from "./Rows.ts"
 
@@ -43,15 +44,21 @@ export interface InstanceSums {
   readonly tokens: number
 }
 
-/** Sums of an hour, of all keys. */
-export interface HourSums {
-  /** Milliseconds since 1970. */
-  readonly startedAt: number
-  readonly completed: number
-  readonly failed: number
-  readonly cancelled: number
-  readonly rejected: number
-  readonly completionTokens: number
+/** Chats of one step of time that ended alike. */
+export interface StepSums {
+  /** Where the step begins: milliseconds since 1970. */
+  readonly at: number
+  readonly outcome: ChatOutcome
+  /** The first of the bounds that its first token came within; -1 where no answer began. */
+  readonly bucket: number
+  readonly chats: number
+  readonly tokens: number
+}
+
+/** A stretch of time: from its first moment on, and before its last. */
+export interface Between {
+  readonly from: number
+  readonly until: number
 }
 
 export interface History {
@@ -60,9 +67,14 @@ export interface History {
   readonly host: string
   readonly page: (filter: Filter, before: Place | undefined, limit: number) => Effect.Effect<Page, SqlError>
   readonly find: (id: string) => Effect.Effect<Rows.ChatRow | undefined, SqlError>
-  /** Of this host's chats since then. */
-  readonly byInstance: (since: number) => Effect.Effect<ReadonlyArray<InstanceSums>, SqlError>
-  readonly hours: (since: number) => Effect.Effect<ReadonlyArray<HourSums>, SqlError>
+  /** Of this host's chats. */
+  readonly byInstance: (between: Between) => Effect.Effect<ReadonlyArray<InstanceSums>, SqlError>
+  /** Of this host's chats, in steps; `bounds` of times to the first token, in milliseconds. */
+  readonly steps: (
+    between: Between,
+    stepMillis: number,
+    bounds: ReadonlyArray<number>
+  ) => Effect.Effect<ReadonlyArray<StepSums>, SqlError>
 }
 
 /** Rows that one page looks at. */
@@ -77,6 +89,11 @@ const toRow = (row: Rows.ChatRow): Rows.ChatRow => ({
 })
 
 const escaped = (text: string) => text.replace(/[\\%_]/g, "\\$&")
+
+const bucketed = (bounds: ReadonlyArray<number>) => {
+  const cases = bounds.slice(0, -1).map((bound, i) => `WHEN first_token_ms <= ${bound} THEN ${i}`)
+  return `CASE WHEN first_token_ms IS NULL THEN -1 ${cases.join(" ")} ELSE ${bounds.length - 1} END`
+}
 
 const make = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -133,26 +150,28 @@ const make = Effect.gen(function* () {
       Effect.map(sql<Rows.ChatRow>`SELECT * FROM chats WHERE id = ${id}`, ([row]) =>
         row === undefined ? undefined : toRow(row)
       ),
-    byInstance: (since) =>
+    byInstance: ({ from, until }) =>
       Effect.map(
         sql<InstanceSums>`SELECT instance, COUNT(*) AS chats, SUM(prompt_tokens + completion_tokens) AS tokens
-          FROM chats WHERE ended_at >= ${since} AND host = ${host} AND instance IS NOT NULL GROUP BY instance`,
+          FROM chats WHERE ended_at >= ${from} AND ended_at < ${until} AND host = ${host} AND instance IS NOT NULL
+          GROUP BY instance`,
         (rows) =>
           rows.map(({ chats, instance, tokens }) => ({ instance, chats: Number(chats), tokens: Number(tokens) }))
       ),
-    hours: (since) =>
+    steps: ({ from, until }, stepMillis, bounds) =>
       Effect.map(
-        sql<HourSums>`SELECT started_at, SUM(completed) AS completed, SUM(failed) AS failed,
-          SUM(cancelled) AS cancelled, SUM(rejected) AS rejected, SUM(completion_tokens) AS completion_tokens
-          FROM usage_hours WHERE started_at >= ${since} GROUP BY started_at ORDER BY started_at`,
+        sql<StepSums>`SELECT at, outcome, bucket, COUNT(*) AS chats, SUM(completion_tokens) AS tokens
+          FROM (SELECT ended_at - ended_at % ${sql.literal(String(stepMillis))} AS at, outcome, completion_tokens,
+            ${sql.literal(bucketed(bounds))} AS bucket
+            FROM chats WHERE ended_at >= ${from} AND ended_at < ${until} AND host = ${host}) AS parts
+          GROUP BY at, outcome, bucket`,
         (rows) =>
-          rows.map((row) => ({
-            startedAt: Number(row.startedAt),
-            completed: Number(row.completed),
-            failed: Number(row.failed),
-            cancelled: Number(row.cancelled),
-            rejected: Number(row.rejected),
-            completionTokens: Number(row.completionTokens)
+          rows.map(({ at, bucket, chats, outcome, tokens }) => ({
+            at: Number(at),
+            outcome,
+            bucket: Number(bucket),
+            chats: Number(chats),
+            tokens: Number(tokens)
           }))
       )
   }
