@@ -23,6 +23,7 @@ import { Images } from "./chat/Images.ts"
 import { Admission } from "./chat/limits/Admission.ts"
 import { Documents } from "./chat/sources/Documents.ts"
 import { Pages } from "./chat/sources/Pages.ts"
+import * as DashboardPage from "./DashboardPage.ts"
 import * as DialectHandlers from "./dialects/Handlers.ts"
 import * as Registry from "./dialects/Registry.ts"
 import * as AccessLog from "./edge/AccessLog.ts"
@@ -75,7 +76,7 @@ const ApiRoutes = HttpLayerRouter.addHttpApi(Api).pipe(
 
 const DocsRoute = Docs.layer({ api: Api, spec: OPENAPI, page: DOCS })
 
-const table = Routes.table(Api, [OPENAPI, DOCS])
+const table = Routes.table(Api, [OPENAPI, DOCS, DashboardPage.PAGE, DashboardPage.ASSETS])
 
 const patternOf = (url: string) => table.patternOf(PathSegment.under(Registry.idRoots, AccessLog.pathOf(url)))
 
@@ -107,7 +108,7 @@ const EdgeMiddleware = HttpLayerRouter.middleware(
 ).pipe(Layer.provide([Auth.layer, Bodies.layerFromConfig]))
 
 const routesWith = (direct: Layer.Layer<DirectRoutes>) =>
-  Layer.mergeAll(ApiRoutes, DocsRoute, EdgeMiddleware).pipe(Layer.provide(direct))
+  Layer.mergeAll(ApiRoutes, DocsRoute, DashboardPage.layer, EdgeMiddleware).pipe(Layer.provide(direct))
 
 /** All routes, for a router of their own. */
 export const routes = routesWith(DirectRoutes.layer)

@@ -47,6 +47,9 @@ const among = (keys: ReadonlyArray<Redacted.Redacted>): ((given: string) => bool
   }
 }
 
+/** No name that a page of somebody else could have had resolved to this machine. */
+const isLocal = /^(?:localhost|[\d.]+|\[[\da-f:.]+\])(?::\d+)?$/i
+
 const missing = new KeyRefused({ reason: "missing" })
 const wrong = new KeyRefused({ reason: "wrong" })
 const expired = new KeyRefused({ reason: "expired" })
@@ -102,7 +105,8 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
         isUnkeyed() ? Effect.void : check(request)
     const byAdmin = unlessUnkeyed(checked((given) => mayAdminister(given, adminKeys.length === 0)))
     // The gateway's own page, at the host that the edge has let in; browsers send no other origin's name as theirs.
-    const isOwn = (origin: string, host: string | undefined) => origin.replace(/^https?:\/\//, "") === host
+    const isOwn = (origin: string, host = "") =>
+      origin.replace(/^https?:\/\//, "") === host && (!isUnkeyed() || isLocal.test(host))
     const isForeign = ({ headers: { host, origin } }: Request) =>
       origin !== undefined && !origins.includes(origin) && !isOwn(origin, host)
     const administrator = (request: Request) => {
