@@ -20,7 +20,7 @@ import * as RequestTokens from "../tokens/RequestTokens.ts"
 import { TokenCounter } from "../tokens/TokenCounter.ts"
 import * as TokenMeter from "../tokens/TokenMeter.ts"
 import type { Backend, Draft, DraftSettings, Questions } from "./Backend.ts"
-import * as ChatRecords from "./ChatRecords.ts"
+import * as Phase from "./Phase.ts"
 import { StopSignal } from "./StopSignal.ts"
 import * as Watchdog from "./Watchdog.ts"
 
@@ -39,13 +39,13 @@ export interface AttemptOptions extends Model.ResolveOptions, Watchdog.Limits {
 }
 
 /** What is told of all tries of a chat. */
-export interface Tally extends ChatRecords.Wait {
+export interface Tally extends Phase.Wait {
   /** How often it was asked anew: of another instance, or because an answer was void. */
   retries: number
   /** The instance that was asked last, and the account there. */
   instance: string | undefined
   account: string | undefined
-  phase: ChatRecords.Phase
+  phase: Phase.Phase
 }
 
 /** A request made ready to be asked, once for all its tries. */
@@ -185,10 +185,10 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
   const ask = Effect.fnUntraced(function* (prepared: Prepared, backend: Backend, deadline: number, progress: Progress) {
     const { draft, offers, request, tally } = prepared
     tally.phase = "login"
-    ChatRecords.ready(tally, now())
+    Phase.ready(tally, now())
     tally.loginSince = now()
     yield* backend.ensureReady
-    ChatRecords.ready(tally, now())
+    Phase.ready(tally, now())
     const models = yield* backend.models
     yield* judge(models, backend)
     const { key, mode = defaultAskMode, model } = yield* offers(models, { backend })

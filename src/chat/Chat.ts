@@ -25,6 +25,7 @@ import * as Failures from "./Failures.ts"
 import { Guard } from "./Guard.ts"
 import { LiveChats } from "./LiveChats.ts"
 import { OverloadProtection } from "./OverloadProtection.ts"
+import * as Phase from "./Phase.ts"
 import { type Lease, Pool } from "./Pool.ts"
 import { StopSignal } from "./StopSignal.ts"
 
@@ -179,7 +180,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         const at = now()
         record.millis = at - arrived
         record.endedAt = clock.unsafeCurrentTimeMillis()
-        ChatRecords.ready(record, at)
+        Phase.ready(record, at)
         metrics.chatEnded(record)
         if (span !== undefined) ChatSpan.ended(span, record)
         recorder.record(record)

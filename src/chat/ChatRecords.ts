@@ -10,27 +10,10 @@ import type { RequestContext } from "../observe/RequestContext.ts"
 import * as TokenMeter from "../tokens/TokenMeter.ts"
 import type { Begun } from "./Attempt.ts"
 import * as Failures from "./Failures.ts"
-
-/** How far a chat is: it waits for a slot, for its instance, for an answer, or is answered. */
-export type Phase = "queued" | "login" | "waiting" | "streaming"
+import type { Phase, Wait } from "./Phase.ts"
 
 /** On its way: a chat that nothing else is said of was cancelled. */
 export type Draft = { -readonly [K in keyof ChatRecord]: ChatRecord[K] } & Wait & { phase: Phase }
-
-/** What a chat waits for until its instance is connected and signed in. */
-export interface Wait {
-  /** Since when it waits: milliseconds of the monotonic clock. */
-  loginSince: number | undefined
-  loginMillis: number | undefined
-}
-
-/** It waits no longer. Less than a millisecond is none. */
-export const ready = (wait: Wait, now: number): void => {
-  if (wait.loginSince === undefined) return
-  const millis = now - wait.loginSince
-  wait.loginSince = undefined
-  if (millis >= 1) wait.loginMillis = (wait.loginMillis ?? 0) + millis
-}
 
 export const begin = (
   { caller, model, origin }: ChatRequest,

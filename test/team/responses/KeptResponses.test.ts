@@ -132,6 +132,8 @@ describe("kept responses", () => {
             const sql = yield* SqlClient.SqlClient
             yield* sql`DROP TABLE kept_items`
             yield* sql`DROP TABLE kept_responses`
+            for (const column of ["error", "login_ms"])
+              yield* sql`ALTER TABLE chats DROP COLUMN ${sql(column)}`.withoutTransform
             yield* sql`DELETE FROM gateway_migrations WHERE migration_id > 1`
             yield* sql`CREATE TABLE kept_responses (
               key_id TEXT NOT NULL, id TEXT NOT NULL, bytes BIGINT NOT NULL, written_at BIGINT NOT NULL,
