@@ -59,6 +59,8 @@ const round = (url: string, n: number, sent: Set<string>, signal: NodeJS.Signals
     const told: Array<Told> = []
     const clients = Promise.all(Array.from({ length: 4 }, (_, i) => client(program.base, `r${n}c${i}`, sent, told)))
     yield* Effect.sleep(1500 + Math.random() * 700)
+    // A slow machine has not answered anything by then.
+    yield* S.eventually(() => told.length >= 20 || undefined, "20 chats")
     const killedAt = Date.now()
     program.child.kill(signal)
     yield* Effect.promise(() => program.exited)

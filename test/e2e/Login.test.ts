@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
 import * as Secrets from "../support/Secrets.ts"
 import * as Load from "./load.ts"
 import {
@@ -42,7 +42,7 @@ const internal = (program: Program, path: string, init: RequestInit = {}) =>
 const eventuallyClosed = (program: Program) =>
   Effect.repeat(
     Effect.map(internal(program, "auto-login/status"), (response) => response.status),
-    { until: (status) => status === 401 }
+    { until: (status) => status === 401, schedule: Schedule.spaced("50 millis") }
   )
 
 interface Status {
@@ -372,28 +372,31 @@ describe("a login by hand", () => {
     })
   )
 
-  it.scopedLive("works from a terminal at a gateway with named keys only, by a key that ends with the command", () =>
-    Effect.gen(function* () {
-      const program = yield* start(byHand)
-      const port = new URL(program.base).port
-      const env = { GATEWAY_PORT: port, DATABASE_URL: `sqlite:${join(program.dir, "data/gateway.db")}` }
-      assert.strictEqual((yield* runToEnd(["keys", "add", "alice"], env)).code, 0)
-      yield* eventuallyClosed(program)
-      const terminal = yield* spawned(["login"], env, "pipe")
-      const url = yield* eventually(() => /^(http:\S+)$/m.exec(terminal.stdout())?.[1], "an address")
-      terminal.child.stdin?.write(`${yield* asPerson(url)}\n`)
-      assert.strictEqual(yield* Effect.promise(() => terminal.exited), 0)
-      const { stdout } = yield* runToEnd(["keys", "list", "--json"], env)
-      assert.deepStrictEqual(
-        (JSON.parse(stdout) as ReadonlyArray<{ readonly name: string }>).map(({ name }) => name),
-        ["alice"]
-      )
-      const elsewhere = yield* runToEnd(["login"], { GATEWAY_PORT: port })
-      assert.strictEqual(elsewhere.code, 1)
-      assert.match(elsewhere.stderr, /asks for an admin key: set ADMIN_KEYS for both \(it does not use the database/)
-      const none = yield* runToEnd(["login"], { GATEWAY_PORT: port, DATABASE_URL: "none" })
-      assert.match(none.stderr, /asks for an admin key: set ADMIN_KEYS for both \(DATABASE_URL is none\)/)
-    })
+  it.scopedLive(
+    "works from a terminal at a gateway with named keys only, by a key that ends with the command",
+    () =>
+      Effect.gen(function* () {
+        const program = yield* start(byHand)
+        const port = new URL(program.base).port
+        const env = { GATEWAY_PORT: port, DATABASE_URL: `sqlite:${join(program.dir, "data/gateway.db")}` }
+        assert.strictEqual((yield* runToEnd(["keys", "add", "alice"], env)).code, 0)
+        yield* eventuallyClosed(program)
+        const terminal = yield* spawned(["login"], env, "pipe")
+        const url = yield* eventually(() => /^(http:\S+)$/m.exec(terminal.stdout())?.[1], "an address")
+        terminal.child.stdin?.write(`${yield* asPerson(url)}\n`)
+        assert.strictEqual(yield* Effect.promise(() => terminal.exited), 0)
+        const { stdout } = yield* runToEnd(["keys", "list", "--json"], env)
+        assert.deepStrictEqual(
+          (JSON.parse(stdout) as ReadonlyArray<{ readonly name: string }>).map(({ name }) => name),
+          ["alice"]
+        )
+        const elsewhere = yield* runToEnd(["login"], { GATEWAY_PORT: port })
+        assert.strictEqual(elsewhere.code, 1)
+        assert.match(elsewhere.stderr, /asks for an admin key: set ADMIN_KEYS for both \(it does not use the database/)
+        const none = yield* runToEnd(["login"], { GATEWAY_PORT: port, DATABASE_URL: "none" })
+        assert.match(none.stderr, /asks for an admin key: set ADMIN_KEYS for both \(DATABASE_URL is none\)/)
+      }),
+    120_000
   )
 
   it.scopedLive("works from a terminal without a gateway, and its session is used later", () =>

@@ -1,5 +1,5 @@
 /**
- * The ledger: one row for each chat, written in batches off the chats' path, half a second behind.
+ * The ledger: one row for each chat, written in batches off the chats' path, a quarter of a second behind.
  *
  * A database that is slow, locked or gone costs no chat: rows wait in a bounded queue, and those that do not fit are
  * counted as lost.
@@ -36,7 +36,7 @@ export interface LedgerStats {
 }
 
 const CAPACITY = 10_000
-const INTERVAL = Duration.millis(500)
+const INTERVAL = Duration.millis(250)
 /** Longest wait after a failure. */
 const LONGEST_WAIT = Duration.seconds(30)
 /** Most rows of one transaction. */

@@ -2,6 +2,7 @@ import { gzipSync } from "node:zlib"
 import Anthropic from "@anthropic-ai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
+import { ContextLengthExceeded } from "../../../../src/domain/ChatError.ts"
 import { isPublic } from "../../../../src/http/chat/sources/PublicAddress.ts"
 import { type Network, PublicNetwork } from "../../../../src/http/chat/sources/PublicFetch.ts"
 import * as Server from "../../../../src/http/Server.ts"
@@ -195,6 +196,31 @@ describe("a page that the gateway fetches", () => {
       assert.strictEqual(yield* outcome("ftp://museum.example/x"), "invalid_tool_input")
       assert.strictEqual(yield* outcome("no address"), "invalid_tool_input")
       assert.strictEqual(yield* outcome(`http://museum.example/${"x".repeat(2048)}`), "url_too_long")
+    })
+  )
+
+  it.scopedLive("is one that was named last, however many were named before", () =>
+    Effect.gen(function* () {
+      const { port } = yield* museum
+      const at = (path: string) => `http://museum.example:${port}${path}`
+      const before = Array.from({ length: 4200 }, (_, i) => at(`/${i}`)).join(" ")
+      assert.strictEqual(yield* outcome(at("/map"), {}, `${before} and ${at("/map")}`), "The map.")
+    })
+  )
+
+  it.scopedLive("is told shortened to a model for which the whole of it is too long", () =>
+    Effect.gen(function* () {
+      const { port } = yield* museum
+      const long = `http://museum.example:${port}/long`
+      const script: TestBackend.Script = (turn, ask) =>
+        ask.prompt.length > 15_000
+          ? TestBackend.refuse(new ContextLengthExceeded({ promptTokens: 9000, limit: 8000 }))(turn, ask)
+          : TestBackend.say(ask.prompt.includes("word word") ? "Words." : fetches(long))(turn, ask)
+      const { asks, whole } = yield* serve(script)
+      const { content, status } = yield* whole(`what is at ${long}?`)
+      assert.deepStrictEqual([status, content?.at(-1)?.["text"]], [200, "Words."])
+      assert.lengthOf(asks, 3)
+      assert.include(asks[2]?.prompt, "(the rest is too long for this model)")
     })
   )
 
