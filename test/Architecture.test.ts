@@ -83,6 +83,10 @@ const impure = new Set(["runtime/DirectoryLock.ts"])
 const ajv = new Set(["ajv", "ajv/dist/2019.js", "ajv/dist/2020.js"])
 /** Where the wall clock is read, how often at most, and why: everything else is measured by `unsafeCurrentTimeNanos`. */
 const wallClock: Record<string, readonly [times: number, why: string]> = {
+  "chat/Chat.ts": [2, "the times of day at which a chat came and ended"],
+  "http/admin/dashboard/Activity.ts": [1, "which day, and which step of a plot"],
+  "http/admin/dashboard/Handlers.ts": [1, "up to when a plot tells"],
+  "http/admin/dashboard/Snapshot.ts": [1, "`now`"],
   "chat/Gauges.ts": [1, "seconds since 1970 of the process's start"],
   "LanguageModel.ts": [1, "the timestamp of a response"],
   "team/responses/KeptResponses.ts": [1, "when it was written: the oldest go first"],
@@ -107,9 +111,8 @@ const wallClock: Record<string, readonly [times: number, why: string]> = {
   "team/limits/Limits.ts": [3, "which day it is"],
   "team/keys/KeyIndex.ts": [1, "whether a key has expired"],
   "team/keys/KeyStore.ts": [4, "when a key was made, changed, rotated or revoked"],
-  "team/ledger/Ledger.ts": [1, "the time of day of a row"],
   "team/ledger/Retention.ts": [1, "the age of a row"],
-  "http/admin/usage/Handlers.ts": [2, "up to when a report tells"],
+  "http/admin/usage/Handlers.ts": [3, "up to when a report tells"],
   "app/commands/Usage.ts": [1, "up to when a report tells"],
   "emulator/Account.ts": [1, "when a login expires"],
   "emulator/wire/AskMethods.ts": [3, "timestamps on the wire"],

@@ -229,8 +229,13 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
       ),
       (cut) => signal.onStop(cut)
     )
+    const first = answer.first() ?? turn
+    signal.onStop(() => {
+      first.fail(signal.failure)
+      turn.fail(signal.failure)
+    })
     // Thoughts, and a text that is withheld, are a sign of life of the upstream.
-    yield* Effect.ignore((answer.first() ?? turn).started)
+    yield* Effect.ignore(first.started)
     const firstEventAt = clock.unsafeCurrentTimeNanos()
     yield* turn.started
     return { backend, model, mode, promptTokens, turn, totals: answer.totals, firstEventAt }
