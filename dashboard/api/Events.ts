@@ -8,12 +8,12 @@ import * as SseParser from "./SseParser.ts"
 /** The gateway sends something, if only a comment, several times in this time. */
 const SILENCE_MILLIS = 45_000
 
-/** Resolves when the stream ends, however it does; rejects where it was refused. */
+/** Resolves when the stream ends, however it does, to whether that was for its silence; rejects where it was refused. */
 export const read = async (
   key: string | undefined,
   onEvent: (event: SseParser.SseEvent) => void,
   signal: AbortSignal
-): Promise<void> => {
+): Promise<boolean> => {
   const silence = new AbortController()
   let timer = setTimeout(() => silence.abort(), SILENCE_MILLIS)
   const rearm = () => {
@@ -39,4 +39,5 @@ export const read = async (
   } finally {
     clearTimeout(timer)
   }
+  return silence.signal.aborted
 }

@@ -16,29 +16,29 @@ import { Section } from "../ui/Section.tsx"
 const address = base.href.replace(/\/$/, "")
 /** No name of a key begins so. */
 const OWN = ":own"
-const ANY = ":any"
+const NONE = ":none"
+const PLACEHOLDER = "YOUR-KEY"
 
-/** Keys with a name, those first whose secrets are known here. */
+/** Most keys that are offered. */
 const MOST = 100
 
+/** A secret is shown to who chooses it, and not by itself: somebody may be looking on. */
 const useChoice = () => {
   const { connect: text } = words.value
-  const [chosen, setChosen] = useState<string>()
+  const [chosen, setChosen] = useState<string>(NONE)
   const secrets = Keys.secrets.value
-  const names = (Keys.keys.value ?? []).map(({ name }) => name)
-  const known = [...secrets.keys()]
+  const names = (Keys.keys.value ?? []).map(({ name }) => name).filter((name) => !secrets.has(name))
+  const isOpen = names.length === 0 && secrets.size === 0 && !hasKey.value
   const options = [
-    ...known.map((name) => [name, name] as const),
+    [NONE, isOpen ? text.anyKey : text.later] as const,
+    ...[...secrets.keys()].map((name) => [name, name] as const),
     ...(hasKey.value ? [[OWN, text.own] as const] : []),
-    ...(names.length === 0 && !hasKey.value ? [[ANY, text.anyKey] as const] : []),
-    ...names
-      .filter((name) => !secrets.has(name))
-      .slice(0, MOST)
-      .map((name) => [name, name] as const)
+    ...names.slice(0, MOST).map((name) => [name, name] as const)
   ]
-  const value = options.some(([one]) => one === chosen) ? (chosen ?? "") : (options[0]?.[0] ?? ANY)
-  const secret = value === OWN ? currentKey() : value === ANY ? "any-key" : secrets.get(value)
-  return { options, value, setChosen, key: secret ?? text.placeholder(value), isKnown: secret !== undefined }
+  const value = options.some(([one]) => one === chosen) ? chosen : NONE
+  const secret = value === OWN ? currentKey() : secrets.get(value)
+  const placeholder = isOpen ? "any-key" : value === NONE ? PLACEHOLDER : text.placeholder(value)
+  return { options, value, setChosen, key: secret ?? placeholder, isUnknown: value !== NONE && secret === undefined }
 }
 
 const Lines = ({
@@ -69,7 +69,7 @@ const Lines = ({
 export const Connect = () => {
   const { connect: text } = words.value
   const [client, setClient] = useState(setUps[0]?.client ?? "")
-  const { isKnown, key, options, setChosen, value } = useChoice()
+  const { isUnknown, key, options, setChosen, value } = useChoice()
   const blocks = setUps.find((one) => one.client === client)?.blocks ?? []
   return (
     <Section id="connect" title={text.title}>
@@ -82,7 +82,7 @@ export const Connect = () => {
         />
         <Choice label={text.key} value={value} options={options} onChange={setChosen} />
       </div>
-      {isKnown ? null : <p class="quiet">{text.note(value)}</p>}
+      {isUnknown ? <p class="quiet">{text.note(value)}</p> : null}
       {blocks.map((block, i) => (
         <Lines key={`${client}${i}`} block={block} client={client} value={filled(block.text, address, key)} />
       ))}

@@ -68,7 +68,8 @@ const run = async (signal: AbortSignal) => {
   while (!signal.aborted) {
     isFirst = true
     try {
-      await Events.read(currentKey(), hear, signal)
+      // A gateway may be set to be silent for longer: no reason for an alarm yet.
+      if (await Events.read(currentKey(), hear, signal)) continue
     } catch (error) {
       if (error instanceof Refused && (error.status === 401 || error.status === 403))
         return signOut(error.status === 401 ? "ended" : "foreign")

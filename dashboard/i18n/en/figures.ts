@@ -63,6 +63,7 @@ export const figures = {
     title: "Connect",
     client: "Client",
     key: "Key",
+    later: "put in by yourself",
     own: "the key you signed in with",
     anyKey: "any text: no key is needed",
     placeholder: (name: string) => `KEY-OF-${name}`,

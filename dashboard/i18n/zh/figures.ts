@@ -65,6 +65,7 @@ export const figures = {
     title: "接入",
     client: "客户端",
     key: "密钥",
+    later: "自行填入",
     own: "登录所用的密钥",
     anyKey: "任意文字：不需要密钥",
     placeholder: (name) => `KEY-OF-${name}`,
