@@ -10,6 +10,7 @@ import * as Gateway from "../Gateway.ts"
 import * as NodeServer from "../http/NodeServer.ts"
 import { KeyRing, type Ring } from "../team/keys/KeyRing.ts"
 import * as Logging from "./Logging.ts"
+import * as PortTaken from "./PortTaken.ts"
 import * as Telemetry from "./Telemetry.ts"
 import * as V8Memory from "./V8Memory.ts"
 
@@ -86,7 +87,7 @@ const Forget = Layer.effectDiscard(
 export const serve = Layer.launch(
   // The greeting comes last, after everything that may fail at startup.
   Layer.mergeAll(Layer.provideMerge(Greeting, Gateway.layer), Forget, V8Memory.layer).pipe(
-    Layer.provide(NodeServer.layerFromConfig),
+    Layer.provide(PortTaken.explained(NodeServer.layerFromConfig)),
     Layer.provide(Telemetry.layerFromConfig),
     Layer.provide(Logging.layer),
     Layer.provide(GatewayConfig.layerFromEnv)
