@@ -8,6 +8,7 @@ import { AutoLogin } from "../../lingma/login/AutoLogin.ts"
 import { Browser } from "../../lingma/login/Browser.ts"
 import { Metrics } from "../../observe/Metrics.ts"
 import * as SharedWork from "../../runtime/SharedWork.ts"
+import * as Running from "../running/Running.ts"
 
 export class LoginRefused extends Data.TaggedError("LoginRefused")<{ readonly message: string }> {}
 
@@ -36,15 +37,10 @@ const ErrorBody = Schema.Struct({ error: Schema.Struct({ message: Schema.String 
 
 class Unreachable extends Data.TaggedError("Unreachable") {}
 
-const baseOf = ({ host, port }: Settings) => {
-  const name = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host
-  return `http://${name.includes(":") ? `[${name}]` : name}:${port}`
-}
-
 /** The running gateway, at the address in the shared settings. */
 const remote = (settings: Settings, instance: Option.Option<string>): LoginDesk => {
-  const base = baseOf(settings)
-  const key = [...settings.adminKeys, ...settings.apiKeys][0]
+  const base = Running.baseOf(settings)
+  const key = Running.keyOf(settings)
   const call = <A, I>(path: string, result: Schema.Schema<A, I>, init: RequestInit = {}) =>
     Effect.tryPromise({
       try: async (signal) => {
@@ -139,7 +135,7 @@ const local = (settings: Settings, instance: Option.Option<string>) =>
 const answers = (settings: Settings) =>
   Effect.isSuccess(
     Effect.timeout(
-      Effect.tryPromise((signal) => fetch(`${baseOf(settings)}/healthz`, { signal })),
+      Effect.tryPromise((signal) => fetch(`${Running.baseOf(settings)}/healthz`, { signal })),
       "3 seconds"
     )
   )
