@@ -88,8 +88,8 @@ describe("npm start", () => {
     Effect.gen(function* () {
       const { ready, said } = yield* npmStart
       assert.notInclude(said.stderr, "Building")
-      // 1 s or so on a machine that does nothing else.
-      assert.isBelow(ready, 5_000)
+      // A second or two on a machine that does nothing else; to build takes ten times as long.
+      assert.isBelow(ready, 15_000)
     })
   )
 
