@@ -15,6 +15,8 @@ process.env.STATE_DIRECTORY = home
 
 const said = new Promise((resolve) => {
   let text = ""
+  // Also where the build has a terminal: a person's screen is another one.
+  process.stderr.isTTY = false
   process.stderr.write = (chunk) => {
     text += chunk
     const found = /base URL +(http:\S+)/.exec(text)?.[1]

@@ -1,38 +1,56 @@
 /**
- * The command line: `lingma-gateway [start|login|keys|usage|emulator|config]`.
+ * The command line: its commands, and how their failures end.
  */
+import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as ValidationError from "@effect/cli/ValidationError"
-import { Console, Effect, Logger, LogLevel, Option } from "effect"
+import { ConfigError, Effect, Logger, LogLevel, Option } from "effect"
 import * as Config from "../config/Config.ts"
 import * as ConfigSources from "../config/ConfigSources.ts"
-import * as UnknownSettings from "../config/UnknownSettings.ts"
 import { version } from "../Version.ts"
+import * as ConfigCommand from "./commands/ConfigCommand.ts"
+import * as Doctor from "./commands/Doctor.ts"
+import * as Env from "./commands/Env.ts"
+import * as Help from "./commands/Help.ts"
+import * as House from "./commands/House.ts"
 import * as Keys from "./commands/Keys.ts"
+import * as Launch from "./commands/Launch.ts"
 import * as Login from "./commands/Login.ts"
 import { LoginRefused } from "./commands/LoginDesk.ts"
+import * as Logs from "./commands/Logs.ts"
 import * as PlainConsole from "./commands/PlainConsole.ts"
+import * as Report from "./commands/Report.ts"
+import * as Status from "./commands/Status.ts"
 import * as Usage from "./commands/Usage.ts"
-import { serve } from "./main.ts"
-import { Ended, run } from "./run.ts"
+import { serve, serveAnd } from "./main.ts"
+import { run } from "./run.ts"
+import { Ended } from "./running/Ended.ts"
+import * as Terminal from "./screen/Terminal.ts"
 
-const file = Options.text("config").pipe(
-  Options.withDescription("a settings file in .env format; the environment takes precedence"),
-  Options.optional
-)
+const { file, json } = House
 const host = Options.text("host").pipe(Options.withDescription("overrides GATEWAY_HOST"), Options.optional)
 const port = Options.text("port").pipe(Options.withDescription("overrides GATEWAY_PORT"), Options.optional)
-const json = Options.boolean("json").pipe(Options.withDescription("print JSON"))
 
-const where = { file, host, port }
+const attach = Options.boolean("attach").pipe(
+  Options.withDescription("use a Lingma that already runs: LINGMA_ATTACH=auto")
+)
+
+const where = { attach, file, host, json, port }
 type Where = {
+  readonly attach: boolean
+  readonly json: boolean
   readonly file: Option.Option<string>
   readonly host: Option.Option<string>
   readonly port: Option.Option<string>
 }
-const serveWith = ({ file, host, port }: Where) => {
-  const given = { GATEWAY_HOST: host, GATEWAY_PORT: port }
+const serveWith = ({ attach, file, host, json, port }: Where) => {
+  const given = {
+    GATEWAY_HOST: host,
+    GATEWAY_PORT: port,
+    LINGMA_ATTACH: attach ? Option.some("auto") : Option.none<string>(),
+    LOG_FORMAT: json ? Option.some("json") : Option.none<string>()
+  }
   const overrides = Object.entries(given).flatMap(([name, value]) =>
     Option.toArray(Option.map(value, (text) => [name, text] as const))
   )
@@ -41,41 +59,16 @@ const serveWith = ({ file, host, port }: Where) => {
 
 const start = Command.make("start", where, serveWith).pipe(Command.withDescription("serve the API (default command)"))
 
-/** The effective settings, with secrets masked. */
-const shown = Effect.forEach(Config.settings, (setting) =>
-  Effect.map(Config.raw(setting), (value) => ({
-    name: setting.name,
-    value: setting.secret && value !== "" ? "(set)" : value,
-    set: value !== setting.default,
-    note: setting.note
-  }))
-)
-
-const config = Command.make("config", { file, json }, ({ file, json }) =>
-  Effect.gen(function* () {
-    yield* Config.checked
-    const rows = yield* shown
-    const { unknown } = yield* ConfigSources.ConfigSources
-    yield* Effect.forEach(unknown, (one) => Console.error(UnknownSettings.message(one)), { discard: true })
-    const width = Math.max(...rows.map((row) => row.name.length))
-    yield* json
-      ? Console.log(JSON.stringify(rows, undefined, 2))
-      : Effect.forEach(rows, (row) => Console.log(`${row.set ? "*" : " "} ${row.name.padEnd(width)}  ${row.value}`), {
-          discard: true
-        })
-  }).pipe(Effect.provide(ConfigSources.layer(file)))
-).pipe(
-  Command.withDescription(
-    "print the effective settings with secrets masked; * marks values that differ from the default"
-  )
-)
-
 const instance = Options.text("instance").pipe(
   Options.withDescription("instance to sign in, e.g. inst-1; default: the first one that is not signed in"),
   Options.optional
 )
-const login = Command.make("login", { file, instance }, ({ file, instance }) =>
-  Login.run(instance).pipe(Logger.withMinimumLogLevel(LogLevel.None), Effect.provide(ConfigSources.layer(file)))
+const named = Args.text({ name: "instance" }).pipe(Args.withDescription("the same as --instance"), Args.optional)
+const login = Command.make("login", { file, instance, json, named }, ({ file, instance, json, named }) =>
+  Login.run(
+    Option.orElse(instance, () => named),
+    json
+  ).pipe(Logger.withMinimumLogLevel(LogLevel.None), Effect.provide(ConfigSources.layer(file)))
 ).pipe(
   Command.withDescription(
     "sign an instance in manually: prints the login URL, then waits for the login or a pasted callback URL"
@@ -105,7 +98,20 @@ const emulator = Command.make("emulator", {}, () => Effect.void).pipe(
 
 const cli = Command.make("lingma-gateway", where, serveWith).pipe(
   Command.withDescription("Alibaba Lingma as an OpenAI-compatible HTTP API. Settings: see .env.example"),
-  Command.withSubcommands([start, login, Keys.command, usage, config, emulator]),
+  Command.withSubcommands([
+    start,
+    Launch.make(serveAnd),
+    Status.command,
+    Doctor.command,
+    Logs.command,
+    usage,
+    Keys.command,
+    login,
+    Env.command,
+    ConfigCommand.command,
+    Report.command,
+    emulator
+  ]),
   Command.run({ name: "Lingma gateway", version, executable: "lingma-gateway" })
 )
 
@@ -114,14 +120,34 @@ const misused = () => new Ended({ code: 2, lines: [] })
 const refused = ({ message }: LoginRefused) => new Ended({ code: 1, lines: [`Login failed: ${message}`] })
 const wrong = ({ message }: Usage.UsageRefused) => new Ended({ code: 2, lines: [message] })
 
+const args = process.argv.slice(2)
+/** Those of a client are none of ours. */
+const own = args.includes("--") ? args.slice(0, args.indexOf("--")) : args
+const help = Help.asked(own, version, Terminal.columns())
+const isJson = own.includes("--json") && own[0] !== "start" && !own[0]?.startsWith("-")
+
+const program = Effect.suspend(() => {
+  if (help !== undefined) return House.printLines(help)
+  if (own.includes("--wizard") && process.stdin.isTTY !== true)
+    return House.ended(House.MISUSED, "--wizard asks questions, for which there is no terminal")
+  return cli(process.argv)
+})
+
+/** For programs that read nothing but stdout. */
+const onStdout = (error: unknown) => {
+  const lines = error instanceof Ended ? error.lines : ConfigError.isConfigError(error) ? Config.explain(error) : []
+  return isJson && lines.length > 0 ? House.printJson({ ok: false, error: lines.join("; ") }) : Effect.void
+}
+
 run(
-  PlainConsole.wrap(cli(process.argv)).pipe(
+  PlainConsole.wrap(program).pipe(
     Effect.mapError((error) => {
       if (ValidationError.isValidationError(error)) return misused()
       const ofKeys = Keys.codeOf(error)
       if (ofKeys !== undefined) return new Ended({ code: ofKeys.code, lines: [ofKeys.message] })
       if (error instanceof Usage.UsageRefused) return wrong(error)
       return error instanceof LoginRefused ? refused(error) : error
-    })
+    }),
+    Effect.tapError(onStdout)
   )
 )

@@ -11,12 +11,7 @@ import { KeyFileWrong } from "../team/keys/KeyFile.ts"
 import { KeysMissing } from "../team/keys/KeyRing.ts"
 import { PortTaken } from "./PortTaken.ts"
 
-/** A command failed with an exit code and messages. */
-export class Ended extends Data.TaggedError("Ended")<{
-  readonly code: number
-  /** Empty if the error was already printed. */
-  readonly lines: ReadonlyArray<string>
-}> {}
+import { Ended } from "./running/Ended.ts"
 
 /** Their messages name the setting. */
 const ofSettings = [WorkDirInUse, DatabaseUnavailable, KeyFileWrong, KeysMissing]

@@ -5,6 +5,7 @@ import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import { Console, Effect, type Option, Queue, Schedule } from "effect"
 import * as Config from "../../config/Config.ts"
+import * as Progress from "../screen/Progress.ts"
 import * as LoginDesk from "./LoginDesk.ts"
 
 /** Time limit of the login. */
@@ -40,14 +41,17 @@ const lines = Effect.gen(function* () {
   return queue
 })
 
-export const run = (instance: Option.Option<string>) =>
+/** `isJson`: an object with the address at once, and another one when it is done. */
+export const run = (instance: Option.Option<string>, isJson: boolean) =>
   Effect.gen(function* () {
     const settings = yield* Config.checked
     const desk = yield* LoginDesk.open(settings, instance)
     yield* Console.error(`Signing in at ${desk.where}.`)
-    const begun = yield* desk.start
-    if (begun.url === undefined) return yield* Console.log(`${begun.instance} is signed in already.`)
-    yield* Console.log(begun.url)
+    const say = (state: string, text: string, more: Readonly<Record<string, string>> = {}) =>
+      Console.log(isJson ? JSON.stringify({ instance: begun.instance, state, ...more }) : text)
+    const begun = yield* Progress.during("waiting for Lingma", desk.start)
+    if (begun.url === undefined) return yield* say("signed_in", `${begun.instance} is signed in already.`)
+    yield* say("waiting", begun.url, { url: begun.url })
     yield* Console.error(
       `\nOpen this URL to sign ${begun.instance} in. This command exits once you are signed in.\n` +
         "If the browser runs on another machine, it ends at a URL that it cannot open (http://127.0.0.1:…/auth/callback?…):\n" +
@@ -70,5 +74,5 @@ export const run = (instance: Option.Option<string>) =>
         onTimeout: () => new LoginDesk.LoginRefused({ message: "login timed out after 15 minutes" })
       })
     )
-    yield* Console.log(`${begun.instance} is signed in.`)
+    yield* say("signed_in", `${begun.instance} is signed in.`)
   }).pipe(Effect.scoped)

@@ -8,6 +8,7 @@ import { AutoLogin } from "../../lingma/login/AutoLogin.ts"
 import { Browser } from "../../lingma/login/Browser.ts"
 import { Metrics } from "../../observe/Metrics.ts"
 import * as SharedWork from "../../runtime/SharedWork.ts"
+import * as Running from "../running/Running.ts"
 import * as LoanedKey from "./LoanedKey.ts"
 
 export class LoginRefused extends Data.TaggedError("LoginRefused")<{ readonly message: string }> {}
@@ -36,11 +37,6 @@ const Status = Schema.Struct({
 const ErrorBody = Schema.Struct({ error: Schema.Struct({ message: Schema.String }) })
 
 class Unreachable extends Data.TaggedError("Unreachable") {}
-
-const baseOf = ({ host, port }: Settings) => {
-  const name = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host
-  return `http://${name.includes(":") ? `[${name}]` : name}:${port}`
-}
 
 const headersOf = (key: Redacted.Redacted | undefined): Record<string, string> => ({
   "content-type": "application/json",
@@ -81,7 +77,7 @@ const keyFor = Effect.fnUntraced(function* (
 
 /** The running gateway, at the address in the shared settings. */
 const remote = (settings: Settings, key: Redacted.Redacted | undefined, instance: Option.Option<string>): LoginDesk => {
-  const base = baseOf(settings)
+  const base = Running.baseOf(settings)
   const call = <A, I>(path: string, result: Schema.Schema<A, I>, init: RequestInit = {}) =>
     Effect.tryPromise({
       try: async (signal) => {
@@ -178,13 +174,13 @@ const local = (settings: Settings, instance: Option.Option<string>) =>
 const answers = (settings: Settings) =>
   Effect.isSuccess(
     Effect.timeout(
-      Effect.tryPromise((signal) => fetch(`${baseOf(settings)}/healthz`, { signal })),
+      Effect.tryPromise((signal) => fetch(`${Running.baseOf(settings)}/healthz`, { signal })),
       "3 seconds"
     )
   )
 
 export const open = Effect.fnUntraced(function* (settings: Settings, instance: Option.Option<string>) {
-  if (yield* answers(settings)) return remote(settings, yield* keyFor(settings, baseOf(settings)), instance)
+  if (yield* answers(settings)) return remote(settings, yield* keyFor(settings, Running.baseOf(settings)), instance)
   const desk: LoginDesk = yield* local(settings, instance)
   return desk
 })
