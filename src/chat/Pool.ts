@@ -44,7 +44,12 @@ export interface Lease {
   ) => void
 }
 
-/** Limits of each instance. */
+/** Instances that may be others later; one at least. */
+export interface Members {
+  readonly current: Arr.NonEmptyReadonlyArray<Backend>
+}
+
+/** Limits of each instance, read for each choice. */
 export interface PoolOptions {
   /** Max chats at once on one instance; 0 = no limit. */
   readonly maxInFlightPerInstance: number
@@ -73,12 +78,15 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
     /** What `lease` would fail with now. */
     readonly unserved: (offers: Offers) => Effect.Effect<Choice.Unserved | undefined>
     readonly snapshot: Effect.Effect<Some>
+    /** Waits until no chat holds an instance that is no member any more, and forgets what was known of it. */
+    readonly retire: (backend: Backend) => Effect.Effect<void>
   }
 >() {
   static readonly make = Effect.fnUntraced(function* (
-    backends: Arr.NonEmptyReadonlyArray<Backend>,
+    given: Arr.NonEmptyReadonlyArray<Backend> | Members,
     options: PoolOptions = { maxInFlightPerInstance: 0 }
   ) {
+    const members = "current" in given ? given : { current: given }
     const clock = yield* Effect.clock
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
     const load = new Map<string, number>()
@@ -104,9 +112,11 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
     })
 
     const healthOf = (id: string) => health.get(id) ?? Health.well
-    const statuses = Effect.forEach(backends, (backend) =>
-      Effect.map(backend.status, (status) => ({ backend, status }))
+    const statuses = Effect.suspend(() =>
+      Effect.forEach(members.current, (backend) => Effect.map(backend.status, (status) => ({ backend, status })))
     ) as Effect.Effect<Arr.NonEmptyReadonlyArray<{ readonly backend: Backend; readonly status: BackendStatus }>>
+    /** Called once no chat holds the instance. */
+    const retiring = new Map<string, () => void>()
     const begins = (id: string) => Array.from(trying.get(id) ?? [], ({ begunAt }) => begunAt)
     const reasonOf = (id: string, { loggedIn, state }: BackendStatus, at: number) => {
       if (state !== "ready") return `its state is ${state}`
@@ -154,7 +164,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
 
     /** Whether another instance is left: at least one is never ejected. */
     const isSpare = (id: string, at: number) =>
-      backends.some((other) => other.id !== id && !Health.isEjected(healthOf(other.id), at))
+      members.current.some((other) => other.id !== id && !Health.isEjected(healthOf(other.id), at))
 
     const add = (id: string, n: number) => load.set(id, (load.get(id) ?? 0) + n)
 
@@ -212,6 +222,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
         const after = Health.ended(before, { outcome: outcome ?? "cancelled", begunAt, spare: isSpare(id, at) }, at)
         health.set(id, after)
         if (after.ejections > before.ejections) ejections.set(id, (ejections.get(id) ?? 0) + 1)
+        if (load.get(id) === 0) retiring.get(id)?.()
       }
       return { lease, giveBack }
     }
@@ -228,7 +239,22 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
         )
       )
 
+    const forget = (id: string) => {
+      for (const known of [load, health, ejections, trying, lastFailure, spent]) known.delete(id)
+    }
+
     return Pool.of({
+      retire: ({ id }) =>
+        Effect.async<void>((resume) => {
+          const done = () => {
+            retiring.delete(id)
+            forget(id)
+            resume(Effect.void)
+          }
+          if ((load.get(id) ?? 0) === 0) return done()
+          retiring.set(id, done)
+          return Effect.sync(() => retiring.delete(id))
+        }),
       snapshot: Effect.map(statuses, inspect),
       unserved: (offers) =>
         Effect.map(statuses, (seen) => {

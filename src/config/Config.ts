@@ -235,6 +235,9 @@ export const raw = (one: Setting): Config.Config<string> => Config.withDefault(C
  */
 export type Settings = Config.Config.Success<typeof config>
 
+/** Each setting with its field in `Settings`. */
+export const fields = Object.entries(table) as ReadonlyArray<readonly [keyof Settings, Setting]>
+
 export { isLoopback } from "./SettingConflicts.ts"
 
 /** The settings, with the rules between them checked as well. */
