@@ -8,6 +8,7 @@ import * as Gateway from "../Gateway.ts"
 import * as NodeServer from "../http/NodeServer.ts"
 import { KeyRing, type Ring } from "../team/keys/KeyRing.ts"
 import * as Logging from "./Logging.ts"
+import * as Reload from "./Reload.ts"
 import * as Telemetry from "./Telemetry.ts"
 import * as V8Memory from "./V8Memory.ts"
 
@@ -75,10 +76,10 @@ const Forget = Layer.effectDiscard(
 /** Serves until interrupted; fails if the settings are invalid or the port is in use. */
 export const serve = Layer.launch(
   // The greeting comes last, after everything that may fail at startup.
-  Layer.mergeAll(Layer.provideMerge(Greeting, Gateway.layer), Forget, V8Memory.layer).pipe(
+  Layer.mergeAll(Layer.provideMerge(Greeting, Gateway.layer), Forget, Reload.layer, V8Memory.layer).pipe(
     Layer.provide(NodeServer.layerFromConfig),
     Layer.provide(Telemetry.layerFromConfig),
     Layer.provide(Logging.layer),
-    Layer.provide(GatewayConfig.layerFromEnv)
+    Layer.provide(Reload.settings)
   )
 )

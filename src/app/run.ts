@@ -43,11 +43,14 @@ const uncaught = Effect.async<never, Uncaught>((resume) => {
   process.on("unhandledRejection", fail)
 })
 
-/** Handled like SIGTERM, because a reload of settings is not supported. */
+/** Handled like SIGTERM; SIGHUP by commands alone, since a gateway that serves reloads its settings. */
 const alsoEnding: ReadonlyArray<NodeJS.Signals> = process.platform === "win32" ? [] : ["SIGHUP", "SIGUSR2"]
 
 const listen = (): void => {
-  for (const name of alsoEnding) process.on(name, () => process.kill(process.pid, "SIGTERM"))
+  for (const name of alsoEnding)
+    process.on(name, () => {
+      if (process.listenerCount(name) === 1) process.kill(process.pid, "SIGTERM")
+    })
   // Without a listener Node opens its inspector, which allows remote code execution.
   process.on("SIGUSR1", () => {})
 }

@@ -4,6 +4,7 @@
 import * as PlatformConfigProvider from "@effect/platform/PlatformConfigProvider"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { ConfigError, ConfigProvider, Effect, Layer, Option } from "effect"
+import { SettingsSource } from "./SettingsSource.ts"
 
 /** One provider for both, because two chained providers nearly doubled the startup time. */
 const given = (overrides: ReadonlyMap<string, string>) => {
@@ -13,6 +14,16 @@ const given = (overrides: ReadonlyMap<string, string>) => {
 
 /** The environment takes precedence over the file. A missing `.env` is no error; a missing `--config` file is. */
 export const layer = (file: Option.Option<string>, overrides: ReadonlyMap<string, string> = new Map()) =>
+  Layer.merge(providers(file, overrides), again(file, overrides))
+
+/** The same sources, to be read again. */
+const again = (file: Option.Option<string>, overrides: ReadonlyMap<string, string>) =>
+  Layer.suspend(() => {
+    const names = new Set([...Object.keys(process.env), ...overrides.keys()])
+    return SettingsSource.layer({ file, given: given(overrides), names })
+  })
+
+const providers = (file: Option.Option<string>, overrides: ReadonlyMap<string, string>) =>
   Layer.unwrapEffect(
     PlatformConfigProvider.fromDotEnv(Option.getOrElse(file, () => ".env")).pipe(
       Effect.map((fromFile) => ConfigProvider.orElse(given(overrides), () => fromFile)),

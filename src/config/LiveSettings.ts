@@ -93,11 +93,23 @@ export const make = (first: Settings, read: Effect.Effect<Settings, SettingsRefu
     return Either.right({ changed: variablesOf(changed), restart })
   }
 
+  let told: ReadonlyArray<string> = []
+  /** What waits for a start is told once. */
+  const tell = ({ changed, restart }: Reloaded) => {
+    const isNew = !isSame(told, restart)
+    told = restart
+    return changed.length === 0 && !isNew
+      ? Effect.void
+      : Effect.annotateLogs(Effect.logInfo("settings reloaded"), { changed, restart })
+  }
+  const tellRefused = ({ problems }: SettingsRefused) =>
+    Effect.annotateLogs(Effect.logWarning("settings refused: those before stay in effect"), { problems })
+
   /** Of two at once the one that began to read later counts: the other may have read what was there before. */
-  const reload: Live["reload"] = Effect.suspend(() => {
+  const readAgain: Live["reload"] = Effect.suspend(() => {
     const turn = ++asked
     return Effect.flatMap(read, (next) => {
-      if (turn < applied) return reload
+      if (turn < applied) return readAgain
       applied = turn
       return replace(next)
     })
@@ -114,7 +126,7 @@ export const make = (first: Settings, read: Effect.Effect<Settings, SettingsRefu
           () => Effect.sync(() => followers.delete(follower))
         )
       ),
-    reload
+    reload: readAgain.pipe(Effect.tap(tell), Effect.tapErrorTag("SettingsRefused", tellRefused))
   }
 }
 
