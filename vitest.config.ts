@@ -19,6 +19,7 @@ const alone = [
   "Ledger",
   "Life",
   "Metrics",
+  "NpmStart",
   "Package",
   "Recovery"
 ].map((name) => `test/e2e/${name}.test.ts`)

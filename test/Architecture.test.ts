@@ -123,6 +123,7 @@ const readsWallClock =
 
 /** Where Node's clock is used in place of Effect's, which a TestClock does not move: how often, and why. */
 const nodeTimers: Record<string, readonly [times: number, why: string]> = {
+  "app/run.ts": [1, "between two signals of the process: no fiber hears them"],
   "lingma/rpc/LingmaRpc.ts": [1, "the time limit of a call: each chat makes three, and a sleep costs a fiber"],
   "lingma/turn/Cancel.ts": [1, "runs after its turn has ended, when no fiber is left"],
   "lingma/process/LingmaProcess.ts": [1, "lines a second of another process's output"],

@@ -7,6 +7,7 @@ import * as ValidationError from "@effect/cli/ValidationError"
 import { Console, Effect, Logger, LogLevel, Option } from "effect"
 import * as Config from "../config/Config.ts"
 import * as ConfigSources from "../config/ConfigSources.ts"
+import * as UnknownSettings from "../config/UnknownSettings.ts"
 import { version } from "../Version.ts"
 import * as Keys from "./commands/Keys.ts"
 import * as Login from "./commands/Login.ts"
@@ -16,7 +17,7 @@ import * as Usage from "./commands/Usage.ts"
 import { serve } from "./main.ts"
 import { Ended, run } from "./run.ts"
 
-const file = Options.file("config").pipe(
+const file = Options.text("config").pipe(
   Options.withDescription("a settings file in .env format; the environment takes precedence"),
   Options.optional
 )
@@ -54,6 +55,8 @@ const config = Command.make("config", { file, json }, ({ file, json }) =>
   Effect.gen(function* () {
     yield* Config.checked
     const rows = yield* shown
+    const { unknown } = yield* ConfigSources.ConfigSources
+    yield* Effect.forEach(unknown, (one) => Console.error(UnknownSettings.message(one)), { discard: true })
     const width = Math.max(...rows.map((row) => row.name.length))
     yield* json
       ? Console.log(JSON.stringify(rows, undefined, 2))

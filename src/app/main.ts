@@ -4,6 +4,8 @@
 import * as HttpServer from "@effect/platform/HttpServer"
 import { Effect, Layer, Option, Redacted } from "effect"
 import { GatewayConfig, type Settings, settings } from "../config/Config.ts"
+import { ConfigSources } from "../config/ConfigSources.ts"
+import * as UnknownSettings from "../config/UnknownSettings.ts"
 import * as Gateway from "../Gateway.ts"
 import * as NodeServer from "../http/NodeServer.ts"
 import { KeyRing, type Ring } from "../team/keys/KeyRing.ts"
@@ -56,7 +58,13 @@ const Greeting = Layer.effectDiscard(
     yield* Effect.logInfo("gateway listening").pipe(
       Effect.annotateLogs({ baseUrl: `${base}/v1`, keys: ring.all().length, maxInFlight: config.maxInFlight })
     )
-    yield* Effect.sync(() => process.stderr.write(greeting(base, config, ring)))
+    const { unknown } = yield* ConfigSources
+    const warnings = unknown.map((one) => `  ! ${UnknownSettings.message(one)}\n`).join("")
+    yield* Effect.sync(() => process.stderr.write(`${greeting(base, config, ring)}${warnings}`))
+    for (const { name, near } of unknown) {
+      const hint = near === undefined ? {} : { did_you_mean: near }
+      yield* Effect.annotateLogs(Effect.logWarning("unknown setting"), { setting: name, ...hint })
+    }
     if (config.apiKeys.some((key) => Redacted.value(key).length < 16)) {
       yield* Effect.logWarning("API_KEYS contains a key shorter than 16 characters")
     }

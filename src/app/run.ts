@@ -46,7 +46,24 @@ const uncaught = Effect.async<never, Uncaught>((resume) => {
 /** Handled like SIGTERM; SIGHUP by commands alone, since a gateway that serves reloads its settings. */
 const alsoEnding: ReadonlyArray<NodeJS.Signals> = process.platform === "win32" ? [] : ["SIGHUP", "SIGUSR2"]
 
+/** A Ctrl-C under npm comes twice, by the terminal and by npm: within this time of the first it is the same one. */
+const SAME_SIGNAL_MILLIS = 1_000
+
+/** `runMain` takes the first one, which drains; another one ends the process at once. */
+const endAtSecond = (): void => {
+  let first: number | undefined
+  const heard = (name: NodeJS.Signals): void => {
+    const now = performance.now()
+    first ??= now
+    if (now - first < SAME_SIGNAL_MILLIS) return
+    process.off(name, heard)
+    process.kill(process.pid, name)
+  }
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, heard)
+}
+
 const listen = (): void => {
+  endAtSecond()
   for (const name of alsoEnding)
     process.on(name, () => {
       if (process.listenerCount(name) === 1) process.kill(process.pid, "SIGTERM")

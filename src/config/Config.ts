@@ -113,8 +113,8 @@ const table = {
     "answer /api/version, /api/tags and /api/show for clients that look for an Ollama server",
     Rule.flag
   ),
-  lingmaBin: setting("LINGMA_BIN", "", "path of the Lingma binary; empty = the built-in emulator", Rule.optional),
-  lingmaWorkDir: setting("LINGMA_WORK_DIR", "data/lingma", "directory of Lingma's login and state", Rule.text),
+  lingmaBin: setting("LINGMA_BIN", "", "path of the Lingma binary; empty = the built-in emulator", Rule.optionalPath),
+  lingmaWorkDir: setting("LINGMA_WORK_DIR", "data/lingma", "directory of Lingma's login and state", Rule.path),
   lingmaSocketPort: setting(
     "LINGMA_SOCKET_PORT",
     "37010",
@@ -208,7 +208,7 @@ const table = {
     "estimate, o200k (needs gpt-tokenizer) or qwen (needs @huggingface/tokenizers and TOKEN_COUNTER_FILE)",
     Rule.oneOf("estimate", "o200k", "qwen")
   ),
-  tokenCounterFile: setting("TOKEN_COUNTER_FILE", "", "path of a tokenizer.json; required for qwen", Rule.optional),
+  tokenCounterFile: setting("TOKEN_COUNTER_FILE", "", "path of a tokenizer.json; required for qwen", Rule.optionalPath),
   ...loginSettings,
   dedicatedDomainUrl: setting("DEDICATED_DOMAIN_URL", "", "enterprise endpoint of Lingma; empty = none", Rule.endpoint),
   ...telemetrySettings,

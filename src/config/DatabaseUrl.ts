@@ -2,6 +2,7 @@
  * Where the gateway keeps its data, as `DATABASE_URL` names it.
  */
 import { Either, Redacted } from "effect"
+import { expandHome } from "./SettingRules.ts"
 
 export type DatabaseUrl =
   /** A file beside Lingma's directory, or memory where that file cannot be used. */
@@ -20,7 +21,9 @@ export const parse = (text: string): Either.Either<DatabaseUrl, string> => {
   if (/^none$/i.test(text)) return Either.right({ _tag: "Memory" })
   const path = /^(?:sqlite|file):(?:\/\/(?=\/))?(.+)$/i.exec(text)?.[1]
   if (path !== undefined)
-    return path.startsWith("//") || path.includes("\0") ? Either.left(RULE) : Either.right({ _tag: "Sqlite", path })
+    return path.startsWith("//") || path.includes("\0")
+      ? Either.left(RULE)
+      : Either.right({ _tag: "Sqlite", path: expandHome(path) })
   return /^postgres(?:ql)?:\/\/./i.test(text) && URL.canParse(text)
     ? Either.right({ _tag: "Postgres", url: Redacted.make(text) })
     : Either.left(RULE)

@@ -19,7 +19,7 @@ export const loginSettings = {
     "max password submissions before automatic logins of the account pause for 15 minutes",
     Rule.integer(1, 10)
   ),
-  autoLoginBrowser: setting("AUTO_LOGIN_BROWSER", "", "path of Chromium or Chrome; empty = search", Rule.optional),
+  autoLoginBrowser: setting("AUTO_LOGIN_BROWSER", "", "path of Chromium or Chrome; empty = search", Rule.optionalPath),
   autoLoginHosts: setting(
     "AUTO_LOGIN_HOSTS",
     Rule.LOGIN_HOSTS,

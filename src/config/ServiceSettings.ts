@@ -17,7 +17,7 @@ export const serviceSettings = {
     "KEYS_FILE",
     "",
     "YAML file with API keys as digests, beside API_KEYS and the keys of the database; empty = none",
-    Rule.optional
+    Rule.optionalPath
   ),
   revokedStreams: live(
     "REVOKED_STREAMS",

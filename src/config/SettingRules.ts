@@ -1,6 +1,7 @@
 /**
  * Parsers for the text of a setting: each gives a value, or the rule that was violated.
  */
+import { homedir } from "node:os"
 import { Duration, Either, Option, Redacted } from "effect"
 import * as Account from "../domain/Account.ts"
 
@@ -11,6 +12,13 @@ export const optional: Parse<Option.Option<string>> = (raw) =>
   Either.right(raw === "" ? Option.none() : Option.some(raw))
 export const secret: Parse<Option.Option<Redacted.Redacted>> = (raw) =>
   Either.right(raw === "" ? Option.none() : Option.some(Redacted.make(raw)))
+
+/** `~` and `~/…` as a shell expands them; here nobody else does. */
+export const expandHome = (path: string): string => path.replace(/^~(?=$|[\\/])/, homedir)
+
+/** Whatever names a file or a directory is parsed by one of these. */
+export const path: Parse<string> = (raw) => Either.right(expandHome(raw))
+export const optionalPath: Parse<Option.Option<string>> = (raw) => Either.map(optional(raw), Option.map(expandHome))
 
 export const number =
   (min: number, max: number, kind: "an integer" | "a number"): Parse<number> =>

@@ -15,6 +15,7 @@ import { LingmaRpc, type LingmaRpcOptions } from "./rpc/LingmaRpc.ts"
 import * as Protocol from "./rpc/Protocol.ts"
 import * as Pushes from "./rpc/Pushes.ts"
 import { describe, type RpcError } from "./rpc/RpcError.ts"
+import * as StartLog from "./StartLog.ts"
 
 export interface InstanceOptions {
   readonly id: string
@@ -93,6 +94,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, M
     let failures: number | undefined
     let useful = false
     let lastError: string | undefined
+    const startLog = StartLog.make()
 
     const unavailable = () => new BackendUnavailable({ instance: id, detail: lastError ?? "not ready" })
     const to = (next: BackendState) =>
@@ -107,7 +109,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, M
                 // An interrupt during `set` would leak its permit and block the next change.
                 return Effect.uninterruptible(SubscriptionRef.set(state, next))
               }),
-              Effect.logInfo("instance state").pipe(Effect.annotateLogs({ state: next }))
+              Effect.suspend(() => startLog.state(next))
             )
       )
 
@@ -115,9 +117,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, M
       Effect.annotateLogs(Effect.logWarning("account and models not refreshed"), { reason: describe(error) })
 
     const askAccount = (rpc: LingmaRpc["Type"]) =>
-      Effect.map(rpc.call(Protocol.authStatus, {}), (status) => {
-        options.onAuth(account.hear(status))
-      })
+      Effect.map(rpc.call(Protocol.authStatus, {}), (status) => options.onAuth(account.hear(status)))
     const askModels = (rpc: LingmaRpc["Type"]) =>
       Effect.map(rpc.call(Protocol.queryModels, {}), (scenes) => {
         models = Models.fromScenes(scenes)
@@ -217,8 +217,8 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, M
         current = undefined
         // The rest is Lingma's last output: for the log only, not for callers.
         lastError = error.detail.split("; ")[0]
+        yield* startLog.ended(error.detail)
         yield* to(hopeful ? "reconnecting" : "failed")
-        yield* Effect.logError("Lingma ended").pipe(Effect.annotateLogs({ reason: error.detail }))
       })
 
     const schedule = yield* Schedule.driver(restart)

@@ -1,4 +1,6 @@
 import { readFileSync } from "node:fs"
+import { homedir } from "node:os"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Exit, Layer, Option } from "effect"
 import { explain, GatewayConfig, isLoopback, settings } from "../../src/config/Config.ts"
@@ -28,6 +30,20 @@ describe("GatewayConfig", () => {
       const config = yield* load({ GATEWAY_QUEUE_TIMEOUT_SEC: "1.5", LINGMA_BIN: "" })
       assert.strictEqual(Duration.toMillis(config.queueTimeout), 1500)
       assert.deepStrictEqual(config.lingmaBin, Option.none())
+    })
+  )
+
+  it.effect("takes ~ for the home directory wherever it takes a path", () =>
+    Effect.gen(function* () {
+      const paths = settings.filter(({ note }) => /\bpath\b|^directory\b|\bfile\b.*\bwith\b/i.test(note))
+      const names = paths.map(({ name }) => name)
+      assert.includeMembers(names, ["LINGMA_BIN", "LINGMA_WORK_DIR", "KEYS_FILE", "AUTO_LOGIN_BROWSER", "DATABASE_URL"])
+      const value = (name: string) => (name === "DATABASE_URL" ? "sqlite:~/x" : "~/x")
+      const qwen = { TOKEN_COUNTER: "qwen", TOKEN_COUNTER_FILE: "~/x" }
+      const config = yield* load({ ...Object.fromEntries(names.map((name) => [name, value(name)])), ...qwen })
+      const text = JSON.stringify(config)
+      assert.notInclude(text, "~/x")
+      assert.strictEqual(text.split(join(homedir(), "x")).length - 1, names.length)
     })
   )
 

@@ -2,6 +2,7 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import { Config, Effect, Exit, Option } from "effect"
+import { explain } from "../../src/config/Config.ts"
 import * as ConfigSources from "../../src/config/ConfigSources.ts"
 
 const names = ["SETTINGS_TEST_A", "SETTINGS_TEST_B", "SETTINGS_TEST_C", "SETTINGS_TEST_D"]
@@ -10,9 +11,15 @@ const read = Effect.forEach(names, (name) => Config.withDefault(Config.string(na
 const withVariable = (name: string, value: string) =>
   Effect.acquireRelease(
     Effect.sync(() => {
+      const before = process.env[name]
       process.env[name] = value
+      return before
     }),
-    () => Effect.sync(() => delete process.env[name])
+    (before) =>
+      Effect.sync(() => {
+        if (before === undefined) delete process.env[name]
+        else process.env[name] = before
+      })
   )
 
 describe("Settings", () => {
@@ -52,5 +59,44 @@ describe("Settings", () => {
       const missing = yield* Effect.exit(Effect.provide(read, ConfigSources.layer(Option.some("/nowhere/at/all.env"))))
       assert.isTrue(Exit.isFailure(missing))
     })
+  )
+
+  it.scoped("are refused where a line of the file is no setting", () =>
+    Effect.gen(function* () {
+      const files = yield* FileSystem.FileSystem
+      const file = yield* files.makeTempFileScoped()
+      yield* files.writeFileString(file, "SETTINGS_TEST_A=1\nSETTINGS_TEST_B\n")
+      const error = yield* Effect.flip(Effect.provide(read, ConfigSources.layer(Option.some(file))))
+      assert.deepStrictEqual(explain(error), [`${file} line 2 must be NAME=value, or a comment that begins with #`])
+    }).pipe(Effect.provide(NodeFileSystem.layer))
+  )
+
+  it.scoped("tell the names in them that are none, and the file that was read", () =>
+    Effect.gen(function* () {
+      const files = yield* FileSystem.FileSystem
+      const file = yield* files.makeTempFileScoped()
+      yield* files.writeFileString(file, "\nGATEWAY_PROT=1\n")
+      yield* withVariable("LINGMA_WORKDIR", "x")
+      const sources = yield* Effect.provide(ConfigSources.ConfigSources, ConfigSources.layer(Option.some(file)))
+      assert.strictEqual(sources.file, file)
+      assert.deepStrictEqual(
+        sources.unknown.map(({ from, near }) => [from._tag, near]),
+        [
+          ["Environment", "LINGMA_WORK_DIR"],
+          ["File", "GATEWAY_PORT"]
+        ]
+      )
+    }).pipe(Effect.provide(NodeFileSystem.layer))
+  )
+
+  it.scoped("come from a file below the home directory, too", () =>
+    Effect.gen(function* () {
+      const files = yield* FileSystem.FileSystem
+      const home = yield* files.makeTempDirectoryScoped()
+      yield* files.writeFileString(`${home}/gateway.env`, "SETTINGS_TEST_A=file")
+      yield* withVariable("HOME", home)
+      const [value] = yield* Effect.provide(read, ConfigSources.layer(Option.some("~/gateway.env")))
+      assert.strictEqual(value, "file")
+    }).pipe(Effect.provide(NodeFileSystem.layer))
   )
 })

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Load from "./load.ts"
@@ -90,7 +93,7 @@ describe("the program", () => {
   it.scopedLive("serves without a Lingma that starts, says why, and is not ready", () =>
     Effect.gen(function* () {
       for (const [bin, why] of [
-        ["/no/such/file", "LINGMA_BIN"],
+        ["/no/such/file", "LINGMA_BIN: /no/such/file does not exist. "],
         ["/bin/false", "code 1"]
       ] as const) {
         const program = yield* start({ LINGMA_BIN: bin }, { ready: false })
@@ -140,6 +143,16 @@ describe("the program", () => {
       assert.strictEqual((yield* runToEnd(["start", "--nonsense"])).code, 2)
       const lost = yield* runToEnd(["start", "--config", "lost.env"])
       assert.deepStrictEqual([lost.code, lost.stderr], [78, "--config must name a file that can be read\n"])
+      const dir = mkdtempSync(join(tmpdir(), "lingma-life-"))
+      writeFileSync(join(dir, "gateway.env"), "# settings\nGATEWAY_PORT=1\nzebra\n")
+      for (const command of ["start", "config"]) {
+        const odd = yield* runToEnd([command, "--config", "~/gateway.env"], { HOME: dir })
+        assert.deepStrictEqual(
+          [odd.code, odd.stderr],
+          [78, `${join(dir, "gateway.env")} line 3 must be NAME=value, or a comment that begins with #\n`]
+        )
+      }
+      rmSync(dir, { recursive: true })
       const shown = yield* runToEnd(["config", "--json"], { API_KEYS: "sk-hidden" })
       assert.strictEqual(shown.code, 0)
       assert.notInclude(shown.stdout, "sk-hidden")
@@ -149,6 +162,24 @@ describe("the program", () => {
       assert.include(help.stdout, "COMMANDS")
       assert.notInclude(help.stdout, "\u001b")
       assert.match((yield* runToEnd(["--version"])).stdout, /^\d+\.\d+\.\d+/)
+    })
+  )
+
+  it.scopedLive("names settings that are none at its start, to people and in its log, and in config", () =>
+    Effect.gen(function* () {
+      const wrong = { API_KEY: "sk-hidden", GATEWAY_PROT: "1" }
+      const program = yield* start(wrong)
+      for (const line of [
+        "  ! API_KEY is no setting and has no effect. Did you mean API_KEYS?\n",
+        "  ! GATEWAY_PROT is no setting and has no effect. Did you mean GATEWAY_PORT?\n"
+      ])
+        assert.include(program.stderr(), line)
+      assert.match(program.stdout(), /"unknown setting".*"setting":"API_KEY","did_you_mean":"API_KEYS"/)
+      assert.notInclude(program.stdout() + program.stderr(), "sk-hidden")
+      const shown = yield* runToEnd(["config"], wrong)
+      assert.strictEqual(shown.code, 0)
+      assert.include(shown.stderr, "API_KEY is no setting")
+      assert.strictEqual((yield* runToEnd(["config"], {})).stderr, "")
     })
   )
 

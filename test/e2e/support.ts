@@ -126,7 +126,12 @@ export const start = (
     return { ...program, base } satisfies Program
   })
 
-export const chat = (program: Program, prompt: string, more: Record<string, unknown> = {}, init: RequestInit = {}) =>
+export const chat = (
+  program: Pick<Program, "base">,
+  prompt: string,
+  more: Record<string, unknown> = {},
+  init: RequestInit = {}
+) =>
   Effect.promise(() =>
     fetch(`${program.base}/v1/chat/completions`, {
       method: "POST",

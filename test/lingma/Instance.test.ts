@@ -3,13 +3,15 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Schedule, Stream } from "effect"
+import { Duration, Effect, Exit, Schedule, Stream, TestClock } from "effect"
 import type { BackendState } from "../../src/chat/Backend.ts"
 import * as Instance from "../../src/lingma/Instance.ts"
 import * as Endpoint from "../../src/lingma/process/Endpoint.ts"
+import { ProcessExited } from "../../src/lingma/process/LingmaProcess.ts"
 import * as Port from "../../src/lingma/process/Port.ts"
 import { Metrics } from "../../src/observe/Metrics.ts"
 import * as FakeLingma from "../support/FakeLingma.ts"
+import * as LogLines from "../support/LogLines.ts"
 
 const emulator = fileURLToPath(new URL("../../bin/lingma-emulator.js", import.meta.url))
 
@@ -93,6 +95,44 @@ describe("Instance", () => {
       const second = yield* instance(yield* temporary)
       yield* first.loggedIn
       yield* second.loggedIn
+    })
+  )
+
+  it.scoped("says once why it cannot start, however often it tries, and says it again when the reason changes", () =>
+    Effect.gen(function* () {
+      const { layer, lines } = LogLines.listening()
+      let reason = "LINGMA_BIN: /x/Lingma does not exist. Found ~/y"
+      let tries = 0
+      const find: Endpoint.Find = Effect.suspend(() => {
+        tries++
+        return new ProcessExited({ detail: reason })
+      })
+      const one = yield* Instance.make({
+        id: "inst-0",
+        startupTimeout: Duration.seconds(10),
+        rpcTimeout: Duration.seconds(5),
+        version: "0",
+        workDir: "/tmp",
+        gate: (start) => start,
+        onAuth: () => {},
+        find
+      }).pipe(Effect.provide([Metrics.layer, layer]))
+      yield* TestClock.adjust("10 minutes")
+      assert.isAbove(tries, 15)
+      assert.deepStrictEqual(
+        lines.map(({ annotations, message }) => [message, annotations["state"] ?? annotations["reason"]]),
+        [
+          ["instance state", "starting"],
+          ["Lingma ended", reason],
+          ["instance state", "failed"],
+          ["instance state", "starting"]
+        ]
+      )
+      assert.strictEqual((yield* one.status).lastError, reason)
+      reason = "LINGMA_BIN: /x/Lingma is empty"
+      yield* TestClock.adjust("1 minute")
+      const ends = lines.filter(({ message }) => message === "Lingma ended")
+      assert.deepStrictEqual(ends.map(({ annotations }) => annotations["reason"]).slice(1), [reason])
     })
   )
 

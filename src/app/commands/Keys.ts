@@ -49,7 +49,7 @@ const database = Layer.unwrapEffect(
 
 type Desk = Effect.Effect.Success<typeof opened>
 
-const file = Options.file("config").pipe(
+const file = Options.text("config").pipe(
   Options.withDescription("a settings file in .env format; the environment takes precedence"),
   Options.optional
 )

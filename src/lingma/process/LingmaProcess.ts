@@ -4,11 +4,12 @@
  * It also stops when the gateway is killed: a watcher in the group waits for EOF on a pipe that only the gateway holds.
  */
 import { type ChildProcess, spawn } from "node:child_process"
-import { accessSync, chmodSync, constants, lstatSync, mkdirSync, statSync } from "node:fs"
-import { delimiter, isAbsolute, join, resolve } from "node:path"
+import { chmodSync, lstatSync, mkdirSync } from "node:fs"
+import { resolve } from "node:path"
 import type { Readable } from "node:stream"
 import { Deferred, Effect, Fiber, FiberId, Runtime, Schema, type Scope } from "effect"
 import { redact } from "../../domain/Redact.ts"
+import * as BinaryCheck from "./BinaryCheck.ts"
 
 /** The process did not start, or exited. `detail` is for the log and includes a remedy if there is one. */
 export class ProcessExited extends Schema.TaggedError<ProcessExited>()("ProcessExited", { detail: Schema.String }) {}
@@ -66,13 +67,6 @@ const arguments_ = (options: LaunchOptions) => [
   `--httpPort=${options.httpPort}`
 ]
 
-/** Why the binary cannot be run, else undefined. */
-const unusable = (command: string): string | undefined => {
-  const places = isAbsolute(command) || command.includes("/") ? [command] : (process.env["PATH"] ?? "").split(delimiter)
-  const found = places.map((place) => (place === command ? command : join(place, command))).filter(isFile)
-  if (found.length === 0) return "LINGMA_BIN: no such file"
-  return found.some(isExecutable) ? undefined : "LINGMA_BIN: the file is not executable"
-}
 const attempt = (check: () => boolean): boolean => {
   try {
     return check()
@@ -80,13 +74,6 @@ const attempt = (check: () => boolean): boolean => {
     return false
   }
 }
-const isFile = (path: string) => attempt(() => statSync(path).isFile())
-const isExecutable = (path: string) =>
-  attempt(() => {
-    accessSync(path, constants.X_OK)
-    return true
-  })
-
 /** Signals the group; false if it no longer exists. */
 const signal = (pid: number, name: NodeJS.Signals): boolean =>
   attempt(() => process.kill(process.platform === "win32" ? pid : -pid, name))
@@ -142,8 +129,11 @@ const start = (options: LaunchOptions): ChildProcess => {
 
 export const make = (options: LaunchOptions): Effect.Effect<LingmaProcess, ProcessExited, Scope.Scope> =>
   Effect.gen(function* () {
+    const fault = BinaryCheck.check(options.command)
+    // Of another machine may run all the same, by an emulator that the kernel knows: said when it does not.
+    const foreign = fault?.kind === "other_machine" ? fault : undefined
     const problem =
-      unusable(options.command) ??
+      (foreign === undefined ? fault?.message : undefined) ??
       (yield* Effect.try({
         try: () => prepare(options.workDir),
         catch: (cause) => new ProcessExited({ detail: `LINGMA_WORK_DIR: ${String(cause)}` })
@@ -164,7 +154,8 @@ export const make = (options: LaunchOptions): Effect.Effect<LingmaProcess, Proce
     child.on("error", (cause) => end(`cannot start: ${cause.message}`))
     child.on("exit", (code, signalName) => {
       if (child.pid !== undefined) signal(child.pid, "SIGKILL") // kills what is left of its group
-      end([`ended with ${signalName ?? `code ${code}`}`, ...tail].join("; "))
+      const how = `ended with ${signalName ?? `code ${code}`}`
+      end(foreign !== undefined && code !== 0 ? `${foreign.message} (${how})` : [how, ...tail].join("; "))
     })
     child.stdin?.on("error", () => {}) // it may close first
     for (const output of [child.stdout, child.stderr]) {

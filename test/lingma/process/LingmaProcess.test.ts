@@ -96,14 +96,32 @@ describe("LingmaProcess", () => {
   it.scopedLive("says which setting is wrong when there is nothing to run", () =>
     Effect.gen(function* () {
       const dir = yield* temporary
-      writeFileSync(join(dir, "plain"), "", { mode: 0o600 })
+      writeFileSync(join(dir, "plain"), "#!/bin/sh", { mode: 0o600 })
       for (const [command, words] of [
-        [join(dir, "missing"), "LINGMA_BIN: no such file"],
-        [join(dir, "plain"), "LINGMA_BIN: the file is not executable"]
+        [join(dir, "missing"), `LINGMA_BIN: ${join(dir, "missing")} does not exist. `],
+        [join(dir, "plain"), `LINGMA_BIN: ${join(dir, "plain")} is not executable. Run chmod +x`]
       ] as const) {
         const { detail } = yield* Effect.flip(LingmaProcess.make(script("", dir, { command, prefix: [] })))
         assert.include(detail, words)
       }
+    })
+  )
+
+  it.scopedLive("says that a program is another machine's once it does not run, without what a shell makes of it", () =>
+    Effect.gen(function* () {
+      const dir = yield* temporary
+      const command = join(dir, "Lingma")
+      const head = Buffer.alloc(128)
+      // ELF of the other of the two usual processors.
+      head.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1])
+      head.writeUInt16LE(process.arch === "arm64" ? 62 : 183, 18)
+      writeFileSync(command, head, { mode: 0o700 })
+      const running = yield* LingmaProcess.make(script("", dir, { command, prefix: [] }))
+      const { detail } = yield* Effect.flip(running.exited)
+      assert.match(
+        detail,
+        /^LINGMA_BIN: \S+ is built for \w+ Linux, this machine is \w+ Linux\. .* \(ended with code \d+\)$/
+      )
     })
   )
 
