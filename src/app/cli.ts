@@ -9,6 +9,7 @@ import * as Config from "../config/Config.ts"
 import * as ConfigSources from "../config/ConfigSources.ts"
 import * as UnknownSettings from "../config/UnknownSettings.ts"
 import { version } from "../Version.ts"
+import * as ConfigReload from "./commands/ConfigReload.ts"
 import * as Keys from "./commands/Keys.ts"
 import * as Login from "./commands/Login.ts"
 import { LoginRefused } from "./commands/LoginDesk.ts"
@@ -67,7 +68,8 @@ const config = Command.make("config", { file, json }, ({ file, json }) =>
 ).pipe(
   Command.withDescription(
     "print the effective settings with secrets masked; * marks values that differ from the default"
-  )
+  ),
+  Command.withSubcommands([ConfigReload.command])
 )
 
 const instance = Options.text("instance").pipe(
