@@ -10,6 +10,7 @@ import { Guard } from "./chat/Guard.ts"
 import { OverloadProtection } from "./chat/OverloadProtection.ts"
 import { Pool } from "./chat/Pool.ts"
 import { GatewayConfig, type Settings } from "./config/Config.ts"
+import { LiveSettings } from "./config/LiveSettings.ts"
 import * as StateDirectory from "./config/StateDirectory.ts"
 import * as Server from "./http/Server.ts"
 import * as Fleet from "./lingma/Fleet.ts"
@@ -27,7 +28,15 @@ import { Limits } from "./team/limits/Limits.ts"
 import { KeptResponses } from "./team/responses/KeptResponses.ts"
 import { TokenCounter } from "./tokens/TokenCounter.ts"
 
-const GuardFromConfig = Layer.unwrapEffect(Effect.map(GatewayConfig, Guard.layer))
+const GuardFromConfig = Layer.scoped(
+  Guard,
+  Effect.gen(function* () {
+    const live = yield* LiveSettings.get
+    const guard = yield* Guard.make(live.current)
+    yield* live.follow({ apply: guard.limit })
+    return guard
+  })
+)
 
 const Browsers = Layer.unwrapEffect(
   Effect.map(GatewayConfig, ({ autoLoginBrowser, autoLoginHeadless: headless }) =>
@@ -40,19 +49,25 @@ const stateOf = ({ lingmaWorkDir }: Settings) => {
   return { state_directory: dir, state_directory_from: from }
 }
 
-const pooled = Layer.unwrapScoped(
-  Effect.flatMap(GatewayConfig, (settings) =>
-    Fleet.make(settings).pipe(
-      Effect.tap(({ length }) =>
-        Effect.annotateLogs(Effect.logInfo("gateway startup"), {
-          pool_size: length,
-          max_in_flight: settings.maxInFlight,
-          ...stateOf(settings)
-        })
-      ),
-      Effect.map((backends) => Pool.layer(backends, settings))
-    )
-  )
+const pooled = Layer.scoped(
+  Pool,
+  Effect.gen(function* () {
+    const live = yield* LiveSettings.get
+    const fleet = yield* Fleet.manage(live.current)
+    yield* Effect.annotateLogs(Effect.logInfo("gateway startup"), {
+      pool_size: fleet.current.length,
+      max_in_flight: live.current.maxInFlight,
+      ...stateOf(live.current)
+    })
+    const limits = {
+      get maxInFlightPerInstance() {
+        return live.current.maxInFlightPerInstance
+      }
+    }
+    const pool = yield* Pool.make(fleet, limits)
+    yield* fleet.follow(live, pool.retire)
+    return pool
+  })
 )
 
 /**

@@ -4,7 +4,8 @@
 import { Console as NodeConsole } from "node:console"
 import { Writable } from "node:stream"
 import { Console, Context, Effect, FiberRef, FiberRefs, Layer, Logger, LogLevel, Tracer } from "effect"
-import { GatewayConfig, type Settings } from "../config/Config.ts"
+import type { GatewayConfig, Settings } from "../config/Config.ts"
+import { type Live, LiveSettings } from "../config/LiveSettings.ts"
 import * as Span from "../observe/Span.ts"
 import * as LogOutput from "./LogOutput.ts"
 
@@ -57,9 +58,19 @@ const Pretty = Layer.merge(
   )
 )
 
+/**
+ * A level that is compared as that of now. Fibers inherit the minimum when they begin, so a level that stays what it is
+ * would be kept by all that run.
+ */
+const currentLevel = (live: Live): LogLevel.LogLevel =>
+  Object.create(LogLevel.Info, {
+    ordinal: { get: () => levels[live.current.logLevel].ordinal }
+  }) as LogLevel.LogLevel
+
 export const layer: Layer.Layer<never, never, GatewayConfig> = Layer.unwrapEffect(
-  Effect.map(GatewayConfig, ({ logFormat, logLevel }) => {
+  Effect.map(LiveSettings.get, (live) => {
+    const { logFormat } = live.current
     const pretty = logFormat === "pretty" || (logFormat === "" && process.stdout.isTTY === true)
-    return Layer.merge(pretty ? Pretty : Json, Logger.minimumLogLevel(levels[logLevel]))
+    return Layer.merge(pretty ? Pretty : Json, Logger.minimumLogLevel(currentLevel(live)))
   })
 )

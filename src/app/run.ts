@@ -37,7 +37,7 @@ const uncaught = Effect.async<never, Uncaught>((resume) => {
   process.on("unhandledRejection", fail)
 })
 
-/** Handled like SIGTERM, because a reload of settings is not supported. */
+/** Handled like SIGTERM; SIGHUP by commands alone, since a gateway that serves reloads its settings. */
 const alsoEnding: ReadonlyArray<NodeJS.Signals> = process.platform === "win32" ? [] : ["SIGHUP", "SIGUSR2"]
 
 /** A Ctrl-C under npm comes twice, by the terminal and by npm: within this time of the first it is the same one. */
@@ -58,7 +58,10 @@ const endAtSecond = (): void => {
 
 const listen = (): void => {
   endAtSecond()
-  for (const name of alsoEnding) process.on(name, () => process.kill(process.pid, "SIGTERM"))
+  for (const name of alsoEnding)
+    process.on(name, () => {
+      if (process.listenerCount(name) === 1) process.kill(process.pid, "SIGTERM")
+    })
   // Without a listener Node opens its inspector, which allows remote code execution.
   process.on("SIGUSR1", () => {})
 }

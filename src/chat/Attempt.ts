@@ -50,6 +50,8 @@ export interface Tally extends Phase.Wait {
 
 /** A request made ready to be asked, once for all its tries. */
 export interface Prepared {
+  /** Those that it began with. */
+  readonly options: AttemptOptions
   readonly request: ChatRequest
   readonly tally: Tally
   readonly signal: StopSignal
@@ -81,19 +83,34 @@ export interface Begun {
 
 type Question = Effect.Effect<Turn, TurnError, Scope.Scope>
 
-export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
-  const { defaultAskMode, toolFormat = "xml", toolRetries = 1 } = options
-  const watchdog = yield* Watchdog.make(options)
+/** What is made of options, once. */
+interface Rules {
+  readonly offer: ReturnType<typeof Offer.make>
+  readonly draft: DraftSettings
+  readonly judged: WeakSet<ReadonlyArray<Model.Model>>
+}
+
+/** With options for whoever names none. */
+export const make = Effect.fnUntraced(function* (standard: AttemptOptions) {
+  const watchdog = yield* Watchdog.make(standard)
   const tokenCounter = yield* TokenCounter
-  const settings: DraftSettings = { tokenCounter, toolFormat, toolRetries }
   const clock = yield* Effect.clock
   const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
   const { mark } = yield* Metrics
 
-  const offer = Offer.make(options)
-  const judged = new WeakSet<ReadonlyArray<Model.Model>>()
+  const rules = new WeakMap<AttemptOptions, Rules>()
+  const rulesOf = (options: AttemptOptions): Rules => {
+    const known = rules.get(options)
+    if (known !== undefined) return known
+    const { toolFormat = "xml", toolRetries = 1 } = options
+    const draft: DraftSettings = { tokenCounter, toolFormat, toolRetries }
+    const made = { offer: Offer.make(options), draft, judged: new WeakSet<ReadonlyArray<Model.Model>>() }
+    rules.set(options, made)
+    return made
+  }
   /** Each list of models is looked at once. */
-  const judge = (models: ReadonlyArray<Model.Model>, { provider }: Backend) => {
+  const judge = (models: ReadonlyArray<Model.Model>, { provider }: Backend, options: AttemptOptions) => {
+    const { judged } = rulesOf(options)
     if (judged.has(models)) return Effect.void
     judged.add(models)
     if (Model.hasDefault(models, options)) return Effect.void
@@ -107,7 +124,8 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     const mostPromptTokens = RequestTokens.most(promptTokens, tokenCounter.isExact)
     return { promptTokens, mostPromptTokens, withoutImages: () => plainDraft(request, true) }
   }
-  const draft = (request: ChatRequest, backend: Backend) => backend.draft?.(request, settings) ?? plainDraft(request)
+  const draft = (request: ChatRequest, backend: Backend, options: AttemptOptions) =>
+    backend.draft?.(request, rulesOf(options).draft) ?? plainDraft(request)
 
   const untold = (): Tally => ({
     retries: 0,
@@ -117,13 +135,19 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     loginSince: undefined,
     loginMillis: undefined
   })
-  const prepare = (request: ChatRequest, tally: Tally = untold(), signal = new StopSignal()): Prepared => {
+  const prepare = (
+    request: ChatRequest,
+    tally: Tally = untold(),
+    signal = new StopSignal(),
+    options = standard
+  ): Prepared => {
     const { effort, messages, model } = request
+    const { offer } = rulesOf(options)
     const drafts: Array<{ readonly by: Backend["draft"]; readonly draft: Draft }> = []
     const drafted = (backend: Backend) => {
       const known = drafts.find(({ by }) => by === backend.draft)
       if (known !== undefined) return known.draft
-      const made = draft(request, backend)
+      const made = draft(request, backend, options)
       drafts.push({ by: backend.draft, draft: made })
       return made
     }
@@ -132,7 +156,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
       const tokens = drafted(backend).mostPromptTokens
       return offer(models, { model, effort, images: shown !== undefined, param: shown?.param, tokens })
     }
-    return { request, tally, signal, draft: drafted, offers }
+    return { options, request, tally, signal, draft: drafted, offers }
   }
 
   /** The deadline has passed. While an account is being signed in, that is what was waited for. */
@@ -145,25 +169,25 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
           : new UpstreamTimeout({ instance, phase: "first_token", ...(started ? {} : { started }) })
     )
 
-  const watched = ({ id }: Backend, question: Question, deadline: number) =>
-    Effect.flatMap(question, (turn) => Effect.as(watchdog.watch(turn, id, deadline), turn))
+  const watched = ({ id }: Backend, question: Question, deadline: number, limits: Watchdog.Limits) =>
+    Effect.flatMap(question, (turn) => Effect.as(watchdog.watch(turn, id, deadline, limits), turn))
 
   /** What one answer is asked by, and what is counted of it. */
-  const answering = (backend: Backend, deadline: number, tally: Tally) => {
+  const answering = (backend: Backend, deadline: number, { options, tally }: Prepared) => {
     let first: Turn | undefined
     let isAsked = false
     let meter = TokenMeter.make(tokenCounter.counter)
     const askFirst = (question: Question) => {
       isAsked = true
-      return Effect.map(watched(backend, question, deadline), (turn) => {
+      return Effect.map(watched(backend, question, deadline, options), (turn) => {
         first = turn
         return turn
       })
     }
     const askAgain = (question: Question) => {
-      const own = watchdog.deadline()
+      const own = watchdog.deadline(options)
       const timeout = new UpstreamTimeout({ instance: backend.id, phase: "first_token" })
-      return watchdog.within(watched(backend, question, own), own, timeout)
+      return watchdog.within(watched(backend, question, own, options), own, timeout)
     }
     const questions: Questions = {
       ask: (question) => Effect.suspend(() => (isAsked ? askAgain(question) : askFirst(question))),
@@ -176,26 +200,26 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     /** A backend that asks by itself has one turn, which is watched. */
     const begun = (turn: Turn) => {
       turn.observe((event) => meter.add(event))
-      return isAsked ? Effect.void : watchdog.watch(turn, backend.id, deadline)
+      return isAsked ? Effect.void : watchdog.watch(turn, backend.id, deadline, options)
     }
     return { questions, begun, first: () => first, totals: () => meter.totals() }
   }
 
   /** Everything that comes before the upstream's first event. */
   const ask = Effect.fnUntraced(function* (prepared: Prepared, backend: Backend, deadline: number, progress: Progress) {
-    const { draft, offers, request, tally } = prepared
+    const { draft, offers, options, request, tally } = prepared
     tally.phase = "login"
     Phase.ready(tally, now())
     tally.loginSince = now()
     yield* backend.ensureReady
     Phase.ready(tally, now())
     const models = yield* backend.models
-    yield* judge(models, backend)
-    const { key, mode = defaultAskMode, model } = yield* offers(models, { backend })
+    yield* judge(models, backend, options)
+    const { key, mode = options.defaultAskMode, model } = yield* offers(models, { backend })
     // Pictures of earlier turns are left out, and the model is told so: a chat goes on after a change of the model.
     const withoutImages = Model.refusesImages(model) && request.messages.some(({ images }) => images.length > 0)
     const drafted = withoutImages ? draft(backend).withoutImages() : draft(backend)
-    const answer = answering(backend, deadline, tally)
+    const answer = answering(backend, deadline, prepared)
     const asked = {
       ...request,
       requestId: crypto.randomUUID(),
@@ -241,6 +265,7 @@ export const make = Effect.fnUntraced(function* (options: AttemptOptions) {
     return { backend, model, mode, promptTokens, turn, totals: answer.totals, firstEventAt }
   })
 
-  const count = (request: ChatRequest, backend: Backend) => draft(request, backend).promptTokens
+  const count = (request: ChatRequest, backend: Backend, options = standard) =>
+    draft(request, backend, options).promptTokens
   return { prepare, begin, deadline: watchdog.deadline, count }
 })

@@ -2,7 +2,8 @@
  * One chat request, start to finish. Every HTTP dialect goes through here.
  */
 import { Cause, Context, Effect, ExecutionStrategy, Exit, Layer, Option, Scope, type Stream, type Tracer } from "effect"
-import { GatewayConfig } from "../config/Config.ts"
+import type { GatewayConfig, Settings } from "../config/Config.ts"
+import { derive, LiveSettings, namesOf } from "../config/LiveSettings.ts"
 import type { ChatEvent, ChatRequest } from "../domain/Chat.ts"
 import { type ChatError, ofProvider, type TurnError } from "../domain/ChatError.ts"
 import * as Model from "../domain/Model.ts"
@@ -51,6 +52,10 @@ export interface ChatOptions extends Attempt.AttemptOptions {
   readonly captureContent?: boolean
 }
 
+const fromSettings = derive(
+  (settings): ChatOptions => ({ ...settings, ...namesOf(settings), captureContent: settings.otelContent })
+)
+
 type Closing = Exit.Exit<unknown, unknown>
 const isFailed = (exit: Closing): exit is Exit.Failure<unknown, unknown> =>
   Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause)
@@ -60,23 +65,27 @@ const isBroken = (exit: Closing) => Exit.isFailure(exit) && Cause.isDie(exit.cau
 export class Chat extends Context.Tag("lingma-gateway/Chat")<
   Chat,
   {
-    /** Resolves at the first event; slot, lease and turn live as long as the scope. */
-    readonly open: (request: ChatRequest) => Effect.Effect<ChatRun, ChatError, Scope.Scope>
+    /**
+     * Resolves at the first event; slot, lease and turn live as long as the scope. Goes by the settings that its request
+     * began with, where they are given, else by those of now.
+     */
+    readonly open: (request: ChatRequest, settings?: Settings) => Effect.Effect<ChatRun, ChatError, Scope.Scope>
     /** Tokens of the prompt that would be sent; asks nobody. */
-    readonly count: (request: ChatRequest) => Effect.Effect<number>
+    readonly count: (request: ChatRequest, settings?: Settings) => Effect.Effect<number>
     /** What the ready instances offer together. */
     readonly models: Effect.Effect<ReadonlyArray<Model.Model>, ChatError>
     /** Those that run, and the last that have ended. */
     readonly live: LiveChats
   }
 >() {
-  static readonly make = Effect.fnUntraced(function* (options: ChatOptions) {
+  static readonly make = Effect.fnUntraced(function* (given: ChatOptions | ((settings?: Settings) => ChatOptions)) {
+    const optionsOf = typeof given === "function" ? given : () => given
     const guard = yield* Guard
     const load = yield* OverloadProtection
     const pool = yield* Pool
     const metrics = yield* Metrics
     const recorder = yield* ChatRecorder
-    const attempt = yield* Attempt.make(options)
+    const attempt = yield* Attempt.make(optionsOf())
     const clock = yield* Effect.clock
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
     const live = new LiveChats()
@@ -120,7 +129,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         tried(prepared, lease, deadline, span)
       )
 
-    const modeOf = (request: ChatRequest) =>
+    const modeOf = ({ options, request }: Attempt.Prepared) =>
       Model.modeOf(request.model, options, request.effort) ?? options.defaultAskMode
 
     /**
@@ -130,17 +139,18 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
      */
     const begin = Effect.fnUntraced(function* (
       request: ChatRequest,
+      options: ChatOptions,
       tally: Attempt.Tally,
       signal: StopSignal,
       span: Tracer.Span | undefined
     ) {
       const scope = yield* Effect.scope
-      const prepared = attempt.prepare(request, tally, signal)
+      const prepared = attempt.prepare(request, tally, signal, options)
       const { offers } = prepared
       const seen = new Set<string>()
       let retried = false
       let inner = yield* Scope.fork(scope, ExecutionStrategy.sequential)
-      let deadline = attempt.deadline()
+      let deadline = attempt.deadline(options)
       let result = yield* Scoped.extend(first(prepared, deadline, span), inner)
       while (result.error !== undefined) {
         const { error } = result
@@ -149,13 +159,13 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         const isAbsent = error._tag === "BackendUnavailable" || (!result.isAsked && Offer.isRefusal(error))
         // Of models and quotas is told what holds for all instances.
         const ofAll = isAbsent || error._tag === "QuotaExhausted" ? pool.unserved(offers) : Effect.succeed(undefined)
-        if (!isAbsent && (retried || !Verdict.mayRetry(error, modeOf(request)))) return yield* (yield* ofAll) ?? error
+        if (!isAbsent && (retried || !Verdict.mayRetry(error, modeOf(prepared)))) return yield* (yield* ofAll) ?? error
         inner = yield* Scope.fork(scope, ExecutionStrategy.sequential)
         const another = yield* Scoped.extend(pool.another(request.affinity, seen, offers), inner)
         if (Option.isNone(another) || !(isAbsent || budget.take(now()))) return yield* (yield* ofAll) ?? error
         if (!isAbsent) {
           retried = true
-          deadline = attempt.deadline()
+          deadline = attempt.deadline(options)
         }
         tally.retries++
         yield* Failures.log(error, "chat tried again on another instance")
@@ -164,12 +174,16 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       return { ...result.begun, lease: result.lease }
     })
 
-    const open = (request: ChatRequest) =>
+    const open = (request: ChatRequest, settings?: Settings) =>
       Effect.flatMap(Span.scoped("chat", { kind: "internal", attributes: ChatSpan.asked(request) }), (span) =>
-        Span.inside(span)(opened(request, span))
+        Span.inside(span)(opened(request, optionsOf(settings), span))
       )
 
-    const opened = Effect.fnUntraced(function* (request: ChatRequest, span: Tracer.Span | undefined) {
+    const opened = Effect.fnUntraced(function* (
+      request: ChatRequest,
+      options: ChatOptions,
+      span: Tracer.Span | undefined
+    ) {
       const arrived = now()
       const context = yield* RequestContext.current
       let answer: (() => Answered) | undefined
@@ -212,7 +226,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         }
       })
       const begun = yield* Effect.tapErrorCause(
-        Interrupts.fromWithinAsDefect(begin(request, record, signal, span)),
+        Interrupts.fromWithinAsDefect(begin(request, options, record, signal, span)),
         (cause) => {
           if (Cause.isInterruptedOnly(cause)) return Effect.void
           failed(ChatRecords.failedBy(record, cause))
@@ -272,8 +286,8 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
     ).pipe(Span.within("models"))
 
     /** Of the instance that comes first: where they are of several providers, it stands for all. */
-    const count = (request: ChatRequest) =>
-      Effect.map(pool.snapshot, ([{ backend }]) => attempt.count(request, backend))
+    const count = (request: ChatRequest, settings?: Settings) =>
+      Effect.map(pool.snapshot, ([{ backend }]) => attempt.count(request, backend, optionsOf(settings)))
 
     return Chat.of({ open, models, count, live })
   })
@@ -283,15 +297,8 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
     Layer.scoped(Chat, Chat.make(options))
 
   /** With the options that the settings hold. */
-  static readonly layerFromConfig: Layer.Layer<Chat, never, GatewayConfig | Guard | Metrics | Pool> =
-    Layer.unwrapEffect(
-      Effect.map(GatewayConfig, (config) =>
-        Chat.layer({
-          ...config,
-          captureContent: config.otelContent,
-          aliases: config.modelAliases,
-          fallback: config.modelFallback
-        })
-      )
-    )
+  static readonly layerFromConfig: Layer.Layer<Chat, never, GatewayConfig | Guard | Metrics | Pool> = Layer.scoped(
+    Chat,
+    Effect.flatMap(LiveSettings.get, (live) => Chat.make((settings = live.current) => fromSettings(settings)))
+  )
 }

@@ -47,6 +47,12 @@ export interface Slot {
 // Weight of the latest gap in the moving average: about the last thirty releases count.
 const SMOOTHING = 1 / 16
 
+const limitsOf = (options: GuardOptions) => {
+  const queueTimeout = Duration.decode(options.queueTimeout)
+  const queueMax = Duration.toMillis(queueTimeout) > 0 ? options.queueMax : 0
+  return { maxInFlight: options.maxInFlight, queueMax, queueTimeout }
+}
+
 /** Limits the requests in flight. Fails with `Overloaded`, which has the seconds for `Retry-After`. */
 export class Guard extends Context.Tag("lingma-gateway/Guard")<
   Guard,
@@ -61,13 +67,16 @@ export class Guard extends Context.Tag("lingma-gateway/Guard")<
       stop?: Stop<E>
     ) => Effect.Effect<Slot, Overloaded | E, Scope.Scope>
     readonly stats: Effect.Effect<GuardStats>
+    /**
+     * Changes the limits: with more slots the next ones in the queue go on; with fewer, or with a shorter queue, those that
+     * are in stay. Who waits already waits as long as was said then.
+     */
+    readonly limit: (options: GuardOptions) => void
   }
 >() {
   static readonly make = Effect.fnUntraced(function* (options: GuardOptions) {
     const clock = yield* Clock.clockWith(Effect.succeed)
-    const { maxInFlight } = options
-    const queueTimeout = Duration.decode(options.queueTimeout)
-    const queueMax = Duration.toMillis(queueTimeout) > 0 ? options.queueMax : 0
+    let { maxInFlight, queueMax, queueTimeout } = limitsOf(options)
     const waiters = new FairQueue()
     const counts = { inFlight: 0, accepted: 0, rejected: 0, abandoned: 0, completed: 0, failed: 0, cancelled: 0 }
 
@@ -91,10 +100,16 @@ export class Guard extends Context.Tag("lingma-gateway/Guard")<
         interval = interval === undefined ? gap : interval + (gap - interval) * SMOOTHING
         fullSince = now
       }
-      const next = waiters.shift()
-      if (next === undefined) return
+      admitNext()
+    }
+
+    /** False if there is no slot, or nobody waits. */
+    const admitNext = (): boolean => {
+      const next = counts.inFlight < maxInFlight ? waiters.shift() : undefined
+      if (next === undefined) return false
       enter()
       next.wake?.()
+      return true
     }
 
     const holding = (ticket: Ticket) => {
@@ -135,6 +150,7 @@ export class Guard extends Context.Tag("lingma-gateway/Guard")<
 
     const isRoom = (caller: Caller) => {
       if (waiters.size < queueMax) return true
+      if (waiters.size > queueMax) return false
       const displaced = waiters.displace(caller)
       displaced?.wake?.()
       return displaced !== undefined
@@ -188,7 +204,18 @@ export class Guard extends Context.Tag("lingma-gateway/Guard")<
               })
             : Effect.succeed(taken.slot)
         ),
-      stats: Effect.sync(() => ({ maxInFlight, queued: waiters.size, ...counts }))
+      stats: Effect.sync(() => ({ maxInFlight, queued: waiters.size, ...counts })),
+      limit: (options) => {
+        const before = maxInFlight
+        ;({ maxInFlight, queueMax, queueTimeout } = limitsOf(options))
+        // Times between releases tell nothing of another number of slots.
+        if (maxInFlight !== before) {
+          interval = undefined
+          fullSince = seconds()
+        }
+        let isMore = admitNext()
+        while (isMore) isMore = admitNext()
+      }
     })
   })
 

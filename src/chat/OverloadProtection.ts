@@ -4,13 +4,15 @@
 import { totalmem } from "node:os"
 import { getHeapStatistics } from "node:v8"
 import { Context, Effect, Layer, Random } from "effect"
-import { GatewayConfig } from "../config/Config.ts"
+import type { GatewayConfig } from "../config/Config.ts"
+import { LiveSettings } from "../config/LiveSettings.ts"
 import { Shed } from "../domain/ChatError.ts"
 import * as OverloadPolicy from "../domain/OverloadPolicy.ts"
 import * as MetricKeys from "../observe/MetricKeys.ts"
 import { Metrics } from "../observe/Metrics.ts"
 
 export interface LoadOptions {
+  /** Read at each check. */
   readonly limits: OverloadPolicy.Limits
   /** For tests. Default: the share that this process uses. */
   readonly memoryShare?: () => number
@@ -62,8 +64,17 @@ export class OverloadProtection extends Context.Reference<OverloadProtection>()(
 
   static readonly layerFromConfig: Layer.Layer<never, never, GatewayConfig | Metrics> = Layer.scoped(
     OverloadProtection,
-    Effect.flatMap(GatewayConfig, ({ shedLag, shedMemoryPercent }) =>
-      OverloadProtection.make({ limits: { lagMillis: shedLag, memoryShare: shedMemoryPercent / 100 } })
+    Effect.flatMap(LiveSettings.get, (live) =>
+      OverloadProtection.make({
+        limits: {
+          get lagMillis() {
+            return live.current.shedLag
+          },
+          get memoryShare() {
+            return live.current.shedMemoryPercent / 100
+          }
+        }
+      })
     )
   )
 }

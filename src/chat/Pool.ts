@@ -46,7 +46,12 @@ export interface Lease {
   ) => void
 }
 
-/** Limits of each instance. */
+/** Instances that may be others later; one at least. */
+export interface Members {
+  readonly current: Arr.NonEmptyReadonlyArray<Backend>
+}
+
+/** Limits of each instance, read for each choice. */
 export interface PoolOptions {
   /** Max chats at once on one instance; 0 = no limit. */
   readonly maxInFlightPerInstance: number
@@ -80,12 +85,15 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
     readonly snapshot: Effect.Effect<Some>
     /** Forgets why the instance gets no chats, and has it try again now; false if there is none of this name. */
     readonly retry: (id: string) => Effect.Effect<boolean>
+    /** Waits until no chat holds an instance that is no member any more, and forgets what was known of it. */
+    readonly retire: (backend: Backend) => Effect.Effect<void>
   }
 >() {
   static readonly make = Effect.fnUntraced(function* (
-    backends: Arr.NonEmptyReadonlyArray<Backend>,
+    given: Arr.NonEmptyReadonlyArray<Backend> | Members,
     options: PoolOptions = { maxInFlightPerInstance: 0 }
   ) {
+    const members = "current" in given ? given : { current: given }
     const clock = yield* Effect.clock
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
     const load = new Map<string, number>()
@@ -112,9 +120,11 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
     })
 
     const healthOf = (id: string) => health.get(id) ?? Health.well
-    const statuses = Effect.forEach(backends, (backend) =>
-      Effect.map(backend.status, (status) => ({ backend, status }))
+    const statuses = Effect.suspend(() =>
+      Effect.forEach(members.current, (backend) => Effect.map(backend.status, (status) => ({ backend, status })))
     ) as Effect.Effect<Arr.NonEmptyReadonlyArray<{ readonly backend: Backend; readonly status: BackendStatus }>>
+    /** Called once no chat holds the instance. */
+    const retiring = new Map<string, () => void>()
     const begins = (id: string) => Array.from(trying.get(id) ?? [], ({ begunAt }) => begunAt)
     const reasonOf = (id: string, { loggedIn, state }: BackendStatus, at: number) => {
       if (state !== "ready") return `its state is ${state}`
@@ -163,7 +173,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
 
     /** Whether another instance is left: at least one is never ejected. */
     const isSpare = (id: string, at: number) =>
-      backends.some((other) => other.id !== id && !Health.isEjected(healthOf(other.id), at))
+      members.current.some((other) => other.id !== id && !Health.isEjected(healthOf(other.id), at))
 
     const add = (id: string, n: number) => load.set(id, (load.get(id) ?? 0) + n)
 
@@ -222,6 +232,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
         const after = Health.ended(before, { outcome: outcome ?? "cancelled", begunAt, spare: isSpare(id, at) }, at)
         health.set(id, after)
         if (after.ejections > before.ejections) ejections.set(id, (ejections.get(id) ?? 0) + 1)
+        if (load.get(id) === 0) retiring.get(id)?.()
       }
       return { lease, giveBack }
     }
@@ -240,13 +251,27 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
 
     const retry = (id: string) =>
       Effect.suspend(() => {
-        const backend = backends.find((one) => one.id === id)
+        const backend = members.current.find((one) => one.id === id)
         if (backend === undefined) return Effect.succeed(false)
         for (const of of [health, trying, lastFailure, spent]) of.delete(id)
         return Effect.as(backend.retry ?? Effect.void, true)
       })
+    const forget = (id: string) => {
+      for (const known of [load, health, ejections, trying, lastFailure, lastFailures, spent]) known.delete(id)
+    }
 
     return Pool.of({
+      retire: ({ id }) =>
+        Effect.async<void>((resume) => {
+          const done = () => {
+            retiring.delete(id)
+            forget(id)
+            resume(Effect.void)
+          }
+          if ((load.get(id) ?? 0) === 0) return done()
+          retiring.set(id, done)
+          return Effect.sync(() => retiring.delete(id))
+        }),
       snapshot: Effect.map(statuses, inspect),
       retry,
       unserved: (offers) =>

@@ -16,7 +16,7 @@ export interface Limits {
 
 export interface Watchdog {
   /** When the first event of a chat that begins now must have come, in milliseconds of the clock. */
-  readonly deadline: () => number
+  readonly deadline: (limits?: Limits) => number
   /**
    * Interrupts what has not ended by the deadline, waits until it has, and goes on with `late`. `onWait` is handed what
    * does so earlier.
@@ -27,13 +27,19 @@ export interface Watchdog {
     late: Effect.Effect<never, E2, R2>,
     onWait?: (cut: () => void) => void
   ) => Effect.Effect<A, E | E2, R | R2>
-  /** Watches the turn until the scope closes; its first event must come by the deadline. */
-  readonly watch: (turn: Turn, instance: string, deadline: number) => Effect.Effect<void, never, Scope.Scope>
+  /** Watches the turn until the scope closes; its first event must come by the deadline. Its limits stay what they are. */
+  readonly watch: (
+    turn: Turn,
+    instance: string,
+    deadline: number,
+    limits?: Limits
+  ) => Effect.Effect<void, never, Scope.Scope>
 }
 
 interface Watched {
   readonly instance: string
   readonly end: number
+  readonly idle: number
   seen: number
   worked: number
   deadline: number
@@ -47,12 +53,10 @@ interface Wait {
 /** How late a timeout may come. */
 const tick = Duration.millis(100)
 
-export const make = Effect.fnUntraced(function* (limits: Limits) {
+/** With limits for whoever names none. */
+export const make = Effect.fnUntraced(function* (standard: Limits) {
   const clock = yield* Effect.clock
   const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
-  const first = Duration.toMillis(limits.firstTokenTimeout)
-  const idle = Duration.toMillis(limits.idleTimeout)
-  const total = Duration.toMillis(limits.totalTimeout)
   const watched = new ChurnMap<Turn, Watched>()
   const waits = new ChurnMap<object, Wait>()
   const busy = yield* Effect.makeLatch(false)
@@ -66,7 +70,7 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
       if (at >= wait.deadline) wait.cut()
     })
     watched.forEach((entry, turn) => {
-      const { instance } = entry
+      const { idle, instance } = entry
       const count = turn.count()
       if (count !== entry.seen) {
         entry.seen = count
@@ -120,11 +124,13 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
       })
     )
 
-  const watch: Watchdog["watch"] = (turn, instance, deadline) =>
+  const watch: Watchdog["watch"] = (turn, instance, deadline, limits = standard) =>
     Effect.asVoid(
       Scoped.own(
         () => {
-          watched.set(turn, { instance, end: now() + total, seen: 0, worked: 0, deadline })
+          const idle = Duration.toMillis(limits.idleTimeout)
+          const end = now() + Duration.toMillis(limits.totalTimeout)
+          watched.set(turn, { instance, end, idle, seen: 0, worked: 0, deadline })
           busy.unsafeOpen()
           return turn
         },
@@ -134,5 +140,6 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
         }
       )
     )
-  return { deadline: () => now() + first, within, watch } satisfies Watchdog
+  const deadline = (limits = standard) => now() + Duration.toMillis(limits.firstTokenTimeout)
+  return { deadline, within, watch } satisfies Watchdog
 })

@@ -7,7 +7,7 @@ import { Config, ConfigError, ConfigProvider, Context, Effect, Either, Layer } f
 import * as Model from "../domain/Model.ts"
 import { loginSettings } from "./LoginSettings.ts"
 import { serviceSettings } from "./ServiceSettings.ts"
-import { all, type Setting, setting } from "./Setting.ts"
+import { all, live, type Setting, setting } from "./Setting.ts"
 import * as SettingConflicts from "./SettingConflicts.ts"
 import * as Rule from "./SettingRules.ts"
 import { telemetrySettings } from "./TelemetrySettings.ts"
@@ -23,12 +23,12 @@ const table = {
     "let everybody in without keys, also on a non-loopback address",
     Rule.flag
   ),
-  apiKeys: setting("API_KEYS", "", "comma-separated keys; empty = no authentication, loopback only", Rule.keys, key),
-  adminKeys: setting("ADMIN_KEYS", "", "keys for /internal/*, comma-separated; empty = API_KEYS apply", Rule.keys, key),
-  metricsToken: setting("METRICS_TOKEN", "", "token for /metrics; empty = admin or API keys apply", Rule.secret, key),
-  maxInFlight: setting("GATEWAY_MAX_IN_FLIGHT", "64", "max concurrent chats", Rule.integer(1, 100_000)),
-  queueTimeout: setting("GATEWAY_QUEUE_TIMEOUT_SEC", "30", "max wait for a slot, in seconds", Rule.seconds(0, 3600)),
-  queueMax: setting("GATEWAY_QUEUE_MAX", "256", "max queued chats; more are rejected", Rule.integer(0, 1_000_000)),
+  apiKeys: live("API_KEYS", "", "comma-separated keys; empty = no authentication, loopback only", Rule.keys, key),
+  adminKeys: live("ADMIN_KEYS", "", "keys for /internal/*, comma-separated; empty = API_KEYS apply", Rule.keys, key),
+  metricsToken: live("METRICS_TOKEN", "", "token for /metrics; empty = admin or API keys apply", Rule.secret, key),
+  maxInFlight: live("GATEWAY_MAX_IN_FLIGHT", "64", "max concurrent chats", Rule.integer(1, 100_000)),
+  queueTimeout: live("GATEWAY_QUEUE_TIMEOUT_SEC", "30", "max wait for a slot, in seconds", Rule.seconds(0, 3600)),
+  queueMax: live("GATEWAY_QUEUE_MAX", "256", "max queued chats; more are rejected", Rule.integer(0, 1_000_000)),
   maxConnections: setting(
     "GATEWAY_MAX_CONNECTIONS",
     "4096",
@@ -47,72 +47,72 @@ const table = {
     "time limit for receiving a whole request with its body, in seconds",
     Rule.seconds(0.1, 3600)
   ),
-  shedLag: setting(
+  shedLag: live(
     "GATEWAY_SHED_LAG_MS",
     "1000",
     "reject new chats while the event loop lags by this many milliseconds; 0 = never",
     Rule.integer(0, 600_000)
   ),
-  shedMemoryPercent: setting(
+  shedMemoryPercent: live(
     "GATEWAY_SHED_MEMORY_PERCENT",
     "92",
     "reject new chats while this percentage of the heap, or of the container's memory, is in use; 0 = never",
     Rule.integer(0, 100)
   ),
-  bodyLimitMb: setting("GATEWAY_BODY_LIMIT_MB", "32", "max request body, in MiB", Rule.number(0.001, 1024, "a number")),
-  bodiesLimitMb: setting(
+  bodyLimitMb: live("GATEWAY_BODY_LIMIT_MB", "32", "max request body, in MiB", Rule.number(0.001, 1024, "a number")),
+  bodiesLimitMb: live(
     "GATEWAY_BODIES_LIMIT_MB",
     "256",
     "max memory for all request bodies together, in MiB; further requests are rejected",
     Rule.number(0.001, 65_536, "a number")
   ),
-  bodiesPerKeyMb: setting(
+  bodiesPerKeyMb: live(
     "GATEWAY_BODIES_PER_KEY_MB",
     "128",
     "max part of GATEWAY_BODIES_LIMIT_MB for one API key, in MiB; without API_KEYS all clients count as one",
     Rule.number(0.001, 65_536, "a number")
   ),
-  imageLimitMb: setting("GATEWAY_IMAGE_LIMIT_MB", "10", "max image size, in MiB", Rule.number(0.001, 1024, "a number")),
-  imageUrls: setting("GATEWAY_IMAGE_URLS", "false", "fetch images from public http(s) URLs", Rule.flag),
-  firstTokenTimeout: setting(
+  imageLimitMb: live("GATEWAY_IMAGE_LIMIT_MB", "10", "max image size, in MiB", Rule.number(0.001, 1024, "a number")),
+  imageUrls: live("GATEWAY_IMAGE_URLS", "false", "fetch images from public http(s) URLs", Rule.flag),
+  firstTokenTimeout: live(
     "GATEWAY_FIRST_TOKEN_TIMEOUT_SEC",
     "120",
     "max wait for the first event, including the wait for an instance, in seconds",
     Rule.seconds(0.01, 86_400)
   ),
-  idleTimeout: setting(
+  idleTimeout: live(
     "GATEWAY_IDLE_TIMEOUT_SEC",
     "60",
     "max gap between two events of an answer, in seconds",
     Rule.seconds(0.01, 86_400)
   ),
-  totalTimeout: setting("GATEWAY_TOTAL_TIMEOUT_SEC", "1800", "longest answer, in seconds", Rule.seconds(0.01, 604_800)),
-  keepAlive: setting(
+  totalTimeout: live("GATEWAY_TOTAL_TIMEOUT_SEC", "1800", "longest answer, in seconds", Rule.seconds(0.01, 604_800)),
+  keepAlive: live(
     "GATEWAY_KEEPALIVE_SEC",
     "15",
     "interval of keep-alive comments in a silent stream, in seconds",
     Rule.seconds(0.01, 3600)
   ),
-  messagesKeepAlive: setting(
+  messagesKeepAlive: live(
     "MESSAGES_KEEPALIVE",
     "comment",
     "what /v1/messages sends as keep-alive: comment or ping",
     Rule.oneOf("comment", "ping")
   ),
-  drainTimeout: setting(
+  drainTimeout: live(
     "GATEWAY_DRAIN_TIMEOUT_SEC",
     "30",
     "max time for running chats to finish at shutdown, in seconds",
     Rule.seconds(0, 3600)
   ),
-  allowedHosts: setting("GATEWAY_ALLOWED_HOSTS", "", "comma-separated Host names to accept on loopback", Rule.list),
-  corsOrigins: setting(
+  allowedHosts: live("GATEWAY_ALLOWED_HOSTS", "", "comma-separated Host names to accept on loopback", Rule.list),
+  corsOrigins: live(
     "GATEWAY_CORS_ORIGINS",
     "",
     "comma-separated web origins, or schemes of extensions such as vscode-webview://*; empty = no CORS",
     Rule.origins
   ),
-  ollamaDiscovery: setting(
+  ollamaDiscovery: live(
     "OLLAMA_DISCOVERY",
     "false",
     "answer /api/version, /api/tags and /api/show for clients that look for an Ollama server",
@@ -137,11 +137,11 @@ const table = {
     "auto, or comma-separated ws://… URLs: use Lingmas that already run; they are never started or stopped",
     Rule.attach
   ),
-  accounts: setting("LINGMA_ACCOUNTS", "", "u1:p1,u2:p2 or JSON; one instance per account", Rule.accounts, key),
-  username: setting("LINGMA_USERNAME", "", "user name of a single account, with LINGMA_PASSWORD", Rule.optional, key),
-  password: setting("LINGMA_PASSWORD", "", "password of LINGMA_USERNAME", Rule.secret, key),
-  instanceCount: setting("LINGMA_INSTANCE_COUNT", "", "instances; empty = one per account, else 1", Rule.count),
-  maxInFlightPerInstance: setting(
+  accounts: live("LINGMA_ACCOUNTS", "", "u1:p1,u2:p2 or JSON; one instance per account", Rule.accounts, key),
+  username: live("LINGMA_USERNAME", "", "user name of a single account, with LINGMA_PASSWORD", Rule.optional, key),
+  password: live("LINGMA_PASSWORD", "", "password of LINGMA_USERNAME", Rule.secret, key),
+  instanceCount: live("LINGMA_INSTANCE_COUNT", "", "instances; empty = one per account, else 1", Rule.count),
+  maxInFlightPerInstance: live(
     "LINGMA_MAX_IN_FLIGHT_PER_INSTANCE",
     "0",
     "max concurrent chats per instance; 0 = no separate limit",
@@ -166,27 +166,27 @@ const table = {
     "comma-separated names of additional environment variables passed to Lingma",
     Rule.environmentNames
   ),
-  defaultModel: setting("DEFAULT_MODEL", "auto", "model used for the names auto, lingma and agent", Rule.text),
-  defaultAskMode: setting("DEFAULT_ASK_MODE", "chat", "default mode: chat or agent", Rule.oneOf("chat", "agent")),
-  modelAliases: setting(
+  defaultModel: live("DEFAULT_MODEL", "auto", "model used for the names auto, lingma and agent", Rule.text),
+  defaultAskMode: live("DEFAULT_ASK_MODE", "chat", "default mode: chat or agent", Rule.oneOf("chat", "agent")),
+  modelAliases: live(
     "MODEL_ALIASES",
     "claude-*=lingma",
     "pattern=model, first match wins: claude-*=qwen3-coder; auto@high|xhigh=qwen3-thinking for these efforts only; lingma = DEFAULT_MODEL",
     Model.parseAliases
   ),
-  modelFallback: setting(
+  modelFallback: live(
     "MODEL_FALLBACK",
     "none",
     "for unknown models: none = an error, default = use DEFAULT_MODEL",
     Rule.oneOf("none", "default")
   ),
-  strictParams: setting(
+  strictParams: live(
     "GATEWAY_STRICT_PARAMS",
     "false",
     "reject request fields that would be ignored, instead of listing them in a response header",
     Rule.flag
   ),
-  reasoningField: setting(
+  reasoningField: live(
     "REASONING_FIELD",
     "reasoning_content",
     "where chat completions put reasoning: reasoning_content, reasoning, both, none, or think-tags inside content",
@@ -205,8 +205,8 @@ const table = {
     Rule.flag
   ),
   ...serviceSettings,
-  toolFormat: setting("TOOL_FORMAT", "xml", "tool-call syntax in prompts: xml or hermes", Rule.oneOf("xml", "hermes")),
-  toolRetries: setting(
+  toolFormat: live("TOOL_FORMAT", "xml", "tool-call syntax in prompts: xml or hermes", Rule.oneOf("xml", "hermes")),
+  toolRetries: live(
     "TOOL_RETRIES",
     "1",
     "max retries per chat after an invalid tool call, invalid JSON output or an empty answer, while nothing has been sent",
@@ -222,7 +222,7 @@ const table = {
   ...loginSettings,
   dedicatedDomainUrl: setting("DEDICATED_DOMAIN_URL", "", "enterprise endpoint of Lingma; empty = none", Rule.endpoint),
   ...telemetrySettings,
-  logLevel: setting(
+  logLevel: live(
     "LOG_LEVEL",
     "info",
     "minimum level: trace, debug, info, warn, error or off",
@@ -244,6 +244,9 @@ export const raw = (one: Setting): Config.Config<string> => Config.withDefault(C
  * meaning, unit, default and variable of each field.
  */
 export type Settings = Config.Config.Success<typeof config>
+
+/** Each setting with its field in `Settings`. */
+export const fields = Object.entries(table) as ReadonlyArray<readonly [keyof Settings, Setting]>
 
 export { isLoopback } from "./SettingConflicts.ts"
 

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs"
 import { ConfigError, ConfigProvider, Context, Effect, Layer, Option } from "effect"
 import * as DotEnv from "./DotEnv.ts"
 import * as SettingRules from "./SettingRules.ts"
+import { SettingsSource } from "./SettingsSource.ts"
 import * as UnknownSettings from "./UnknownSettings.ts"
 
 /** What is known of the sources beside the values. */
@@ -66,7 +67,7 @@ export const layer = (file: Option.Option<string>, overrides: ReadonlyMap<string
         ...variables.map(([name, value]) => ({ name, value, from: { _tag: "Environment" as const } })),
         ...ofFile
       ]
-      return Layer.merge(
+      return Layer.mergeAll(
         Layer.setConfigProvider(
           Option.match(content, {
             onNone: () => first,
@@ -76,6 +77,12 @@ export const layer = (file: Option.Option<string>, overrides: ReadonlyMap<string
         Layer.succeed(ConfigSources, {
           file: Option.getOrUndefined(Option.map(content, ({ path }) => path)),
           unknown: UnknownSettings.find(all)
+        }),
+        SettingsSource.layer({
+          file: Option.map(file, SettingRules.expandHome),
+          isThere: Option.isSome(content),
+          given: first,
+          names: new Set([...variables.map(([name]) => name), ...overrides.keys()])
         })
       )
     })

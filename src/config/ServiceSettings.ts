@@ -2,7 +2,7 @@
  * Settings of services beside Lingma: the database, keys, web search, pages of the web, embeddings.
  */
 import * as DatabaseUrl from "./DatabaseUrl.ts"
-import { setting } from "./Setting.ts"
+import { live, setting } from "./Setting.ts"
 import * as Rule from "./SettingRules.ts"
 
 export const serviceSettings = {
@@ -19,7 +19,7 @@ export const serviceSettings = {
     "YAML file with API keys as digests, beside API_KEYS and the keys of the database; empty = none",
     Rule.optionalPath
   ),
-  revokedStreams: setting(
+  revokedStreams: live(
     "REVOKED_STREAMS",
     "end",
     "running streams of a key that is revoked: end = with an error event, finish = as they would have",
@@ -37,29 +37,29 @@ export const serviceSettings = {
     "days for which single chats and hourly sums are kept in the database; daily sums are kept on",
     Rule.integer(1, 36_500)
   ),
-  webSearchUrl: setting(
+  webSearchUrl: live(
     "WEB_SEARCH_URL",
     "",
     "search endpoint with SearXNG's JSON, for web_search of /v1/messages; empty = none",
     Rule.endpoint
   ),
-  webFetch: setting(
+  webFetch: live(
     "WEB_FETCH",
     "false",
     "fetch public pages that a conversation names, for web_fetch of /v1/messages",
     Rule.flag
   ),
-  embeddingsUrl: setting(
+  embeddingsUrl: live(
     "EMBEDDINGS_URL",
     "",
     "base URL of an OpenAI-compatible API that serves /v1/embeddings, with its /v1; empty = embeddings are not supported",
     Rule.baseUrl
   ),
-  embeddingsApiKey: setting("EMBEDDINGS_API_KEY", "", "API key sent to EMBEDDINGS_URL; empty = none", Rule.secret, {
+  embeddingsApiKey: live("EMBEDDINGS_API_KEY", "", "API key sent to EMBEDDINGS_URL; empty = none", Rule.secret, {
     secret: true,
     emptyIs: "wrong"
   }),
-  embeddingsTimeout: setting(
+  embeddingsTimeout: live(
     "EMBEDDINGS_TIMEOUT_SEC",
     "60",
     "time limit for an answer of EMBEDDINGS_URL, in seconds",

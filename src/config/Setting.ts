@@ -10,18 +10,26 @@ export interface Setting {
   readonly default: string
   readonly note: string
   readonly secret: boolean
+  /** Whether a change is in effect at once (`live`), or at the next start. */
+  readonly reload: "live" | "restart"
 }
 
 export interface Declared<A> extends Setting {
   readonly config: Config.Config<A>
 }
 
+interface Options {
+  readonly secret?: boolean
+  readonly emptyIs?: "unset" | "wrong"
+}
+
+/** A setting that is read at the start. */
 export const setting = <A>(
   name: string,
   fallback: string,
   note: string,
   parse: Rule.Parse<A>,
-  options?: { readonly secret?: boolean; readonly emptyIs?: "unset" | "wrong" }
+  options?: Options
 ): Declared<A> => {
   const wrong = (rule: string) => ConfigError.InvalidData([], `${name} ${rule}`)
   const config = Config.string(name).pipe(
@@ -33,8 +41,17 @@ export const setting = <A>(
       return Either.mapLeft(parse(text === "" ? fallback : text), wrong)
     })
   )
-  return { name, default: fallback, note, secret: options?.secret ?? false, config }
+  return { name, default: fallback, note, secret: options?.secret ?? false, reload: "restart", config }
 }
+
+/** A setting whose change is in effect while the gateway runs; what reads it, reads `LiveSettings`. */
+export const live = <A>(
+  name: string,
+  fallback: string,
+  note: string,
+  parse: Rule.Parse<A>,
+  options?: Options
+): Declared<A> => ({ ...setting(name, fallback, note, parse, options), reload: "live" })
 
 type Table = Readonly<Record<string, Declared<unknown>>>
 type Configs<T extends Table> = { readonly [K in keyof T]: T[K] extends Declared<infer A> ? Config.Config<A> : never }

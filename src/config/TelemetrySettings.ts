@@ -1,7 +1,7 @@
 /**
  * Settings under OpenTelemetry's standard variables, as far as they are supported.
  */
-import { setting } from "./Setting.ts"
+import { live, setting } from "./Setting.ts"
 import * as Rule from "./SettingRules.ts"
 
 export const telemetrySettings = {
@@ -84,7 +84,7 @@ export const telemetrySettings = {
     "interval between exports of metrics, in milliseconds",
     Rule.millis(10, 3_600_000)
   ),
-  otelContent: setting(
+  otelContent: live(
     "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
     "false",
     "record prompts and answers in spans",

@@ -7,7 +7,7 @@ import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Effect, Layer, Runtime } from "effect"
-import { GatewayConfig } from "../config/Config.ts"
+import { LiveSettings } from "../config/LiveSettings.ts"
 import * as MetricKeys from "../observe/MetricKeys.ts"
 import { Metrics } from "../observe/Metrics.ts"
 import { Api } from "./Api.ts"
@@ -82,18 +82,18 @@ const patternOf = (url: string) => table.patternOf(PathSegment.under(Registry.id
 
 const EdgeMiddleware = HttpLayerRouter.middleware(
   Effect.gen(function* () {
-    const config = yield* GatewayConfig
+    const live = yield* LiveSettings.get
     const drain = yield* Drain
     const auth = yield* Auth
     const shortcuts = yield* DirectRoutes
     const app = yield* Sockets.MessageApp
     const bodies = yield* Bodies
     const backlog = Unread.backlog()
+    const config = live.current
     const sockets = Sockets.make({ app, backlog, bodies, config, drain, protocol: Registry.socket })
-    const host = yield* HostPolicy.listensAt(config.host)
     return Edge.make({
-      ...config,
-      host,
+      host: yield* HostPolicy.listensAt(config.host),
+      policy: () => live.current,
       drain,
       auth,
       shortcuts,
@@ -144,7 +144,9 @@ const serve = (all: typeof routes) =>
     })
   )
 
-const drained = Layer.scopedDiscard(Effect.flatMap(GatewayConfig, ({ drainTimeout }) => onClose(drainTimeout)))
+const drained = Layer.scopedDiscard(
+  Effect.flatMap(LiveSettings.get, (live) => onClose(() => live.current.drainTimeout))
+)
 
 /** What the Node server counts itself, for all gateways that it serves. */
 const observed = Layer.effectDiscard(

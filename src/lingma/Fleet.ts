@@ -1,16 +1,18 @@
 /**
- * Creates the configured instances, each with its own scope, work directory and ports.
+ * Creates the configured instances, each with its own scope, work directory and ports; follows changes of the accounts.
  */
-import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { Array as Arr, Effect, Option, type Scope } from "effect"
+import { Array as Arr, Effect, Equal, ExecutionStrategy, Fiber, Option, Scope } from "effect"
 import type { Backend } from "../chat/Backend.ts"
 import type { Settings } from "../config/Config.ts"
+import type { Live } from "../config/LiveSettings.ts"
 import type { Account } from "../domain/Account.ts"
 import type { Metrics } from "../observe/Metrics.ts"
 import * as Span from "../observe/Span.ts"
+import * as Scoped from "../runtime/Scoped.ts"
 import * as TextOnly from "../textonly/TextOnly.ts"
 import { version } from "../Version.ts"
+import * as FleetPlan from "./FleetPlan.ts"
 import * as LingmaBackend from "./LingmaBackend.ts"
 import type { AutoLogin } from "./login/AutoLogin.ts"
 import * as Discovery from "./process/Discovery.ts"
@@ -25,59 +27,6 @@ const DEFAULT_HTTP_PORT = 37510
 const STARTS_APART = 200
 
 const emulator = fileURLToPath(new URL("../../bin/lingma-emulator.js", import.meta.url))
-
-interface Plan {
-  readonly find: Endpoint.Find
-  readonly workDir: string
-  readonly emulated: boolean
-  readonly attached: boolean
-  readonly account: Option.Option<Account>
-}
-
-const accountsOf = ({ accounts, password, username }: Settings): ReadonlyArray<Account> =>
-  accounts.length > 0 ? accounts : Option.toArray(Option.all({ username, password }))
-
-/** A single instance uses this directory and the configured port; several use subdirectories and free ports. */
-const baseOf = (settings: Settings) =>
-  Option.isNone(settings.lingmaBin) ? `${settings.lingmaWorkDir}-emulator` : settings.lingmaWorkDir
-
-const launches = (settings: Settings): ReadonlyArray<Plan> => {
-  const ports = Port.make()
-  const emulated = Option.isNone(settings.lingmaBin)
-  const base = baseOf(settings)
-  const count = Option.getOrElse(settings.instanceCount, () => Math.max(1, settings.accounts.length))
-  const accounts = accountsOf(settings)
-  return Arr.makeBy(count, (i) => {
-    const workDir = count === 1 ? base : join(base, `inst-${i}`)
-    const find = Endpoint.launched({
-      command: Option.getOrElse(settings.lingmaBin, () => process.execPath),
-      prefix: emulated ? [emulator] : [],
-      workDir,
-      ports,
-      socketPort: count === 1 ? settings.lingmaSocketPort : 0,
-      httpPort: count === 1 ? DEFAULT_HTTP_PORT : 0,
-      childEnv: settings.childEnv
-    })
-    return { find, workDir, emulated, attached: false, account: Arr.get(accounts, i) }
-  })
-}
-
-const attached = (settings: Settings, i: number) => join(settings.lingmaWorkDir, `attached-${i}`)
-
-/** The directory to lock. Attached instances use another one, so that a second gateway may attach to an IDE's Lingma. */
-const guarded = (settings: Settings) => (settings.attach === "no" ? baseOf(settings) : attached(settings, 0))
-
-const plans = (settings: Settings): ReadonlyArray<Plan> => {
-  if (settings.attach === "no") return launches(settings)
-  const finds = settings.attach === "auto" ? [Endpoint.found(Discovery.search)] : settings.attach.map(Endpoint.at)
-  return finds.map((find, i) => ({
-    find,
-    workDir: attached(settings, i),
-    emulated: false,
-    attached: true,
-    account: Arr.get(accountsOf(settings), i)
-  }))
-}
 
 /** Serializes starts, at least `STARTS_APART` ms apart. */
 const makeGate = Effect.map(Effect.clock, (clock) => {
@@ -95,28 +44,159 @@ const makeGate = Effect.map(Effect.clock, (clock) => {
   return <A, E, R>(start: Effect.Effect<A, E, R>) => Effect.zipRight(enter, Effect.ensuring(start, left))
 })
 
+/** An instance that runs, also while the last chats on it end. */
+interface Member {
+  readonly number: number
+  readonly backend: Backend
+  readonly scope: Scope.CloseableScope
+  /** Its password may change. */
+  account: Option.Option<Account>
+  /** Ends it once no chat holds it. */
+  retirement: Fiber.RuntimeFiber<void> | undefined
+}
+
+/** Waits until no chat holds an instance that is no longer offered. */
+export type Retire = (backend: Backend) => Effect.Effect<void>
+
+export interface Fleet {
+  /** The instances for new chats. */
+  readonly current: Arr.NonEmptyReadonlyArray<Backend>
+  /** Starts and ends instances as the accounts change; each ends once `retire` says so. */
+  readonly follow: (live: Live, retire: Retire) => Effect.Effect<void, never, AutoLogin | Metrics | Scope.Scope>
+}
+
+const findOf = (settings: Settings, ports: Port.Ports, workDir: string, number: number, isSingle: boolean) => {
+  const { attach } = settings
+  if (attach === "auto") return Endpoint.found(Discovery.search)
+  if (attach !== "no") return Endpoint.at(attach[number] ?? "")
+  return Endpoint.launched({
+    command: Option.getOrElse(settings.lingmaBin, () => process.execPath),
+    prefix: Option.isNone(settings.lingmaBin) ? [emulator] : [],
+    workDir,
+    ports,
+    socketPort: isSingle ? settings.lingmaSocketPort : 0,
+    httpPort: isSingle ? DEFAULT_HTTP_PORT : 0,
+    childEnv: settings.childEnv
+  })
+}
+
+const samePassword = (a: Option.Option<Account>, b: Option.Option<Account>) =>
+  Equal.equals(
+    Option.map(a, ({ password }) => password),
+    Option.map(b, ({ password }) => password)
+  )
+
 /** Starts the instances in the background; see `status` of each. Fails if another gateway uses the work directory. */
-export const make: (
+export const manage: (
   settings: Settings
-) => Effect.Effect<Arr.NonEmptyReadonlyArray<Backend>, WorkDirLock.WorkDirInUse, AutoLogin | Metrics | Scope.Scope> =
-  Span.named("Fleet.make")(function* (settings: Settings) {
-    yield* WorkDirLock.hold(guarded(settings))
+) => Effect.Effect<Fleet, WorkDirLock.WorkDirInUse, AutoLogin | Metrics | Scope.Scope> = Span.named("Fleet.make")(
+  function* (settings: Settings) {
+    yield* WorkDirLock.hold(FleetPlan.guarded(settings))
     const gate = yield* makeGate
-    const backends = yield* Effect.forEach(plans(settings), (plan, i) =>
-      Effect.zipRight(
-        Leftovers.clear(plan.workDir),
-        Effect.map(
-          LingmaBackend.make({
-            ...plan,
-            id: `inst-${i}`,
-            gate,
-            version,
-            startupTimeout: settings.startupTimeout,
-            rpcTimeout: settings.rpcTimeout
-          }),
-          TextOnly.over
+    const ports = Port.make()
+    const directory = FleetPlan.directories(settings)
+    const scope = yield* Effect.scope
+    const members = new Map<string, Member>()
+    const owners = new Map<number, string>()
+
+    const start = Effect.fnUntraced(function* ({ account, key }: FleetPlan.Place, wanted: number, isSingle: boolean) {
+      const taken = new Set(Array.from(members.values(), ({ number }) => number))
+      const number = FleetPlan.numberFor(key, wanted, owners, taken)
+      const workDir = directory(number)
+      const own = yield* Scope.fork(scope, ExecutionStrategy.sequential)
+      const place = { account }
+      const options = {
+        find: findOf(settings, ports, workDir, number, isSingle),
+        workDir,
+        emulated: settings.attach === "no" && Option.isNone(settings.lingmaBin),
+        attached: settings.attach !== "no",
+        get account() {
+          return place.account
+        },
+        id: `inst-${number}`,
+        gate,
+        version,
+        startupTimeout: settings.startupTimeout,
+        rpcTimeout: settings.rpcTimeout
+      }
+      const made = Effect.zipRight(Leftovers.clear(workDir), LingmaBackend.make(options))
+      const backend = TextOnly.over(yield* Scope.extend(made, own))
+      const member: Member = Object.assign(place, { number, backend, scope: own, retirement: undefined })
+      owners.set(number, key)
+      members.set(key, member)
+      return member
+    }, Effect.uninterruptible)
+
+    const startAll = (places: Arr.NonEmptyReadonlyArray<FleetPlan.Place>) =>
+      Effect.forEach(places, (place, i) => {
+        const known = members.get(place.key)
+        if (known === undefined) return start(place, i, places.length === 1)
+        if (!samePassword(known.account, place.account)) known.account = place.account
+        return Effect.succeed(known)
+      }) as Effect.Effect<Arr.NonEmptyReadonlyArray<Member>, never, AutoLogin | Metrics>
+
+    const offered = (all: Arr.NonEmptyReadonlyArray<Member>) => Arr.map(all, ({ backend }) => backend)
+    let current = offered(yield* startAll(FleetPlan.places(settings)))
+
+    const retiring = Effect.fnUntraced(function* (key: string, member: Member, retire: Retire) {
+      const told = (message: string) => Effect.annotateLogs(Effect.logInfo(message), { instance: member.backend.id })
+      yield* told("instance removed: its last chats end")
+      yield* retire(member.backend)
+      yield* Effect.uninterruptible(
+        Effect.zipRight(
+          Scoped.close(member.scope),
+          Effect.sync(() => members.delete(key))
         )
       )
-    )
-    return backends as Arr.NonEmptyArray<Backend>
-  })
+      yield* told("instance ended")
+    })
+
+    const change = Effect.fnUntraced(function* (next: Settings, retire: Retire) {
+      const places = FleetPlan.places(next)
+      const wanted = new Set(places.map(({ key }) => key))
+      for (const { key } of places) {
+        // Asked for again while its last chats end: it goes on, unless it is at its end already.
+        const member = members.get(key)
+        const { retirement } = member ?? {}
+        if (member === undefined || retirement === undefined) continue
+        yield* Fiber.interrupt(retirement)
+        member.retirement = undefined
+      }
+      current = offered(yield* startAll(places))
+      for (const [key, member] of members) {
+        if (wanted.has(key) || member.retirement !== undefined) continue
+        member.retirement = yield* Effect.forkIn(retiring(key, member, retire), scope)
+      }
+    })
+
+    return {
+      get current() {
+        return current
+      },
+      follow: Effect.fnUntraced(function* (live: Live, retire: Retire) {
+        const changed = yield* Effect.makeLatch(false)
+        const isAttached = settings.attach !== "no"
+        yield* live.follow({
+          check: (next) =>
+            isAttached && !FleetPlan.isSame(live.current, next)
+              ? "LINGMA_ACCOUNTS must stay as they are while LINGMA_ATTACH is set: restart to change them"
+              : undefined,
+          apply: () => changed.unsafeOpen()
+        })
+        yield* changed.await.pipe(
+          Effect.zipRight(changed.close),
+          Effect.zipRight(Effect.suspend(() => change(live.current, retire))),
+          Effect.forever,
+          Effect.interruptible,
+          Effect.forkScoped
+        )
+      })
+    }
+  }
+)
+
+/** The same, for settings that stay. */
+export const make = (
+  settings: Settings
+): Effect.Effect<Arr.NonEmptyReadonlyArray<Backend>, WorkDirLock.WorkDirInUse, AutoLogin | Metrics | Scope.Scope> =>
+  Effect.map(manage(settings), ({ current }) => current)

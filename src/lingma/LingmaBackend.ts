@@ -24,6 +24,7 @@ import * as SessionDialect from "./turn/SessionDialect.ts"
 export interface LingmaBackendOptions extends Omit<Instance.InstanceOptions, "onAuth"> {
   readonly emulated: boolean
   readonly attached?: boolean
+  /** Looked at for each login: its password may change. */
   readonly account: Option.Option<Account>
 }
 
@@ -46,7 +47,15 @@ export const make = (
       }
     })
     const { check, rpc, trust } = instance
-    const login = yield* (yield* AutoLogin).of({ ...options, rpc, check, onFailure: trust })
+    const login = yield* (yield* AutoLogin).of({
+      ...options,
+      get account() {
+        return options.account
+      },
+      rpc,
+      check,
+      onFailure: trust
+    })
     succeeded = login.succeeded
     const clock = yield* Effect.clock
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6

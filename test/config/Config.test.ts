@@ -177,12 +177,12 @@ describe("GatewayConfig", () => {
 describe(".env.example", () => {
   const lines = readFileSync(new URL("../../.env.example", import.meta.url), "utf8").split("\n")
 
-  it("holds every setting with its default and note, and nothing else", () => {
+  it("holds every setting with its default, its note and when a change is in effect, and nothing else", () => {
     const written = lines.filter((line) => /^# [A-Z0-9_]+=/.test(line))
     assert.deepStrictEqual(
       written,
       settings.map((setting) => `# ${setting.name}=${setting.default}`)
     )
-    for (const setting of settings) assert.include(lines, `# ${setting.note}`)
+    for (const setting of settings) assert.include(lines, `# ${setting.note} [${setting.reload}]`)
   })
 })

@@ -11,6 +11,7 @@ import * as ConfigSources from "../../config/ConfigSources.ts"
 import * as DotEnv from "../../config/DotEnv.ts"
 import * as UnknownSettings from "../../config/UnknownSettings.ts"
 import * as Terminal from "../screen/Terminal.ts"
+import * as ConfigReload from "./ConfigReload.ts"
 import * as House from "./House.ts"
 
 export interface Row {
@@ -19,6 +20,8 @@ export interface Row {
   readonly set: boolean
   /** `default`, `environment`, or a file with its line. */
   readonly source: string
+  /** Whether a change is in effect at once, or at the next start. */
+  readonly reload: "live" | "restart"
   readonly note: string
 }
 
@@ -41,7 +44,14 @@ export const rows = Effect.gen(function* () {
       const isGiven = process.env[setting.name] !== undefined
       const source = isGiven ? "environment" : line === undefined ? "default" : `${file}:${line}`
       const shown = setting.secret && value !== "" ? "(set)" : value
-      return { name: setting.name, value: shown, set: value !== setting.default, source, note: setting.note }
+      return {
+        name: setting.name,
+        value: shown,
+        set: value !== setting.default,
+        source,
+        reload: setting.reload,
+        note: setting.note
+      }
     })
   )
 })
@@ -59,9 +69,9 @@ const show = (json: boolean, isChanged: boolean) =>
     if (json) return yield* House.printJson(all)
     const width = Math.max(0, ...all.map(({ name }) => name.length))
     yield* House.printLines(
-      all.map(({ name, set, source, value }) => {
+      all.map(({ name, reload, set, source, value }) => {
         const from = source === "default" ? "" : Terminal.paint("dim", `  (${Terminal.short(source)})`)
-        return `${set ? "*" : " "} ${name.padEnd(width)}  ${Terminal.clean(value)}${from}`.trimEnd()
+        return `${set ? "*" : " "} ${name.padEnd(width)}  ${reload.padEnd(7)}  ${Terminal.clean(value)}${from}`.trimEnd()
       })
     )
   })
@@ -71,7 +81,11 @@ const { file, json } = House
 
 const showing = Command.make("show", { changed, file, json }, ({ changed, file, json }) =>
   House.withSettings(show(json, changed), file)
-).pipe(Command.withDescription("each setting with where it is from, secrets masked; * marks those that differ"))
+).pipe(
+  Command.withDescription(
+    "each setting with where it is from and whether a change is live, secrets masked; * marks those that differ"
+  )
+)
 
 const check = Command.make("check", { file, json }, ({ file, json }) =>
   House.withSettings(
@@ -96,6 +110,6 @@ const check = Command.make("check", { file, json }, ({ file, json }) =>
 export const command = Command.make("config", { changed, file, json }, ({ changed, file, json }) =>
   House.withSettings(show(json, changed), file)
 ).pipe(
-  Command.withDescription("the settings in force: show (default), check"),
-  Command.withSubcommands([showing, check])
+  Command.withDescription("the settings in force: show (default), check, reload"),
+  Command.withSubcommands([showing, check, ConfigReload.command])
 )

@@ -5,6 +5,7 @@ import { join, resolve } from "node:path"
 import { Console, Data, Deferred, Effect, Exit, Option, Redacted, Schema, Scope } from "effect"
 import * as Config from "../../config/Config.ts"
 import * as ConfigSources from "../../config/ConfigSources.ts"
+import type { SettingsSource } from "../../config/SettingsSource.ts"
 import * as Scoped from "../../runtime/Scoped.ts"
 import * as PortHolder from "../running/PortHolder.ts"
 import * as Running from "../running/Running.ts"
@@ -20,7 +21,7 @@ export class NotLaunched extends Data.TaggedError("NotLaunched")<{ readonly mess
 /** Runs a gateway until it is interrupted; `told` is given its address. */
 export type Serve = (
   told: (base: string) => Effect.Effect<unknown>
-) => Effect.Effect<never, unknown, ConfigSources.ConfigSources>
+) => Effect.Effect<never, unknown, ConfigSources.ConfigSources | SettingsSource>
 
 export interface LaunchOptions {
   readonly serve: Serve

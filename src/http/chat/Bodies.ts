@@ -6,7 +6,8 @@
  */
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Context, Effect, Layer, Random, type Scope } from "effect"
-import { GatewayConfig } from "../../config/Config.ts"
+import type { GatewayConfig } from "../../config/Config.ts"
+import { derive, LiveSettings } from "../../config/LiveSettings.ts"
 import { Overloaded } from "../../domain/ChatError.ts"
 import * as MetricKeys from "../../observe/MetricKeys.ts"
 import { Metrics } from "../../observe/Metrics.ts"
@@ -20,18 +21,28 @@ import * as Body from "./Body.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
 
-export interface BodiesOptions {
+export interface BodiesLimits {
   /** Max bytes of one body. */
   readonly bodyLimitMb: number
   /** Max bytes of all bodies together; each counts beyond its first `BodyBuffer.FREE` bytes. */
   readonly bodiesLimitMb: number
   /** Max bytes of the bodies of one API key. */
   readonly bodiesPerKeyMb: number
+}
+
+export interface BodiesOptions extends BodiesLimits {
   /** No key is required, and all callers share one budget. */
   readonly isOpen: () => boolean
 }
 
 const MEBIBYTE = 1024 * 1024
+
+const toBytes = ({ bodiesLimitMb, bodiesPerKeyMb, bodyLimitMb }: BodiesLimits) => {
+  const all = bodiesLimitMb * MEBIBYTE
+  const each = bodiesPerKeyMb * MEBIBYTE
+  return { all, each, one: Math.floor(Math.min(bodyLimitMb * MEBIBYTE, each, all)) }
+}
+const bytesOf = derive(toBytes)
 
 /** What one message of a socket holds, counted by whoever receives it. */
 export interface Reservation {
@@ -50,17 +61,18 @@ export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
     /** Memory of the caller's, for what does not arrive as a body. */
     readonly reservation: (request: Request) => Reservation
     /** Max bytes of one body. */
-    readonly limit: number
+    readonly limit: () => number
     /** Bytes currently counted. */
     readonly held: () => number
     /** Requests refused so far because bodies took too much memory. */
     readonly refused: () => number
   }
 >() {
-  static readonly make = (options: BodiesOptions): typeof Bodies.Service => {
-    const all = options.bodiesLimitMb * MEBIBYTE
-    const each = options.bodiesPerKeyMb * MEBIBYTE
-    const limit = Math.floor(Math.min(options.bodyLimitMb * MEBIBYTE, each, all))
+  /** `limits` gives those of now, which may be lower than what is counted already. */
+  static readonly make = (options: BodiesOptions, limits?: () => ReturnType<typeof toBytes>): typeof Bodies.Service => {
+    const fixed = toBytes(options)
+    const limitsOf = limits ?? (() => fixed)
+    const limit = () => limitsOf().one
     const byOwner = new ChurnMap<string, number>()
     let held = 0
     let refused = 0
@@ -75,7 +87,10 @@ export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
         : unread === "not_reserved"
           ? refuse
           : new BodyRefused({ reason: unread })
-    const fits = (owner: string, bytes: number) => held + bytes <= all && (byOwner.get(owner) ?? 0) + bytes <= each
+    const fits = (owner: string, bytes: number) => {
+      const { all, each } = limitsOf()
+      return held + bytes <= all && (byOwner.get(owner) ?? 0) + bytes <= each
+    }
     const count = (owner: string, bytes: number) => {
       const own = (byOwner.get(owner) ?? 0) + bytes
       if (own > 0) byOwner.set(owner, own)
@@ -106,7 +121,7 @@ export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
     const large = (request: Request, owner: string) =>
       Effect.suspend(() => {
         const memory = reservation(owner)
-        const read = Body.json(request, limit, memory)
+        const read = Body.json(request, limit(), memory)
         // After a refusal nothing is held while the response is sent and the rest of the body is discarded.
         return Effect.zipRight(
           Scoped.later(memory.release),
@@ -120,7 +135,7 @@ export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
         if (message !== undefined) return ofMessage(message)
         return Number(request.headers["content-length"] ?? Number.POSITIVE_INFINITY) <= BodyBuffer.FREE &&
           request.headers["content-encoding"] === undefined
-          ? Body.json(request, limit)
+          ? Body.json(request, limit())
           : large(request, ownerOf(request))
       },
       memory: (request) =>
@@ -137,8 +152,8 @@ export class Bodies extends Context.Tag("lingma-gateway/http/Bodies")<
 
   static readonly layerFromConfig: Layer.Layer<Bodies, never, GatewayConfig | Metrics> = Layer.effect(
     Bodies,
-    Effect.map(Effect.all([GatewayConfig, Metrics, Auth.Auth]), ([config, { observe }, { isOpen }]) => {
-      const bodies = Bodies.make({ ...config, isOpen })
+    Effect.map(Effect.all([LiveSettings.get, Metrics, Auth.Auth]), ([live, { observe }, { isOpen }]) => {
+      const bodies = Bodies.make({ ...live.current, isOpen }, () => bytesOf(live.current))
       const readings = Effect.sync(() => [
         { key: MetricKeys.bodyBytes, value: bodies.held() },
         { key: MetricKeys.bodiesRefused, value: bodies.refused() }

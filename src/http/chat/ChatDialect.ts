@@ -47,7 +47,7 @@ export interface ChatContext<Failure> {
     links: ReadonlyArray<Documents.Link>
   ) => Effect.Effect<Documents.Loaded, Documents.DocumentRefused | Overloaded>
   /** Fetches a page of the web; undefined where that is not allowed. */
-  readonly page: (typeof Pages.Service)["fetch"]
+  readonly page: (typeof Pages.Service)["fetch"] | undefined
   /** Notes a part of a field that had no effect, by `FieldSupport.within`; it is named as ignored fields are. */
   readonly leaveOut: (name: string) => void
   /** A chat beside that of the request, for answers that take several. */

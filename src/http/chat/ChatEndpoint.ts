@@ -7,7 +7,8 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Either, type Schema, type Scope } from "effect"
 import { Chat } from "../../chat/Chat.ts"
-import { GatewayConfig } from "../../config/Config.ts"
+import type { Settings } from "../../config/Config.ts"
+import { LiveSettings } from "../../config/LiveSettings.ts"
 import { anonymous, type Caller } from "../../domain/keys/Caller.ts"
 import type * as Model from "../../domain/Model.ts"
 import type { Key } from "../../team/keys/Key.ts"
@@ -42,27 +43,28 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   const drain = yield* Drain
   const images = yield* Images
   const documents = yield* Documents
-  const { fetch: fetchPage } = yield* Pages
+  const pages = yield* Pages
   const shortcuts = yield* DirectRoutes
-  const config = yield* GatewayConfig
+  const live = yield* LiveSettings.get
   const admission = yield* Admission
   const { errors, support } = dialect
-  const answer = ChatResponse.make({ drain, keepAlive: config.keepAlive })
+  const answer = ChatResponse.make({ drain })
   const sessionHeaders = [...SESSION, ...(dialect.sessionHeaders ?? [])]
 
-  const pictures = (links: ReadonlyArray<Link>, caller: Caller) =>
-    Effect.mapError(images.load(links, caller), (error) =>
+  const pictures = (links: ReadonlyArray<Link>, caller: Caller, config: Settings) =>
+    Effect.mapError(images.load(links, caller, config), (error) =>
       error._tag === "ImageRefused" ? errors.fromImage(error) : error
     )
 
-  const heed = (body: unknown, leftOut: ReadonlyArray<string>) =>
-    Effect.mapError(FieldSupport.heed(support, body, config.strictParams, leftOut), errors.fromParam)
+  const heed = (body: unknown, { strictParams }: Settings, leftOut: ReadonlyArray<string>) =>
+    Effect.mapError(FieldSupport.heed(support, body, strictParams, leftOut), errors.fromParam)
 
   const payloadOf = (sent: unknown, message: MessageRequest.Message) =>
     dialect.fromMessage?.(sent, message) ?? Either.right(sent)
 
   const contextOf = (
     request: Request,
+    config: Settings,
     key: Key | undefined,
     requestId: string,
     leftOut: Array<string>
@@ -76,11 +78,11 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
       requestId,
       message: MessageRequest.of(request),
       leaveOut: (name) => void leftOut.push(name),
-      pictures: (links) => pictures(links, caller),
+      pictures: (links) => pictures(links, caller, config),
       documents: (links) => documents.load(links, caller),
-      page: fetchPage === undefined ? undefined : (url, mayVisit) => fetchPage(url, mayVisit, caller),
-      open: admission.openFor(key),
-      count: chat.count
+      page: config.webFetch ? (url, mayVisit) => pages.fetch(url, mayVisit, caller) : undefined,
+      open: admission.openFor(key, config),
+      count: (request) => chat.count(request, config)
     }
   }
 
@@ -93,6 +95,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
       readonly asked: Asked
       readonly ignored: Readonly<Record<string, string>>
       readonly key: Key | undefined
+      readonly config: Settings
     },
     Problem<F>,
     R | Request | Scope.Scope
@@ -100,6 +103,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
     const decode = Decode.reader(schema)
     const read = Effect.fnUntraced(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest
+      const config = live.current
       yield* RequestLog.calledBy(auth.caller(request))
       const sent = yield* bodies.json(request)
       const message = MessageRequest.of(request)
@@ -111,11 +115,11 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
       const key = auth.key(request)
       // Revoked while its body arrived.
       if (key === undefined && !auth.isOpen()) return yield* new KeyRefused({ reason: "revoked" })
-      const context = contextOf(request, key, yield* RequestId.current, leftOut)
+      const context = contextOf(request, config, key, yield* RequestId.current, leftOut)
       // Before pictures and documents are loaded for a request that is refused anyway.
-      if (config.strictParams) yield* heed(body, [])
+      if (config.strictParams) yield* heed(body, config, [])
       const asked = yield* ask(payload, context)
-      return { ignored: yield* heed(body, leftOut), asked, key }
+      return { ignored: yield* heed(body, config, leftOut), asked, key, config }
     })
     return Effect.suspend(read)
   }
@@ -126,16 +130,21 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
 
   const read = reader(dialect.payload, dialect.exchange)
 
-  const served = Effect.fnUntraced(function* (
-    asked: Exchange,
-    ignored: Readonly<Record<string, string>>,
-    key: Key | undefined
-  ) {
-    const opened = admission.openFor(key)(asked.request)
+  const served = Effect.fnUntraced(function* ({
+    asked,
+    config,
+    ignored,
+    key
+  }: Effect.Effect.Success<typeof read>): Effect.fn.Return<
+    HttpServerResponse.HttpServerResponse,
+    Problem<F>,
+    Scope.Scope
+  > {
+    const opened = admission.openFor(key, config)(asked.request)
     const open = asked.open?.(opened) ?? opened
     if (asked.request.origin.stream) {
       const onRevoked = key === undefined ? undefined : (stop: () => void) => auth.onRevoked(key.id, stop)
-      const options = { open, onRevoked, ...asked.stream() }
+      const options = { open, onRevoked, silence: config.keepAlive, ...asked.stream() }
       const stream = yield* answer.stream({ ...options, headers: ChatResponse.headersOf })
       // Also on one that starts with a keep-alive, when no instance has answered yet.
       return HttpServerResponse.setHeaders(stream, ignored)
@@ -148,11 +157,20 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
 
   /** Serves what was read, unless its key does not allow it. */
   const admitted = <R>(
-    { asked, key }: { readonly asked: Pick<Exchange, "request" | "isFree">; readonly key: Key | undefined },
+    {
+      asked,
+      config,
+      key
+    }: {
+      readonly asked: Pick<Exchange, "request" | "isFree">
+      readonly config: Settings
+      readonly key: Key | undefined
+    },
     serve: Effect.Effect<HttpServerResponse.HttpServerResponse, Problem<F>, R>
   ) =>
     admission.admit<Problem<F>, R>({
       key,
+      config,
       request: asked.request,
       isFree: asked.isFree === true,
       headers: dialect.limitHeaders ?? LimitHeaders.openai,
@@ -160,7 +178,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
       answered
     })
 
-  const chats = Effect.flatMap(read, (all) => admitted(all, served(all.asked, all.ignored, all.key)))
+  const chats = Effect.flatMap(read, (all) => admitted(all, served(all)))
 
   /** Which of these models the key of the request may use. */
   const allowed = (models: ReadonlyArray<Model.Model>) =>
@@ -169,5 +187,5 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   const handled = answered(chats)
   shortcuts.add("POST", support.path, handled)
   const { openFor } = admission
-  return { admitted, allowed, answer, answered, chat, config, handle: () => handled, openFor, reader }
+  return { admitted, allowed, answer, answered, chat, live, handle: () => handled, openFor, reader }
 })

@@ -18,8 +18,6 @@ export type Open = Effect.Effect<ChatRun, ChatError, Scope.Scope>
 
 export interface AnswerOptions {
   readonly drain: Pick<typeof Drain.Service, "onForced">
-  /** Silence after which a keep-alive is sent, from the request's arrival. */
-  readonly keepAlive: Duration.Duration
 }
 
 export interface StreamOptions {
@@ -31,6 +29,8 @@ export interface StreamOptions {
   readonly failure: (error: ChatError | Broken | KeyRefused) => string
   /** Calls `stop` if the key of the request is revoked; the result ends that. */
   readonly onRevoked?: ((stop: () => void) => () => void) | undefined
+  /** Silence after which a keep-alive is sent, from the request's arrival. */
+  readonly silence: Duration.Duration
   /** Keep-alive event in place of a comment, for clients that ignore comments. */
   readonly keepAlive?: () => string
 }
@@ -89,9 +89,7 @@ const fork = Effect.fnUntraced(function* (open: Open): Effect.fn.Return<Opening,
   return opening
 }, Effect.uninterruptible)
 
-export const make = ({ drain, keepAlive }: AnswerOptions) => {
-  const millis = Duration.toMillis(keepAlive)
-
+export const make = ({ drain }: AnswerOptions) => {
   const source =
     (opened: Opening, options: StreamOptions): Sse.Source =>
     (sink) => {
@@ -110,7 +108,7 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
         if (++silent < LOOKS) return
         silent = 0
         sink.write(options.keepAlive?.() ?? COMMENT)
-      }, millis / LOOKS)
+      }, Duration.toMillis(options.silence) / LOOKS)
       const fail = (error: ChatError | KeyRefused) => {
         if (over) return
         close()
@@ -195,7 +193,7 @@ export const make = ({ drain, keepAlive }: AnswerOptions) => {
     options: StreamOptions
   ): Effect.fn.Return<HttpServerResponse.HttpServerResponse, ChatError, Scope.Scope> {
     const opening = yield* fork(options.open)
-    const run = yield* Effect.onError(outcome(opening, millis), (cause) =>
+    const run = yield* Effect.onError(outcome(opening, Duration.toMillis(options.silence)), (cause) =>
       giveBackQuietly(opening, Exit.failCause(cause))
     )
     const headers = Option.match(run, { onNone: () => ({}), onSome: options.headers })

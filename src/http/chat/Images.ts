@@ -44,12 +44,15 @@ export class ImageRefused extends Schema.TaggedError<ImageRefused>()("ImageRefus
   }
 }
 
-export interface ImagesOptions {
+export interface ImagesLimits {
   /** Max megabytes of one picture, and of all fetched for one request. */
   readonly imageLimitMb: number
   readonly bodyLimitMb: number
   /** Whether http(s) URLs are fetched. */
   readonly imageUrls: boolean
+}
+
+export interface ImagesOptions extends ImagesLimits {
   /** Replaces the network, for tests. */
   readonly fetch?: Omit<ImageFetch.ImageFetchOptions, "limit">
 }
@@ -76,17 +79,21 @@ const dataOf = (url: string): string | undefined => {
 export class Images extends Context.Tag("lingma-gateway/http/Images")<
   Images,
   {
-    /** Checks and, if allowed, fetches all; fails with the first refusal. Callers are taken in turns. */
-    readonly load: (links: ReadonlyArray<Link>, caller?: Caller) => Effect.Effect<Loaded, ImageRefused | Overloaded>
+    /**
+     * Checks and, if allowed, fetches all; fails with the first refusal. Callers are taken in turns. The limits are those
+     * that the request began with.
+     */
+    readonly load: (
+      links: ReadonlyArray<Link>,
+      caller?: Caller,
+      limits?: ImagesLimits
+    ) => Effect.Effect<Loaded, ImageRefused | Overloaded>
   }
 >() {
-  static readonly make = Effect.fnUntraced(function* (options: ImagesOptions) {
-    const limit = Math.floor(options.imageLimitMb * 1024 * 1024)
-    const together = Math.floor(options.bodyLimitMb * 1024 * 1024)
-    const fetch = ImageFetch.make({ ...options.fetch, limit })
+  static readonly make = Effect.fnUntraced(function* (standard: ImagesOptions) {
     const guard = yield* Guard.make({ maxInFlight: FETCHES_AT_ONCE, queueMax: 256, queueTimeout: "10 seconds" })
 
-    const check = (param: string, data: string): Effect.Effect<Image, ImageRefused> => {
+    const check = (param: string, data: string, limit: number): Effect.Effect<Image, ImageRefused> => {
       const refuse = (reason: Reason) => Effect.fail(new ImageRefused({ param, reason }))
       const decoded = ImageBytes.fromBase64(data)
       if (decoded === undefined) return refuse("not_base64")
@@ -96,8 +103,8 @@ export class Images extends Context.Tag("lingma-gateway/http/Images")<
       return type === undefined ? refuse("not_an_image") : Effect.succeed(toImage(type, decoded.data))
     }
 
-    const get = (param: string, url: string, caller: Caller | undefined) =>
-      Effect.scoped(Effect.zipRight(guard.slot(caller), fetch(url))).pipe(
+    const get = (param: string, url: string, caller: Caller | undefined, limit: number) =>
+      Effect.scoped(Effect.zipRight(guard.slot(caller), ImageFetch.make({ ...standard.fetch, limit })(url))).pipe(
         Effect.catchTag("NotFetched", ({ reason }) =>
           Effect.logDebug("image not fetched").pipe(
             Effect.annotateLogs({ reason }),
@@ -108,9 +115,11 @@ export class Images extends Context.Tag("lingma-gateway/http/Images")<
 
     const loadSome = (
       links: ReadonlyArray<Link>,
-      caller: Caller | undefined
+      caller: Caller | undefined,
+      { bodyLimitMb, imageLimitMb, imageUrls }: ImagesLimits
     ): Effect.Effect<Loaded, ImageRefused | Overloaded> => {
-      let left = together
+      const limit = Math.floor(imageLimitMb * 1024 * 1024)
+      let left = Math.floor(bodyLimitMb * 1024 * 1024)
       const waiting = new Set(links.map(({ param }) => param))
       const one = (link: Link): Effect.Effect<readonly [string, Image], ImageRefused | Overloaded> => {
         const { param } = link
@@ -119,14 +128,14 @@ export class Images extends Context.Tag("lingma-gateway/http/Images")<
           waiting.delete(param)
           return [param, image] as const
         }
-        if ("data" in link) return Effect.map(check(param, link.data), named)
+        if ("data" in link) return Effect.map(check(param, link.data, limit), named)
         const { url } = link
         const data = dataOf(url)
-        if (data !== undefined) return Effect.map(check(param, data), named)
+        if (data !== undefined) return Effect.map(check(param, data, limit), named)
         if (/^data:/i.test(url)) return refuse("not_base64")
-        if (!options.imageUrls) return refuse("not_a_data_url")
-        if (!ImageFetch.isAcceptable(url, options.fetch?.mayUsePort)) return refuse("bad_address")
-        return Effect.flatMap(get(param, url, caller), ({ bytes, type }) => {
+        if (!imageUrls) return refuse("not_a_data_url")
+        if (!ImageFetch.isAcceptable(url, standard.fetch?.mayUsePort)) return refuse("bad_address")
+        return Effect.flatMap(get(param, url, caller, limit), ({ bytes, type }) => {
           left -= bytes.length
           return left < 0 ? refuse("too_large") : Effect.succeed(named(toImage(type, bytes.toString("base64"))))
         })
@@ -140,10 +149,10 @@ export class Images extends Context.Tag("lingma-gateway/http/Images")<
       )
     }
 
-    const load = (links: ReadonlyArray<Link>, caller?: Caller) => {
+    const load = (links: ReadonlyArray<Link>, caller?: Caller, limits: ImagesLimits = standard) => {
       const beyond = links[MOST]
       if (beyond !== undefined) return new ImageRefused({ param: beyond.param, reason: "too_many" })
-      return links.length === 0 ? none : Effect.suspend(() => loadSome(links, caller))
+      return links.length === 0 ? none : Effect.suspend(() => loadSome(links, caller, limits))
     }
     return Images.of({ load })
   })

@@ -6,7 +6,8 @@
 import { createHash, timingSafeEqual } from "node:crypto"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Clock, Context, Effect, Layer, Option, Redacted } from "effect"
-import { GatewayConfig } from "../../config/Config.ts"
+import type { GatewayConfig } from "../../config/Config.ts"
+import { derive, LiveSettings } from "../../config/LiveSettings.ts"
 import { anonymous, type Caller } from "../../domain/keys/Caller.ts"
 import type { Key } from "../../team/keys/Key.ts"
 import * as KeyRing from "../../team/keys/KeyRing.ts"
@@ -49,6 +50,16 @@ const among = (keys: ReadonlyArray<Redacted.Redacted>): ((given: string) => bool
 
 /** No name that a page of somebody else could have had resolved to this machine. */
 const isLocal = /^(?:localhost|[\d.]+|\[[\da-f:.]+\])(?::\d+)?$/i
+/** What is made of the keys that are given beside those of the ring. */
+const toChecks = ({ adminKeys, metricsToken = Option.none(), origins }: Given) => ({
+  hasAdminKeys: adminKeys.length > 0,
+  isAdminKey: among(adminKeys),
+  isMetricsToken: Option.map(metricsToken, (token) => among([token])),
+  origins
+})
+type Checks = ReturnType<typeof toChecks>
+
+const checksOf = derive((settings) => toChecks({ ...settings, origins: settings.corsOrigins }))
 
 const missing = new KeyRefused({ reason: "missing" })
 const wrong = new KeyRefused({ reason: "wrong" })
@@ -87,36 +98,42 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
     readonly administrator: (request: Request) => string
   }
 >() {
-  static readonly ofRing = (
-    ring: KeyRing.Ring,
-    { adminKeys, metricsToken = Option.none(), origins }: Given
-  ): typeof Auth.Service => {
-    const isAdminKey = among(adminKeys)
+  static readonly ofRing = (ring: KeyRing.Ring, given: Given): typeof Auth.Service => {
+    const checks = toChecks(given)
+    return Auth.ofLive(ring, () => checks)
+  }
+
+  /** `now` gives the checks that are in effect. */
+  static readonly ofLive = (ring: KeyRing.Ring, now: () => Checks): typeof Auth.Service => {
     /** Keys of API_KEYS stand in for admin keys where there are none; other keys only if they are made for it. */
     const mayAdminister = (given: string, settings: boolean) => {
-      if (isAdminKey(given)) return true
+      if (now().isAdminKey(given)) return true
       const key = ring.find(given)
       return key !== undefined && (key.isAdmin || (settings && key.source === "settings"))
     }
-    const isUnkeyed = () => adminKeys.length === 0 && ring.isOpen()
+    const isUnkeyed = () => !now().hasAdminKeys && ring.isOpen()
     const unlessUnkeyed =
       (check: Check<KeyRefused>): Check<KeyRefused> =>
       (request) =>
         isUnkeyed() ? Effect.void : check(request)
-    const byAdmin = unlessUnkeyed(checked((given) => mayAdminister(given, adminKeys.length === 0)))
+    const byAdmin = unlessUnkeyed(checked((given) => mayAdminister(given, !now().hasAdminKeys)))
     // The gateway's own page, at the host that the edge has let in; browsers send no other origin's name as theirs.
     const isOwn = (origin: string, host = "") =>
       origin.replace(/^https?:\/\//, "") === host && (!isUnkeyed() || isLocal.test(host))
     const isForeign = ({ headers: { host, origin } }: Request) =>
-      origin !== undefined && !origins.includes(origin) && !isOwn(origin, host)
+      origin !== undefined && !now().origins.includes(origin) && !isOwn(origin, host)
     const administrator = (request: Request) => {
       const given = keyOf(request) ?? ""
-      return ring.find(given)?.name ?? (given !== "" && isAdminKey(given) ? "a key of ADMIN_KEYS" : "nobody by name")
+      return (
+        ring.find(given)?.name ?? (given !== "" && now().isAdminKey(given) ? "a key of ADMIN_KEYS" : "nobody by name")
+      )
     }
     const byKey = checked(
       (given) => ring.find(given) !== undefined,
       (given) => (ring.hasExpired(given) ? expired : wrong)
     )
+    const byMetricsToken = checked((given) => Option.exists(now().isMetricsToken, (isToken) => isToken(given)))
+    const byAnyAdmin = unlessUnkeyed(checked((given) => mayAdminister(given, true)))
     // A request asks several times in a row, and each look takes a digest; looked up anew once the keys have changed.
     let last: { readonly request: Request; readonly of: unknown; readonly key: Key | undefined } | undefined
     const key = (request: Request) => {
@@ -133,11 +150,8 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
       keys: ring.all,
       isOpen: ring.isOpen,
       onRevoked: ring.onRevoked,
-      metrics: Option.match(metricsToken, {
-        onNone: () => unlessUnkeyed(checked((given) => mayAdminister(given, true))),
-        onSome: (token) => checked(among([token]))
-      }),
       administrator,
+      metrics: (request) => (Option.isSome(now().isMetricsToken) ? byMetricsToken : byAnyAdmin)(request),
       admin: (request) => (isForeign(request) ? new CallerRefused({ reason: "origin" }) : byAdmin(request))
     }
   }
@@ -147,15 +161,15 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
     Auth.ofRing(KeyRing.fixed(KeyRing.ofSettings(apiKeys), Clock.make()), given)
 
   /** Over the `KeyRing` in the context, else over API_KEYS alone. */
-  static readonly layer: Layer.Layer<Auth, never, GatewayConfig> = Layer.effect(
+  static readonly layer: Layer.Layer<Auth, never, GatewayConfig> = Layer.scoped(
     Auth,
     Effect.gen(function* () {
-      const config = yield* GatewayConfig
-      const given = { ...config, origins: config.corsOrigins }
-      return Option.match(yield* Effect.serviceOption(KeyRing.KeyRing), {
-        onNone: () => Auth.ofRing(KeyRing.ofConfig(config, Clock.make()), given),
-        onSome: (ring) => Auth.ofRing(ring, given)
+      const live = yield* LiveSettings.get
+      const ring = yield* Option.match(yield* Effect.serviceOption(KeyRing.KeyRing), {
+        onNone: () => KeyRing.ofLive(live, Clock.make()),
+        onSome: Effect.succeed
       })
+      return Auth.ofLive(ring, () => checksOf(live.current))
     })
   )
 }

@@ -25,7 +25,14 @@ type Request = HttpServerRequest.HttpServerRequest
 type Response = HttpServerResponse.HttpServerResponse
 type App<E> = Effect.Effect<Response, E, Request | Scope.Scope>
 
-export interface EdgeOptions extends Omit<HostPolicy.GateOptions, "isOpen"> {
+/** Who may call. */
+export type CallerPolicy = Pick<HostPolicy.GateOptions, "allowedHosts" | "corsOrigins">
+
+export interface EdgeOptions {
+  /** Listen address. */
+  readonly host: string
+  /** Those of now, read once per request. */
+  readonly policy: () => CallerPolicy
   readonly drain: Pick<typeof Drain.Service, "isDraining">
   readonly auth: Pick<typeof Auth.Service, "api" | "isOpen">
   readonly shortcuts: typeof DirectRoutes.Service
@@ -75,8 +82,9 @@ const headOf = (
   return node === undefined ? undefined : HeadValidation.refusal(node.incoming)
 }
 
-export const make = (given: EdgeOptions) => {
-  const options = { ...given, isOpen: given.auth.isOpen }
+export const make = (options: EdgeOptions) => {
+  const { isOpen } = options.auth
+  const { host } = options
   const dialectOf = ({ headers, url }: Request) => Dialect.of(options.dialects, AccessLog.pathOf(url), headers)
 
   const refuse = (request: Request, problem: Refusal | ChatError) =>
@@ -126,39 +134,44 @@ export const make = (given: EdgeOptions) => {
   }
 
   /** Browsers ask nobody before they open a socket, so a page's origin is looked at here. */
-  const letIn = (request: Request, socket: Send.Takeover): Effect.Effect<Response> =>
-    HostPolicy.isOriginAllowed(options, request)
+  const letIn = (request: Request, socket: Send.Takeover, policy: HostPolicy.GateOptions): Effect.Effect<Response> =>
+    HostPolicy.isOriginAllowed(policy, request)
       ? Effect.matchEffect(options.auth.api(request), {
           onFailure: (refusal) => refuse(request, refusal),
           onSuccess: () => Effect.succeed(HttpServerResponse.raw(socket, { status: 101 }))
         })
       : refuse(request, new CallerRefused({ reason: "origin" }))
 
-  const gate = <E>(request: Request, app: App<E>): App<E> => {
+  const gate = <E>(request: Request, app: App<E>, policy: HostPolicy.GateOptions): App<E> => {
     const socket = options.socketOf?.(request)
     const wrong = headOf(request, socket, options.socketPath)
     if (wrong !== undefined) return Effect.map(refuse(request, new Unparsed({ reason: wrong })), closing)
-    if (!HostPolicy.isHostAllowed(options, request)) return refuse(request, new CallerRefused({ reason: "host" }))
-    if (HostPolicy.isPreflight(request) && HostPolicy.listedOrigin(options, request) !== undefined) {
+    if (!HostPolicy.isHostAllowed(policy, request)) return refuse(request, new CallerRefused({ reason: "host" }))
+    if (HostPolicy.isPreflight(request) && HostPolicy.listedOrigin(policy, request) !== undefined) {
       return Effect.succeed(HostPolicy.preflight(request))
     }
     if (options.drain.isDraining() && !probes.has(AccessLog.pathOf(request.url))) {
       return refuse(request, new ShuttingDown())
     }
-    if (socket !== undefined) return letIn(request, socket)
+    if (socket !== undefined) return letIn(request, socket, policy)
     const url = dialectOf(request).route(request.url)
     return url === request.url
       ? short(request, app)
       : Effect.provideService(app, HttpServerRequest.HttpServerRequest, request.modify({ url }))
   }
 
-  const shared = (request: Request, { headers, status }: Response, id: string): Record<string, string> => ({
+  const shared = (
+    request: Request,
+    { headers, status }: Response,
+    id: string,
+    policy: HostPolicy.GateOptions
+  ): Record<string, string> => ({
     "x-request-id": id,
     "x-content-type-options": "nosniff",
     ...(headers["cache-control"] === undefined ? { "cache-control": "no-store" } : {}),
     ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
     ...(options.drain.isDraining() ? { connection: "close" } : {}),
-    ...HostPolicy.corsHeaders(options, request),
+    ...HostPolicy.corsHeaders(policy, request),
     ...dialectOf(request).headers?.(id)
   })
 
@@ -166,13 +179,16 @@ export const make = (given: EdgeOptions) => {
     Effect.withFiberRuntime((fiber) => {
       const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
       const id = RequestId.of(fiber)
-      const headed = (response: Response) => HttpServerResponse.setHeaders(response, shared(request, response, id))
+      const { allowedHosts, corsOrigins } = options.policy()
+      const policy = { host, isOpen, allowedHosts, corsOrigins }
+      const headed = (response: Response) =>
+        HttpServerResponse.setHeaders(response, shared(request, response, id, policy))
       const sender = Send.handler(options.backlog, (cause) => Effect.map(broken(request, cause), headed))
       const finish = (response: Response) =>
         // Registered last, because this handler sends the response.
         Effect.as(HttpApp.appendPreResponseHandler(sender), headed(response))
       return Effect.matchCauseEffect(
-        Effect.suspend(() => gate(request, app)),
+        Effect.suspend(() => gate(request, app, policy)),
         {
           onFailure: (cause) => Effect.flatMap(answerCause(request, cause), finish),
           onSuccess: (response) => Effect.flatMap(checked(request, response), finish)

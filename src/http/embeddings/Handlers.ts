@@ -6,7 +6,7 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Either, Layer, Option, Redacted, Schema } from "effect"
-import { GatewayConfig } from "../../config/Config.ts"
+import { derive, LiveSettings } from "../../config/LiveSettings.ts"
 import { Overloaded } from "../../domain/ChatError.ts"
 import * as Scoped from "../../runtime/Scoped.ts"
 import { Bodies } from "../chat/Bodies.ts"
@@ -28,23 +28,29 @@ import * as Upstream from "./Upstream.ts"
 const decode = Decode.reader(
   Schema.Struct({ model: Schema.String, input: Schema.Union(Schema.String, Schema.Array(Schema.Unknown)) })
 )
+/** The API of the operator, if there is one. */
+const upstreamOf = derive(({ embeddingsApiKey, embeddingsTimeout: timeout, embeddingsUrl }) => {
+  const apiKey = Option.getOrUndefined(embeddingsApiKey)
+  const secret = apiKey === undefined ? undefined : Redacted.value(apiKey)
+  return Option.map(embeddingsUrl, (url) => ({ ask: Upstream.make({ url, apiKey, timeout }), secret }))
+})
 const full = new Overloaded({ reason: "queue_full", retryAfter: 1 })
 
 const handlers = HttpApiBuilder.group(
   HttpApi.make("lingma-gateway").add(EmbeddingsApi),
   "embeddings",
   Effect.fnUntraced(function* (handlers) {
-    const { embeddingsApiKey, embeddingsTimeout, embeddingsUrl, maxInFlight } = yield* GatewayConfig
+    const live = yield* LiveSettings.get
     const auth = yield* Auth
     const admission = yield* Admission
     const bodies = yield* Bodies
-    const apiKey = Option.getOrUndefined(embeddingsApiKey)
-    const secret = apiKey === undefined ? undefined : Redacted.value(apiKey)
-    const upstream = Option.map(embeddingsUrl, (url) => Upstream.make({ url, apiKey, timeout: embeddingsTimeout }))
     let inFlight = 0
 
     const embeddings = Effect.fnUntraced(function* () {
+      const settings = live.current
+      const upstream = upstreamOf(settings)
       if (Option.isNone(upstream)) return yield* Outcome.notSupported
+      const { ask, secret } = upstream.value
       const request = yield* HttpServerRequest.HttpServerRequest
       const body = yield* bodies.json(request)
       yield* Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(SchemaIssue.explain(issue)))
@@ -56,13 +62,13 @@ const handlers = HttpApiBuilder.group(
       const memory = yield* bodies.memory(request)
       // Only what is there to be sent takes a place: a body that comes slowly keeps nobody out.
       const slot = yield* Scoped.own(
-        () => (inFlight < maxInFlight ? ++inFlight : undefined),
+        () => (inFlight < settings.maxInFlight ? ++inFlight : undefined),
         () => inFlight--
       )
       if (slot === undefined) return yield* full
       const text = JSON.stringify(body)
       if (!memory.reserve(Math.max(0, text.length - BodyBuffer.FREE))) return yield* memory.refuse
-      const asked = upstream.value(text, yield* RequestId.current, memory.reserve)
+      const asked = ask(text, yield* RequestId.current, memory.reserve)
       const answer = yield* Effect.catchAll(asked, (broken) => {
         const told: Effect.Effect<never, Errors.Failure | Overloaded> = Outcome.fromBroken(broken) ?? memory.refuse
         return Effect.zipRight(

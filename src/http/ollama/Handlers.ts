@@ -7,7 +7,7 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Either, Layer } from "effect"
 import { Chat } from "../../chat/Chat.ts"
-import { GatewayConfig } from "../../config/Config.ts"
+import { LiveSettings, namesOf } from "../../config/LiveSettings.ts"
 import type { ChatError } from "../../domain/ChatError.ts"
 import * as Model from "../../domain/Model.ts"
 import { Bodies } from "../chat/Bodies.ts"
@@ -30,10 +30,9 @@ const handlers = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const chat = yield* Chat
     const bodies = yield* Bodies
-    const config = yield* GatewayConfig
+    const live = yield* LiveSettings.get
     const admission = yield* Admission
     const auth = yield* Auth.Auth
-    const names = { ...config, aliases: config.modelAliases, fallback: config.modelFallback }
 
     const listed = Effect.zipWith(chat.models, HttpServerRequest.HttpServerRequest, (all, request) => ({
       all,
@@ -46,7 +45,7 @@ const handlers = HttpApiBuilder.group(
       const name = payload.model ?? payload.name
       if (name === undefined) return yield* missing
       const { all, isAllowed } = yield* listed
-      const found = isAllowed(name) ? Model.named(all, name, names) : undefined
+      const found = isAllowed(name) ? Model.named(all, name, namesOf(live.current)) : undefined
       return yield* found === undefined ? Errors.modelNotFound(name) : Effect.succeed(Models.toShown(found))
     })
 
@@ -61,7 +60,7 @@ const handlers = HttpApiBuilder.group(
       .handle("tags", () =>
         answer(
           Effect.map(listed, ({ all, isAllowed }) =>
-            Models.toTags(Model.names(all, names).filter(({ id }) => isAllowed(id)))
+            Models.toTags(Model.names(all, namesOf(live.current)).filter(({ id }) => isAllowed(id)))
           )
         )
       )
@@ -73,10 +72,11 @@ const handlers = HttpApiBuilder.group(
 const keys = Layer.effect(
   OllamaKey,
   Effect.gen(function* () {
-    const { ollamaDiscovery } = yield* GatewayConfig
+    const live = yield* LiveSettings.get
     const checks = yield* Auth.routeCheck((refusal) => Errors.fromRefusal(refusal))
-    const off = () => Errors.ollamaOff
-    return OllamaKey.of(ollamaDiscovery ? checks : { bearer: off, apiKey: off })
+    const unlessOff = (check: typeof checks.bearer) => () =>
+      Effect.suspend((): ReturnType<typeof check> => (live.current.ollamaDiscovery ? check() : Errors.ollamaOff))
+    return OllamaKey.of({ bearer: unlessOff(checks.bearer), apiKey: unlessOff(checks.apiKey) })
   })
 )
 

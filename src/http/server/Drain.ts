@@ -112,13 +112,13 @@ export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
   static readonly layer: Layer.Layer<Drain> = Layer.effect(Drain, Effect.flatMap(CurrentServer, Drain.make))
 }
 
-/** Drains when the scope closes. */
+/** Drains when the scope closes, within the limit of then. */
 export const onClose = Effect.fnUntraced(function* (
-  limit: Duration.Duration
+  limit: () => Duration.Duration
 ): Effect.fn.Return<void, never, Drain | Scope.Scope> {
   const drain = yield* Drain
   yield* Effect.addFinalizer(() =>
-    Effect.flatMap(Effect.zipRight(Effect.logInfo("server draining"), drain.run(limit)), (how) =>
+    Effect.flatMap(Effect.zipRight(Effect.logInfo("server draining"), drain.run(limit())), (how) =>
       Effect.annotateLogs(Effect.logInfo("server drained"), { how })
     )
   )

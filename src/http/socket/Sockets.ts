@@ -70,7 +70,7 @@ export interface Sockets {
 }
 
 export const make = ({ app, backlog, bodies, config, drain, protocol, times: own }: SocketsOptions): Sockets => {
-  const shake = Upgrade.handshakes({ maxPayload: 2 * bodies.limit + 2 * SLACK })
+  const shake = Upgrade.handshakes({ maxPayload: 2 * bodies.limit() + 2 * SLACK })
   const arriving = Duration.toMillis(config.requestTimeout)
 
   const takeover = (request: HttpServerRequest.HttpServerRequest, offer: Upgrade.Offer, serve: Serve) =>
@@ -88,7 +88,7 @@ export const make = ({ app, backlog, bodies, config, drain, protocol, times: own
               drain,
               headers: headersOf(request),
               nameOf: (count) => `${id}.${count}`,
-              limit: bodies.limit,
+              limit: bodies.limit(),
               reservation: () => bodies.reservation(request),
               times: { ...times, arriving, ...own }
             })

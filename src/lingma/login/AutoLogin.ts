@@ -35,7 +35,7 @@ export interface AutoLoginOptions {
 /** The instance whose account is signed in. */
 export interface Client {
   readonly id: string
-  /** Credentials; none = manual login only. */
+  /** Credentials; none = manual login only. With another password a pause is over. */
   readonly account: Option.Option<Account>
   readonly workDir: string
   readonly rpc: Effect.Effect<LingmaRpc["Type"], BackendUnavailable>
@@ -108,6 +108,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
       const automatic = options.enabled && Option.isSome(client.account)
       let state: LoginState = idle
       let next: Beginning | undefined
+      let failedWith: Client["account"] | undefined
       let asked: string | undefined
 
       const failed = (reason: SignInStopped["reason"], detail: string) =>
@@ -120,10 +121,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
       const appears = (within: Duration.Duration) =>
         client.check.pipe(
           Effect.repeat({ until: (yes) => yes, schedule: Schedule.spaced("500 millis") }),
-          Effect.timeoutFail({
-            duration: within,
-            onTimeout: () => noSession
-          }),
+          Effect.timeoutFail({ duration: within, onTimeout: () => noSession }),
           Effect.asVoid
         )
 
@@ -196,6 +194,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
         // A manual login that timed out causes no pause.
         const until = now() + (by === "person" ? 0 : Duration.toMillis(restAfter(error.reason)))
         state = by === "person" ? idle : { _tag: "Failed", reason: error.reason, detail: error.detail, until }
+        failedWith = client.account
         mark(MetricKeys.logins, 1, { name: id, outcome: error.reason })
         client.onFailure?.()
         yield* Effect.annotateLogs(Effect.logWarning("login failed"), {
@@ -220,7 +219,8 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
           return joined
         })
 
-      const resting = () => (state._tag === "Failed" && now() < state.until ? state : undefined)
+      const resting = () =>
+        state._tag === "Failed" && now() < state.until && failedWith === client.account ? state : undefined
       const byBrowser = Effect.suspend(() =>
         Option.match(client.account, {
           onNone: () => failed("human_needed", "no account is set for this instance"),

@@ -3,8 +3,9 @@
  *
  * They are looked at twice a second; while the database or the file cannot be read, what was last known goes on.
  */
-import { type Clock, Context, Data, Effect, Layer, Option, Redacted } from "effect"
-import { GatewayConfig, isLoopback, type Settings } from "../../config/Config.ts"
+import { type Clock, Context, Data, Effect, Layer, Option, Redacted, type Scope } from "effect"
+import { type GatewayConfig, isLoopback, type Settings } from "../../config/Config.ts"
+import { type Live, LiveSettings } from "../../config/LiveSettings.ts"
 import { Database, DatabaseUnavailable } from "../database/Database.ts"
 import * as Lock from "../database/Lock.ts"
 import * as Digest from "./Digest.ts"
@@ -69,18 +70,32 @@ export const fixed = (keys: ReadonlyArray<Key.Known>, clock: Clock.Clock, isClos
   return { ...index, refresh: Effect.void }
 }
 
+/** Whether nobody is let in where there are no keys. */
+const isClosed = ({ allowOpen, host }: Settings): boolean => !(isLoopback(host) || allowOpen)
+
+/** A gateway that has asked for keys does so until it ends. */
+const NO_KEY_LEFT = "API_KEYS must not lose the last key of a running gateway, whom nobody could call then; restart it"
+
 /** API_KEYS alone; closed where the settings rely on keys that nobody reads here. */
-export const ofConfig = (config: Settings, clock: Clock.Clock): Ring =>
-  fixed(
-    ofSettings(config.apiKeys),
-    clock,
-    Option.isSome(config.keysFile) || !(isLoopback(config.host) || config.allowOpen)
-  )
+export const ofLive = Effect.fnUntraced(function* (
+  live: Live,
+  clock: Clock.Clock
+): Effect.fn.Return<Ring, never, Scope.Scope> {
+  const { current } = live
+  const index = KeyIndex.make(clock, Option.isSome(current.keysFile) || isClosed(current))
+  index.replace(ofSettings(current.apiKeys))
+  yield* live.follow({
+    check: ({ apiKeys }) => (apiKeys.length === 0 && index.all().length > 0 ? NO_KEY_LEFT : undefined),
+    apply: ({ apiKeys }) => index.replace(ofSettings(apiKeys))
+  })
+  return { ...index, refresh: Effect.void }
+})
 
 type Broken = KeyFile.KeyFileWrong | KeysMissing | DatabaseUnavailable
 
 const watched = Effect.gen(function* () {
-  const config = yield* GatewayConfig
+  const live = yield* LiveSettings.get
+  const config = live.current
   const store = yield* KeyStore
   const database = yield* Database
   const unreadable = () =>
@@ -89,7 +104,6 @@ const watched = Effect.gen(function* () {
   const mayBeOpen = config.allowOpen || (isLoopback(config.host) && !hadKeys)
   const index = KeyIndex.make(yield* Effect.clock, !mayBeOpen)
   const path = Option.getOrUndefined(config.keysFile)
-  const fixedKeys = ofSettings(config.apiKeys)
   const tellFile = teller()
   const tellDatabase = teller()
   let stored: ReadonlyArray<Key.Known> = []
@@ -99,7 +113,7 @@ const watched = Effect.gen(function* () {
   let looks = 0
 
   /** In the step in which they were read: an interrupt between the two would lose a change for good. */
-  const apply = () => index.replace([...fixedKeys, ...filed, ...stored])
+  const apply = ({ apiKeys } = live.current) => index.replace([...ofSettings(apiKeys), ...filed, ...stored])
   const lookAtFile = Effect.fnUntraced(function* (file: string) {
     // Before it is read: a file that is written to meanwhile is read once more.
     const seen = yield* KeyFile.stamp(file)
@@ -150,7 +164,13 @@ const watched = Effect.gen(function* () {
   const looked = Effect.catchAllCause(refresh, (cause) => Effect.logError("keys could not be looked at", cause))
   yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(LOOK), Effect.interruptible(looked))))
   yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeout(Effect.interruptible(note), "1 second")))
-  const onRevoked = config.revokedStreams === "end" ? index.onRevoked : () => () => {}
+  yield* live.follow({
+    check: ({ apiKeys }) =>
+      apiKeys.length + filed.length + stored.length === 0 && index.all().length > 0 ? NO_KEY_LEFT : undefined,
+    apply
+  })
+  const onRevoked: Ring["onRevoked"] = (id, stop) =>
+    live.current.revokedStreams === "end" ? index.onRevoked(id, stop) : () => {}
   return { ...index, onRevoked, refresh }
   // Two looks a second are nothing to trace.
 }).pipe(Effect.withTracerEnabled(false))
@@ -162,8 +182,8 @@ export class KeyRing extends Context.Tag("lingma-gateway/team/KeyRing")<KeyRing,
   )
 
   /** API_KEYS alone. */
-  static readonly layerOfSettings: Layer.Layer<KeyRing, never, GatewayConfig> = Layer.effect(
+  static readonly layerOfSettings: Layer.Layer<KeyRing, never, GatewayConfig> = Layer.scoped(
     KeyRing,
-    Effect.zipWith(GatewayConfig, Effect.clock, (config, clock) => ofConfig(config, clock))
+    Effect.flatMap(Effect.all([LiveSettings.get, Effect.clock]), ([live, clock]) => ofLive(live, clock))
   )
 }

@@ -215,7 +215,7 @@ describe("a handler", () => {
     Effect.map(GatewayConfig, (config) =>
       Edge.make({
         backlog: Unread.backlog(),
-        ...config,
+        policy: () => config,
         host: "127.0.0.1",
         drain: { isDraining: () => false },
         auth: { api: () => Effect.void } as never,

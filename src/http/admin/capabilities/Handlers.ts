@@ -4,7 +4,7 @@
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect, Layer, Option } from "effect"
-import { GatewayConfig } from "../../../config/Config.ts"
+import { LiveSettings } from "../../../config/LiveSettings.ts"
 import { version } from "../../../Version.ts"
 import type { Dialect } from "../../chat/FieldSupport.ts"
 import { OpenAiKey } from "../../dialects/openai/OpenAiKey.ts"
@@ -18,29 +18,32 @@ const handlers = (dialects: ReadonlyArray<Dialect>) =>
     HttpApi.make("lingma-gateway").add(CapabilitiesApi),
     "capabilities",
     Effect.fnUntraced(function* (handlers) {
-      const { bodyLimitMb, embeddingsUrl, maxInFlight, queueMax, reasoningField } = yield* GatewayConfig
-      const answer: typeof Capabilities.Type = {
-        object: "capabilities",
-        version,
-        features: {
-          streaming: true,
-          tools: {
-            ...emulated,
-            kinds: ["function", "custom"],
-            choice: ["none", "auto", "required", "named", "allowed_tools"],
-            parallel: true
+      const live = yield* LiveSettings.get
+      const answer = (): typeof Capabilities.Type => {
+        const { bodyLimitMb, embeddingsUrl, maxInFlight, queueMax, reasoningField } = live.current
+        return {
+          object: "capabilities",
+          version,
+          features: {
+            streaming: true,
+            tools: {
+              ...emulated,
+              kinds: ["function", "custom"],
+              choice: ["none", "auto", "required", "named", "allowed_tools"],
+              parallel: true
+            },
+            structured_output: { ...emulated, formats: ["json_object", "json_schema"] },
+            stop: emulated,
+            max_tokens: emulated,
+            vision: { formats: ["png", "jpeg", "webp", "gif"] },
+            reasoning: { field: reasoningField },
+            embeddings: Option.isSome(embeddingsUrl)
           },
-          structured_output: { ...emulated, formats: ["json_object", "json_schema"] },
-          stop: emulated,
-          max_tokens: emulated,
-          vision: { formats: ["png", "jpeg", "webp", "gif"] },
-          reasoning: { field: reasoningField },
-          embeddings: Option.isSome(embeddingsUrl)
-        },
-        limits: { body_mb: bodyLimitMb, in_flight: maxInFlight, queue: queueMax },
-        dialects: Object.fromEntries(dialects.map(({ fields, limits, path }) => [path, { fields, limits }]))
+          limits: { body_mb: bodyLimitMb, in_flight: maxInFlight, queue: queueMax },
+          dialects: Object.fromEntries(dialects.map(({ fields, limits, path }) => [path, { fields, limits }]))
+        }
       }
-      return handlers.handle("capabilities", () => Effect.succeed(answer))
+      return handlers.handle("capabilities", () => Effect.sync(answer))
     })
   )
 

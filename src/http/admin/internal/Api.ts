@@ -141,6 +141,14 @@ export const LoginCallback = Schema.Struct({
   instance: Schema.optional(Schema.NullOr(Schema.String))
 }).annotations({ identifier: "LoginCallback" })
 
+const Names = Schema.Array(Schema.String)
+
+export const ConfigReloaded = Schema.Struct({
+  ok: Schema.Literal(true),
+  changed: Names.annotations({ description: "Settings that changed and are in effect" }),
+  restart: Names.annotations({ description: "Settings that changed and are in effect at the next start" })
+}).annotations({ identifier: "ConfigReloaded" })
+
 const AnyQuery = Schema.Union(Schema.String, Schema.Array(Schema.String))
 
 export class InternalApi extends HttpApiGroup.make("internal")
@@ -174,5 +182,11 @@ export class InternalApi extends HttpApiGroup.make("internal")
       .addError(Errors.withStatuses(...DeclaredErrors.ofBody, 404, 502, 503))
       .annotate(OpenApi.Summary, "Takes the address a browser on another machine ended at")
   )
-  .annotate(OpenApi.Description, "For administrators: figures, and signing in")
+  .add(
+    HttpApiEndpoint.post("configReload", "/internal/config/reload")
+      .addSuccess(ConfigReloaded)
+      .addError(Errors.withStatuses(422, 501))
+      .annotate(OpenApi.Summary, "Reads the settings again: all of them are in effect, or none if one is wrong")
+  )
+  .annotate(OpenApi.Description, "For administrators: figures, signing in, and settings")
   .middleware(AdminKey) {}

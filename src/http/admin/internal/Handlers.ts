@@ -7,6 +7,7 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Effect, Either, Layer } from "effect"
 import { Guard, type GuardStats } from "../../../chat/Guard.ts"
 import { type Instance, Pool } from "../../../chat/Pool.ts"
+import { LiveSettings } from "../../../config/LiveSettings.ts"
 import { word } from "../../../domain/Login.ts"
 import { redact } from "../../../domain/Redact.ts"
 import { type Counters, type KeyCounters, Metrics } from "../../../observe/Metrics.ts"
@@ -81,6 +82,15 @@ const handlers = HttpApiBuilder.group(
     const guard = yield* Guard
     const metrics = yield* Metrics
     const pool = yield* Pool
+    const live = yield* LiveSettings.get
+
+    const configReload = live.reload.pipe(
+      Effect.map((reloaded) => ({ ok: true as const, ...reloaded })),
+      Effect.catchTags({
+        SettingsRefused: ({ message }) => Errors.settingsRefused(message),
+        SettingsFixed: () => Errors.settingsFixed
+      })
+    )
 
     const stats = Effect.fnUntraced(function* () {
       const instances = yield* pool.snapshot
@@ -109,6 +119,7 @@ const handlers = HttpApiBuilder.group(
 
     return handlers
       .handle("stats", stats)
+      .handle("configReload", () => configReload)
       .handle("loginStart", ({ urlParams }) =>
         Login.answered(Effect.flatMap(pool.snapshot, (instances) => Login.start(instances, urlParams)))
       )

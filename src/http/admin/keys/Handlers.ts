@@ -7,7 +7,7 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Either, Layer, Option, Redacted, type Schema } from "effect"
 import { Chat } from "../../../chat/Chat.ts"
-import { GatewayConfig } from "../../../config/Config.ts"
+import { LiveSettings, namesOf } from "../../../config/LiveSettings.ts"
 import * as AllowedModels from "../../../team/keys/AllowedModels.ts"
 import * as Key from "../../../team/keys/Key.ts"
 import * as KeyDesk from "../../../team/keys/KeyDesk.ts"
@@ -67,17 +67,16 @@ const handlers = HttpApiBuilder.group(
   "keys",
   Effect.fnUntraced(function* (handlers) {
     const chat = yield* Chat
-    const config = yield* GatewayConfig
+    const live = yield* LiveSettings.get
     const ring = Option.getOrUndefined(yield* Effect.serviceOption(KeyRing))
     const store = Option.getOrUndefined(yield* Effect.serviceOption(KeyStore))
-    const names = { ...config, aliases: config.modelAliases, fallback: config.modelFallback }
     const desk =
       ring === undefined || store === undefined
         ? undefined
         : KeyDesk.make({
             store,
             others: Effect.sync(() => ring.all().filter(({ source }) => source !== "database")),
-            file: Option.getOrUndefined(config.keysFile),
+            file: Option.getOrUndefined(live.current.keysFile),
             changed: ring.refresh
           })
     const at = <A>(use: (desk: KeyDesk.KeyDesk<never>) => Effect.Effect<A, Key.KeyProblem | SqlError>) =>
@@ -90,7 +89,9 @@ const handlers = HttpApiBuilder.group(
         : Effect.match(Effect.timeout(chat.models, "2 seconds"), {
             onFailure: (): ReadonlyArray<string> => [],
             onSuccess: (models) =>
-              AllowedModels.unmatched(key.models, models, names).map((pattern) => `no model matches ${pattern}`)
+              AllowedModels.unmatched(key.models, models, namesOf(live.current)).map(
+                (pattern) => `no model matches ${pattern}`
+              )
           })
     const made = ({ key, secret }: KeyDesk.Made) =>
       Effect.map(warnings(key), (warnings) => ({

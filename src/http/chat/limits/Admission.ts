@@ -4,7 +4,8 @@
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Context, Effect, Layer, Option, type Scope } from "effect"
 import { Chat, type ChatRun } from "../../../chat/Chat.ts"
-import { GatewayConfig } from "../../../config/Config.ts"
+import type { GatewayConfig, Settings } from "../../../config/Config.ts"
+import { LiveSettings, namesOf } from "../../../config/LiveSettings.ts"
 import type { ChatRequest } from "../../../domain/Chat.ts"
 import type { ChatError } from "../../../domain/ChatError.ts"
 import type * as Model from "../../../domain/Model.ts"
@@ -20,6 +21,8 @@ type Response = HttpServerResponse.HttpServerResponse
 
 export interface AdmissionOptions<P, R> {
   readonly key: Key | undefined
+  /** Those that the request began with. */
+  readonly config: Settings
   readonly request: ChatRequest
   /** No upstream is asked, so nothing is counted. */
   readonly isFree: boolean
@@ -42,23 +45,28 @@ export class Admission extends Context.Tag("lingma-gateway/http/Admission")<
     /** Counts a request that is no chat; its place among those at once is held by the scope. */
     readonly judge: (key: Key) => Effect.Effect<LimitReached | undefined, never, Scope.Scope>
     /** Opens chats whose tokens are charged to the key when they end. */
-    readonly openFor: (key: Key | undefined) => (request: ChatRequest) => Open
+    readonly openFor: (key: Key | undefined, config: Settings) => (request: ChatRequest) => Open
     /** Which names of models the key may use, of these. */
-    readonly allowed: (key: Key | undefined, models: ReadonlyArray<Model.Model>) => AllowedModels.Allowed
+    readonly allowed: (
+      key: Key | undefined,
+      models: ReadonlyArray<Model.Model>,
+      config?: Settings
+    ) => AllowedModels.Allowed
     readonly limits: LimitsService
   }
 >() {
   static readonly make = Effect.gen(function* () {
     const chat = yield* Chat
-    const config = yield* GatewayConfig
+    const live = yield* LiveSettings.get
     const clock = yield* Effect.clock
     const limits = yield* Option.match(yield* Effect.serviceOption(Limits), {
-      onNone: () => Limits.makeInMemory(config.limitsTimeZone),
+      onNone: () => Limits.makeInMemory(live.current.limitsTimeZone),
       onSome: Effect.succeed
     })
-    const names = { ...config, aliases: config.modelAliases, fallback: config.modelFallback }
-    const allowed = (key: Key | undefined, models: ReadonlyArray<Model.Model>) =>
-      key === undefined || key.models.length === 0 ? AllowedModels.all : AllowedModels.make(key.models, models, names)
+    const allowed = (key: Key | undefined, models: ReadonlyArray<Model.Model>, config = live.current) =>
+      key === undefined || key.models.length === 0
+        ? AllowedModels.all
+        : AllowedModels.make(key.models, models, namesOf(config))
 
     let lately: { readonly models: ReadonlyArray<Model.Model>; readonly at: number } | undefined
     const steady = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
@@ -89,9 +97,9 @@ export class Admission extends Context.Tag("lingma-gateway/http/Admission")<
 
     const admitted = Effect.fnUntraced(function* <P, R>(
       key: Key,
-      { answered, headers, isFree, request, serve }: AdmissionOptions<P, R>
+      { answered, config, headers, isFree, request, serve }: AdmissionOptions<P, R>
     ) {
-      if (key.models.length > 0 && !allowed(key, yield* models)(request.model, request.effort))
+      if (key.models.length > 0 && !allowed(key, yield* models, config)(request.model, request.effort))
         return yield* new ModelNotAllowed({ model: request.model })
       if (isFree || !isLimited(key)) return yield* serve
       const refused = yield* judged(key)
@@ -102,11 +110,11 @@ export class Admission extends Context.Tag("lingma-gateway/http/Admission")<
     const isBound = (key: Key) => key.models.length > 0 || isLimited(key)
 
     const openFor =
-      (key: Key | undefined) =>
+      (key: Key | undefined, config: Settings) =>
       (request: ChatRequest): Open =>
         key?.tokensPerDay === undefined
-          ? chat.open(request)
-          : Effect.tap(chat.open(request), (run) =>
+          ? chat.open(request, config)
+          : Effect.tap(chat.open(request, config), (run) =>
               Scoped.later(() => {
                 const { completion, prompt } = run.tokens()
                 limits.charge(key, prompt + completion)

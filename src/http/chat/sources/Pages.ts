@@ -3,7 +3,6 @@
  */
 import { Clock, Context, Data, Effect, Layer } from "effect"
 import { Guard } from "../../../chat/Guard.ts"
-import { GatewayConfig } from "../../../config/Config.ts"
 import type { Caller } from "../../../domain/keys/Caller.ts"
 import * as HtmlText from "./HtmlText.ts"
 import * as PublicFetch from "./PublicFetch.ts"
@@ -80,15 +79,11 @@ const toPage = (kind: Kind, { bytes, type, url }: PublicFetch.Fetched): Pick<Pag
 export class Pages extends Context.Tag("lingma-gateway/http/Pages")<
   Pages,
   {
-    /** Undefined where pages are not fetched. `mayVisit` is asked for each address that it leads to. Waits in turns by `caller`. */
-    readonly fetch:
-      | ((url: string, mayVisit: (url: URL) => boolean, caller?: Caller) => Effect.Effect<Page, PageFailed>)
-      | undefined
+    /** For where WEB_FETCH allows it. `mayVisit` is asked for each address that it leads to. Waits in turns by `caller`. */
+    readonly fetch: (url: string, mayVisit: (url: URL) => boolean, caller?: Caller) => Effect.Effect<Page, PageFailed>
   }
 >() {
   static readonly make = Effect.gen(function* () {
-    const { webFetch } = yield* GatewayConfig
-    if (!webFetch) return Pages.of({ fetch: undefined })
     const get = PublicFetch.make({
       network: yield* PublicFetch.PublicNetwork,
       limit: limits.bytes,
@@ -119,5 +114,5 @@ export class Pages extends Context.Tag("lingma-gateway/http/Pages")<
     return Pages.of({ fetch })
   })
 
-  static readonly layer: Layer.Layer<Pages, never, GatewayConfig> = Layer.effect(Pages, Pages.make)
+  static readonly layer: Layer.Layer<Pages> = Layer.effect(Pages, Pages.make)
 }

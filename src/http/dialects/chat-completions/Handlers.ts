@@ -5,6 +5,7 @@ import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Either, Layer } from "effect"
+import { namesOf } from "../../../config/LiveSettings.ts"
 import * as ChatEndpoint from "../../chat/ChatEndpoint.ts"
 import { OpenAiKey } from "../openai/OpenAiKey.ts"
 import { ChatCompletionsApi } from "./Api.ts"
@@ -15,15 +16,16 @@ const handlers = HttpApiBuilder.group(
   HttpApi.make("lingma-gateway").add(ChatCompletionsApi),
   "openai",
   Effect.fnUntraced(function* (handlers) {
-    const { allowed, answered, chat, config, handle } = yield* ChatEndpoint.make(chatCompletions)
-    const names = { ...config, aliases: config.modelAliases, fallback: config.modelFallback }
+    const { allowed, answered, chat, handle, live } = yield* ChatEndpoint.make(chatCompletions)
     const listed = Effect.flatMap(chat.models, (all) => Effect.map(allowed(all), (isAllowed) => ({ all, isAllowed })))
     const models = Effect.map(listed, ({ all, isAllowed }) =>
-      HttpServerResponse.unsafeJson(ToRequest.toModelList(all, names, isAllowed))
+      HttpServerResponse.unsafeJson(ToRequest.toModelList(all, namesOf(live.current), isAllowed))
     )
     const model = (id: string) =>
       Effect.flatMap(listed, ({ all, isAllowed }) =>
-        Either.map(ToRequest.toModel(all, id, names, isAllowed), (found) => HttpServerResponse.unsafeJson(found))
+        Either.map(ToRequest.toModel(all, id, namesOf(live.current), isAllowed), (found) =>
+          HttpServerResponse.unsafeJson(found)
+        )
       )
     return handlers
       .handleRaw("chatCompletions", handle)

@@ -5,6 +5,7 @@ import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Either, Layer } from "effect"
+import { namesOf } from "../../../config/LiveSettings.ts"
 import * as ChatEndpoint from "../../chat/ChatEndpoint.ts"
 import * as Auth from "../../edge/Auth.ts"
 import * as RequestId from "../../edge/RequestId.ts"
@@ -21,8 +22,7 @@ const handlers = HttpApiBuilder.group(
   HttpApi.make("lingma-gateway").add(MessagesApi),
   "anthropic",
   Effect.fnUntraced(function* (handlers) {
-    const { allowed, answered, chat, config, handle, reader } = yield* ChatEndpoint.make(messages)
-    const names = { ...config, aliases: config.modelAliases, fallback: config.modelFallback }
+    const { allowed, answered, chat, handle, live, reader } = yield* ChatEndpoint.make(messages)
 
     const readCount = reader(CountTokensRequest, counted)
     const countTokens = Effect.map(readCount, ({ asked: { originalTokens: original, tokens } }) => {
@@ -33,11 +33,13 @@ const handlers = HttpApiBuilder.group(
 
     const listed = Effect.flatMap(chat.models, (all) => Effect.map(allowed(all), (isAllowed) => ({ all, isAllowed })))
     const models = Effect.map(listed, ({ all, isAllowed }) =>
-      HttpServerResponse.unsafeJson(Models.toList(all, names, isAllowed))
+      HttpServerResponse.unsafeJson(Models.toList(all, namesOf(live.current), isAllowed))
     )
     const model = (id: string) =>
       Effect.flatMap(listed, ({ all, isAllowed }) =>
-        Either.map(Models.toOne(all, names, id, isAllowed), (found) => HttpServerResponse.unsafeJson(found))
+        Either.map(Models.toOne(all, namesOf(live.current), id, isAllowed), (found) =>
+          HttpServerResponse.unsafeJson(found)
+        )
       )
 
     return handlers

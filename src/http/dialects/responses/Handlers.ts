@@ -34,25 +34,35 @@ const handlers = HttpApiBuilder.group(
     const auth = yield* Auth
     const clock = yield* Effect.clock
     const bodies = yield* Bodies
-    const config = yield* GatewayConfig
-    const store = Store.make({ capacity: config.responsesStore, kept: yield* KeptResponses })
+    const { responsesStore: capacity } = yield* GatewayConfig
+    const store = Store.make({ capacity, kept: yield* KeptResponses })
     const { asked, dialect, making, optionsOf } = Exchange.make({ clock, store })
-    const { admitted, answer, answered, chat, handle, openFor, reader } = yield* ChatEndpoint.make(dialect)
+    const { admitted, answer, answered, handle, live, openFor, reader } = yield* ChatEndpoint.make(dialect)
 
     const readCount = reader(CountRequest, (payload, context) =>
-      asked({ ...payload, model: payload.model ?? config.defaultModel }, context, {})
+      Effect.map(asked({ ...payload, model: payload.model ?? context.config.defaultModel }, context, {}), (asked) => ({
+        ...asked,
+        tokens: context.count(asked.request)
+      }))
     )
     const readCompact = reader(ResponsesRequest, (payload, context) => asked(payload, context, { compacts: true }))
 
     const inputTokens = Effect.gen(function* () {
       const { asked, ignored } = yield* readCount
-      const counted = { object: "response.input_tokens", input_tokens: yield* chat.count(asked.request) }
+      const counted = { object: "response.input_tokens", input_tokens: yield* asked.tokens }
       return HttpServerResponse.unsafeJson(counted, { headers: ignored })
     })
 
-    const compacted = Effect.fnUntraced(function* ({ asked, ignored, key }: Effect.Effect.Success<typeof readCompact>) {
+    const compacted = Effect.fnUntraced(function* ({
+      asked,
+      config,
+      ignored,
+      key
+    }: Effect.Effect.Success<typeof readCompact>) {
       const options = optionsOf(asked, false)
-      const { fold, run } = yield* answer.whole(openFor(key)(asked.request), (run) => WholeEncoder.make(options, run))
+      const { fold, run } = yield* answer.whole(openFor(key, config)(asked.request), (run) =>
+        WholeEncoder.make(options, run)
+      )
       const { created_at, id, output, usage } = fold.result()
       const compacted = {
         id,
@@ -84,7 +94,6 @@ const handlers = HttpApiBuilder.group(
 
     const itemsOf = (body: { readonly items?: ReadonlyArray<Loose> | null | undefined }) =>
       Items.references(body.items ?? [])
-    const strict = config.strictParams
     /** Handles a body that is no chat, over the caller's store. */
     const written = <B extends object, J>(
       schema: Schema.Schema<B, J>,
@@ -95,9 +104,10 @@ const handlers = HttpApiBuilder.group(
       const fields = { items: { class: "honoured" }, metadata: { class: "honoured" } } as const
       return Effect.gen(function* () {
         const request = yield* HttpServerRequest.HttpServerRequest
+        const { strictParams } = live.current
         const body = yield* bodies.json(request)
         const payload = yield* Either.mapLeft(decode(body), ({ issue }) => Errors.fromIssue(SchemaIssue.explain(issue)))
-        const ignored = yield* Effect.mapError(FieldSupport.heed({ fields }, body, strict), Errors.fromParam)
+        const ignored = yield* Effect.mapError(FieldSupport.heed({ fields }, body, strictParams), Errors.fromParam)
         const own = yield* ownStore({ conversations, items: itemsOf(payload) })
         const result = yield* ask(own, payload)
         yield* own.settled
