@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, type Scope } from "effect"
-import { finish } from "../../../../src/domain/Chat.ts"
+import { finish, textDelta } from "../../../../src/domain/Chat.ts"
 import { MOST_READERS } from "../../../../src/http/admin/dashboard/Broadcast.ts"
 import * as TestBackend from "../../../support/TestBackend.ts"
 import * as TestGateway from "../../../support/TestGateway.ts"
@@ -84,6 +84,7 @@ describe("Events of the dashboard", () => {
       const streams = Effect.map(next("overview"), ({ data }) => data["streams"] as ReadonlyArray<object>)
       const [stream] = yield* Effect.repeat(streams, { until: ({ length }) => length > 0 })
       assert.deepInclude(stream, { phase: "waiting", instance: "inst-0", key: "anonymous" })
+      turn.emit(textDelta("Hello"))
       turn.emit(finish("stop"))
       yield* running
     })
