@@ -77,8 +77,8 @@ export const write = (path: string, people: ReadonlyArray<Person>) =>
     const roll = dice()
     const now = Date.now()
     for (let hour = now - DAYS * 24 * HOUR; hour < now; hour += HOUR) {
-      // The last hours are looked at closest.
-      const chats = perHour(hour) + (now - hour < 4 * HOUR ? 60 : 0)
+      // The last day is looked at closest.
+      const chats = now - hour < 25 * HOUR ? 40 + 4 * perHour(hour) : perHour(hour)
       for (let n = 0; n < chats; n++) {
         const person = people[Math.floor(roll() * people.length)]
         if (person !== undefined) ledger.record(chatOf(person, Math.min(now - 1_000, hour + roll() * HOUR), roll))

@@ -17,19 +17,16 @@ const WIDTH = 1200
 const HEIGHT = 800
 
 const people = [
-  {
-    name: "alice",
-    client: "claude-code",
-    model: "claude-sonnet-4-5",
-    limits: { tokens_per_day: 3_000_000, requests_per_minute: 60 }
-  },
+  { name: "alice", client: "claude-code", model: "claude-sonnet-4-5", limits: { requests_per_minute: 60 } },
   {
     name: "bob",
     client: "codex",
     model: "auto",
     limits: { requests_per_minute: 30, max_in_flight: 4, models: ["qwen*", "auto"] }
   },
-  { name: "ci", client: "openai-sdk", model: "qwen3-coder", limits: { tokens_per_day: 20_000_000 } }
+  { name: "ci", client: "opencode", model: "kmodel", limits: {} },
+  // Without a history, so that its limit and what it used agree.
+  { name: "dora", client: "qwen-code", model: "auto", limits: { tokens_per_day: 6_000, requests_per_minute: 20 } }
 ] as const
 
 const folder = Effect.acquireRelease(
@@ -64,11 +61,11 @@ const happen = (program: Program, made: ReadonlyArray<Made>) =>
     if (second !== undefined) yield* control(second, "account", { spent: ["*"] })
     for (const one of made)
       for (let n = 0; n < 6; n++)
-        yield* Effect.flatMap(chat(program, "[[emu interval=5 tokens=40]]", {}, by(one)), text)
+        yield* Effect.flatMap(chat(program, "[[emu interval=5 tokens=40]]", { model: one.model }, by(one)), text)
     yield* Effect.flatMap(chat(program, "[[emu finish_error=500]]", {}, by(made[0]!)), text)
     if (third !== undefined) yield* control(third, "logout")
-    for (const [n, one] of [...made, ...made].entries())
-      yield* chat(program, `[[emu interval=${60 + 10 * n} tokens=20000]]`, { stream: true }, by(one))
+    for (const [n, one] of [...made, ...made.slice(0, 2)].entries())
+      yield* chat(program, `[[emu interval=${60 + 10 * n} tokens=20000]]`, { stream: true, model: one.model }, by(one))
   })
 
 const parts = ["state", "keys", "now", "requests", "plots", "connect"] as const
@@ -77,13 +74,18 @@ const shoot = ({ page }: Dashboard, suffix: string) =>
   step(async () => {
     await page.locator("#requests tbody").getByRole("row").nth(5).waitFor()
     await page.locator("#plots .plot").nth(3).waitFor()
-    await page.locator("#requests .opener[aria-label]").nth(1).click()
+    await Promise.all([
+      page.waitForResponse((response) => response.url().includes("range=24h")),
+      page.getByLabel("Range").selectOption("24 hours")
+    ])
+    await page.locator("#requests .opener").first().click()
     for (const part of parts) {
       await page.evaluate((id) => {
-        document.documentElement.style.scrollBehavior = "auto"
-        if (id === "state") scrollTo(0, 0)
-        else document.getElementById(id)?.scrollIntoView()
+        if (id === "state") scrollTo({ top: 0, behavior: "instant" })
+        else document.getElementById(id)?.scrollIntoView({ behavior: "instant" })
       }, part)
+      // Drawn anew.
+      await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))
       await page.screenshot({ path: join(images, `dashboard-${part === "state" ? "accounts" : part}-${suffix}.png`) })
     }
   })
@@ -101,7 +103,7 @@ const program = Effect.gen(function* () {
     MODEL_ALIASES: "claude-*=lingma"
   }
   const made = yield* Effect.scoped(Effect.flatMap(start(env), addKeys))
-  yield* History.write(database, made)
+  yield* History.write(database, made.slice(0, 3))
   const gateway = yield* start(env)
   yield* eventually(() => gateway.stdout().split('"state":"ready"').length > 3 || undefined, "three ready", "1 minute")
   yield* happen(gateway, made)
