@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, type Layer } from "effect"
-import type { Backend } from "../../src/chat/Backend.ts"
 import { Chat } from "../../src/chat/Chat.ts"
 import { Guard } from "../../src/chat/Guard.ts"
 import { REMEMBERED } from "../../src/chat/LiveChats.ts"
@@ -46,7 +45,7 @@ const answered = (asked = request) =>
     )
   )
 
-const stuck: Partial<Backend> = { ensureReady: Effect.never }
+const stuck: TestBackend.Overrides = { ensureReady: Effect.never }
 
 describe("A chat that an administrator stops", () => {
   const cases: ReadonlyArray<readonly [string, () => Layer.Layer<Chat | Guard | Pool>]> = [

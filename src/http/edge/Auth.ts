@@ -53,15 +53,20 @@ const isLocal = /^(?:localhost|[\d.]+|\[[\da-f:.]+\])(?::\d+)?$/i
 const missing = new KeyRefused({ reason: "missing" })
 const wrong = new KeyRefused({ reason: "wrong" })
 const expired = new KeyRefused({ reason: "expired" })
+const notAdmin = new CallerRefused({ reason: "key" })
 
 /** A key is asked for, and `isGood` says whether it is one. */
 const checked =
-  (isGood: (given: string) => boolean, refusal: (given: string) => KeyRefused = () => wrong): Check<KeyRefused> =>
+  <E = KeyRefused>(
+    isGood: (given: string) => boolean,
+    refusal: (given: string) => Effect.Effect<never, E>
+  ): Check<KeyRefused | E> =>
   (request) => {
     const given = keyOf(request)
     if (given === undefined || given === "") return missing
     return isGood(given) ? Effect.void : refusal(given)
   }
+const notOurs = () => wrong
 
 export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
   Auth,
@@ -100,10 +105,15 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
     }
     const isUnkeyed = () => adminKeys.length === 0 && ring.isOpen()
     const unlessUnkeyed =
-      (check: Check<KeyRefused>): Check<KeyRefused> =>
+      <E>(check: Check<E>): Check<E> =>
       (request) =>
         isUnkeyed() ? Effect.void : check(request)
-    const byAdmin = unlessUnkeyed(checked((given) => mayAdminister(given, adminKeys.length === 0)))
+    const byAdmin = unlessUnkeyed(
+      checked<KeyRefused | CallerRefused>(
+        (given) => mayAdminister(given, adminKeys.length === 0),
+        (given) => (ring.find(given) === undefined ? wrong : notAdmin)
+      )
+    )
     // The gateway's own page, at the host that the edge has let in; browsers send no other origin's name as theirs.
     const isOwn = (origin: string, host = "") =>
       origin.replace(/^https?:\/\//, "") === host && (!isUnkeyed() || isLocal.test(host))
@@ -134,8 +144,8 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
       isOpen: ring.isOpen,
       onRevoked: ring.onRevoked,
       metrics: Option.match(metricsToken, {
-        onNone: () => unlessUnkeyed(checked((given) => mayAdminister(given, true))),
-        onSome: (token) => checked(among([token]))
+        onNone: () => unlessUnkeyed(checked((given) => mayAdminister(given, true), notOurs)),
+        onSome: (token) => checked(among([token]), notOurs)
       }),
       administrator,
       admin: (request) => (isForeign(request) ? new CallerRefused({ reason: "origin" }) : byAdmin(request))

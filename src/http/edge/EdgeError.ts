@@ -29,9 +29,12 @@ export class ModelNotAllowed extends Schema.TaggedError<ModelNotAllowed>()("Mode
   model: Schema.String
 }) {}
 
-/** A `Host` or an origin that is not allowed: protects against DNS rebinding and foreign web pages. */
+/**
+ * A `Host` or an origin that is not allowed: protects against DNS rebinding and foreign web pages. Or a good key that is
+ * not one of administrators.
+ */
 export class CallerRefused extends Schema.TaggedError<CallerRefused>()("CallerRefused", {
-  reason: Schema.Literal("host", "origin")
+  reason: Schema.Literal("host", "origin", "key")
 }) {}
 
 export class BodyRefused extends Schema.TaggedError<BodyRefused>()("BodyRefused", {

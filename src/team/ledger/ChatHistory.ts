@@ -99,6 +99,9 @@ const make = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const { host, kind } = yield* Database
 
+  // One order of texts for all databases, and for those in memory.
+  const id = sql.literal(sql.onDialectOrElse({ pg: () => 'id COLLATE "C"', orElse: () => "id" }))
+
   const isMeant = ({ id, instance, key, model, outcome }: Filter): ReadonlyArray<Fragment> => {
     const like = `%${escaped(id ?? "")}%`
     return [
@@ -112,33 +115,42 @@ const make = Effect.gen(function* () {
     ]
   }
 
-  /** The rows that are looked at come by the index of times, and only then are they filtered. */
+  /** First by the index of times alone, how far one page looks; then the rows up to there, as the index has them. */
   const page: History["page"] = (filter, before, limit) => {
     const wanted = isMeant(filter)
-    const looked = wanted.length === 0 ? limit : SEARCHED
     const within = [
-      sql`TRUE`,
       ...(filter.since === undefined ? [] : [sql`ended_at >= ${filter.since}`]),
       ...(filter.until === undefined ? [] : [sql`ended_at < ${filter.until}`]),
       ...(before === undefined
         ? []
-        : [sql`ended_at <= ${before.endedAt}`, sql`(ended_at < ${before.endedAt} OR id < ${before.id})`])
+        : [sql`ended_at <= ${before.endedAt}`, sql`(ended_at < ${before.endedAt} OR ${id} < ${before.id})`])
     ]
-    const window = sql`SELECT * FROM chats WHERE ${sql.and(within)} ORDER BY ended_at DESC, id DESC LIMIT ${looked}`
-    const rows = sql<Rows.ChatRow>`SELECT * FROM (${window}) AS looked WHERE ${sql.and([sql`TRUE`, ...wanted])}
-      ORDER BY ended_at DESC, id DESC LIMIT ${limit}`
-    const last = sql<Place>`SELECT ended_at, id FROM chats WHERE ${sql.and(within)}
-      ORDER BY ended_at DESC, id DESC LIMIT 1 OFFSET ${looked - 1}`
-    return Effect.flatMap(rows, (found) => {
-      const all = found.map(toRow)
-      const end = all.at(-1)
-      if (all.length === limit && end !== undefined)
-        return Effect.succeed({ rows: all, searched: { endedAt: end.endedAt, id: end.id } })
-      if (wanted.length === 0) return Effect.succeed({ rows: all, searched: undefined })
-      return Effect.map(last, ([place]) => ({
-        rows: all,
-        searched: place === undefined ? undefined : { endedAt: Number(place.endedAt), id: place.id }
-      }))
+    /** Its last parts only narrow what the index gives: the times alone say where to look. */
+    const times = [
+      sql`ended_at >= ${filter.since ?? 0}`,
+      ...(filter.until === undefined ? [] : [sql`ended_at < ${filter.until}`]),
+      ...(before === undefined ? [] : [sql`ended_at <= ${before.endedAt}`])
+    ]
+    const bound =
+      wanted.length === 0
+        ? Effect.succeed(undefined)
+        : Effect.map(
+            sql<{ readonly endedAt: number }>`SELECT ended_at FROM chats WHERE ${sql.and(times)}
+              ORDER BY ended_at DESC LIMIT 1 OFFSET ${SEARCHED}`,
+            ([row]) => (row === undefined ? undefined : Number(row.endedAt))
+          )
+    return Effect.flatMap(bound, (oldest) => {
+      const conditions = [sql`ended_at >= ${oldest ?? 0}`, ...within, ...wanted]
+      const rows = sql<Rows.ChatRow>`SELECT * FROM chats WHERE ${sql.and(conditions)}
+        ORDER BY ended_at DESC, ${id} DESC LIMIT ${limit}`
+      return Effect.map(rows, (found) => {
+        const all = found.map(toRow)
+        const end = all.at(-1)
+        if (all.length === limit && end !== undefined)
+          return { rows: all, searched: { endedAt: end.endedAt, id: end.id } }
+        // All that ended at that time were looked at.
+        return { rows: all, searched: oldest === undefined ? undefined : { endedAt: oldest, id: "" } }
+      })
     })
   }
 

@@ -198,7 +198,7 @@ const filled = Effect.gen(function* () {
     INSERT INTO chats SELECT 'row-' || i, 'req-' || i, ${today} - (i % 86400) * 60000, 'here',
       'k' || (i % 100), 'key-' || (i % 100), 'client-' || (i % 100 + (i / 100) % 2), 'responses', 1, 'auto',
       'model-' || ((i / 200) % 2), 'inst-0', 'account-' || ((i / 400) % 2), 'completed', NULL, 1000, 100, 10,
-      'reported', 0, 500, 9000, 0, 1 FROM n`
+      'reported', 0, 500, 9000, 0, 1, NULL, NULL FROM n`
   const sums = sql.literal(`key_id, key_name, model, account, client, COUNT(*), COUNT(*), 0, 0, 0, 0,
     SUM(prompt_tokens), SUM(completion_tokens), SUM(reasoning_tokens) FROM chats GROUP BY 1, 2, 3, 4, 5, 6`)
   yield* sql`INSERT INTO usage_hours SELECT ended_at - ended_at % 3600000, ${sums}`

@@ -22,7 +22,7 @@ export interface Asked {
 
 const LONGEST = 256
 const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/
-const CURSOR = /^(\d{1,15})\.([\w.-]{1,128})$/
+const CURSOR = /^(\d{1,15})\.([\w.-]{0,128})$/
 
 const time = (params: URLSearchParams, name: string, days: Days.Days): Either.Either<number | undefined, Failure> => {
   const text = params.get(name) ?? ""

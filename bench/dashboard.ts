@@ -1,0 +1,72 @@
+/**
+ * What 100 open dashboards cost beside 256 streams: CPU of the gateway with and without them, in turn, in one run.
+ *
+ * Apart from the other scenarios, whose floor has no dashboard: `npm run build && npx tsx bench/dashboard.ts`.
+ */
+import { connect, type Socket } from "node:net"
+import { setTimeout as sleep } from "node:timers/promises"
+import { open, request } from "./load.ts"
+import { cpuMicros, startGateway, stopAll, type Target } from "./processes.ts"
+import { median } from "./stats.ts"
+
+const STREAMS = 256
+const PAGES = 100
+const INTERVAL = 50
+const WINDOW = 6_000
+const ROUNDS = 6
+/** Share of a core that the pages may take. */
+const MOST = 0.01
+
+let bytes = 0
+
+const page = ({ base }: Target): Promise<Socket> =>
+  new Promise((resolve) => {
+    const socket = connect({ host: base.hostname, port: Number(base.port) })
+    socket.on("error", () => {})
+    socket.on("data", (data) => {
+      bytes += data.length
+    })
+    socket.once("data", () => resolve(socket))
+    socket.write(`GET /internal/events HTTP/1.1\r\nHost: ${base.host}\r\n\r\n`)
+  })
+
+const share = async (target: Target) => {
+  await sleep(1500)
+  const before = cpuMicros(target)
+  const at = performance.now()
+  await sleep(WINDOW)
+  return (cpuMicros(target) - before) / 1000 / (performance.now() - at)
+}
+
+const main = async () => {
+  const target = await startGateway()
+  const tokens = Math.ceil((ROUNDS * 2 * (WINDOW + 3000) + 20_000) / INTERVAL)
+  const asked = request(target, { prompt: `[[emu tokens=${tokens} interval=${INTERVAL}]]`, stream: true })
+  const clients = Array.from({ length: STREAMS }, () => open(target))
+  for (const client of clients) {
+    client.send(asked).catch(() => {})
+    await sleep(7)
+  }
+  await sleep(2000)
+  const [without, beside]: [Array<number>, Array<number>] = [[], []]
+  let sent = 0
+  for (let round = 0; round < ROUNDS; round++) {
+    without.push(await share(target))
+    const pages = await Promise.all(Array.from({ length: PAGES }, () => page(target)))
+    bytes = 0
+    beside.push(await share(target))
+    sent = bytes / PAGES / ((WINDOW + 1500) / 1000)
+    for (const socket of pages) socket.destroy()
+  }
+  for (const client of clients) client.close()
+  const more = beside.map((with_, i) => with_ - (without[i] ?? 0))
+  const percent = (value: number) => `${(value * 100).toFixed(2)} %`
+  process.stdout.write(
+    `${STREAMS} streams of ${1000 / INTERVAL} tokens/s: ${percent(median(without) ?? 0)} of a core; with ${PAGES} open pages ` +
+      `${percent(median(beside) ?? 0)}, ratio ${((median(beside) ?? 0) / (median(without) ?? 1)).toFixed(3)}; ` +
+      `${percent(median(more) ?? 0)} more (at most ${percent(MOST)}), ${(sent / 1000).toFixed(1)} kB/s to each\n`
+  )
+  if ((median(more) ?? 1) > MOST) process.exitCode = 1
+}
+
+await main().finally(stopAll)

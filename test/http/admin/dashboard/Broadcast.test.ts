@@ -1,0 +1,149 @@
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Option, TestClock } from "effect"
+import * as Broadcast from "../../../../src/http/admin/dashboard/Broadcast.ts"
+import type { Overview } from "../../../../src/http/admin/dashboard/Overview.ts"
+import { Auth } from "../../../../src/http/edge/Auth.ts"
+import { Drain } from "../../../../src/http/server/Drain.ts"
+import { SseBody } from "../../../../src/http/server/Sse.ts"
+import * as TestBackend from "../../../support/TestBackend.ts"
+import { gateway, whole } from "../../../support/TestChat.ts"
+import * as TestGateway from "../../../support/TestGateway.ts"
+
+const state = { now: "", uptime_seconds: 0, oldest_wait_ms: null, version: "é", queued: 0 } as unknown as Overview
+
+/** A producer over a state that the test changes, and readers that say how far they are. */
+const make = Effect.gen(function* () {
+  let queued = 0
+  let looks = 0
+  const overview = Effect.sync(() => {
+    looks++
+    return { ...state, uptime_seconds: looks, queued }
+  })
+  const broadcast = yield* Broadcast.make(overview)
+  const join = Effect.gen(function* () {
+    const texts: Array<string> = []
+    const reader = { texts, isBehind: false, ended: false, leave: () => {} }
+    const request = HttpServerRequest.fromWeb(new Request("http://127.0.0.1/internal/events"))
+    const { body } = yield* Effect.provideService(broadcast.response, HttpServerRequest.HttpServerRequest, request)
+    const sent = Option.fromNullable(body._tag === "Raw" && body.body instanceof SseBody ? body.body : undefined)
+    reader.leave = Option.getOrThrow(sent).source({
+      write: (text) => void texts.push(text),
+      isBehind: () => reader.isBehind,
+      end: () => {
+        reader.ended = true
+      },
+      crash: () => {}
+    })
+    return reader
+  })
+  return {
+    join,
+    looks: () => looks,
+    change: () => {
+      queued++
+    },
+    readers: broadcast.readers
+  }
+})
+
+const layer = Layer.mergeAll(
+  gateway(TestBackend.make().backend),
+  Drain.layer,
+  Layer.succeed(Auth, Auth.make({ apiKeys: [], adminKeys: [], origins: [] })),
+  TestGateway.settingsOf()
+)
+const second = TestClock.adjust("1 seconds")
+
+describe("The producer of events", () => {
+  it.scoped("makes each text once for all readers, and none that says nothing new", () =>
+    Effect.gen(function* () {
+      const { change, join, looks } = yield* make
+      const a = yield* join
+      const b = yield* join
+      yield* second
+      const before = looks()
+      change()
+      yield* second
+      assert.strictEqual(looks(), before + 1)
+      assert.strictEqual(a.texts.at(-1), b.texts.at(-1))
+      assert.include(a.texts.at(-1), '"queued":1')
+      // In characters of one byte, so that no reader costs an encoding.
+      assert.match(a.texts.at(-1) ?? "", /^[\0-\x7f]+$/)
+      const told = a.texts.length
+      for (let i = 0; i < 5; i++) yield* second
+      assert.strictEqual(a.texts.length, told)
+      for (let i = 0; i < 15; i++) yield* second
+      assert.strictEqual(a.texts.at(-1), ":\n\n")
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scoped("rests while nobody reads, and remembers nothing for nobody", () =>
+    Effect.gen(function* () {
+      const { join, looks, readers } = yield* make
+      for (let i = 0; i < 5; i++) yield* second
+      assert.strictEqual(looks(), 0)
+      const a = yield* join
+      a.leave()
+      assert.strictEqual(readers(), 0)
+      yield* second
+      const before = looks()
+      yield* whole()
+      for (let i = 0; i < 5; i++) yield* second
+      assert.strictEqual(looks(), before)
+      const b = yield* join
+      yield* second
+      yield* second
+      assert.isFalse(b.texts.some((text) => text.includes("event: chat")))
+      assert.lengthOf(a.texts, 1)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scoped("leaves a slow reader out, tells it of how many chats, and gives it the newest state then", () =>
+    Effect.gen(function* () {
+      const { change, join } = yield* make
+      const slow = yield* join
+      const quick = yield* join
+      yield* second
+      slow.isBehind = true
+      const told = slow.texts.length
+      for (let i = 0; i < 3; i++) {
+        yield* whole()
+        change()
+        yield* second
+      }
+      assert.strictEqual(slow.texts.length, told)
+      assert.strictEqual(quick.texts.join("").match(/event: chat\n/g)?.length, 3)
+      slow.isBehind = false
+      yield* second
+      assert.match(slow.texts.at(-1) ?? "", /^event: missed\ndata: \{"chats":3\}\n\nevent: overview\n/)
+      assert.include(slow.texts.at(-1), '"queued":3')
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scoped("tells a state that was made for a new reader to those who were there before", () =>
+    Effect.gen(function* () {
+      const { change, join } = yield* make
+      const first = yield* join
+      yield* second
+      yield* TestClock.adjust("999 millis")
+      change()
+      yield* TestClock.adjust("1 millis")
+      yield* join
+      yield* second
+      assert.include(first.texts.at(-1), '"queued":1')
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scoped("ends all readers when the gateway drains", () =>
+    Effect.gen(function* () {
+      const { join, readers } = yield* make
+      const a = yield* join
+      const drain = yield* Drain
+      yield* Effect.fork(drain.run(1000 as never))
+      yield* Effect.yieldNow()
+      assert.isTrue(a.ended)
+      assert.strictEqual(readers(), 0)
+    }).pipe(Effect.provide(layer))
+  )
+})
