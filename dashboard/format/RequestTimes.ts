@@ -17,6 +17,9 @@ export interface TimePart {
   readonly share: number
 }
 
+/** What rounds to nothing is left out. */
+const SHORTEST = 0.5
+
 /** `first_token_ms` counts from the arrival; what is unknown, and what took no time, is left out. */
 export const timesOf = ({ first_token_ms, login_ms, queue_ms, total_ms }: Times): ReadonlyArray<TimePart> => {
   let left = Math.max(0, total_ms)
@@ -33,10 +36,9 @@ export const timesOf = ({ first_token_ms, login_ms, queue_ms, total_ms }: Times)
   let from = 0
   return (Object.keys(all) as ReadonlyArray<TimePart["name"]>).flatMap((name) => {
     const millis = all[name]
-    if (!(millis > 0)) return []
-    const share = (millis / total) * 100
+    const share = total === 0 ? 0 : (millis / total) * 100
     const part = { name, millis, from, share }
     from += share
-    return [part]
+    return millis < SHORTEST ? [] : [part]
   })
 }

@@ -29,18 +29,29 @@ const barsPath = ({ data, stepMillis, times, x, y }: Props, index: number): stri
     })
     .join("")
 
-export const Marks = (props: Props) => {
-  const { data, stepMillis, times, x, y } = props
-  const middles = times.map((time) => time + stepMillis / 2)
+const Line = ({ colour, values, x, y, ...props }: Props & PlotData["series"][number]) => {
+  const { dots, line } = linePath(
+    props.times.map((time) => time + props.stepMillis / 2),
+    values,
+    x,
+    y
+  )
   return (
-    <g>
-      {data.series.map(({ colour, name, values }, i) =>
-        data.isStacked ? (
-          <path key={name} class={`bars colour-${colour}`} d={barsPath(props, i)} />
-        ) : (
-          <path key={name} class={`line colour-${colour}`} d={linePath(middles, values, x, y)} />
-        )
-      )}
+    <g class={`colour-${colour}`}>
+      <path class="line" d={line} />
+      <path class="dots" d={dots} />
     </g>
   )
 }
+
+export const Marks = (props: Props) => (
+  <g>
+    {props.data.series.map((series, i) =>
+      props.data.isStacked ? (
+        <path key={series.name} class={`bars colour-${series.colour}`} d={barsPath(props, i)} />
+      ) : (
+        <Line key={series.name} {...props} {...series} />
+      )
+    )}
+  </g>
+)

@@ -38,12 +38,11 @@ const Drawing = ({ data, stepMillis, times, width }: Props & { readonly width: n
   const last = times.length - 1
   const shown = at === undefined ? undefined : Math.min(at, last)
   const span = { from: times[0] ?? 0, to: (times[last] ?? 0) + stepMillis }
-  const ticks = ticksOf(
-    mostOf(
-      data.series.map(({ values }) => values),
-      data.isStacked
-    )
+  const most = mostOf(
+    data.series.map(({ values }) => values),
+    data.isStacked
   )
+  const ticks = ticksOf(most, data.unit === "count" ? 1 : 0)
   const x = linear(span, { from: MARGIN.left, to: width - MARGIN.right })
   const y = linear({ from: 0, to: ticks[ticks.length - 1] ?? 1 }, { from: HEIGHT - MARGIN.bottom, to: MARGIN.top })
   const point = (event: PointerEvent & { readonly currentTarget: HTMLDivElement }) => {

@@ -7,12 +7,12 @@ export interface Span {
   readonly to: number
 }
 
-/** Rounded up so that the ticks are 1, 2 or 5 times a power of ten; at least 1 high. */
-export const ticksOf = (most: number, about = 4): ReadonlyArray<number> => {
+/** Rounded up so that the ticks are 1, 2 or 5 times a power of ten, and no less than `least` apart. */
+export const ticksOf = (most: number, least = 0, about = 4): ReadonlyArray<number> => {
   const top = Number.isFinite(most) && most > 0 ? most : 1
   const rough = top / about
   const power = 10 ** Math.floor(Math.log10(rough))
-  const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= rough * (1 - 1e-9)) ?? 10)
+  const step = Math.max(least, power * ([1, 2, 5, 10].find((factor) => factor * power >= rough * (1 - 1e-9)) ?? 10))
   const count = Math.ceil(top / step - 1e-9)
   return Array.from({ length: count + 1 }, (_, i) => Number((i * step).toPrecision(12)))
 }
@@ -40,27 +40,25 @@ export const timeTicks = ({ from, to }: Span, most: number, zoneMillis = 0): Rea
 
 export type Value = number | null
 
-/** The path of a line; what is unknown is a gap in it, and a lone point a short dash. */
+/** The path of a line, with a gap where nothing is known; and a dot for each value that stands alone. */
 export const linePath = (
   times: ReadonlyArray<number>,
   values: ReadonlyArray<Value>,
   x: (time: number) => number,
   y: (value: number) => number
-): string => {
-  let path = ""
-  let isDown = false
+): { readonly line: string; readonly dots: string } => {
+  let line = ""
+  let dots = ""
+  const known = (i: number) => (values[i] ?? null) !== null
   values.forEach((value, i) => {
     const time = times[i]
-    if (value === null || time === undefined) {
-      isDown = false
-      return
-    }
+    if (value === null || time === undefined) return
     const at = `${round(x(time))},${round(y(value))}`
-    if (isDown) path += `L${at}`
-    else path += (values[i + 1] ?? null) === null ? `M${at}h0.01` : `M${at}`
-    isDown = true
+    if (known(i - 1)) line += `L${at}`
+    else if (known(i + 1)) line += `M${at}`
+    else dots += `M${at}h0.01`
   })
-  return path
+  return { line, dots }
 }
 
 export const round = (n: number): number => Math.round(n * 10) / 10

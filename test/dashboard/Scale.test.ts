@@ -6,6 +6,8 @@ describe("the axes of a plot", () => {
     assert.deepStrictEqual(ticksOf(14), [0, 5, 10, 15])
     assert.deepStrictEqual(ticksOf(100), [0, 50, 100])
     assert.deepStrictEqual(ticksOf(0.3), [0, 0.1, 0.2, 0.3])
+    assert.deepStrictEqual(ticksOf(1, 1), [0, 1])
+    assert.deepStrictEqual(ticksOf(3, 1), [0, 1, 2, 3])
     assert.deepStrictEqual(ticksOf(3_800), [0, 1000, 2000, 3000, 4000])
     for (let most = 0.001; most < 1e9; most *= 1.37) {
       const ticks = ticksOf(most)
@@ -36,9 +38,12 @@ describe("the axes of a plot", () => {
 describe("the marks of a plot", () => {
   const same = (n: number) => n
 
-  it("are a line with gaps where nothing is known, and a dash where a value stands alone", () => {
-    assert.strictEqual(linePath([0, 1, 2, 3, 4], [1, 2, null, 4, null], same, same), "M0,1L1,2M3,4h0.01")
-    assert.strictEqual(linePath([0, 1], [null, null], same, same), "")
+  it("are a line with gaps where nothing is known, and a dot where a value stands alone", () => {
+    assert.deepStrictEqual(linePath([0, 1, 2, 3, 4, 5], [1, 2, null, 4, null, 6], same, same), {
+      line: "M0,1L1,2",
+      dots: "M3,4h0.01M5,6h0.01"
+    })
+    assert.deepStrictEqual(linePath([0, 1], [null, null], same, same), { line: "", dots: "" })
   })
 
   it("are as high as their sum where they are stacked", () => {

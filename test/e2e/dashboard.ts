@@ -1,7 +1,7 @@
 /**
  * The dashboard in a real Chromium; what the page is complained of is gathered, and nothing of the browser outlives the scope.
  */
-import { assert } from "@effect/vitest"
+import { assert } from "chai"
 import { Effect } from "effect"
 import { type BrowserContextOptions, chromium, type Page } from "playwright"
 import * as BrowserPath from "../../src/lingma/login/BrowserPath.ts"
