@@ -114,7 +114,7 @@ describe("status", () => {
       assert.match(whole.stdout, /ready 1\/1 · in flight 0\/64 · queued 0 · up \d+ s/)
       assert.match(whole.stdout, /inst-0 {2}.*serving {2}0 chats/)
       const less = yield* runToEnd(["status", "--json"], port)
-      assert.strictEqual(less.code, 0)
+      assert.strictEqual(less.code, 0, less.stderr + less.stdout)
       const told = parsed(less.stdout)
       assert.deepInclude(told, { ok: true, load: null, base_url: `${program.base}/v1` })
       assert.include(String(told["note"]), "ADMIN_KEYS")
