@@ -28,7 +28,7 @@ const start = (args: ReadonlyArray<string>, env: Record<string, string>, pattern
   new Promise<{ readonly pid: number; readonly found: string }>((resolve, reject) => {
     const child = spawn(process.execPath, args, {
       cwd: dir,
-      env: { PATH: process.env["PATH"], HOME: dir, ...env },
+      env: { PATH: process.env["PATH"], HOME: dir, STATE_DIRECTORY: dir, ...env },
       stdio: ["ignore", "pipe", "pipe"]
     })
     running.push({ child, dir })

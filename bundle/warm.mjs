@@ -11,6 +11,7 @@ const home = mkdtempSync(join(tmpdir(), "lingma-gateway-"))
 process.on("exit", () => rmSync(home, { recursive: true, force: true, maxRetries: 5 }))
 process.chdir(home)
 process.env.GATEWAY_PORT = "0"
+process.env.STATE_DIRECTORY = home
 
 const said = new Promise((resolve) => {
   let text = ""

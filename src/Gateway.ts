@@ -10,6 +10,7 @@ import { Guard } from "./chat/Guard.ts"
 import { OverloadProtection } from "./chat/OverloadProtection.ts"
 import { Pool } from "./chat/Pool.ts"
 import { GatewayConfig, type Settings } from "./config/Config.ts"
+import * as StateDirectory from "./config/StateDirectory.ts"
 import * as Server from "./http/Server.ts"
 import * as Fleet from "./lingma/Fleet.ts"
 import { AutoLogin } from "./lingma/login/AutoLogin.ts"
@@ -33,13 +34,19 @@ const Browsers = Layer.unwrapEffect(
   )
 )
 
+const stateOf = ({ lingmaWorkDir }: Settings) => {
+  const { dir, from } = StateDirectory.of(lingmaWorkDir)
+  return { state_directory: dir, state_directory_from: from }
+}
+
 const pooled = Layer.unwrapScoped(
   Effect.flatMap(GatewayConfig, (settings) =>
     Fleet.make(settings).pipe(
       Effect.tap(({ length }) =>
         Effect.annotateLogs(Effect.logInfo("gateway startup"), {
           pool_size: length,
-          max_in_flight: settings.maxInFlight
+          max_in_flight: settings.maxInFlight,
+          ...stateOf(settings)
         })
       ),
       Effect.map((backends) => Pool.layer(backends, settings))
@@ -63,6 +70,9 @@ export const chat: Layer.Layer<Chat | Guard | Metrics, ConfigError.ConfigError, 
     Layer.provide([TokenCounter.layerFromConfig, OverloadProtection.layerFromConfig]),
     Layer.provideMerge(Layer.merge(GuardFromConfig, Metrics.layer))
   )
+
+/** Started once the counter is there: what is wrong with TOKEN_COUNTER is told before anything runs. */
+const started = Layer.provide(lingmas, TokenCounter.layerFromConfig)
 
 const onChat = <A, E, R>(http: Layer.Layer<A, E, R>) => http.pipe(Layer.merge(Gauges.layer), Layer.provide(chat))
 
@@ -91,7 +101,7 @@ export const layerWithoutPool = onChat(Server.layer)
  * )
  * NodeRuntime.runMain(Layer.launch(main))
  */
-export const layer = layerWithoutPool.pipe(Layer.provide(lingmas), Layer.provideMerge(team))
+export const layer = layerWithoutPool.pipe(Layer.provide(started), Layer.provideMerge(team))
 
 /**
  * The HTTP API over any `Pool`, on the router of an app. Without a prefix the routes keep their paths, except that `/`
@@ -109,7 +119,7 @@ export const routesWithoutPool = (prefix?: HttpLayerRouter.PathInput) => onChat(
  * )
  */
 export const routes = (prefix?: HttpLayerRouter.PathInput) =>
-  routesWithoutPool(prefix).pipe(Layer.provide(lingmas), Layer.provide(team))
+  routesWithoutPool(prefix).pipe(Layer.provide(started), Layer.provide(team))
 
 /** The gateway over given backends and settings, for tests; ignores the environment and exposes its parts. */
 export const layerTest = (backends: Arr.NonEmptyReadonlyArray<Backend>, settings?: Partial<Settings>) =>

@@ -57,6 +57,49 @@ describe("Client", () => {
     })
   )
 
+  it.scopedLive("streams the events of messages and of responses, by type, to their end", () =>
+    Effect.gen(function* () {
+      const { base } = yield* TestGateway.serve(TestBackend.make(TestBackend.say("Hel", "lo")))
+      const { messageStream, responseStream } = yield* connect(base)
+      const events = [...(yield* Stream.runCollect(messageStream({ ...hello, max_tokens: 100 })))]
+      const text = events.map((event) =>
+        event.type === "content_block_delta" && event.delta.type === "text_delta" ? event.delta.text : ""
+      )
+      assert.strictEqual(text.join(""), "Hello")
+      assert.strictEqual(events.at(-1)?.type, "message_stop")
+      const input = [{ role: "user", content: "hi" }]
+      const others = [...(yield* Stream.runCollect(responseStream({ model: "auto", input })))]
+      const deltas = others.map((event) => (event.type === "response.output_text.delta" ? event.delta : ""))
+      assert.strictEqual(deltas.join(""), "Hello")
+      assert.strictEqual(others.at(-1)?.type, "response.completed")
+    })
+  )
+
+  it.scopedLive(
+    "fails if a stream of messages is refused or breaks, and tells a response that failed as its last event",
+    () =>
+      Effect.gen(function* () {
+        const failure = new BackendFailure({ instance: "inst-0", started: true, detail: "boom" })
+        const half = TestBackend.make((turn) =>
+          Effect.sync(() => {
+            turn.emit(textDelta("half"))
+            turn.fail(failure)
+          })
+        )
+        const { base } = yield* TestGateway.serve(half)
+        const { messageStream, responseStream } = yield* connect(base)
+        const broke = yield* Effect.flip(Stream.runDrain(messageStream({ ...hello, max_tokens: 100 })))
+        assert.deepInclude(broke, { _tag: "ChatStreamFailed", code: "api_error" })
+        const unknown = yield* Effect.flip(
+          Stream.runDrain(messageStream({ ...hello, model: "no-such", max_tokens: 100 }))
+        )
+        assert.deepInclude(unknown, { status: 404, code: "not_found_error" })
+        const input = [{ role: "user", content: "hi" }]
+        const last = yield* Effect.either(Stream.runLast(responseStream({ model: "auto", input })))
+        assert.include(JSON.stringify(last), "upstream_error")
+      })
+  )
+
   it.scopedLive("fails with the HTTP status if a chat is refused, and with 200 if its stream breaks", () =>
     Effect.gen(function* () {
       const failure = new BackendFailure({ instance: "inst-0", started: true, detail: "boom" })

@@ -74,6 +74,10 @@ describe("deploy/", () => {
       []
     )
     assert.match(unit, /^User=(?!root$)/m)
+    // What is installed as the documentation says is what it runs.
+    const command = /^ExecStart=\/usr\/bin\/env (\S+) start$/m.exec(unit)?.[1] ?? ""
+    assert.property((JSON.parse(read("package.json")) as { readonly bin: object }).bin, command)
+    assert.include(read("docs/operations.md"), "npm install -g ./lingma-gateway-*.tgz")
     const stages = image.split(/^FROM /m).slice(3)
     assert.strictEqual(stages.length, 2)
     for (const stage of stages) assert.strictEqual([...stage.matchAll(/^USER (\w+)$/gm)].at(-1)?.[1], "node")

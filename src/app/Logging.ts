@@ -1,12 +1,11 @@
 /**
  * Log format: JSON lines with trace ids, or readable lines on a terminal.
  */
-import { Console as NodeConsole } from "node:console"
-import { Writable } from "node:stream"
-import { Console, Context, Effect, FiberRef, FiberRefs, Layer, Logger, LogLevel, Tracer } from "effect"
+import { Context, Effect, FiberRef, FiberRefs, Layer, Logger, LogLevel, Tracer } from "effect"
 import { GatewayConfig, type Settings } from "../config/Config.ts"
 import * as Span from "../observe/Span.ts"
 import * as LogOutput from "./LogOutput.ts"
+import * as ReadableLog from "./ReadableLog.ts"
 
 const levels: Record<Settings["logLevel"], LogLevel.LogLevel> = {
   trace: LogLevel.Trace,
@@ -37,23 +36,13 @@ const Json = Logger.replaceScoped(
   Effect.map(output, ({ write }) => Logger.map(toJson, write))
 )
 
-/** A console that writes to `LogOutput`. */
-const consoleOf = ({ write }: LogOutput.LogOutput) =>
-  new NodeConsole({
-    stdout: new Writable({
-      decodeStrings: false,
-      write: (text, _encoding, done) => {
-        write(String(text))
-        done()
-      }
-    })
-  })
+const isColoured = () => process.stdout.isTTY === true && (process.env["NO_COLOR"] ?? "") === ""
 
-/** Effect's pretty logger, which writes to the fiber's console. */
-const Pretty = Layer.merge(
-  Logger.pretty,
-  Layer.unwrapScoped(
-    Effect.zipWith(output, Effect.console, (lines, own) => Console.setConsole({ ...own, unsafe: consoleOf(lines) }))
+const Pretty = Logger.replaceScoped(
+  Logger.defaultLogger,
+  Effect.map(output, ({ write }) =>
+    // An entry that waits for another one is nothing yet.
+    Logger.map(ReadableLog.make({ isColoured: isColoured() }), (line) => (line === "" ? undefined : write(line)))
   )
 )
 

@@ -9,6 +9,7 @@ import * as Gateway from "../Gateway.ts"
 import * as NodeServer from "../http/NodeServer.ts"
 import { KeyRing } from "../team/keys/KeyRing.ts"
 import * as Logging from "./Logging.ts"
+import * as PortTaken from "./PortTaken.ts"
 import * as Greeting from "./screen/Greeting.ts"
 import * as Telemetry from "./Telemetry.ts"
 import * as V8Memory from "./V8Memory.ts"
@@ -61,7 +62,7 @@ const serving = (told: Told) =>
   Layer.launch(
     // What is told comes last, after everything that may fail at startup.
     Layer.mergeAll(Layer.provideMerge(Listening(told), Gateway.layer), Forget, V8Memory.layer).pipe(
-      Layer.provide(NodeServer.layerFromConfig),
+      Layer.provide(PortTaken.explained(NodeServer.layerFromConfig)),
       Layer.provide(Telemetry.layerFromConfig),
       Layer.provide(Logging.layer),
       Layer.provide(GatewayConfig.layerFromEnv)

@@ -1,7 +1,6 @@
 /**
  * Runs a program as the main of this process: handles signals, prints errors and sets the exit code.
  */
-import * as HttpServerError from "@effect/platform/HttpServerError"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, ConfigError, Data, Effect, Exit } from "effect"
@@ -10,6 +9,7 @@ import { WorkDirInUse } from "../lingma/process/WorkDirLock.ts"
 import { DatabaseUnavailable } from "../team/database/Database.ts"
 import { KeyFileWrong } from "../team/keys/KeyFile.ts"
 import { KeysMissing } from "../team/keys/KeyRing.ts"
+import { PortTaken } from "./PortTaken.ts"
 import { Ended } from "./running/Ended.ts"
 
 /** Their messages name the setting. */
@@ -23,8 +23,7 @@ const verdict = (cause: Cause.Cause<unknown>): { readonly code: number; readonly
   if (ConfigError.isConfigError(error)) return { code: 78, lines: Config.explain(error) }
   if (error instanceof Error && ofSettings.some((kind) => error instanceof kind))
     return { code: 78, lines: [error.message] }
-  const taken = error instanceof HttpServerError.ServeError && String(error.cause).includes("EADDRINUSE")
-  if (taken) return { code: 1, lines: ["GATEWAY_PORT is taken by another program: stop that, or choose another port"] }
+  if (error instanceof PortTaken) return { code: 1, lines: [error.message] }
   return { code: 1, lines: [`lingma-gateway failed: ${Cause.pretty(cause)}`] }
 }
 

@@ -114,7 +114,12 @@ const table = {
     Rule.flag
   ),
   lingmaBin: setting("LINGMA_BIN", "", "path of the Lingma binary; empty = the built-in emulator", Rule.optionalPath),
-  lingmaWorkDir: setting("LINGMA_WORK_DIR", "data/lingma", "directory of Lingma's login and state", Rule.path),
+  lingmaWorkDir: setting(
+    "LINGMA_WORK_DIR",
+    "",
+    "directory of Lingma's login and state; empty = lingma in $STATE_DIRECTORY, in data of a checkout, or in ~/.local/state/lingma-gateway",
+    Rule.workDir
+  ),
   lingmaSocketPort: setting(
     "LINGMA_SOCKET_PORT",
     "37010",

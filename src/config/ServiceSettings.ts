@@ -9,7 +9,7 @@ export const serviceSettings = {
   databaseUrl: setting(
     "DATABASE_URL",
     "",
-    "keys and figures: sqlite:<path>, postgres://user:password@host/name, or none; empty = sqlite:data/gateway.db, in LINGMA_WORK_DIR where that is set",
+    "keys and figures: sqlite:<path>, postgres://user:password@host/name, or none; empty = gateway.db in LINGMA_WORK_DIR, in data of a checkout",
     DatabaseUrl.parse,
     { secret: true }
   ),

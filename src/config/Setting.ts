@@ -37,8 +37,14 @@ export const setting = <A>(
 }
 
 type Table = Readonly<Record<string, Declared<unknown>>>
-type Configs<T extends Table> = { readonly [K in keyof T]: T[K] extends Declared<infer A> ? Config.Config<A> : never }
+type Values<T extends Table> = { readonly [K in keyof T]: T[K] extends Declared<infer A> ? A : never }
+type Configs<T extends Table> = { readonly [K in keyof T]: Config.Config<Values<T>[K]> }
 
-/** Reads a whole table and reports every invalid setting, not just the first. */
-export const all = <const T extends Table>(table: T) =>
-  Config.all(Object.fromEntries(Object.entries(table).map(([key, { config }]) => [key, config])) as Configs<T>)
+/**
+ * Reads a whole table and reports every invalid setting, not just the first. The type is written out: what a compiler
+ * would write for it into the package names a parameter of Effect's own.
+ */
+export const all = <const T extends Table>(table: T): Config.Config<Values<T>> => {
+  const entries = Object.entries(table).map(([key, { config }]) => [key, config])
+  return Config.all(Object.fromEntries(entries) as Configs<T>) as Config.Config<Values<T>>
+}

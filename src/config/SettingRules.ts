@@ -4,6 +4,7 @@
 import { homedir } from "node:os"
 import { Duration, Either, Option, Redacted } from "effect"
 import * as Account from "../domain/Account.ts"
+import * as StateDirectory from "./StateDirectory.ts"
 
 export type Parse<A> = (text: string) => Either.Either<A, string>
 
@@ -18,6 +19,9 @@ export const expandHome = (path: string): string => path.replace(/^~(?=$|[\\/])/
 
 /** Whatever names a file or a directory is parsed by one of these. */
 export const path: Parse<string> = (raw) => Either.right(expandHome(raw))
+/** Empty stands for the one in the state directory. */
+export const workDir: Parse<string> = (raw) =>
+  Either.right(raw === "" ? StateDirectory.find().workDir : expandHome(raw))
 export const optionalPath: Parse<Option.Option<string>> = (raw) => Either.map(optional(raw), Option.map(expandHome))
 
 export const number =

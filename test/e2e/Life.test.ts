@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { createServer, type Server } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -143,16 +144,6 @@ describe("the program", () => {
       assert.strictEqual((yield* runToEnd(["start", "--nonsense"])).code, 2)
       const lost = yield* runToEnd(["start", "--config", "lost.env"])
       assert.deepStrictEqual([lost.code, lost.stderr], [78, "--config must name a file that can be read\n"])
-      const dir = mkdtempSync(join(tmpdir(), "lingma-life-"))
-      writeFileSync(join(dir, "gateway.env"), "# settings\nGATEWAY_PORT=1\nzebra\n")
-      for (const command of ["start", "config"]) {
-        const odd = yield* runToEnd([command, "--config", "~/gateway.env"], { HOME: dir })
-        assert.deepStrictEqual(
-          [odd.code, odd.stderr],
-          [78, `${join(dir, "gateway.env")} line 3 must be NAME=value, or a comment that begins with #\n`]
-        )
-      }
-      rmSync(dir, { recursive: true })
       const shown = yield* runToEnd(["config", "--json"], { API_KEYS: "sk-hidden" })
       assert.strictEqual(shown.code, 0)
       assert.notInclude(shown.stdout, "sk-hidden")
@@ -165,6 +156,25 @@ describe("the program", () => {
     })
   )
 
+  it.scopedLive(
+    "refuses a file of settings with a line that is none, by its number, and finds it below the home directory",
+    () =>
+      Effect.gen(function* () {
+        const dir = yield* Effect.acquireRelease(
+          Effect.sync(() => mkdtempSync(join(tmpdir(), "lingma-life-"))),
+          (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+        )
+        writeFileSync(join(dir, "gateway.env"), "# settings\nGATEWAY_PORT=1\nzebra\n")
+        for (const command of ["start", "config"]) {
+          const odd = yield* runToEnd([command, "--config", "~/gateway.env"], { HOME: dir })
+          assert.deepStrictEqual(
+            [odd.code, odd.stderr],
+            [78, `${join(dir, "gateway.env")} line 3 must be NAME=value, or a comment that begins with #\n`]
+          )
+        }
+      })
+  )
+
   it.scopedLive("names settings that are none at its start, to people and in its log, and in config", () =>
     Effect.gen(function* () {
       const wrong = { API_KEY: "sk-hidden", GATEWAY_PROT: "1" }
@@ -174,7 +184,15 @@ describe("the program", () => {
         "  ! GATEWAY_PROT is no setting and has no effect. Did you mean GATEWAY_PORT?\n"
       ])
         assert.include(program.stderr(), line)
-      assert.match(program.stdout(), /"unknown setting".*"setting":"API_KEY","did_you_mean":"API_KEYS"/)
+      const logged = yield* eventually(
+        () =>
+          program
+            .stdout()
+            .split("\n")
+            .find((line) => /"unknown setting".*"API_KEY"/.test(line)),
+        "a line of the log"
+      )
+      assert.include(logged, '"did_you_mean":"API_KEYS"')
       assert.notInclude(program.stdout() + program.stderr(), "sk-hidden")
       const shown = yield* runToEnd(["config"], wrong)
       assert.strictEqual(shown.code, 0)
@@ -183,13 +201,63 @@ describe("the program", () => {
     })
   )
 
-  it.scopedLive("says that its port is taken", () =>
+  it.scopedLive("says who has its port, and which one is free", () =>
     Effect.gen(function* () {
-      const { base } = yield* start()
-      const second = yield* runToEnd(["start"], { GATEWAY_PORT: new URL(base).port })
+      const program = yield* start()
+      const { port } = new URL(program.base)
+      const second = yield* runToEnd(["start"], { GATEWAY_PORT: port })
       assert.strictEqual(second.code, 1)
-      assert.include(second.stderr, "GATEWAY_PORT is taken")
+      const pid = process.platform === "linux" ? ` \\(pid ${program.child.pid}\\)` : "( \\(pid \\d+\\))?"
+      const words = `GATEWAY_PORT ${port} is taken by a Lingma gateway that already runs${pid}: use that one, stop it, or choose another port, such as (\\d+)\n`
+      const free = new RegExp(`^${words}$`).exec(second.stderr)?.at(-1)
+      assert.notStrictEqual(free, undefined, second.stderr)
+      assert.notInclude(second.stdout, "Lingma started")
+      const other = yield* Effect.acquireRelease(
+        Effect.async<Server>((resume) => {
+          const server = createServer((socket) => socket.destroy())
+          server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+        }),
+        (server) => Effect.async<void>((resume) => void server.close(() => resume(Effect.void)))
+      )
+      const address = other.address()
+      const taken = typeof address === "object" && address !== null ? String(address.port) : ""
+      const third = yield* runToEnd(["start"], { GATEWAY_PORT: taken })
+      assert.strictEqual(third.code, 1)
+      assert.match(
+        third.stderr,
+        new RegExp(`^GATEWAY_PORT ${taken} is taken by another program( \\(.+, pid ${process.pid}\\))?: stop that, or`)
+      )
     })
+  )
+
+  it.scopedLive("tells what is wrong with TOKEN_COUNTER before it starts or serves anything", () =>
+    Effect.gen(function* () {
+      const refused = yield* runToEnd(["start"], {
+        TOKEN_COUNTER: "qwen",
+        TOKEN_COUNTER_FILE: "/nowhere/tokenizer.json"
+      })
+      assert.strictEqual(refused.code, 78)
+      assert.strictEqual(refused.stderr, "TOKEN_COUNTER_FILE must be the path of a tokenizer.json that can be read\n")
+      assert.notMatch(refused.stdout, /Lingma started|listening/)
+    })
+  )
+
+  it.scopedLive(
+    "keeps all that outlives it in one directory, below the home directory of who runs it, and tells which",
+    () =>
+      Effect.gen(function* () {
+        const program = yield* start({ STATE_DIRECTORY: "", LINGMA_WORK_DIR: "~/state" })
+        assert.include(
+          program.stdout(),
+          `"state_directory":"${join(program.dir, "state")}","state_directory_from":"LINGMA_WORK_DIR"`
+        )
+        assert.isTrue(existsSync(join(program.dir, "state/gateway.db")))
+        const made = yield* runToEnd(["keys", "add", "ann"], { STATE_DIRECTORY: join(program.dir, "service") })
+        assert.strictEqual(made.code, 0)
+        const listed = yield* runToEnd(["keys", "list"], { STATE_DIRECTORY: join(program.dir, "service") })
+        assert.include(listed.stdout, "ann")
+        assert.isTrue(existsSync(join(program.dir, "service/lingma/gateway.db")))
+      })
   )
 })
 

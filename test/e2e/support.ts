@@ -64,7 +64,7 @@ export const spawned = (
       Secrets.keep(...Secrets.fromSettings(env))
       const child = spawn(process.execPath, [bin, ...args], {
         cwd: dir,
-        env: { PATH: process.env["PATH"], HOME: dir, TMPDIR, ...env },
+        env: { PATH: process.env["PATH"], HOME: dir, TMPDIR, STATE_DIRECTORY: join(dir, "data"), ...env },
         stdio: [stdin, "pipe", "pipe"]
       })
       const written = { stdout: "", stderr: "" }

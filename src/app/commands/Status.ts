@@ -4,6 +4,7 @@
 import * as Command from "@effect/cli/Command"
 import { Clock, Effect, Either, Option, Schema } from "effect"
 import * as Config from "../../config/Config.ts"
+import * as StateDirectory from "../../config/StateDirectory.ts"
 import * as Running from "../running/Running.ts"
 import * as StatusScreen from "../screen/StatusScreen.ts"
 import * as Terminal from "../screen/Terminal.ts"
@@ -70,7 +71,7 @@ export const look = Effect.fnUntraced(function* (settings: Config.Settings) {
     instances:
       told?.pool.instances.map((one) => ({ ...one, account: accounts.get(one.name) ?? one.account ?? null })) ??
       ofHealth(health.instances),
-    state: Terminal.short(settings.lingmaWorkDir),
+    state: Terminal.short(StateDirectory.of(settings.lingmaWorkDir).dir),
     note: Either.isLeft(stats) ? `More is told to an administrator: ${stats.left.message}.` : undefined
   }
   return status

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import * as SqlClient from "@effect/sql/SqlClient"
 import { Effect, Either, type Layer, Redacted } from "effect"
-import * as Database from "../../team/database/Database.ts"
+import * as StateDirectory from "../../config/StateDirectory.ts"
 import * as Migrations from "../../team/database/Migrations.ts"
 import * as SqliteClient from "../../team/database/SqliteClient.ts"
 import * as Terminal from "../screen/Terminal.ts"
@@ -125,7 +125,7 @@ export const check = (facts: Facts, isServing: boolean): Effect.Effect<ReadonlyA
     return Effect.succeed([ok("database", "database", "none: keys and figures end with the process")])
   }
   if (databaseUrl._tag === "Postgres") return Effect.map(postgres(databaseUrl.url), (one) => [one])
-  const path = resolve(databaseUrl._tag === "Sqlite" ? databaseUrl.path : Database.defaultFile(lingmaWorkDir))
+  const path = resolve(databaseUrl._tag === "Sqlite" ? databaseUrl.path : StateDirectory.databaseFile(lingmaWorkDir))
   if (isServing && existsSync(path)) {
     return Effect.succeed([ok("database", "database", `${Terminal.short(path, facts.home)}, in use`)])
   }

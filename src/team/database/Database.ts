@@ -4,13 +4,14 @@
 
 import { closeSync, existsSync, mkdirSync, openSync } from "node:fs"
 import { hostname } from "node:os"
-import { basename, dirname, join, resolve } from "node:path"
+import { basename, dirname, resolve } from "node:path"
 import type * as Migrator from "@effect/sql/Migrator"
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Context, Data, Effect, Layer, Option, Predicate, Redacted, Schedule } from "effect"
 import { GatewayConfig } from "../../config/Config.ts"
 import type { DatabaseUrl } from "../../config/DatabaseUrl.ts"
+import * as StateDirectory from "../../config/StateDirectory.ts"
 import * as DirectoryLock from "../../runtime/DirectoryLock.ts"
 import * as Migrations from "./Migrations.ts"
 import * as SqliteClient from "./SqliteClient.ts"
@@ -129,10 +130,6 @@ const postgres = (url: Redacted.Redacted): Layer.Layer<Services, DatabaseUnavail
     )
   )
 
-/** Beside the directory that holds Lingma's state: `data/gateway.db` for `data/lingma`. */
-export const defaultFile = (workDir: string): string =>
-  workDir === "data/lingma" ? join("data", "gateway.db") : join(workDir, "gateway.db")
-
 const inMemory = (message: string): Layer.Layer<Services, DatabaseUnavailable> =>
   Layer.provideMerge(
     memory,
@@ -162,10 +159,10 @@ const mayHoldKeys = (file: string) =>
  * it would be open to everybody.
  */
 const byDefault = (workDir: string, isServing: boolean) =>
-  Layer.catchAll(sqlite(defaultFile(workDir), isServing), (error) =>
+  Layer.catchAll(sqlite(StateDirectory.databaseFile(workDir), isServing), (error) =>
     isServing
       ? Layer.unwrapEffect(
-          Effect.map(mayHoldKeys(defaultFile(workDir)), (holds) =>
+          Effect.map(mayHoldKeys(StateDirectory.databaseFile(workDir)), (holds) =>
             holds ? Layer.fail(error) : inMemory(error.message)
           )
         )
