@@ -38,7 +38,7 @@ export const entries: Readonly<Record<string, Entry>> = {
   },
   launch: {
     usage: "launch CLIENT [-- ARGS]",
-    what: "start claude, codex, opencode, qwen or pi on the gateway",
+    what: "start claude, codex, opencode, qwen or pi on it",
     options: [["--model MODEL", "the model to ask for; default: DEFAULT_MODEL"], config]
   },
   status: { usage: "status", what: "load, instances and accounts of the running gateway", options: common },
@@ -89,7 +89,7 @@ export const entries: Readonly<Record<string, Entry>> = {
   "keys revoke": { usage: "keys revoke NAME", what: "end a key for good", options: common },
   login: {
     usage: "login [INSTANCE]",
-    what: "sign an account in, by an address to open in any browser",
+    what: "sign an account in, in any browser",
     options: [["--instance NAME", "the same as INSTANCE; default: the first that needs it"], ...common]
   },
   env: {
@@ -113,7 +113,7 @@ export const entries: Readonly<Record<string, Entry>> = {
     what: "a bundle for a bug report, without secrets",
     options: [["--output FILE", "write it there, instead of printing it"], ...common]
   },
-  emulator: { usage: "emulator start …", what: "the built-in stand-in for Lingma, with Lingma's own options" }
+  emulator: { usage: "emulator start …", what: "the built-in stand-in for Lingma, run by itself" }
 }
 
 const isMain = (name: string) => !name.includes(" ")

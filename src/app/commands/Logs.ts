@@ -56,16 +56,16 @@ const read = Effect.fnUntraced(function* (gateway: Running.Gateway, wanted: Want
   const rows: Array<Row> = []
   let before: string | null = null
   for (let page = 0; page < MOST_PAGES && rows.length < wanted.limit; page++) {
-    const query = new URLSearchParams({
+    const query: URLSearchParams = new URLSearchParams({
       limit: String(wanted.isFailed ? PAGE : Math.min(PAGE, wanted.limit)),
       since: new Date(wanted.since).toISOString(),
       ...(wanted.key === undefined ? {} : { key: wanted.key }),
       ...(before === null ? {} : { before })
     })
-    const { data, next }: typeof List.Type = yield* Running.read(gateway, `/internal/chats?${query}`, List)
-    rows.push(...data.filter((row) => isWanted(wanted, row)))
-    before = next
-    if (next === null) break
+    const list: typeof List.Type = yield* Running.read(gateway, `/internal/chats?${query}`, List)
+    rows.push(...list.data.filter((row) => isWanted(wanted, row)))
+    before = list.next
+    if (before === null) break
   }
   return rows.slice(0, wanted.limit)
 })

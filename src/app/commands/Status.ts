@@ -2,8 +2,9 @@
  * Command `lingma-gateway status`: how the running gateway is, asked of itself.
  */
 import * as Command from "@effect/cli/Command"
-import { Clock, Effect, Either, Schema } from "effect"
+import { Clock, Effect, Either, Option, Schema } from "effect"
 import * as Config from "../../config/Config.ts"
+import * as StateDirectory from "../../config/StateDirectory.ts"
 import * as Running from "../running/Running.ts"
 import * as StatusScreen from "../screen/StatusScreen.ts"
 import * as Terminal from "../screen/Terminal.ts"
@@ -30,6 +31,11 @@ const Stats = Schema.Struct({
   pool: Schema.Struct({ instances: Schema.Array(Instance) })
 })
 
+/** What `/internal/overview` adds: whose an instance is. */
+const Overview = Schema.Struct({
+  instances: Schema.Array(Schema.Struct({ name: Schema.String, account: Schema.NullOr(Schema.String) }))
+})
+
 /** Without a key there is less to tell. */
 const ofHealth = (instances: Running.Health["instances"]): ReadonlyArray<StatusScreen.Instance> =>
   instances.map((one) => ({ ...one, logged_in: null, login: "", ejected: false, spent: [], last_error: null }))
@@ -37,7 +43,18 @@ const ofHealth = (instances: Running.Health["instances"]): ReadonlyArray<StatusS
 export const look = Effect.fnUntraced(function* (settings: Config.Settings) {
   const gateway = Running.of(settings)
   const health = yield* Running.health(gateway)
-  const stats = yield* Effect.either(Running.read(gateway, "/internal/stats", Stats))
+  const [stats, overview] = yield* Effect.all(
+    [
+      Effect.either(Running.read(gateway, "/internal/stats", Stats)),
+      Effect.option(Running.read(gateway, "/internal/overview", Overview))
+    ],
+    { concurrency: 2 }
+  )
+  const accounts = new Map(
+    Option.match(overview, { onNone: () => [], onSome: ({ instances }) => instances }).map(
+      ({ account, name }) => [name, account] as const
+    )
+  )
   const told = Either.isRight(stats) ? stats.right : undefined
   const status: StatusScreen.Status = {
     base: gateway.base,
@@ -51,8 +68,10 @@ export const look = Effect.fnUntraced(function* (settings: Config.Settings) {
             queued: told.concurrency.queued,
             upSeconds: told.stats.uptime_seconds
           },
-    instances: told?.pool.instances ?? ofHealth(health.instances),
-    state: Terminal.short(settings.lingmaWorkDir),
+    instances:
+      told?.pool.instances.map((one) => ({ ...one, account: accounts.get(one.name) ?? one.account ?? null })) ??
+      ofHealth(health.instances),
+    state: Terminal.short(StateDirectory.of(settings.lingmaWorkDir).dir),
     note: Either.isLeft(stats) ? `More is told to an administrator: ${stats.left.message}.` : undefined
   }
   return status

@@ -62,5 +62,5 @@ export const check = Effect.fnUntraced(function* (facts: Facts, isServing: boole
     "nobody is signed in",
     "lingma-gateway login, or LINGMA_ACCOUNTS"
   )
-  return [isIn ? ok("accounts", "accounts", count > 0 ? `${count}` : "signed in by hand") : none]
+  return [isIn ? ok("accounts", "accounts", count > 0 ? `${count}` : "none in the settings") : none]
 })

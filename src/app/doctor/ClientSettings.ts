@@ -199,5 +199,5 @@ export const check = (facts: Facts): Effect.Effect<ReadonlyArray<Finding>> =>
       ...codex(facts),
       ...qwen(facts)
     ]
-    return found.length > 0 ? found : [ok("clients", "clients", "no settings of theirs in the way")]
+    return found.length > 0 ? found : [ok("clients", "clients", "nothing of theirs in the way")]
   })

@@ -37,7 +37,7 @@ const well = (findings: ReadonlyArray<Finding>, columns: number): ReadonlyArray<
     const last = lines.at(-1)
     if (last !== undefined && Terminal.width(last) + 3 + Terminal.width(text) <= room)
       lines[lines.length - 1] = `${last} · ${text}`
-    else lines.push(text)
+    else lines.push(...Terminal.wrap(text, room))
   }
   return lines.map((text, i) => (i === 0 ? line("ok", text) : below(text)))
 }

@@ -109,7 +109,7 @@ export const check = Effect.fnUntraced(function* (facts: Facts) {
   const code = yield* PortHolder.refusal(host, port)
   if (code === "EADDRINUSE") {
     const holder = PortHolder.of(port)
-    const health = yield* Effect.either(Running.health(gateway))
+    const health = yield* Effect.either(Running.health(gateway, "1 second"))
     if (Either.isRight(health)) {
       const pid = holder === undefined ? "" : `, pid ${holder.pid}`
       const findings = [

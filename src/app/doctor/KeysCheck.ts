@@ -47,7 +47,7 @@ export const check = Effect.fnUntraced(function* ({ settings }: Facts) {
     count > 0
       ? `${count} by settings`
       : isLoopback(host)
-        ? "none by settings: open to this machine, unless the database has some"
+        ? "none in the settings (open to this machine only)"
         : "those of the database"
   return [ok("keys", "keys", what)]
 })

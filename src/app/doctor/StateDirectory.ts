@@ -101,5 +101,5 @@ export const check = Effect.fnUntraced(function* (facts: Facts, isServing: boole
       )
     ]
   }
-  return [ok("state", "state", existsSync(path) ? shown : `${shown} (made at the first start)`)]
+  return [ok("state", "state", existsSync(path) || existsSync(own) ? shown : `${shown} (made at the first start)`)]
 })

@@ -2,6 +2,7 @@
  * How each client is told of the gateway: by variables, options and files of a profile directory, and none of the user's.
  */
 import { join } from "node:path"
+import { settings } from "../../config/Config.ts"
 
 export const clients = ["claude", "codex", "opencode", "qwen", "pi"] as const
 export type Client = (typeof clients)[number]
@@ -66,7 +67,7 @@ const claude = ({ base, context, dir, key, model }: Given): Profile => {
   }
   // Those of a project's settings would win over the environment; these win over them.
   const none = ["ANTHROPIC_API_KEY", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"]
-  const settings = {
+  const inline = {
     env: { ...env, ...Object.fromEntries(none.map((name) => [name, ""])) },
     model,
     apiKeyHelper: "",
@@ -77,7 +78,7 @@ const claude = ({ base, context, dir, key, model }: Given): Profile => {
     args: ["--settings", join(dir, "gateway.json")],
     env: { ...env, CLAUDE_CONFIG_DIR: dir },
     without: /^(?:ANTHROPIC_|CLAUDE_CODE_USE_|CLAUDE_CONFIG_DIR$|AWS_BEARER_TOKEN_BEDROCK$|CLAUDE_CODE_OAUTH_TOKEN$)/,
-    files: { "gateway.json": json(settings), "status-line.mjs": statusLine },
+    files: { "gateway.json": json(inline), "status-line.mjs": statusLine },
     seeds: { ".claude.json": json({ hasCompletedOnboarding: true }) },
     install: "npm install -g @anthropic-ai/claude-code"
   }
@@ -191,9 +192,14 @@ const all: Readonly<Record<Client, (given: Given) => Profile>> = { claude, codex
 
 export const of = (client: Client, given: Given): Profile => all[client](given)
 
-/** The client's environment: the user's, without what would lead it elsewhere, and not by way of a proxy. */
+const secrets = new Set(settings.filter(({ secret }) => secret).map(({ name }) => name))
+
+/**
+ * The client's environment: the user's, without what would lead it elsewhere or is the gateway's secret, and not by way
+ * of a proxy.
+ */
 export const environment = (profile: Profile, own: NodeJS.ProcessEnv): NodeJS.ProcessEnv => {
-  const kept = Object.entries(own).filter(([name]) => !profile.without.test(name))
+  const kept = Object.entries(own).filter(([name]) => !profile.without.test(name) && !secrets.has(name))
   const spared = [own["NO_PROXY"] ?? own["no_proxy"] ?? "", "127.0.0.1", "localhost"]
     .filter((one) => one !== "")
     .join(",")

@@ -109,4 +109,5 @@ export const Health = Schema.Struct({
 })
 export type Health = typeof Health.Type
 
-export const health = (gateway: Gateway) => read(gateway, "/healthz", Health, { within: "1 second" })
+export const health = (gateway: Gateway, within: "1 second" | "5 seconds" = "5 seconds") =>
+  read(gateway, "/healthz", Health, { within })

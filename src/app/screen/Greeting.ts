@@ -4,6 +4,7 @@
 import { stripVTControlCharacters } from "node:util"
 import { Effect, Option } from "effect"
 import type { Settings } from "../../config/Config.ts"
+import * as StateDirectory from "../../config/StateDirectory.ts"
 import * as UnknownSettings from "../../config/UnknownSettings.ts"
 import * as Discovery from "../../lingma/process/Discovery.ts"
 import type { Ring } from "../../team/keys/KeyRing.ts"
@@ -78,7 +79,7 @@ const screen = Effect.fnUntraced(function* ({ base, config, ring, unknown }: Lis
       base,
       lingma: yield* answering(config),
       keys: ring.isOpen() ? "none: open to this machine only" : keysOf(ring, config),
-      state: Terminal.short(config.lingmaWorkDir),
+      state: Terminal.short(StateDirectory.of(config.lingmaWorkDir).dir),
       warnings: unknown.map(UnknownSettings.message)
     },
     Terminal.columns(process.stderr)
