@@ -122,6 +122,7 @@ run(
       if (ValidationError.isValidationError(error)) return misused()
       const ofKeys = Keys.codeOf(error)
       if (ofKeys !== undefined) return new Ended({ code: ofKeys.code, lines: [ofKeys.message] })
+      if (error instanceof ConfigReload.ReloadFailed) return new Ended(error)
       if (error instanceof Usage.UsageRefused) return wrong(error)
       return error instanceof LoginRefused ? refused(error) : error
     })

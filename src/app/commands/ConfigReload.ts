@@ -3,11 +3,10 @@
  */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
-import { Console, Effect, Logger, LogLevel, Redacted, Schema } from "effect"
+import { Console, Data, Effect, Logger, LogLevel, Redacted, Schema } from "effect"
 import type { Settings } from "../../config/Config.ts"
 import * as ConfigSources from "../../config/ConfigSources.ts"
 import { SettingsSource } from "../../config/SettingsSource.ts"
-import { Ended } from "../run.ts"
 
 const Reloaded = Schema.Struct({ changed: Schema.Array(Schema.String), restart: Schema.Array(Schema.String) })
 const Refusal = Schema.Struct({ error: Schema.Struct({ message: Schema.String }) })
@@ -16,7 +15,13 @@ const REFUSED = 422
 const FAILED = 1
 const WRONG_SETTINGS = 78
 
-const ended = (code: number, ...lines: ReadonlyArray<string>) => new Ended({ code, lines })
+/** The settings were not reloaded, with the exit code. */
+export class ReloadFailed extends Data.TaggedError("ReloadFailed")<{
+  readonly code: number
+  readonly lines: ReadonlyArray<string>
+}> {}
+
+const ended = (code: number, ...lines: ReadonlyArray<string>) => new ReloadFailed({ code, lines })
 
 const baseOf = ({ host, port }: Settings) => {
   const name = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host
