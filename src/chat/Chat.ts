@@ -25,6 +25,7 @@ import * as ChatRecords from "./ChatRecords.ts"
 import * as Failures from "./Failures.ts"
 import { Guard } from "./Guard.ts"
 import { LiveChats } from "./LiveChats.ts"
+import * as ModelLists from "./ModelLists.ts"
 import { OverloadProtection } from "./OverloadProtection.ts"
 import * as Phase from "./Phase.ts"
 import { type Lease, Pool } from "./Pool.ts"
@@ -270,26 +271,11 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       return { servedBy, emulated, model, tokens, firstTokenMillis, turn: seen, events: Turn.toStream(seen) }
     })
 
-    const models = Effect.scoped(
-      Effect.gen(function* () {
-        yield* metrics.modelsListed
-        const instances = yield* pool.snapshot
-        const ready = instances.filter((instance) => instance.ready).map((instance) => instance.backend)
-        // None ready: ask the one whose turn it is, which wakes it.
-        const asked = ready.length > 0 ? ready : [(yield* pool.lease(Option.none())).backend]
-        // One that goes away meanwhile takes nothing from what the others offer.
-        const [failures, lists] = yield* Effect.partition(asked, (backend) =>
-          Effect.mapError(Effect.zipRight(backend.ensureReady, backend.models), ofProvider(backend.provider))
-        )
-        return failures[0] !== undefined && lists.length === 0 ? yield* failures[0] : Model.listed(lists.flat())
-      })
-    ).pipe(Span.within("models"))
-
     /** Of the instance that comes first: where they are of several providers, it stands for all. */
     const count = (request: ChatRequest, settings?: Settings) =>
       Effect.map(pool.snapshot, ([{ backend }]) => attempt.count(request, backend, optionsOf(settings)))
 
-    return Chat.of({ open, models, count, live })
+    return Chat.of({ open, models: ModelLists.of(pool, metrics), count, live })
   })
 
   /** With options of a program's own. */

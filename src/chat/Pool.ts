@@ -9,6 +9,7 @@ import * as Routing from "../domain/Routing.ts"
 import * as Spent from "../domain/Spent.ts"
 import * as Scoped from "../runtime/Scoped.ts"
 import type { Backend, BackendStatus, LastFailure } from "./Backend.ts"
+import * as NotReady from "./NotReady.ts"
 
 /** Snapshot of an instance. */
 export interface Instance extends BackendStatus, Routing.Candidate {
@@ -126,27 +127,12 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
     /** Called once no chat holds the instance. */
     const retiring = new Map<string, () => void>()
     const begins = (id: string) => Array.from(trying.get(id) ?? [], ({ begunAt }) => begunAt)
-    const reasonOf = (id: string, { loggedIn, state }: BackendStatus, at: number) => {
-      if (state !== "ready") return `its state is ${state}`
-      if (loggedIn === false) return "no account is signed in"
-      const mine = healthOf(id)
-      switch (Health.why(mine, at, begins(id))) {
-        case "ejected":
-          return `left out for ${Math.ceil((mine.until - at) / 1000)} s more, as its chats failed`
-        case "failing":
-          return mine.failures === 1 ? "its last chat failed" : `its last ${mine.failures} chats failed`
-        case "probing":
-          return "one chat tries it, after it was left out"
-        case undefined:
-          return undefined
-      }
-    }
     const inspect = (seen: Effect.Effect.Success<typeof statuses>) =>
       Arr.map(seen, ({ backend, status }): Instance => {
         const { id } = backend
         const mine = healthOf(id)
         const at = now()
-        const reason = reasonOf(id, status, at)
+        const reason = NotReady.reason(status, mine, at, begins(id))
         return {
           ...status,
           id,

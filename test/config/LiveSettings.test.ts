@@ -52,7 +52,7 @@ describe("LiveSettings", () => {
       const env = {
         API_KEYS: "a,b",
         LINGMA_ACCOUNTS: "u:p,v:q",
-        MODEL_ALIASES: "a=b;c@high=d",
+        MODEL_ALIASES: "a=b,c@high=d",
         GATEWAY_QUEUE_TIMEOUT_SEC: "1.5",
         WEB_SEARCH_URL: "http://127.0.0.1/x",
         DATABASE_URL: "postgres://u:p@h/n"
@@ -65,7 +65,7 @@ describe("LiveSettings", () => {
       const others: Record<string, string> = {
         API_KEYS: "b,a",
         LINGMA_ACCOUNTS: "u:p,v:other",
-        MODEL_ALIASES: "a=b;c@low=d",
+        MODEL_ALIASES: "a=b,c@low=d",
         GATEWAY_QUEUE_TIMEOUT_SEC: "1.6",
         WEB_SEARCH_URL: ""
       }

@@ -86,7 +86,10 @@ const watching = (program: Program, valid: ReadonlySet<number>) => {
     return queue
   }
   const done = (async () => {
-    while (!isOver) await look()
+    while (!isOver) {
+      await look()
+      await pause(20)
+    }
   })()
   const stop = () => {
     isOver = true
@@ -104,7 +107,7 @@ const stream = async ({ base }: Program, i: number): Promise<string | undefined>
     body: JSON.stringify({
       model: "auto",
       stream: true,
-      messages: [{ role: "user", content: `[[emu thoughts="${words}" interval=60 text="${words}"]]` }]
+      messages: [{ role: "user", content: `[[emu thoughts="${words}" interval=150 text="${words}"]]` }]
     })
   })
   const body = await response.text()
@@ -231,7 +234,8 @@ describe("A gateway whose settings change", () => {
             yield* Effect.promise(async () => link(settings(FIRST)))
             symlinkSync("..data/settings.env", file)
           } else writeFileSync(file, settings(FIRST))
-          const program = yield* start({}, { args: ["start", "--config", file] })
+          // What a busy machine sheds is not what is looked at here.
+          const program = yield* start({ GATEWAY_SHED_LAG_MS: "0" }, { args: ["start", "--config", file] })
           const writes =
             kind === "link"
               ? [link]
@@ -252,8 +256,8 @@ describe("A gateway whose settings change", () => {
             streams: streams.ended(),
             lag: shown(done.lags)
           })
-          assert.deepStrictEqual(streams.faults, [])
-          assert.deepStrictEqual(seen.faults, [])
+          assert.deepStrictEqual([streams.faults.length, streams.faults.slice(0, 5)], [0, []])
+          assert.deepStrictEqual([seen.faults.length, seen.faults.slice(0, 5)], [0, []])
           assert.isAbove(streams.ended(), STREAMS)
           // Half of them at once; the bound is for a machine that does other things.
           assert.isBelow(done.lags[Math.floor(done.lags.length / 2)] ?? 0, 2_000)

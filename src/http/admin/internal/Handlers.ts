@@ -17,6 +17,7 @@ import * as SchemaIssue from "../../chat/SchemaIssue.ts"
 import * as Errors from "../../dialects/openai/OpenAiErrors.ts"
 import { Auth } from "../../edge/Auth.ts"
 import { AdminKey, InternalApi, LoginCallback } from "./Api.ts"
+import * as ConfigReload from "./ConfigReload.ts"
 import * as Login from "./LoginHandlers.ts"
 
 /** Max characters of an error. */
@@ -84,14 +85,6 @@ const handlers = HttpApiBuilder.group(
     const pool = yield* Pool
     const live = yield* LiveSettings.get
 
-    const configReload = live.reload.pipe(
-      Effect.map((reloaded) => ({ ok: true as const, ...reloaded })),
-      Effect.catchTags({
-        SettingsRefused: ({ message }) => Errors.settingsRefused(message),
-        SettingsFixed: () => Errors.settingsFixed
-      })
-    )
-
     const stats = Effect.fnUntraced(function* () {
       const instances = yield* pool.snapshot
       return {
@@ -119,7 +112,7 @@ const handlers = HttpApiBuilder.group(
 
     return handlers
       .handle("stats", stats)
-      .handle("configReload", () => configReload)
+      .handle("configReload", () => ConfigReload.reload(live))
       .handle("loginStart", ({ urlParams }) =>
         Login.answered(Effect.flatMap(pool.snapshot, (instances) => Login.start(instances, urlParams)))
       )

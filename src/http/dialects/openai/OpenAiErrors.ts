@@ -188,18 +188,6 @@ export const noDatabase: Failure = unavailable(
   retryAfter(5)
 )
 
-/** For administrators: settings, files and lines, never a value. */
-export const settingsRefused = (problems: string): Failure =>
-  failure(422, `The settings are refused, and those before stay: ${problems}`, { code: "settings_refused" })
-
-export const settingsFixed: Failure = failure(
-  501,
-  "The settings of this gateway come from a program, not from a file",
-  {
-    code: "settings_fixed"
-  }
-)
-
 export const loginNotBegun: Failure = failure(502, "generate login url failed", {
   type: "upstream_error",
   code: "login_failed"
