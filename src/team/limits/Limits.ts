@@ -10,6 +10,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Context, Effect, Layer, Runtime, type Scope } from "effect"
 import { GatewayConfig } from "../../config/Config.ts"
 import { Database } from "../database/Database.ts"
+import * as InTime from "../database/InTime.ts"
 import type { Grants } from "../keys/Key.ts"
 import * as Days from "./Days.ts"
 import { type Left, type Now, type Refused, Standing } from "./Standing.ts"
@@ -35,6 +36,8 @@ const REST = 1000
 const ACTIVE = 120_000
 /** Rows of one statement. */
 const ROWS = 500
+
+const inTime = InTime.within(PATIENCE)
 
 export interface LimitsService {
   /** Takes a place for a chat, until the result is called; only where the key has a limit of chats at once. */
@@ -104,12 +107,7 @@ const make = (
               })
         // A defect as well: those who wait must hear of it.
         const taken = yield* Effect.option(
-          Effect.sandbox(
-            Effect.timeout(
-              Effect.disconnect(Effect.zipRight(settled, windows.take(standing.keyId, batch.length, most))),
-              PATIENCE
-            )
-          )
+          Effect.sandbox(inTime(Effect.zipRight(settled, windows.take(standing.keyId, batch.length, most))))
         )
         const at = now()
         if (taken._tag === "None") {
@@ -193,7 +191,7 @@ const make = (
         standing.hasDay = key.tokensPerDay !== undefined
         const isUnknown = shared !== undefined && key.tokensPerDay !== undefined && !standing.isDayKnown
         if (!isUnknown || standing.lastSeen < restUntil) return counted(key, standing)
-        const heard = Effect.catchAll(Effect.timeout(Effect.disconnect(share(standing, shared)), PATIENCE), () => lost)
+        const heard = Effect.catchAll(inTime(share(standing, shared)), () => lost)
         return Effect.flatMap(heard, () => counted(key, standing))
       })
 

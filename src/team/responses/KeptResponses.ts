@@ -7,6 +7,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Array as Arr, Context, Effect, Fiber, Layer } from "effect"
 import { GatewayConfig } from "../../config/Config.ts"
 import { Database, transaction } from "../database/Database.ts"
+import * as InTime from "../database/InTime.ts"
 import * as KeptRows from "./KeptRows.ts"
 
 /** A thing as it is kept: JSON that its dialect understands. */
@@ -49,6 +50,7 @@ const BATCH = 50
 const BATCH_CHARACTERS = 1 << 22
 /** A request does not wait longer for what is kept. */
 const PATIENCE = "2 seconds"
+const inTime = InTime.within(PATIENCE)
 /** Between a change and its writing; where hosts share the database, another one may ask for it at once. */
 const PAUSE = "200 millis"
 const PAUSE_SHARED = "10 millis"
@@ -156,11 +158,7 @@ const make = Effect.fnUntraced(function* (capacity: number) {
 
   /** What the database says; undefined when it is away. */
   const read = <A>(rows: Effect.Effect<ReadonlyArray<A>, SqlError>) =>
-    rows.pipe(
-      Effect.disconnect,
-      Effect.timeout(PATIENCE),
-      Effect.catchAll((error) => Effect.as(failed("responses cannot be read")(error), undefined))
-    )
+    Effect.catchAll(inTime(rows), (error) => Effect.as(failed("responses cannot be read")(error), undefined))
   interface Answer<A> {
     /** By what was asked for. */
     readonly known: ReadonlyMap<string, A>

@@ -1,6 +1,6 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Context, Effect, Layer, Redacted, TestClock } from "effect"
+import { Context, Effect, Fiber, Layer, Redacted, TestClock } from "effect"
 import { GatewayConfig } from "../../../src/config/Config.ts"
 import type { DatabaseUrl } from "../../../src/config/DatabaseUrl.ts"
 import * as Database from "../../../src/team/database/Database.ts"
@@ -183,6 +183,24 @@ describe("the limits of a key", () => {
         )
         assert.strictEqual(a!.left(one).tokens?.remaining, 0)
       })
+    )
+
+    it.scoped(
+      "are exact also where a process with too much to do reads the answer late",
+      () =>
+        Effect.gen(function* () {
+          const [a, b] = yield* shared("late")
+          const one = key({ requestsPerMinute: 1 })
+          assert.strictEqual(yield* passed(b!, one, 1), 1)
+          // From now on it has a connection.
+          assert.strictEqual(yield* passed(a!, key({ id: "key_b", requestsPerMinute: 1 }), 1), 1)
+          const counted = yield* Effect.fork(a!.count(one))
+          yield* Effect.promise(() => new Promise((done) => setImmediate(done)))
+          // The statement is sent, and nothing is read for longer than it is waited for.
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2500)
+          assert.strictEqual((yield* Fiber.join(counted))?.limit, "requests")
+        }),
+      30_000
     )
 
     it.scoped(

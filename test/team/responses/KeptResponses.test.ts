@@ -89,38 +89,48 @@ describe("kept responses", () => {
     60_000
   )
 
-  it.scopedLive("wait for a database in bounded number, the newest, and hold nobody up at the end", () =>
-    Effect.gen(function* () {
-      const dir = yield* Effect.acquireRelease(
-        Effect.sync(() => mkdtempSync(join(tmpdir(), "kept-"))),
-        (dir) => Effect.sync(() => rmSync(dir, { recursive: true, force: true }))
-      )
-      const path = join(dir, "gateway.db")
-      const url: DatabaseUrl = { _tag: "Sqlite", path }
-      yield* using(
-        url,
-        (kept) => Effect.sync(() => Array.from({ length: 1003 }, (_, i) => kept.put("A", body(`r${i}`), []))),
-        9000
-      )
-      yield* using(
-        url,
-        (kept) =>
-          Effect.map(kept.find("A", ["r0", "r2", "r3", "r1002"]), (found) =>
-            assert.deepStrictEqual(found.map(({ id }) => id).sort(), ["r1002", "r3"])
-          ),
-        9000
-      )
-      const scope = yield* Scope.make()
-      const kept = yield* Effect.provide(KeptResponses, yield* Scope.extend(gateway(url, 9000), scope))
-      const other = Context.get(yield* Layer.build(SqliteClient.layer(path)), SqlClient.SqlClient)
-      yield* other`BEGIN EXCLUSIVE`
-      kept.put("A", body("late"), [])
-      const [asking] = yield* Effect.timed(kept.find("A", ["r3", "late"]))
-      assert.isBelow(Duration.toMillis(asking), 4000)
-      const [ending] = yield* Effect.timed(Scope.close(scope, Exit.void))
-      assert.isBelow(Duration.toMillis(ending), 8000)
-      yield* other`ROLLBACK`
-    })
+  it.scopedLive(
+    "wait for a database in bounded number, the newest, and hold nobody up at the end",
+    () =>
+      Effect.gen(function* () {
+        const dir = yield* Effect.acquireRelease(
+          Effect.sync(() => mkdtempSync(join(tmpdir(), "kept-"))),
+          (dir) => Effect.sync(() => rmSync(dir, { recursive: true, force: true }))
+        )
+        const path = join(dir, "gateway.db")
+        const url: DatabaseUrl = { _tag: "Sqlite", path }
+        yield* using(
+          url,
+          (kept) =>
+            Effect.gen(function* () {
+              const sql = yield* SqlClient.SqlClient
+              for (let i = 0; i < 1003; i++) kept.put("A", body(`r${i}`), [])
+              yield* Effect.repeat(sql`SELECT id FROM kept_responses WHERE id = 'r1002'`, {
+                until: (rows) => rows.length > 0
+              })
+            }),
+          9000
+        )
+        yield* using(
+          url,
+          (kept) =>
+            Effect.map(kept.find("A", ["r0", "r2", "r3", "r1002"]), (found) =>
+              assert.deepStrictEqual(found.map(({ id }) => id).sort(), ["r1002", "r3"])
+            ),
+          9000
+        )
+        const scope = yield* Scope.make()
+        const kept = yield* Effect.provide(KeptResponses, yield* Scope.extend(gateway(url, 9000), scope))
+        const other = Context.get(yield* Layer.build(SqliteClient.layer(path)), SqlClient.SqlClient)
+        yield* other`BEGIN EXCLUSIVE`
+        kept.put("A", body("late"), [])
+        const [asking] = yield* Effect.timed(kept.find("A", ["r3", "late"]))
+        assert.isBelow(Duration.toMillis(asking), 4000)
+        const [ending] = yield* Effect.timed(Scope.close(scope, Exit.void))
+        assert.isBelow(Duration.toMillis(ending), 8000)
+        yield* other`ROLLBACK`
+      }),
+    60_000
   )
 
   layer(places, { timeout: 120_000, excludeTestServices: true })((it) => {
