@@ -53,7 +53,7 @@ describe("the dashboard of a running gateway", () => {
           "the stream"
         )
         const [stream] = list(yield* get(program, "/internal/overview"), "streams")
-        assert.deepInclude(stream, { client: "none", instance: "inst-0", stream: true })
+        assert.deepInclude(stream, { client: "other", instance: "inst-0", stream: true })
         const id = String(stream?.["id"])
         assert.strictEqual((yield* post(program, `/internal/chats/${id}/stop`))["state"], "stopped")
         const answer = yield* text(response)

@@ -122,6 +122,8 @@ export const make = Effect.fnUntraced(function* (overview: Effect.Effect<Overvie
     if (isSilent) text = ":\n\n"
     for (const reader of readers) if (text !== "" || reader.isStale) write(reader, text, n)
     if (text !== "") wroteAt = at
+    // What was written goes to the sockets in microtasks, and is the most of the work.
+    yield* Effect.promise(() => Promise.resolve())
     return Math.max(INTERVAL, REST * (now() - begun))
   })
   yield* busy.await.pipe(
