@@ -16,9 +16,11 @@ const state = { now: "", uptime_seconds: 0, oldest_wait_ms: null, version: "é",
 const make = Effect.gen(function* () {
   let queued = 0
   let looks = 0
-  const overview = Effect.sync(() => {
+  let work = 0
+  const overview = Effect.suspend(() => {
     looks++
-    return { ...state, uptime_seconds: looks, queued }
+    const now = { ...state, uptime_seconds: looks, queued }
+    return work === 0 ? Effect.succeed(now) : Effect.as(Effect.sleep(work), now)
   })
   const broadcast = yield* Broadcast.make(overview)
   const join = Effect.gen(function* () {
@@ -42,6 +44,9 @@ const make = Effect.gen(function* () {
     looks: () => looks,
     change: () => {
       queued++
+    },
+    takes: (millis: number) => {
+      work = millis
     },
     readers: broadcast.readers
   }
@@ -123,12 +128,18 @@ describe("The producer of events", () => {
 
   it.scoped("tells a state that was made for a new reader to those who were there before", () =>
     Effect.gen(function* () {
-      const { change, join } = yield* make
+      const { change, join, looks, takes } = yield* make
       const first = yield* join
       yield* second
-      yield* TestClock.adjust("999 millis")
+      takes(20)
+      yield* second
+      yield* TestClock.adjust("20 millis")
+      takes(0)
+      // It rests a hundred times as long as its work took.
+      const before = looks()
+      yield* TestClock.adjust("1500 millis")
+      assert.strictEqual(looks(), before)
       change()
-      yield* TestClock.adjust("1 millis")
       yield* join
       yield* second
       assert.include(first.texts.at(-1), '"queued":1')

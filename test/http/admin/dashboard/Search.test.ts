@@ -25,6 +25,8 @@ describe("A search for chats", () => {
     const found = Search.merged(asked("limit=2"), [row(9), row(1)], { rows: [row(6), row(5)], searched: end })
     assert.deepStrictEqual(ids(found), ["c-9", "c-6"])
     assert.strictEqual(found.next, "1700000000006.c-6")
+    const whole = Search.merged(asked("limit=5"), [row(9), row(1)], { rows: [row(6), row(5)], searched: end })
+    assert.deepStrictEqual(ids(whole), ["c-9", "c-6", "c-5"])
     const next = Search.merged(asked(`limit=2&before=${found.next}`), [row(9), row(1)], {
       rows: [row(5), row(4)],
       searched: { endedAt: 1_700_000_000_004, id: "c-4" }

@@ -47,7 +47,8 @@ describe("Figures over time", () => {
   it("mix no steps when the clock jumps, forth or back", () => {
     const one = ring()
     one.ended(start, "completed", 10)
-    one.ended(start + 1000 * STEP, "completed", 10)
+    // At the same place of the ring as the step that comes next.
+    one.ended(start + 601 * STEP, "completed", 10)
     one.ended(start + STEP, "completed", 10)
     const seen = one.read(start + STEP).map(({ slot }) => slot?.outcomes.completed ?? null)
     // The jump took the place of what lay there before it; nothing of it is told as something else.
