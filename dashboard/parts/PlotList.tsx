@@ -1,6 +1,7 @@
 /**
  * Figures over time, as plots.
  */
+import { coarse } from "../plots/Coarse.ts"
 import { Plot } from "../plots/Plot.tsx"
 import { plotsOf } from "../plots/Series.ts"
 import * as Plots from "../state/Plots.ts"
@@ -11,7 +12,7 @@ import { Section } from "../ui/Section.tsx"
 
 export const PlotList = () => {
   const { loading, plots: text } = words.value
-  const plots = Plots.plots.value
+  const plots = Plots.plots.value === null ? null : coarse(Plots.plots.value)
   const times = plots?.at.map((seconds) => seconds * 1000) ?? []
   return (
     <Section

@@ -72,7 +72,7 @@ const run = async (signal: AbortSignal) => {
       if (await Events.read(currentKey(), hear, signal)) continue
     } catch (error) {
       if (error instanceof Refused && (error.status === 401 || error.status === 403))
-        return signOut(error.status === 401 ? "ended" : "foreign")
+        return signOut(error.status === 401 ? "ended" : currentKey() === undefined ? "foreign" : "notAdmin")
     }
     if (signal.aborted) return
     failures++

@@ -42,9 +42,11 @@ const isKnown = async (given: string): Promise<boolean> => {
 
 const reasonOf = async (error: unknown, given: string | undefined): Promise<Refusal | null> => {
   if (!(error instanceof Refused) || error.status === 0 || error.status >= 500) return "unreachable"
-  if (error.status === 403) return "foreign"
-  if (given === undefined) return null
-  return (await isKnown(given).catch(() => false)) ? "notAdmin" : "wrong"
+  const isForeign = error.status === 403
+  if (given === undefined) return isForeign ? "foreign" : null
+  // A host that is refused is refused there, too.
+  if (await isKnown(given).catch(() => false)) return "notAdmin"
+  return isForeign ? "foreign" : "wrong"
 }
 
 const enter = async (given: string | undefined): Promise<Refusal | null> => {
