@@ -11,7 +11,7 @@ import * as KeyView from "../../../team/keys/KeyView.ts"
 import { UsageReport } from "../../../team/ledger/UsageReport.ts"
 import type { Left } from "../../../team/limits/Limits.ts"
 import { Admission } from "../../chat/limits/Admission.ts"
-import { OpenAiKey } from "../../dialects/openai/OpenAiKey.ts"
+import * as OpenAiKeyCheck from "../../dialects/openai/OpenAiKeyCheck.ts"
 import { Auth } from "../../edge/Auth.ts"
 import { OwnUsageApi } from "./Api.ts"
 import { toFigures, told } from "./Handlers.ts"
@@ -55,4 +55,4 @@ const handlers = HttpApiBuilder.group(
   })
 )
 
-export const OwnUsageHandlers = Layer.provide(handlers, OpenAiKey.layer)
+export const OwnUsageHandlers = Layer.provide(handlers, OpenAiKeyCheck.layer)
