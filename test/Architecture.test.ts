@@ -229,6 +229,23 @@ describe("src", () => {
       [...reached].filter((file) => /(Handlers|Exchange|ChatEndpoint)\.ts$/.test(file)),
       []
     )
+    // Types alone are not loaded.
+    const loaded = new Set<string>()
+    const load = (file: string): void => {
+      if (loaded.has(file)) return
+      loaded.add(file)
+      const text = readFileSync(join(src, file), "utf8")
+      for (const [, to = ""] of text.matchAll(/^(?:import|export) (?!type\b)[^"]*?"(\.[^"]+)"/gm))
+        load(join(dirname(file), to))
+    }
+    load("Client.ts")
+    assert.isTrue(loaded.has("http/Api.ts"))
+    assert.deepStrictEqual(
+      [...loaded].filter((file) =>
+        ["app", "chat", "config", "lingma", "team", "textonly"].some((part) => isIn(file, part))
+      ),
+      []
+    )
   })
 
   it("keeps the port of backends a leaf of its room, of which those below see types alone", () => {

@@ -15,7 +15,7 @@ import { Admission } from "../chat/limits/Admission.ts"
 import * as SchemaIssue from "../chat/SchemaIssue.ts"
 import * as OpenAiChat from "../dialects/openai/OpenAiChat.ts"
 import * as Errors from "../dialects/openai/OpenAiErrors.ts"
-import { OpenAiKey } from "../dialects/openai/OpenAiKey.ts"
+import * as OpenAiKeyCheck from "../dialects/openai/OpenAiKeyCheck.ts"
 import { Auth } from "../edge/Auth.ts"
 import { KeyRefused } from "../edge/EdgeError.ts"
 import * as RequestId from "../edge/RequestId.ts"
@@ -89,4 +89,4 @@ const handlers = HttpApiBuilder.group(
   })
 )
 
-export const EmbeddingsHandlers = Layer.provide(handlers, OpenAiKey.layer)
+export const EmbeddingsHandlers = Layer.provide(handlers, OpenAiKeyCheck.layer)

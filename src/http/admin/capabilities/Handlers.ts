@@ -7,7 +7,7 @@ import { Effect, Layer, Option } from "effect"
 import { LiveSettings } from "../../../config/LiveSettings.ts"
 import { version } from "../../../Version.ts"
 import type { Dialect } from "../../chat/FieldSupport.ts"
-import { OpenAiKey } from "../../dialects/openai/OpenAiKey.ts"
+import * as OpenAiKeyCheck from "../../dialects/openai/OpenAiKeyCheck.ts"
 import type { Capabilities } from "./Api.ts"
 import { CapabilitiesApi } from "./Api.ts"
 
@@ -49,4 +49,4 @@ const handlers = (dialects: ReadonlyArray<Dialect>) =>
 
 /** The dialects are passed in by `Server`. */
 export const CapabilitiesHandlers = (dialects: ReadonlyArray<Dialect>) =>
-  Layer.provide(handlers(dialects), OpenAiKey.layer)
+  Layer.provide(handlers(dialects), OpenAiKeyCheck.layer)

@@ -10,7 +10,7 @@ import type { Key } from "../../../team/keys/Key.ts"
 import * as KeyView from "../../../team/keys/KeyView.ts"
 import { UsageReport } from "../../../team/ledger/UsageReport.ts"
 import { Admission } from "../../chat/limits/Admission.ts"
-import { OpenAiKey } from "../../dialects/openai/OpenAiKey.ts"
+import * as OpenAiKeyCheck from "../../dialects/openai/OpenAiKeyCheck.ts"
 import { Auth } from "../../edge/Auth.ts"
 import { OwnUsageApi } from "./Api.ts"
 import { toFigures, toLimits, told } from "./Handlers.ts"
@@ -50,4 +50,4 @@ const handlers = HttpApiBuilder.group(
   })
 )
 
-export const OwnUsageHandlers = Layer.provide(handlers, OpenAiKey.layer)
+export const OwnUsageHandlers = Layer.provide(handlers, OpenAiKeyCheck.layer)

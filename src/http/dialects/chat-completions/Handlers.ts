@@ -7,7 +7,7 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Either, Layer } from "effect"
 import { namesOf } from "../../../config/LiveSettings.ts"
 import * as ChatEndpoint from "../../chat/ChatEndpoint.ts"
-import { OpenAiKey } from "../openai/OpenAiKey.ts"
+import * as OpenAiKeyCheck from "../openai/OpenAiKeyCheck.ts"
 import { ChatCompletionsApi } from "./Api.ts"
 import { chatCompletions } from "./Exchange.ts"
 import * as ToRequest from "./ToRequest.ts"
@@ -34,4 +34,4 @@ const handlers = HttpApiBuilder.group(
   })
 )
 
-export const ChatCompletionsHandlers = Layer.provide(handlers, OpenAiKey.layer)
+export const ChatCompletionsHandlers = Layer.provide(handlers, OpenAiKeyCheck.layer)

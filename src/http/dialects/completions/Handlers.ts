@@ -5,7 +5,7 @@ import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect, Layer } from "effect"
 import * as ChatEndpoint from "../../chat/ChatEndpoint.ts"
-import { OpenAiKey } from "../openai/OpenAiKey.ts"
+import * as OpenAiKeyCheck from "../openai/OpenAiKeyCheck.ts"
 import { CompletionsApi } from "./Api.ts"
 import { completions } from "./Exchange.ts"
 
@@ -13,4 +13,4 @@ const handlers = HttpApiBuilder.group(HttpApi.make("lingma-gateway").add(Complet
   Effect.map(ChatEndpoint.make(completions), ({ handle }) => handlers.handleRaw("completions", handle))
 )
 
-export const CompletionsHandlers = Layer.provide(handlers, OpenAiKey.layer)
+export const CompletionsHandlers = Layer.provide(handlers, OpenAiKeyCheck.layer)

@@ -1,10 +1,8 @@
 /**
- * API key of OpenAI's dialects: `Authorization: Bearer`, `x-api-key` or `api-key`.
+ * API key of OpenAI's dialects: `Authorization: Bearer`, `x-api-key` or `api-key`. Not the check itself, which clients need not load.
  */
 import * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
 import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
-import { Effect, Layer } from "effect"
-import * as Auth from "../../edge/Auth.ts"
 import * as Errors from "./OpenAiErrors.ts"
 
 export class OpenAiKey extends HttpApiMiddleware.Tag<OpenAiKey>()("lingma-gateway/http/OpenAiKey", {
@@ -13,12 +11,4 @@ export class OpenAiKey extends HttpApiMiddleware.Tag<OpenAiKey>()("lingma-gatewa
     bearer: HttpApiSecurity.bearer,
     apiKey: HttpApiSecurity.apiKey({ key: "x-api-key", in: "header" })
   }
-}) {
-  static readonly layer: Layer.Layer<OpenAiKey, never, Auth.Auth> = Layer.effect(
-    OpenAiKey,
-    Effect.map(
-      Auth.routeCheck((refusal) => Errors.fromRefusal(refusal)),
-      OpenAiKey.of
-    )
-  )
-}
+}) {}

@@ -15,7 +15,7 @@ import * as Decode from "../../chat/Decode.ts"
 import * as FieldSupport from "../../chat/FieldSupport.ts"
 import * as SchemaIssue from "../../chat/SchemaIssue.ts"
 import { Auth } from "../../edge/Auth.ts"
-import { OpenAiKey } from "../openai/OpenAiKey.ts"
+import * as OpenAiKeyCheck from "../openai/OpenAiKeyCheck.ts"
 import { ResponsesApi } from "./Api.ts"
 import * as Conversations from "./Conversations.ts"
 import * as ConversationsApi from "./ConversationsApi.ts"
@@ -166,4 +166,4 @@ const handlers = HttpApiBuilder.group(
   })
 )
 
-export const ResponsesHandlers = Layer.provide(handlers, OpenAiKey.layer)
+export const ResponsesHandlers = Layer.provide(handlers, OpenAiKeyCheck.layer)
