@@ -21,7 +21,10 @@ const MOST = 2
 const agents = ["OpenAI/JS 7.57.0", "claude-cli/2.1.330 (external, cli)", "codex_cli_rs/0.169.0 (Debian 12.0.0)"]
 const callers = Array.from({ length: 50 }, (_, i) => ({ id: `k${i}`, name: `key-${i}`, weight: 1 }))
 
+let made = 0
 const record = (i: number): ChatRecord => ({
+  id: `chat-${++made}`,
+  endedAt: Date.now(),
   dialect: "responses",
   stream: true,
   requestId: "req-97304770c55b",
@@ -30,6 +33,7 @@ const record = (i: number): ChatRecord => ({
   modelAsked: "auto",
   outcome: "completed",
   errorCode: undefined,
+  error: undefined,
   instance: "inst-0",
   account: "ann",
   retries: 0,
@@ -46,6 +50,7 @@ const record = (i: number): ChatRecord => ({
     pieces: 50
   },
   queueMillis: 0.1,
+  loginMillis: undefined,
   millis: 9000
 })
 

@@ -1,5 +1,5 @@
 /**
- * Builds `dist`, if anything that it is made of has changed since: types and modules by tsc, then the bundle.
+ * Builds `dist`, if anything that it is made of has changed since: types and modules by tsc, the dashboard, then the bundle.
  */
 import { spawnSync } from "node:child_process"
 import { rmSync, writeFileSync } from "node:fs"
@@ -27,6 +27,7 @@ if (!isBuilt(root)) {
   // tsc writes what it believes to have changed: where something is missing it begins anew.
   rmSync(isDamaged(root) ? join(root, "dist") : stampFile(root), { recursive: true, force: true })
   step("compiling", [join(root, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.build.json"])
+  step("building the dashboard", [join(root, "bundle/dashboard.mjs")])
   step("bundling", [join(root, "bundle/main.mjs")])
   writeFileSync(stampFile(root), JSON.stringify({ inputs, outputs: outputsOf(root) }))
 }

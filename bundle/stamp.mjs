@@ -8,6 +8,9 @@ import { join } from "node:path"
 /** What `dist` is made of; dependencies are bundled, too. A test has every other folder listed below. */
 export const INPUTS = [
   "src",
+  "dashboard",
+  // Its set-ups are on the dashboard.
+  "docs/clients.md",
   "bundle",
   "bin",
   "package.json",

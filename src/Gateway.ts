@@ -20,6 +20,7 @@ import { Metrics } from "./observe/Metrics.ts"
 import * as Database from "./team/database/Database.ts"
 import { KeyRing } from "./team/keys/KeyRing.ts"
 import { KeyStore } from "./team/keys/KeyStore.ts"
+import { ChatHistory } from "./team/ledger/ChatHistory.ts"
 import { Ledger } from "./team/ledger/Ledger.ts"
 import { UsageReport } from "./team/ledger/UsageReport.ts"
 import { Limits } from "./team/limits/Limits.ts"
@@ -86,6 +87,7 @@ const onChat = <A, E, R>(http: Layer.Layer<A, E, R>) => http.pipe(Layer.merge(Ga
  * those of API_KEYS. The database itself is not given on: an app may have a `SqlClient` of its own.
  */
 const team = Layer.mergeAll(
+  ChatHistory.layer,
   KeptResponses.layer,
   KeyRing.layer,
   Limits.layer,

@@ -31,6 +31,7 @@ const patient = (timeout: Duration.Duration) =>
   Effect.gen(function* () {
     const client = yield* HttpClient.HttpClient
     const { mark } = yield* Metrics
+    mark(MetricKeys.failedExports, 0)
     let running = 0
     let quietUntil: bigint | undefined
     const complain = (reason: string) =>

@@ -30,7 +30,8 @@ export const layer: Layer.Layer<never> = Layer.scopedDiscard(
   Effect.gen(function* () {
     setFlagsFromString("--no-allocation-site-pretenuring")
     const collect = collector()
-    let tidy = process.memoryUsage.rss()
+    // What the start leaves behind is a tenth of it all, and nothing has been collected yet.
+    let tidy = 0
     let again = false
     let before = performance.eventLoopUtilization()
     const look = Effect.sync(() => {
@@ -44,6 +45,7 @@ export const layer: Layer.Layer<never> = Layer.scopedDiscard(
       again = isGrown && !again
       tidy = isGrown ? process.memoryUsage.rss() : Math.min(tidy, process.memoryUsage.rss())
     })
-    yield* Effect.forkScoped(Effect.interruptible(Effect.repeat(look, Schedule.spaced("5 seconds"))))
+    const often = Effect.repeat(look, Schedule.spaced("5 seconds"))
+    yield* Effect.forkScoped(Effect.interruptible(Effect.delay(often, "1 second")))
   })
 )

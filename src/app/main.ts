@@ -27,9 +27,11 @@ const greeting = (base: string, config: Settings, ring: Ring): string => {
   const count = ring.all().length
   const keys = ring.isOpen()
     ? "none: no authentication; `lingma-gateway keys add NAME` makes one, and requires one"
-    : count === config.apiKeys.length
-      ? `${count} set in API_KEYS`
-      : `${count}: lingma-gateway keys list`
+    : count === 0
+      ? "none any more, so nobody is let in; `lingma-gateway keys add NAME` makes one"
+      : count === config.apiKeys.length
+        ? `${count} set in API_KEYS`
+        : `${count}: lingma-gateway keys list`
   return `
   Lingma gateway
     base URL  ${base}/v1

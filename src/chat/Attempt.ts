@@ -3,7 +3,13 @@
  */
 import { Effect, type Scope } from "effect"
 import { type AskMode, type ChatRequest, imageNow } from "../domain/Chat.ts"
-import { type ChatError, LoginInProgress, type TurnError, UpstreamTimeout } from "../domain/ChatError.ts"
+import {
+  type ChatError,
+  type ChatStopped,
+  LoginInProgress,
+  type TurnError,
+  UpstreamTimeout
+} from "../domain/ChatError.ts"
 import type { Offers } from "../domain/Choice.ts"
 import * as Model from "../domain/Model.ts"
 import * as Offer from "../domain/Offer.ts"
@@ -14,6 +20,8 @@ import * as RequestTokens from "../tokens/RequestTokens.ts"
 import { TokenCounter } from "../tokens/TokenCounter.ts"
 import * as TokenMeter from "../tokens/TokenMeter.ts"
 import type { Backend, Draft, DraftSettings, Questions } from "./Backend.ts"
+import * as Phase from "./Phase.ts"
+import { StopSignal } from "./StopSignal.ts"
 import * as Watchdog from "./Watchdog.ts"
 
 /** Reasons that are a metric's label; a backend of others may give its own. */
@@ -31,12 +39,13 @@ export interface AttemptOptions extends Model.ResolveOptions, Watchdog.Limits {
 }
 
 /** What is told of all tries of a chat. */
-export interface Tally {
+export interface Tally extends Phase.Wait {
   /** How often it was asked anew: of another instance, or because an answer was void. */
   retries: number
   /** The instance that was asked last, and the account there. */
   instance: string | undefined
   account: string | undefined
+  phase: Phase.Phase
 }
 
 /** A request made ready to be asked, once for all its tries. */
@@ -45,6 +54,7 @@ export interface Prepared {
   readonly options: AttemptOptions
   readonly request: ChatRequest
   readonly tally: Tally
+  readonly signal: StopSignal
   /** As the backend's provider would ask it. */
   readonly draft: (backend: Backend) => Draft
   /** What a list of models is to it. */
@@ -85,6 +95,7 @@ export const make = Effect.fnUntraced(function* (standard: AttemptOptions) {
   const watchdog = yield* Watchdog.make(standard)
   const tokenCounter = yield* TokenCounter
   const clock = yield* Effect.clock
+  const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
   const { mark } = yield* Metrics
 
   const rules = new WeakMap<AttemptOptions, Rules>()
@@ -116,8 +127,20 @@ export const make = Effect.fnUntraced(function* (standard: AttemptOptions) {
   const draft = (request: ChatRequest, backend: Backend, options: AttemptOptions) =>
     backend.draft?.(request, rulesOf(options).draft) ?? plainDraft(request)
 
-  const untold = (): Tally => ({ retries: 0, instance: undefined, account: undefined })
-  const prepare = (request: ChatRequest, tally: Tally = untold(), options = standard): Prepared => {
+  const untold = (): Tally => ({
+    retries: 0,
+    instance: undefined,
+    account: undefined,
+    phase: "queued",
+    loginSince: undefined,
+    loginMillis: undefined
+  })
+  const prepare = (
+    request: ChatRequest,
+    tally: Tally = untold(),
+    signal = new StopSignal(),
+    options = standard
+  ): Prepared => {
     const { effort, messages, model } = request
     const { offer } = rulesOf(options)
     const drafts: Array<{ readonly by: Backend["draft"]; readonly draft: Draft }> = []
@@ -133,7 +156,7 @@ export const make = Effect.fnUntraced(function* (standard: AttemptOptions) {
       const tokens = drafted(backend).mostPromptTokens
       return offer(models, { model, effort, images: shown !== undefined, param: shown?.param, tokens })
     }
-    return { options, request, tally, draft: drafted, offers }
+    return { options, request, tally, signal, draft: drafted, offers }
   }
 
   /** The deadline has passed. While an account is being signed in, that is what was waited for. */
@@ -184,8 +207,12 @@ export const make = Effect.fnUntraced(function* (standard: AttemptOptions) {
 
   /** Everything that comes before the upstream's first event. */
   const ask = Effect.fnUntraced(function* (prepared: Prepared, backend: Backend, deadline: number, progress: Progress) {
-    const { draft, offers, options, request } = prepared
+    const { draft, offers, options, request, tally } = prepared
+    tally.phase = "login"
+    Phase.ready(tally, now())
+    tally.loginSince = now()
     yield* backend.ensureReady
+    Phase.ready(tally, now())
     const models = yield* backend.models
     yield* judge(models, backend, options)
     const { key, mode = options.defaultAskMode, model } = yield* offers(models, { backend })
@@ -203,6 +230,7 @@ export const make = Effect.fnUntraced(function* (standard: AttemptOptions) {
       draft: drafted
     }
     progress.started = true
+    tally.phase = "waiting"
     const turn = yield* backend.chat(asked, answer.questions)
     yield* answer.begun(turn)
     return { model: key, mode, promptTokens: drafted.promptTokens, answer, turn }
@@ -215,10 +243,15 @@ export const make = Effect.fnUntraced(function* (standard: AttemptOptions) {
     deadline: number,
     progress: Progress
   ): Effect.fn.Return<Begun, ChatError, Scope.Scope> {
+    const { signal } = prepared
     const { answer, mode, model, promptTokens, turn } = yield* watchdog.within(
       ask(prepared, backend, deadline, progress),
       deadline,
-      Effect.suspend(() => late(backend, progress.started))
+      Effect.suspend(
+        (): Effect.Effect<never, ChatStopped | LoginInProgress | UpstreamTimeout> =>
+          signal.isStopped ? signal.failure : late(backend, progress.started)
+      ),
+      (cut) => signal.onStop(cut)
     )
     // Thoughts, and a text that is withheld, are a sign of life of the upstream.
     yield* Effect.ignore((answer.first() ?? turn).started)

@@ -27,6 +27,14 @@ export interface BackendStatus {
   readonly account?: string | undefined
   /** Why it is not ready, in words fit for an operator. */
   readonly lastError: string | undefined
+  /** The last such reason and when it was, also once it is ready again. */
+  readonly lastFailure?: LastFailure | undefined
+}
+
+export interface LastFailure {
+  readonly message: string
+  /** Milliseconds since 1970. */
+  readonly at: number
 }
 
 /** Who is signed in. */
@@ -48,6 +56,8 @@ export interface BackendLogin {
   readonly person: Effect.Effect<{ readonly url: string }, LoginFailed | BackendUnavailable>
   /** Takes the address that a browser on another machine was sent to at the end. */
   readonly callback: (url: string) => Effect.Effect<void, LoginFailed | BackendUnavailable>
+  /** The address that a person was given, while that is waited for. */
+  readonly url?: Effect.Effect<string | undefined>
 }
 
 /** Settings of the gateway for what a provider's models cannot do by themselves. */
@@ -102,12 +112,16 @@ export interface Backend {
   readonly provider: string
   /** True for the built-in stand-in. */
   readonly emulated: boolean
+  /** The gateway neither starts nor stops it. */
+  readonly attached?: boolean
   /** Cheap and synchronous: read for every request. */
   readonly status: Effect.Effect<BackendStatus>
   /** Connects and signs in when needed. Cheap once done. */
   readonly ensureReady: Effect.Effect<void, NotLoggedIn | LoginFailed | LoginInProgress | BackendUnavailable>
   /** Undefined for a provider without accounts. */
   readonly login?: BackendLogin
+  /** Tries again now what it waits with: a start, a login. Does not wait for it. */
+  readonly retry?: Effect.Effect<void>
   /** The models offered, from memory; asks upstream only when nothing is known. */
   readonly models: Effect.Effect<ReadonlyArray<Model>, BackendUnavailable>
   /**

@@ -3,14 +3,13 @@
  */
 import { Cause, Context, Effect, ExecutionStrategy, Exit, Layer, Option, Scope, type Stream, type Tracer } from "effect"
 import type { GatewayConfig, Settings } from "../config/Config.ts"
-import { derive, LiveSettings, namesOf } from "../config/LiveSettings.ts"
+import { chatOptionsOf, LiveSettings } from "../config/LiveSettings.ts"
 import type { ChatEvent, ChatRequest } from "../domain/Chat.ts"
 import { type ChatError, ofProvider, type TurnError } from "../domain/ChatError.ts"
 import * as Model from "../domain/Model.ts"
 import * as Offer from "../domain/Offer.ts"
 import * as RetryBudget from "../domain/RetryBudget.ts"
 import * as Turn from "../domain/Turn.ts"
-import * as ErrorCode from "../domain/usage/ErrorCode.ts"
 import * as Verdict from "../domain/Verdict.ts"
 import { ChatRecorder } from "../observe/ChatRecorder.ts"
 import * as ChatSpan from "../observe/ChatSpan.ts"
@@ -25,8 +24,11 @@ import * as Attempt from "./Attempt.ts"
 import * as ChatRecords from "./ChatRecords.ts"
 import * as Failures from "./Failures.ts"
 import { Guard } from "./Guard.ts"
+import { LiveChats } from "./LiveChats.ts"
 import { OverloadProtection } from "./OverloadProtection.ts"
+import * as Phase from "./Phase.ts"
 import { type Lease, Pool } from "./Pool.ts"
+import { StopSignal } from "./StopSignal.ts"
 
 /** A chat whose answer has begun. */
 export interface ChatRun {
@@ -50,10 +52,6 @@ export interface ChatOptions extends Attempt.AttemptOptions {
   readonly captureContent?: boolean
 }
 
-const fromSettings = derive(
-  (settings): ChatOptions => ({ ...settings, ...namesOf(settings), captureContent: settings.otelContent })
-)
-
 type Closing = Exit.Exit<unknown, unknown>
 const isFailed = (exit: Closing): exit is Exit.Failure<unknown, unknown> =>
   Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause)
@@ -72,6 +70,8 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
     readonly count: (request: ChatRequest, settings?: Settings) => Effect.Effect<number>
     /** What the ready instances offer together. */
     readonly models: Effect.Effect<ReadonlyArray<Model.Model>, ChatError>
+    /** Those that run, and the last that have ended. */
+    readonly live: LiveChats
   }
 >() {
   static readonly make = Effect.fnUntraced(function* (given: ChatOptions | ((settings?: Settings) => ChatOptions)) {
@@ -84,6 +84,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
     const attempt = yield* Attempt.make(optionsOf())
     const clock = yield* Effect.clock
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+    const live = new LiveChats()
     const budget = RetryBudget.make()
 
     /** One try on one instance, and how it went. A defect and an interrupt from inside are failures of the instance. */
@@ -136,10 +137,11 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       request: ChatRequest,
       options: ChatOptions,
       tally: Attempt.Tally,
+      signal: StopSignal,
       span: Tracer.Span | undefined
     ) {
       const scope = yield* Effect.scope
-      const prepared = attempt.prepare(request, tally, options)
+      const prepared = attempt.prepare(request, tally, signal, options)
       const { offers } = prepared
       const seen = new Set<string>()
       let retried = false
@@ -181,20 +183,25 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       const arrived = now()
       const context = yield* RequestContext.current
       let answer: (() => Answered) | undefined
-      const record = ChatRecords.begin(request, context)
+      const record = ChatRecords.begin(request, context, live.newId())
+      const signal = new StopSignal()
+      const entry = live.enter(record, signal, { startedAt: clock.unsafeCurrentTimeMillis(), arrivedAt: arrived })
       yield* Scoped.later(() => {
-        record.millis = now() - arrived
+        const at = now()
+        record.millis = at - arrived
+        record.endedAt = clock.unsafeCurrentTimeMillis()
+        Phase.ready(record, at)
         metrics.chatEnded(record)
         if (span !== undefined) ChatSpan.ended(span, record)
         recorder.record(record)
+        live.leave(entry)
       })
       budget.request(arrived)
-      const place = guard.slot(request.caller, RequestTokens.rough(request))
+      const place = guard.slot(request.caller, RequestTokens.rough(request), signal)
       const slot = yield* Effect.tapErrorCause(Span.within("queue")(Effect.zipRight(load.admit, place)), (cause) =>
         Effect.sync(() => {
           if (Cause.isInterruptedOnly(cause)) return
-          record.outcome = Cause.isFailure(cause) ? "rejected" : "failed"
-          record.errorCode = ErrorCode.ofCause(cause)
+          if (ChatRecords.failedBy(record, cause) && Cause.isFailure(cause)) record.outcome = "rejected"
         })
       )
       record.queueMillis = now() - arrived
@@ -202,25 +209,23 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         record.outcome = "completed"
         slot.settle("completed")
       }
-      const fail = (code: string) => {
-        record.outcome = "failed"
-        record.errorCode = code
-        slot.settle("failed")
+      const failed = (isFailure: boolean) => {
+        if (isFailure) slot.settle("failed")
       }
       // Cancelled is what a caller does who is interrupted, or who closes the scope while the turn runs, and nothing
       // else: a scope that closes with a failure is a chat that failed.
       yield* Scoped.later((exit) => {
-        if (record.outcome === "cancelled" && isFailed(exit)) fail(ErrorCode.ofCause(exit.cause))
+        if (record.outcome === "cancelled" && isFailed(exit)) failed(ChatRecords.failedBy(record, exit.cause))
         record.answer = answer?.()
         if (record.answer !== undefined) {
           slot.charge({ prompt: record.answer.promptTokens, completion: record.answer.completionTokens })
         }
       })
       const begun = yield* Effect.tapErrorCause(
-        Interrupts.fromWithinAsDefect(begin(request, options, record, span)),
+        Interrupts.fromWithinAsDefect(begin(request, options, record, signal, span)),
         (cause) => {
           if (Cause.isInterruptedOnly(cause)) return Effect.void
-          fail(ErrorCode.ofCause(cause))
+          failed(ChatRecords.failedBy(record, cause))
           const failure = Cause.failureOption(cause)
           return Option.isSome(failure) ? Failures.log(failure.value, "chat failed") : Effect.void
         }
@@ -230,6 +235,9 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       if (span !== undefined) ChatSpan.begun(span, firstEventAt)
       const tokens = () => TokenMeter.tokens(totals(), promptTokens)
       answer = () => ChatRecords.answered(begun, firstTokenMillis)
+      record.phase = "streaming"
+      entry.answer = { model, begunAt: Number(firstEventAt) / 1e6, tokens: () => totals().output }
+      signal.onStop(() => turn.fail(signal.failure))
       // A turn that still runs when its scope closes was cancelled, which slot and lease assume by themselves. Only
       // when the upstream has given back what it holds is it known whether that went well.
       yield* Scoped.onExit((exit) => {
@@ -237,12 +245,12 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         const isFinished = turn.state() === "finished"
         return Effect.flatMap(Effect.exit(Scoped.close(upstream, exit)), (closed) => {
           if (failure !== undefined) {
-            fail(ErrorCode.of(ofProvider(backend.provider)(failure)))
+            failed(ChatRecords.failed(record, ofProvider(backend.provider)(failure)))
             Failures.settle(lease, failure)
             return Effect.zipRight(Failures.log(failure, "chat failed"), closed)
           }
           if (Exit.isFailure(closed) || isBroken(exit)) {
-            fail(ErrorCode.INTERNAL)
+            failed(ChatRecords.failedBy(record, Exit.isFailure(closed) ? closed.cause : Cause.empty))
             lease.settle("failed")
           } else if (isFinished && !isFailed(exit)) {
             complete()
@@ -277,7 +285,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
     const count = (request: ChatRequest, settings?: Settings) =>
       Effect.map(pool.snapshot, ([{ backend }]) => attempt.count(request, backend, optionsOf(settings)))
 
-    return Chat.of({ open, models, count })
+    return Chat.of({ open, models, count, live })
   })
 
   /** With options of a program's own. */
@@ -287,6 +295,6 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
   /** With the options that the settings hold. */
   static readonly layerFromConfig: Layer.Layer<Chat, never, GatewayConfig | Guard | Metrics | Pool> = Layer.scoped(
     Chat,
-    Effect.flatMap(LiveSettings.get, (live) => Chat.make((settings = live.current) => fromSettings(settings)))
+    Effect.flatMap(LiveSettings.get, (live) => Chat.make((settings = live.current) => chatOptionsOf(settings)))
   )
 }

@@ -1,8 +1,10 @@
 /**
  * What a chat's failure means to the instance, and how the log tells of it.
  */
-import { Effect } from "effect"
-import type { ChatError } from "../domain/ChatError.ts"
+import { Cause, Effect, Option } from "effect"
+import { type ChatError, providerOf } from "../domain/ChatError.ts"
+import { redact } from "../domain/Redact.ts"
+import * as ErrorCode from "../domain/usage/ErrorCode.ts"
 import * as Verdict from "../domain/Verdict.ts"
 import type { Lease } from "./Pool.ts"
 
@@ -19,6 +21,8 @@ const LONGEST_FIELD = 500
 
 export const log = (error: ChatError, how: string): Effect.Effect<void> =>
   Effect.suspend(() => {
+    // Who stopped it has been logged.
+    if (error._tag === "ChatStopped") return Effect.void
     const { _tag, ...fields } = error
     const reason = Object.fromEntries(
       Object.entries(fields).flatMap(([name, value]) =>
@@ -27,3 +31,49 @@ export const log = (error: ChatError, how: string): Effect.Effect<void> =>
     )
     return Effect.annotateLogs(Effect.logWarning(how), { error: _tag, ...reason })
   })
+
+const timeouts: Readonly<Record<Extract<ChatError, { readonly _tag: "UpstreamTimeout" }>["phase"], string>> = {
+  first_token: "no answer began in time",
+  idle: "the answer paused for too long",
+  total: "the answer took too long",
+  upstream: "the upstream timed out"
+}
+
+const words = (error: ChatError): string => {
+  switch (error._tag) {
+    case "ChatStopped":
+      return "stopped by an administrator"
+    case "Overloaded":
+      return error.reason === "queue_timeout" ? "no slot became free in time" : "no room in the queue, or for its body"
+    case "Shed":
+      return "the process had too much to do"
+    case "NotLoggedIn":
+      return "no account is signed in"
+    case "LoginInProgress":
+      return "the account was being signed in"
+    case "UpstreamTimeout":
+      return error.started === false ? "the instance did not get ready in time" : timeouts[error.phase]
+    case "QuotaExhausted":
+      return error.model === undefined ? "the account's quota is used up" : `the quota of ${error.model} is used up`
+    case "Throttled":
+      return `too many requests of the account for the moment, again in ${error.retryAfter} s`
+    case "ContextLengthExceeded":
+      return `${error.promptTokens} tokens, the model takes ${error.limit}`
+    case "ModelNotFound":
+      return `there is no model ${error.model.slice(0, LONGEST_FIELD)}`
+    default:
+      return "detail" in error ? `${providerOf(error)}: ${error.detail}` : error._tag
+  }
+}
+
+/** Max characters of what is noted of a failure. */
+const LONGEST = 300
+
+/** What went wrong, for administrators. */
+export const inWords = (error: ChatError): string => redact(words(error), LONGEST)
+
+/** Whatever else ends a chat is told as the gateway's own failure. */
+export const ofCause = (cause: Cause.Cause<unknown>): string => {
+  const failure = Option.getOrUndefined(Cause.failureOption(cause))
+  return ErrorCode.isChatError(failure) ? inWords(failure) : "internal error, see the log"
+}

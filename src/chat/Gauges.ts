@@ -4,6 +4,7 @@
 import { readdirSync } from "node:fs"
 import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks"
 import { Effect, Layer } from "effect"
+import { loginReasons } from "../domain/Login.ts"
 import * as Keys from "../observe/MetricKeys.ts"
 import type { Reading } from "../observe/MetricStore.ts"
 import { Metrics } from "../observe/Metrics.ts"
@@ -27,14 +28,18 @@ const ofInstance = ({
   ejections,
   id: name,
   inFlight,
+  loggedIn,
   ready,
   restarts,
+  spent,
   state
 }: Instance): ReadonlyArray<Reading> => {
   const labels = { name }
   return [
     { key: Keys.instanceInFlight, value: inFlight, labels },
     { key: Keys.instanceReady, value: ready ? 1 : 0, labels },
+    ...(loggedIn === undefined ? [] : [{ key: Keys.instanceSignedIn, value: loggedIn ? 1 : 0, labels }]),
+    { key: Keys.instanceSpent, value: spent.some(({ model }) => model === undefined) ? 1 : 0, labels },
     { key: Keys.instanceEjected, value: ejected ? 1 : 0, labels },
     ...states.map((one) => ({ key: Keys.instanceState, value: one === state ? 1 : 0, labels: { name, state: one } })),
     { key: Keys.instanceRestarts, value: restarts, labels },
@@ -83,7 +88,12 @@ export const layer: Layer.Layer<never, never, Guard | Metrics | Pool> = Layer.sc
   Effect.gen(function* () {
     const guard = yield* Guard
     const pool = yield* Pool
-    const { observe } = yield* Metrics
+    const { mark, observe } = yield* Metrics
+    // An alert on their growth would miss the first one otherwise.
+    for (const { backend, id: name } of yield* pool.snapshot) {
+      if (backend.login !== undefined)
+        for (const outcome of ["succeeded", ...loginReasons]) mark(Keys.logins, 0, { name, outcome })
+    }
     const lag = yield* measuredLag
     observe("guard", Effect.map(guard.stats, ofGuard))
     observe(

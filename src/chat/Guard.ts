@@ -9,6 +9,7 @@ import { Overloaded } from "../domain/ChatError.ts"
 import { anonymous, type Caller } from "../domain/keys/Caller.ts"
 import * as Scoped from "../runtime/Scoped.ts"
 import { FairQueue, type Ticket, type Used } from "./FairQueue.ts"
+import type { Stop } from "./StopSignal.ts"
 
 /** Limits of requests in flight and of the queue. */
 export interface GuardOptions {
@@ -28,7 +29,7 @@ export interface GuardStats {
   readonly accepted: number
   /** The queue was full or became so, or the wait timed out. */
   readonly rejected: number
-  /** Interrupted in the queue. */
+  /** Interrupted or stopped in the queue. */
   readonly abandoned: number
   readonly completed: number
   readonly failed: number
@@ -58,9 +59,13 @@ export class Guard extends Context.Tag("lingma-gateway/Guard")<
   {
     /**
      * Takes a slot and keeps it until the surrounding scope closes. `prompt` is an estimate of its tokens. All that name
-     * no caller are one.
+     * no caller are one. A chat that is stopped while it waits fails with that.
      */
-    readonly slot: (caller?: Caller, prompt?: number) => Effect.Effect<Slot, Overloaded, Scope.Scope>
+    readonly slot: <E = never>(
+      caller?: Caller,
+      prompt?: number,
+      stop?: Stop<E>
+    ) => Effect.Effect<Slot, Overloaded | E, Scope.Scope>
     readonly stats: Effect.Effect<GuardStats>
     /**
      * Changes the limits: with more slots the next ones in the queue go on; with fewer, or with a shorter queue, those that
@@ -151,10 +156,16 @@ export class Guard extends Context.Tag("lingma-gateway/Guard")<
       return displaced !== undefined
     }
 
-    const queue = (
+    const queue = <E>(
       me: Ticket,
+      stop: Stop<E> | undefined,
       restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-    ): Effect.Effect<Slot, Overloaded, Scope.Scope> => {
+    ): Effect.Effect<Slot, Overloaded | E, Scope.Scope> => {
+      stop?.onStop(() => {
+        if (me.state !== "waiting") return
+        waiters.leave(me)
+        me.wake?.()
+      })
       const decided = Effect.async<void>((resume) => {
         if (me.state !== "waiting") resume(Effect.void)
         else me.wake = () => resume(Effect.void)
@@ -163,8 +174,8 @@ export class Guard extends Context.Tag("lingma-gateway/Guard")<
         Effect.timeoutOption(queueTimeout),
         restore,
         Effect.exit,
-        Effect.flatMap((exit): Effect.Effect<Slot, Overloaded, Scope.Scope> => {
-          // Grant, displacement, timeout and interrupt race: the state alone decides.
+        Effect.flatMap((exit): Effect.Effect<Slot, Overloaded | E, Scope.Scope> => {
+          // Grant, displacement, stop, timeout and interrupt race: the state alone decides.
           const { state } = me
           if (state === "running") {
             if (Exit.isSuccess(exit)) return hold(me)
@@ -172,6 +183,10 @@ export class Guard extends Context.Tag("lingma-gateway/Guard")<
             return Effect.failCause(exit.cause)
           }
           if (state === "waiting") waiters.leave(me)
+          if (state === "gone" && Exit.isSuccess(exit) && stop !== undefined) {
+            counts.abandoned++
+            return stop.failure
+          }
           if (Exit.isSuccess(exit)) return reject(state === "displaced" ? "queue_full" : "queue_timeout")
           counts.abandoned++
           return Effect.failCause(exit.cause)
@@ -180,12 +195,12 @@ export class Guard extends Context.Tag("lingma-gateway/Guard")<
     }
 
     return Guard.of({
-      slot: (caller = anonymous, prompt = 0) =>
+      slot: (caller = anonymous, prompt = 0, stop) =>
         Effect.flatMap(free(caller, prompt), (taken) =>
           taken === undefined
             ? Effect.uninterruptibleMask((restore) => {
                 if (counts.inFlight < maxInFlight) return hold(run(caller, prompt))
-                return isRoom(caller) ? queue(waiters.wait(caller, prompt), restore) : reject("queue_full")
+                return isRoom(caller) ? queue(waiters.wait(caller, prompt), stop, restore) : reject("queue_full")
               })
             : Effect.succeed(taken.slot)
         ),

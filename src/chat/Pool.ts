@@ -8,7 +8,8 @@ import * as Health from "../domain/Health.ts"
 import * as Routing from "../domain/Routing.ts"
 import * as Spent from "../domain/Spent.ts"
 import * as Scoped from "../runtime/Scoped.ts"
-import type { Backend, BackendStatus } from "./Backend.ts"
+import type { Backend, BackendStatus, LastFailure } from "./Backend.ts"
+import type { Lease } from "./Lease.ts"
 
 /** Snapshot of an instance. */
 export interface Instance extends BackendStatus, Routing.Candidate {
@@ -21,28 +22,13 @@ export interface Instance extends BackendStatus, Routing.Candidate {
   readonly failing: boolean
   /** Number of ejections since the start. */
   readonly ejections: number
+  /** What went wrong last with it or one of its chats, also after one went well. */
+  readonly lastFailure: LastFailure | undefined
   /** Spent quotas of its account: per model, or without a model for the whole account. */
   readonly spent: ReturnType<typeof Spent.listed>
 }
 
-/** A chat's hold on an instance, released when the scope closes. */
-export interface Lease {
-  readonly backend: Backend
-  /** Whose quota it uses, where that was known when it was chosen. */
-  readonly account: string | undefined
-  /** The answer has begun: an instance on probation may get its next chat. */
-  readonly answering: (model?: string) => void
-  /**
-   * Outcome of the chat, with a reason for administrators. Only the first call counts; without one it counts as
-   * cancelled. `absent`: the instance did not get ready, which counts as a failure only if it had reported `ready`.
-   * `exhausted`: the quota is spent, which counts against the model or the account, not against the instance.
-   */
-  readonly settle: (
-    outcome: Exclude<Health.Outcome, "cancelled"> | "absent" | "exhausted",
-    detail?: string,
-    quota?: Spent.Quota
-  ) => void
-}
+export type { Lease } from "./Lease.ts"
 
 /** Instances that may be others later; one at least. */
 export interface Members {
@@ -57,6 +43,9 @@ export interface PoolOptions {
 
 /** What a list of models is to a request, on the instance that offers them. */
 export type Offers = Choice.Offers<Instance>
+
+const later = (a: LastFailure | undefined, b: LastFailure | undefined) =>
+  a !== undefined && (b === undefined || a.at > b.at) ? a : b
 
 type Some = Arr.NonEmptyReadonlyArray<Instance>
 
@@ -80,6 +69,8 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
     readonly snapshot: Effect.Effect<Some>
     /** Waits until no chat holds an instance that is no member any more, and forgets what was known of it. */
     readonly retire: (backend: Backend) => Effect.Effect<void>
+    /** Forgets why the instance gets no chats, and has it try again now; false if there is none of this name. */
+    readonly retry: (id: string) => Effect.Effect<boolean>
   }
 >() {
   static readonly make = Effect.fnUntraced(function* (
@@ -95,6 +86,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
     /** Start times of the chats on instances on probation that have no answer yet. */
     const trying = new Map<string, Set<{ readonly begunAt: number }>>()
     const lastFailure = new Map<string, string>()
+    const lastFailures = new Map<string, LastFailure>()
     /** With the account they belong to: another account on the instance starts without any. */
     const spent = new Map<string, { readonly account: string | undefined; readonly spent: Spent.Spent }>()
     const epoch = () => clock.unsafeCurrentTimeMillis()
@@ -145,6 +137,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
           ready: reason === undefined,
           reason,
           lastError: status.lastError ?? lastFailure.get(id),
+          lastFailure: later(status.lastFailure, lastFailures.get(id)),
           inFlight: load.get(id) ?? 0,
           limit: options.maxInFlightPerInstance,
           health: mine,
@@ -211,6 +204,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
             used((before) => (model === undefined ? before : Spent.succeeded(before, model, provesAt)))
           } else if ((outcome !== "cancelled" || how === "exhausted") && detail !== undefined) {
             lastFailure.set(id, detail)
+            lastFailures.set(id, { message: detail, at: epoch() })
           }
         }
       }
@@ -242,6 +236,13 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
     const forget = (id: string) => {
       for (const known of [load, health, ejections, trying, lastFailure, spent]) known.delete(id)
     }
+    const retry = (id: string) =>
+      Effect.suspend(() => {
+        const backend = members.current.find((one) => one.id === id)
+        if (backend === undefined) return Effect.succeed(false)
+        for (const of of [health, trying, lastFailure, spent]) of.delete(id)
+        return Effect.as(backend.retry ?? Effect.void, true)
+      })
 
     return Pool.of({
       retire: ({ id }) =>
@@ -256,6 +257,7 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
           return Effect.sync(() => retiring.delete(id))
         }),
       snapshot: Effect.map(statuses, inspect),
+      retry,
       unserved: (offers) =>
         Effect.map(statuses, (seen) => {
           const instances = inspect(seen)

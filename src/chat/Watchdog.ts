@@ -17,11 +17,15 @@ export interface Limits {
 export interface Watchdog {
   /** When the first event of a chat that begins now must have come, in milliseconds of the clock. */
   readonly deadline: (limits?: Limits) => number
-  /** Interrupts what has not ended by the deadline, waits until it has, and goes on with `late`. */
+  /**
+   * Interrupts what has not ended by the deadline, waits until it has, and goes on with `late`. `onWait` is handed what
+   * does so earlier.
+   */
   readonly within: <A, E, R, E2, R2>(
     effect: Effect.Effect<A, E, R>,
     deadline: number,
-    late: Effect.Effect<never, E2, R2>
+    late: Effect.Effect<never, E2, R2>,
+    onWait?: (cut: () => void) => void
   ) => Effect.Effect<A, E | E2, R | R2>
   /** Watches the turn until the scope closes; its first event must come by the deadline. Its limits stay what they are. */
   readonly watch: (
@@ -93,7 +97,8 @@ export const make = Effect.fnUntraced(function* (standard: Limits) {
   const within = <A, E, R, E2, R2>(
     effect: Effect.Effect<A, E, R>,
     deadline: number,
-    late: Effect.Effect<never, E2, R2>
+    late: Effect.Effect<never, E2, R2>,
+    onWait?: (cut: () => void) => void
   ): Effect.Effect<A, E | E2, R | R2> =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Effect.fork(restore(effect)), (fiber) => {
@@ -104,6 +109,7 @@ export const make = Effect.fnUntraced(function* (standard: Limits) {
           fiber.unsafeInterruptAsFork(FiberId.none)
         }
         waits.set(key, { deadline, cut })
+        onWait?.(cut)
         busy.unsafeOpen()
         return restore(Fiber.await(fiber)).pipe(
           Effect.onExit((exit) => {

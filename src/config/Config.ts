@@ -17,7 +17,12 @@ const key = { secret: true, emptyIs: "wrong" } as const
 const table = {
   host: setting("GATEWAY_HOST", "127.0.0.1", "listen address; a non-loopback address requires API_KEYS", Rule.text),
   port: setting("GATEWAY_PORT", "8370", "listen port; 0 picks a free one", Rule.integer(0, 65535)),
-  allowOpen: setting("GATEWAY_ALLOW_OPEN", "false", "allow a non-loopback address without API_KEYS", Rule.flag),
+  allowOpen: setting(
+    "GATEWAY_ALLOW_OPEN",
+    "false",
+    "let everybody in without keys, also on a non-loopback address",
+    Rule.flag
+  ),
   apiKeys: live("API_KEYS", "", "comma-separated keys; empty = no authentication, loopback only", Rule.keys, key),
   adminKeys: live("ADMIN_KEYS", "", "keys for /internal/*, comma-separated; empty = API_KEYS apply", Rule.keys, key),
   metricsToken: live("METRICS_TOKEN", "", "token for /metrics; empty = admin or API keys apply", Rule.secret, key),

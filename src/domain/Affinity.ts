@@ -3,7 +3,6 @@
  */
 import { createHash } from "node:crypto"
 import { Option } from "effect"
-import type { Message } from "./Chat.ts"
 import { anonymous } from "./keys/Caller.ts"
 
 export interface Signs {
@@ -13,7 +12,7 @@ export interface Signs {
   readonly sessionId?: string | undefined
   readonly promptCacheKey?: string | undefined
   readonly user?: string | undefined
-  readonly messages: ReadonlyArray<Pick<Message, "role" | "text">>
+  readonly messages: ReadonlyArray<{ readonly role: string; readonly text: string }>
 }
 
 /** Characters hashed at each end of a long text; the middle is left out. */

@@ -19,6 +19,9 @@ export class Shed extends Schema.TaggedError<Shed>()("Shed", { retryAfter: Schem
 /** The gateway is going down and takes no new work. */
 export class ShuttingDown extends Schema.TaggedError<ShuttingDown>()("ShuttingDown", {}) {}
 
+/** An administrator stopped the chat. */
+export class ChatStopped extends Schema.TaggedError<ChatStopped>()("ChatStopped", {}) {}
+
 /** The instance has no account signed in. `retriable` tells whether a login may cure it without a person. */
 export class NotLoggedIn extends Schema.TaggedError<NotLoggedIn>()("NotLoggedIn", {
   instance: Schema.String,
@@ -143,6 +146,7 @@ export type TurnError =
   | ToolCallNotProduced
   | EmptyAnswer
   | InvalidJsonOutput
+  | ChatStopped
 
 /** Whatever a chat may fail with. */
 export type ChatError =

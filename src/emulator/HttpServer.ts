@@ -2,10 +2,10 @@
  * HTTP server for login pages and the control API. Accepts only loopback Host names, and no WebSocket upgrades.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
-import * as Control from "./Control.ts"
+import * as Control from "./control/Control.ts"
 import type { Page } from "./login/LoginHtml.ts"
 import * as LoginRoutes from "./login/LoginRoutes.ts"
-import type { World } from "./World.ts"
+import type { World } from "./world/World.ts"
 
 const MAX_BODY = 64 << 20
 

@@ -3,15 +3,15 @@
  */
 import type { Server } from "node:http"
 import type { AddressInfo } from "node:net"
-import * as Cli from "./Cli.ts"
 import * as HttpServer from "./HttpServer.ts"
 import * as Login from "./login/Login.ts"
 import { variants } from "./login/LoginPage.ts"
-import * as Options from "./Options.ts"
 import * as Faults from "./script/Faults.ts"
-import * as WorkDir from "./WorkDir.ts"
-import * as World from "./World.ts"
 import * as SocketServer from "./wire/SocketServer.ts"
+import * as Cli from "./world/Cli.ts"
+import * as Options from "./world/Options.ts"
+import * as WorkDir from "./world/WorkDir.ts"
+import * as World from "./world/World.ts"
 
 const print = (text: string): number => {
   process.stdout.write(text)

@@ -5,6 +5,7 @@ import * as HttpApi from "@effect/platform/HttpApi"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { version } from "../Version.ts"
 import { CapabilitiesApi } from "./admin/capabilities/Api.ts"
+import { DashboardApi } from "./admin/dashboard/Api.ts"
 import { OpsApi } from "./admin/health/Api.ts"
 import { InternalApi } from "./admin/internal/Api.ts"
 import { KeysApi } from "./admin/keys/Api.ts"
@@ -21,6 +22,7 @@ export class Api extends Registry.addTo(HttpApi.make("lingma-gateway"))
   .add(CapabilitiesApi)
   .add(OpsApi)
   .add(InternalApi)
+  .add(DashboardApi)
   .add(KeysApi)
   .add(UsageApi)
   .add(OwnUsageApi)

@@ -12,6 +12,7 @@ import * as MetricKeys from "../observe/MetricKeys.ts"
 import { Metrics } from "../observe/Metrics.ts"
 import { Api } from "./Api.ts"
 import { CapabilitiesHandlers } from "./admin/capabilities/Handlers.ts"
+import { DashboardHandlers } from "./admin/dashboard/Handlers.ts"
 import { OpsHandlers } from "./admin/health/Handlers.ts"
 import { InternalHandlers } from "./admin/internal/Handlers.ts"
 import { KeysHandlers } from "./admin/keys/Handlers.ts"
@@ -22,6 +23,7 @@ import { Images } from "./chat/Images.ts"
 import { Admission } from "./chat/limits/Admission.ts"
 import { Documents } from "./chat/sources/Documents.ts"
 import { Pages } from "./chat/sources/Pages.ts"
+import * as DashboardPage from "./DashboardPage.ts"
 import * as DialectHandlers from "./dialects/Handlers.ts"
 import * as Registry from "./dialects/Registry.ts"
 import * as AccessLog from "./edge/AccessLog.ts"
@@ -56,6 +58,7 @@ const ApiRoutes = HttpLayerRouter.addHttpApi(Api).pipe(
     OllamaHandlers,
     OpsHandlers,
     InternalHandlers,
+    DashboardHandlers,
     KeysHandlers,
     OwnUsageHandlers,
     UsageHandlers
@@ -73,7 +76,7 @@ const ApiRoutes = HttpLayerRouter.addHttpApi(Api).pipe(
 
 const DocsRoute = Docs.layer({ api: Api, spec: OPENAPI, page: DOCS })
 
-const table = Routes.table(Api, [OPENAPI, DOCS])
+const table = Routes.table(Api, [OPENAPI, DOCS, DashboardPage.PAGE, DashboardPage.ASSETS])
 
 const patternOf = (url: string) => table.patternOf(PathSegment.under(Registry.idRoots, AccessLog.pathOf(url)))
 
@@ -105,7 +108,7 @@ const EdgeMiddleware = HttpLayerRouter.middleware(
 ).pipe(Layer.provide([Auth.layer, Bodies.layerFromConfig]))
 
 const routesWith = (direct: Layer.Layer<DirectRoutes>) =>
-  Layer.mergeAll(ApiRoutes, DocsRoute, EdgeMiddleware).pipe(Layer.provide(direct))
+  Layer.mergeAll(ApiRoutes, DocsRoute, DashboardPage.layer, EdgeMiddleware).pipe(Layer.provide(direct))
 
 /** All routes, for a router of their own. */
 export const routes = routesWith(DirectRoutes.layer)

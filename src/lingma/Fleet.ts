@@ -108,6 +108,7 @@ export const manage: (
       const options = {
         find: findOf(settings, ports, workDir, number, isSingle),
         workDir,
+        attached: settings.attach !== "no",
         emulated: settings.attach === "no" && Option.isNone(settings.lingmaBin),
         get account() {
           return place.account

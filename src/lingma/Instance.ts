@@ -8,6 +8,7 @@ import type { Model } from "../domain/Model.ts"
 import type { Metrics } from "../observe/Metrics.ts"
 import * as SharedWork from "../runtime/SharedWork.ts"
 import * as AccountWord from "./AccountWord.ts"
+import * as LastError from "./LastError.ts"
 import * as Models from "./Models.ts"
 import type * as Endpoint from "./process/Endpoint.ts"
 import * as LingmaProcess from "./process/LingmaProcess.ts"
@@ -52,6 +53,8 @@ export interface Instance {
   readonly distrust: () => void
   /** Reverts `distrust`. */
   readonly trust: () => void
+  /** Starts or looks again now, without the rest of a backoff. */
+  readonly retry: Effect.Effect<void>
 }
 
 /** Restart backoff: 0.5 s doubling up to 30 s, with jitter; reset after a minute without failures or by `proved`. */
@@ -93,10 +96,10 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, M
     /** Consecutive starts that did not reach `ready`; undefined before the first that did. */
     let failures: number | undefined
     let useful = false
-    let lastError: string | undefined
+    const lastError = LastError.make(() => clock.unsafeCurrentTimeMillis())
     const startLog = StartLog.make()
 
-    const unavailable = () => new BackendUnavailable({ instance: id, detail: lastError ?? "not ready" })
+    const unavailable = () => new BackendUnavailable({ instance: id, detail: lastError.now() ?? "not ready" })
     const to = (next: BackendState) =>
       Effect.flatMap(SubscriptionRef.get(state), (before) =>
         before === next
@@ -176,7 +179,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, M
       )
       const isBack = Effect.suspend(() => {
         hopeful = true
-        lastError = undefined
+        lastError.clear()
         return to("ready")
       })
       /** Restarts our own process; an attached one is marked as failed, so that requests stop waiting. */
@@ -184,7 +187,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, M
         const detail = "no connection to it within LINGMA_STARTUP_TIMEOUT"
         if (endpoint.isReplaceable) return new LingmaProcess.ProcessExited({ detail })
         hopeful = false
-        lastError = detail
+        lastError.set(detail)
         return to("failed")
       })
       const follow = Stream.runForEach(rpc.state.changes, (next) =>
@@ -201,7 +204,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, M
         yield* up
         current = rpc
         hopeful = true
-        lastError = undefined
+        lastError.clear()
         yield* to("ready")
         // Kept apart from the race below, where a failure does not end a sibling that waits under a timeout.
         const kept = Effect.all([follow, keepFresh], { concurrency: 2, discard: true })
@@ -216,7 +219,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, M
         hopeful = failures !== undefined && failures < 2
         current = undefined
         // The rest is Lingma's last output: for the log only, not for callers.
-        lastError = error.detail.split("; ")[0]
+        lastError.set(error.detail.split("; ")[0] ?? "")
         yield* startLog.ended(error.detail)
         yield* to(hopeful ? "reconnecting" : "failed")
       })
@@ -264,6 +267,7 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, M
         useful = true
       },
       refreshSoon,
+      retry: Effect.zipRight(wake.open, Effect.sync(refreshSoon)),
       distrust: () => {
         account.distrust()
         refreshSoon()
@@ -277,7 +281,8 @@ export const make = (options: InstanceOptions): Effect.Effect<Instance, never, M
         restarts: Math.max(0, starts - 1),
         models,
         account: account.identity()?.id || undefined,
-        lastError
+        lastError: lastError.now(),
+        lastFailure: lastError.last()
       })),
       loggedIn: Effect.flatMap(rpc, () =>
         account.loggedIn() === true

@@ -23,6 +23,7 @@ import * as SessionDialect from "./turn/SessionDialect.ts"
 
 export interface LingmaBackendOptions extends Omit<Instance.InstanceOptions, "onAuth"> {
   readonly emulated: boolean
+  readonly attached?: boolean
   /** Looked at for each login: its password may change. */
   readonly account: Option.Option<Account>
 }
@@ -164,6 +165,7 @@ export const make = (
       id,
       provider: "Lingma",
       emulated: options.emulated,
+      attached: options.attached === true,
       status: Effect.zipWith(instance.status, login.state, (status, state) => ({
         ...status,
         login: status.loggedIn === true ? Login.signedIn : state
@@ -175,6 +177,12 @@ export const make = (
         ...login,
         identity: instance.rpc.pipe(Effect.zipRight(instance.check), Effect.map(instance.identity))
       },
+      retry: Effect.zipRight(
+        instance.retry,
+        Effect.flatMap(instance.status, ({ loggedIn }) =>
+          login.automatic && loggedIn === false ? Effect.ignore(login.start) : Effect.void
+        )
+      ),
       models: instance.models,
       chat
     }

@@ -28,6 +28,14 @@ export const abandoned = counter("gateway_abandoned_total", "Chats whose client 
 
 export const instanceInFlight = gauge("gateway_pool_instance_in_flight", "Chats on an instance")
 export const instanceReady = gauge("gateway_pool_instance_ready", "Whether an instance may be sent a chat")
+export const instanceSignedIn = gauge(
+  "gateway_pool_instance_signed_in",
+  "Whether the account of an instance is signed in; absent while that is not known"
+)
+export const instanceSpent = gauge(
+  "gateway_pool_instance_spent",
+  "Whether the quota of an instance's account is used up"
+)
 export const instanceState = gauge("gateway_pool_instance_state", "1 for the state an instance is in")
 export const instanceEjected = gauge(
   "gateway_pool_instance_ejected",

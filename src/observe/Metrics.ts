@@ -10,10 +10,22 @@ import type { ClientName } from "../domain/usage/ClientName.ts"
 import * as Keys from "./MetricKeys.ts"
 import * as MetricStore from "./MetricStore.ts"
 
-export type ChatOutcome = "completed" | "failed" | "cancelled" | "rejected"
+const OUTCOMES = ["completed", "failed", "cancelled", "rejected"] as const
+export type ChatOutcome = (typeof OUTCOMES)[number]
+const DIALECTS: ReadonlyArray<Origin["dialect"]> = [
+  "chat_completions",
+  "completions",
+  "responses",
+  "messages",
+  "embedded"
+]
 
 /** One chat, at its end. */
 export interface ChatRecord extends Origin {
+  /** Of this chat alone, in all processes. */
+  readonly id: string
+  /** Milliseconds since 1970. */
+  readonly endedAt: number
   /** As the response bears it; `none` for a program's own chat. */
   readonly requestId: string
   readonly caller: Caller
@@ -24,6 +36,8 @@ export interface ChatRecord extends Origin {
   readonly outcome: ChatOutcome
   /** By which clients know the failure, see `domain/usage/ErrorCode`. */
   readonly errorCode: string | undefined
+  /** What went wrong, for administrators; it may hold words of the upstream. */
+  readonly error: string | undefined
   /** The instance that was asked last, and the account there, as it calls itself. */
   readonly instance: string | undefined
   readonly account: string | undefined
@@ -33,6 +47,8 @@ export interface ChatRecord extends Origin {
   readonly answer: Answered | undefined
   /** Time in the queue; undefined if it left the queue without a slot. */
   readonly queueMillis: number | undefined
+  /** Until its instance was connected and signed in, of all tries; undefined if it was not waited for. */
+  readonly loginMillis: number | undefined
   /** From the request's decoding to its end. */
   readonly millis: number
 }
@@ -106,12 +122,22 @@ export class Metrics extends Context.Tag("lingma-gateway/Metrics")<
     let streamed = 0
 
     const models = bounded()
+    const born = new Set<string>()
+    /** Counters begin at 0: an alert on their growth would miss the first chat otherwise. */
+    const bear = (dialect: Origin["dialect"], mode: string, model: string) => {
+      const name = `${dialect} ${mode} ${model}`
+      if (born.has(name)) return
+      born.add(name)
+      for (const outcome of OUTCOMES) mark(Keys.chats, 0, { dialect, mode, model, outcome })
+    }
+    for (const dialect of DIALECTS) bear(dialect, "none", "none")
     const keys = bounded()
 
     const chatEnded = ({ answer, caller, dialect, millis, outcome, queueMillis, stream }: ChatRecord): void => {
       const model = answer === undefined ? "none" : models.label(answer.model)
       const key = keys.label(caller.name)
       if (stream) streamed++
+      bear(dialect, answer?.mode ?? "none", model)
       mark(Keys.chats, 1, { dialect, mode: answer?.mode ?? "none", model, outcome })
       mark(Keys.keyChats, 1, { key, outcome })
       mark(Keys.duration, millis / 1000, { dialect, outcome })

@@ -14,6 +14,7 @@ import {
   json,
   lingmas,
   type Program,
+  runToEnd,
   settled,
   spawned,
   start,
@@ -36,6 +37,13 @@ const page = (name: string, more: Record<string, string> = {}) =>
 
 const internal = (program: Program, path: string, init: RequestInit = {}) =>
   Effect.promise(() => fetch(`${program.base}/internal/${path}`, init))
+
+/** It has noticed its first key. */
+const eventuallyClosed = (program: Program) =>
+  Effect.repeat(
+    Effect.map(internal(program, "auto-login/status"), (response) => response.status),
+    { until: (status) => status === 401 }
+  )
 
 interface Status {
   readonly instances: ReadonlyArray<{
@@ -361,6 +369,30 @@ describe("a login by hand", () => {
       assert.strictEqual(yield* Effect.promise(() => terminal.exited), 0)
       assert.include(terminal.stdout(), "inst-1 is signed in.")
       assert.notInclude(terminal.stderr(), new URL(end).searchParams.get("token") ?? "?")
+    })
+  )
+
+  it.scopedLive("works from a terminal at a gateway with named keys only, by a key that ends with the command", () =>
+    Effect.gen(function* () {
+      const program = yield* start(byHand)
+      const port = new URL(program.base).port
+      const env = { GATEWAY_PORT: port, DATABASE_URL: `sqlite:${join(program.dir, "data/gateway.db")}` }
+      assert.strictEqual((yield* runToEnd(["keys", "add", "alice"], env)).code, 0)
+      yield* eventuallyClosed(program)
+      const terminal = yield* spawned(["login"], env, "pipe")
+      const url = yield* eventually(() => /^(http:\S+)$/m.exec(terminal.stdout())?.[1], "an address")
+      terminal.child.stdin?.write(`${yield* asPerson(url)}\n`)
+      assert.strictEqual(yield* Effect.promise(() => terminal.exited), 0)
+      const { stdout } = yield* runToEnd(["keys", "list", "--json"], env)
+      assert.deepStrictEqual(
+        (JSON.parse(stdout) as ReadonlyArray<{ readonly name: string }>).map(({ name }) => name),
+        ["alice"]
+      )
+      const elsewhere = yield* runToEnd(["login"], { GATEWAY_PORT: port })
+      assert.strictEqual(elsewhere.code, 1)
+      assert.match(elsewhere.stderr, /asks for an admin key: set ADMIN_KEYS for both \(it does not use the database/)
+      const none = yield* runToEnd(["login"], { GATEWAY_PORT: port, DATABASE_URL: "none" })
+      assert.match(none.stderr, /asks for an admin key: set ADMIN_KEYS for both \(DATABASE_URL is none\)/)
     })
   )
 

@@ -5,6 +5,8 @@ import { type ChatRecord, Metrics } from "../../src/observe/Metrics.ts"
 import * as Figures from "../support/Figures.ts"
 
 const record: ChatRecord = {
+  id: "chat-1",
+  endedAt: 0,
   dialect: "messages",
   stream: true,
   requestId: "req-1",
@@ -13,6 +15,7 @@ const record: ChatRecord = {
   modelAsked: "auto",
   outcome: "completed",
   errorCode: undefined,
+  error: undefined,
   instance: "inst-0",
   account: undefined,
   retries: 0,
@@ -29,6 +32,7 @@ const record: ChatRecord = {
     pieces: 5
   },
   queueMillis: 1_500,
+  loginMillis: undefined,
   millis: 10_000
 }
 

@@ -21,7 +21,10 @@ export const answer: Answered = {
   pieces: 5
 }
 
+let made = 0
 export const chat = (more: Partial<ChatRecord> = {}): ChatRecord => ({
+  id: `chat-${++made}`,
+  endedAt: Date.now(),
   dialect: "messages",
   stream: true,
   requestId: "req-1",
@@ -30,11 +33,13 @@ export const chat = (more: Partial<ChatRecord> = {}): ChatRecord => ({
   modelAsked: "auto",
   outcome: "completed",
   errorCode: undefined,
+  error: undefined,
   instance: "inst-0",
   account: "ann@example.com",
   retries: 0,
   answer,
   queueMillis: 1.5,
+  loginMillis: undefined,
   millis: 100,
   ...more
 })

@@ -6,7 +6,7 @@ import { appendFileSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { Either, Redacted } from "effect"
 import * as Account from "../../src/domain/Account.ts"
-import { peek } from "../../src/emulator/WorkDir.ts"
+import { peek } from "../../src/emulator/world/WorkDir.ts"
 
 const percent = (text: string, lower: boolean) =>
   lower ? text.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()) : text

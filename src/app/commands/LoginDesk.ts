@@ -1,13 +1,14 @@
 /**
  * Targets of the `login` command: a running gateway, else a Lingma that the command starts.
  */
-import { Data, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
+import { Data, Duration, Effect, Layer, Option, Redacted, Schedule, Schema, type Scope } from "effect"
 import { GatewayConfig, type Settings } from "../../config/Config.ts"
 import * as Fleet from "../../lingma/Fleet.ts"
 import { AutoLogin } from "../../lingma/login/AutoLogin.ts"
 import { Browser } from "../../lingma/login/Browser.ts"
 import { Metrics } from "../../observe/Metrics.ts"
 import * as SharedWork from "../../runtime/SharedWork.ts"
+import * as LoanedKey from "./LoanedKey.ts"
 
 export class LoginRefused extends Data.TaggedError("LoginRefused")<{ readonly message: string }> {}
 
@@ -41,16 +42,54 @@ const baseOf = ({ host, port }: Settings) => {
   return `http://${name.includes(":") ? `[${name}]` : name}:${port}`
 }
 
+const headersOf = (key: Redacted.Redacted | undefined): Record<string, string> => ({
+  "content-type": "application/json",
+  ...(key === undefined ? {} : { authorization: `Bearer ${Redacted.value(key)}` })
+})
+
+/** Whether the gateway takes it. */
+const isTaken = (base: string, key: Redacted.Redacted | undefined) =>
+  Effect.tryPromise((signal) =>
+    fetch(`${base}/internal/auto-login/status`, { headers: headersOf(key), signal }).then(
+      ({ status }) => status !== 401
+    )
+  ).pipe(
+    Effect.timeout("10 seconds"),
+    Effect.catchAll(() => Effect.succeed(true))
+  )
+
+/** A key that administers: of the settings, else one that is made for this command. */
+const keyFor = Effect.fnUntraced(function* (
+  settings: Settings,
+  base: string
+): Effect.fn.Return<Redacted.Redacted | undefined, LoginRefused, Scope.Scope> {
+  const given = [...settings.adminKeys, ...settings.apiKeys][0]
+  if (given !== undefined || (yield* isTaken(base, undefined))) return given
+  const refused = (reason: string) =>
+    new LoginRefused({ message: `the gateway at ${base} asks for an admin key: set ADMIN_KEYS for both (${reason})` })
+  const loaned = yield* Effect.mapError(LoanedKey.make(settings), refused)
+  // It looks for new keys twice a second.
+  const known = Effect.filterOrFail(
+    isTaken(base, loaned),
+    (yes) => yes,
+    () => "unknown"
+  )
+  if (yield* Effect.isSuccess(Effect.retry(known, { schedule: Schedule.spaced("250 millis"), times: 20 })))
+    return loaned
+  return yield* refused("it does not use the database that DATABASE_URL names here")
+})
+
 /** The running gateway, at the address in the shared settings. */
-const remote = (settings: Settings, instance: Option.Option<string>): LoginDesk => {
+const remote = (settings: Settings, key: Redacted.Redacted | undefined, instance: Option.Option<string>): LoginDesk => {
   const base = baseOf(settings)
-  const key = [...settings.adminKeys, ...settings.apiKeys][0]
   const call = <A, I>(path: string, result: Schema.Schema<A, I>, init: RequestInit = {}) =>
     Effect.tryPromise({
       try: async (signal) => {
-        const authorization = key === undefined ? {} : { authorization: `Bearer ${Redacted.value(key)}` }
-        const headers = { "content-type": "application/json", ...authorization }
-        const response = await fetch(`${base}/internal/auto-login/${path}`, { ...init, headers, signal })
+        const response = await fetch(`${base}/internal/auto-login/${path}`, {
+          ...init,
+          headers: headersOf(key),
+          signal
+        })
         return { ok: response.ok, body: (await response.json()) as unknown }
       },
       catch: () => new Unreachable()
@@ -144,7 +183,8 @@ const answers = (settings: Settings) =>
     )
   )
 
-export const open = (settings: Settings, instance: Option.Option<string>) =>
-  Effect.flatMap(answers(settings), (runs) =>
-    runs ? Effect.succeed(remote(settings, instance)) : local(settings, instance)
-  )
+export const open = Effect.fnUntraced(function* (settings: Settings, instance: Option.Option<string>) {
+  if (yield* answers(settings)) return remote(settings, yield* keyFor(settings, baseOf(settings)), instance)
+  const desk: LoginDesk = yield* local(settings, instance)
+  return desk
+})

@@ -85,13 +85,13 @@ export const print = ({ by, format }: Pick<UsageOptions, "by" | "format">, lines
   format === "json" ? json(lines) : format === "csv" ? csv(by, lines) : table(by, lines)
 
 export const run = Effect.fnUntraced(function* (options: UsageOptions) {
-  const { databaseUrl, limitsTimeZone, lingmaWorkDir } = yield* Config.checked
+  const { databaseUrl, ledgerDays, limitsTimeZone, lingmaWorkDir } = yield* Config.checked
   if (databaseUrl._tag === "Memory")
     return yield* new UsageRefused({ message: "DATABASE_URL=none keeps no figures: see /internal/stats" })
   const lines = yield* Effect.gen(function* () {
-    const reports = yield* UsageReport.UsageReport.make(limitsTimeZone)
+    const reports = yield* UsageReport.UsageReport.make(limitsTimeZone, ledgerDays)
     const since = yield* Either.mapLeft(
-      Since.parse(options.since, yield* Clock.currentTimeMillis, reports.days),
+      Since.parse(options.since, yield* Clock.currentTimeMillis, reports),
       (rule) => new UsageRefused({ message: `--since ${rule}` })
     )
     return yield* reports.by(options.by, since)

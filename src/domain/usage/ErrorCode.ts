@@ -4,10 +4,13 @@
 import { Cause, Option } from "effect"
 import { type ChatError, codePrefix } from "../ChatError.ts"
 
+export const STOPPED = "chat_stopped"
+
 const codes: Readonly<Record<ChatError["_tag"], string>> = {
   Overloaded: "backpressure",
   Shed: "overloaded",
   ShuttingDown: "shutting_down",
+  ChatStopped: STOPPED,
   NotLoggedIn: "not_logged_in",
   LoginFailed: "login_failed",
   LoginInProgress: "login_in_progress",
@@ -34,7 +37,7 @@ export const of = (error: ChatError): string =>
     ? `${codePrefix(error)}_${error.code}`
     : (codes[error._tag] ?? INTERNAL)
 
-const isChatError = (error: unknown): error is ChatError =>
+export const isChatError = (error: unknown): error is ChatError =>
   typeof error === "object" && error !== null && "_tag" in error && String(error._tag) in codes
 
 /** Whatever else ends a chat is told as the gateway's own failure. */

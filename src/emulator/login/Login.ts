@@ -2,8 +2,8 @@
  * Login state and one-time login URLs. Stored in the work directory; changes are pushed to the connections.
  */
 import { createHash, randomBytes, randomUUID } from "node:crypto"
-import * as Account from "../Account.ts"
-import * as World from "../World.ts"
+import * as Account from "../world/Account.ts"
+import * as World from "../world/World.ts"
 import * as LoginState from "./LoginState.ts"
 
 /** Restores the login from the work directory; a new one gets the demo account unless a login is required. */

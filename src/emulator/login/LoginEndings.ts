@@ -4,7 +4,6 @@
 import { randomUUID } from "node:crypto"
 import { whole } from "./LoginForms.ts"
 import * as Html from "./LoginHtml.ts"
-import * as Lookalike from "./LoginLookalike.ts"
 import * as LoginState from "./LoginState.ts"
 
 const leadingTo = (then: Parameters<typeof Html.signIn>[1]): Html.LoginPage => ({
@@ -72,7 +71,7 @@ export const endless = leadingTo(() =>
 export const redirect: Html.LoginPage = {
   "GET /login": async (world, query) => ({
     _tag: "Redirect",
-    location: `${(await Lookalike.of(world)).origin}/login?${query}`
+    location: `${(await LoginState.lookalike(world)).origin}/login?${query}`
   })
 }
 

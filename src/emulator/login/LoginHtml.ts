@@ -1,8 +1,8 @@
 /**
  * Building blocks of login pages: responses, the callback, and the form in the markup of Alibaba's pages.
  */
-import * as Account from "../Account.ts"
-import type { World } from "../World.ts"
+import * as Account from "../world/Account.ts"
+import type { World } from "../world/World.ts"
 import * as Login from "./Login.ts"
 
 /** Response of a page. */

@@ -3,8 +3,6 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
-import type { World } from "../World.ts"
-import * as LoginState from "./LoginState.ts"
 
 export interface Lookalike {
   readonly origin: string
@@ -41,7 +39,7 @@ const serve = (lookalike: Lookalike, request: IncomingMessage, response: ServerR
   response.end(page)
 }
 
-const open = (): Promise<Lookalike> =>
+export const open = (): Promise<Lookalike> =>
   new Promise((resolve, reject) => {
     const server = createServer((request, response) => serve(lookalike, request, response))
     let lookalike: Lookalike
@@ -53,10 +51,3 @@ const open = (): Promise<Lookalike> =>
     })
     server.unref()
   })
-
-/** The one of this process, started on first use. */
-export const of = (world: World): Promise<Lookalike> => {
-  const state = LoginState.of(world)
-  state.lookalike ??= open()
-  return state.lookalike
-}

@@ -1,8 +1,8 @@
 /**
  * Lingma's routes of the HTTP server: login page, callback, profile.
  */
-import * as Account from "../Account.ts"
-import type { World } from "../World.ts"
+import * as Account from "../world/Account.ts"
+import type { World } from "../world/World.ts"
 import * as Login from "./Login.ts"
 import { html, notFound, type Page } from "./LoginHtml.ts"
 import { variants } from "./LoginPage.ts"

@@ -1,9 +1,9 @@
 /**
  * Login state of a process: current page, valid passwords, submissions, chosen organisations.
  */
-import type * as Account from "../Account.ts"
-import type { World } from "../World.ts"
-import type { Lookalike } from "./LoginLookalike.ts"
+import type * as Account from "../world/Account.ts"
+import type { World } from "../world/World.ts"
+import * as Lookalike from "./LoginLookalike.ts"
 
 export interface LoginState {
   /** The variant of the login page. */
@@ -17,7 +17,7 @@ export interface LoginState {
   readonly tickets: Map<string, Account.Account>
   /** The last organisation chosen by each user. */
   readonly organisations: Map<string, string>
-  lookalike: Promise<Lookalike> | undefined
+  lookalike: Promise<Lookalike.Lookalike> | undefined
 }
 
 const states = new WeakMap<World, LoginState>()
@@ -36,6 +36,13 @@ export const of = (world: World): LoginState => {
   }
   states.set(world, made)
   return made
+}
+
+/** The lookalike of this process, started on first use. */
+export const lookalike = (world: World): Promise<Lookalike.Lookalike> => {
+  const state = of(world)
+  state.lookalike ??= Lookalike.open()
+  return state.lookalike
 }
 
 const MOST_ENTRIES = 1000

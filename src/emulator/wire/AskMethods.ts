@@ -3,17 +3,17 @@
  */
 import { randomUUID } from "node:crypto"
 import { Schema } from "effect"
-import * as Allowance from "../script/Allowance.ts"
 import * as Faults from "../script/Faults.ts"
 import * as Plan from "../script/Plan.ts"
-import type * as Turns from "../script/Turns.ts"
-import { play } from "../script/Turns.ts"
-import * as World from "../World.ts"
+import * as Allowance from "../world/Allowance.ts"
+import type { Link } from "../world/Link.ts"
+import * as Pictures from "../world/Pictures.ts"
+import * as World from "../world/World.ts"
 import * as Cancel from "./Cancel.ts"
-import type { Link } from "./Link.ts"
-import * as Pictures from "./Pictures.ts"
 import * as Rpc from "./Rpc.ts"
 import { voice as sessionVoice, titleOf } from "./SessionMethods.ts"
+import type * as Turns from "./Turns.ts"
+import { play } from "./Turns.ts"
 
 /** The 17 fields of the plugins, and those that QoderCN adds. */
 const AskParams = Schema.Struct({

@@ -3,9 +3,9 @@
  */
 import { randomUUID } from "node:crypto"
 import { Schema } from "effect"
-import * as Account from "../Account.ts"
 import * as Login from "../login/Login.ts"
-import type { World } from "../World.ts"
+import * as Account from "../world/Account.ts"
+import type { World } from "../world/World.ts"
 import * as Rpc from "./Rpc.ts"
 
 const done = { success: true, errorCode: "", errorMsg: "" }

@@ -10,7 +10,7 @@
  * | `deaf` | never answered, the turn continues | ignored; only deleting the session stops it |
  */
 
-import * as World from "../World.ts"
+import * as World from "../world/World.ts"
 import * as Rpc from "./Rpc.ts"
 
 const requestHeard = new Set(["any", "request"])

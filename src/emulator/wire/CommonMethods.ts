@@ -3,10 +3,10 @@
  */
 import { randomUUID } from "node:crypto"
 import { Schema } from "effect"
-import { version } from "../Cli.ts"
-import * as Allowance from "../script/Allowance.ts"
-import * as World from "../World.ts"
-import * as Pictures from "./Pictures.ts"
+import * as Allowance from "../world/Allowance.ts"
+import { version } from "../world/Cli.ts"
+import * as Pictures from "../world/Pictures.ts"
+import * as World from "../world/World.ts"
 import * as Rpc from "./Rpc.ts"
 
 const plain: ReadonlyArray<string> = [

@@ -2,8 +2,8 @@
  * JSON-RPC server: dispatches methods, validates params, sends replies.
  */
 import { Either, ParseResult, Schema } from "effect"
-import type { World } from "../World.ts"
-import type { Link, Message } from "./Link.ts"
+import type { Link, Message } from "../world/Link.ts"
+import type { World } from "../world/World.ts"
 
 export type Reply =
   | { readonly _tag: "Result"; readonly value: unknown; readonly after?: (() => void) | undefined }

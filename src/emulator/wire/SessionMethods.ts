@@ -3,16 +3,16 @@
  */
 import { randomUUID } from "node:crypto"
 import { Either, Schema } from "effect"
-import * as Allowance from "../script/Allowance.ts"
 import * as Endings from "../script/Endings.ts"
 import * as Faults from "../script/Faults.ts"
 import * as Plan from "../script/Plan.ts"
-import * as Turns from "../script/Turns.ts"
-import * as World from "../World.ts"
+import * as Allowance from "../world/Allowance.ts"
+import type { Link, Message } from "../world/Link.ts"
+import * as Pictures from "../world/Pictures.ts"
+import * as World from "../world/World.ts"
 import * as Cancel from "./Cancel.ts"
-import type { Link, Message } from "./Link.ts"
-import * as Pictures from "./Pictures.ts"
 import * as Rpc from "./Rpc.ts"
+import * as Turns from "./Turns.ts"
 
 const Meta = Rpc.Go.map
 const SessionId = { sessionId: Rpc.Go.string, id: Rpc.Go.string }

@@ -4,11 +4,11 @@
 import { createServer, type Server } from "node:http"
 import type { Socket } from "node:net"
 import { WebSocketServer } from "ws"
-import type { World } from "../World.ts"
+import type { World } from "../world/World.ts"
 import * as AskMethods from "./AskMethods.ts"
 import * as AuthMethods from "./AuthMethods.ts"
 import * as CommonMethods from "./CommonMethods.ts"
-import * as Link from "./Link.ts"
+import * as Connection from "./Connection.ts"
 import * as Rpc from "./Rpc.ts"
 import * as SessionMethods from "./SessionMethods.ts"
 
@@ -32,7 +32,7 @@ export const make = (world: World): Server => {
       return
     }
     sockets.handleUpgrade(request, socket, head, (ws) => {
-      const link = Link.open(world, ws, socket as Socket, onMessage)
+      const link = Connection.open(world, ws, socket as Socket, onMessage)
       link.request("extension/register", { extensions: [] })
     })
   })

@@ -58,6 +58,8 @@ const toChecks = ({ adminKeys, metricsToken = Option.none(), origins }: Given) =
 type Checks = ReturnType<typeof toChecks>
 
 const checksOf = derive((settings) => toChecks({ ...settings, origins: settings.corsOrigins }))
+/** No name that a page of somebody else could have had resolved to this machine. */
+const isLocal = /^(?:localhost|[\d.]+|\[[\da-f:.]+\])(?::\d+)?$/i
 
 const missing = new KeyRefused({ reason: "missing" })
 const wrong = new KeyRefused({ reason: "wrong" })
@@ -80,13 +82,20 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
     readonly key: (request: Request) => Key | undefined
     /** By the API key, which it does not reveal; for requests that `api` has accepted. */
     readonly caller: (request: Request) => Caller
+    /** All of them. */
+    readonly keys: () => ReadonlyArray<Key>
     /** No key is needed. */
     readonly isOpen: () => boolean
     readonly onRevoked: KeyRing.Ring["onRevoked"]
     /** For `/metrics`: METRICS_TOKEN if set, else an admin key, or a key of API_KEYS. */
     readonly metrics: Check<KeyRefused>
-    /** Also rejects web origins that are not listed exactly; a listed scheme such as `app://*` is not enough. */
+    /**
+     * Also rejects web origins other than the gateway's own that are not listed exactly; a listed scheme such as
+     * `app://*` is not enough.
+     */
     readonly admin: Check<KeyRefused | CallerRefused>
+    /** Who that is, without telling the key: for the log. */
+    readonly administrator: (request: Request) => string
   }
 >() {
   static readonly ofRing = (ring: KeyRing.Ring, given: Given): typeof Auth.Service => {
@@ -108,7 +117,17 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
       (request) =>
         isUnkeyed() ? Effect.void : check(request)
     const byAdmin = unlessUnkeyed(checked((given) => mayAdminister(given, !now().hasAdminKeys)))
-    const isForeign = ({ headers: { origin } }: Request) => origin !== undefined && !now().origins.includes(origin)
+    // The gateway's own page, at the host that the edge has let in; browsers send no other origin's name as theirs.
+    const isOwn = (origin: string, host = "") =>
+      origin.replace(/^https?:\/\//, "") === host && (!isUnkeyed() || isLocal.test(host))
+    const isForeign = ({ headers: { host, origin } }: Request) =>
+      origin !== undefined && !now().origins.includes(origin) && !isOwn(origin, host)
+    const administrator = (request: Request) => {
+      const given = keyOf(request) ?? ""
+      return (
+        ring.find(given)?.name ?? (given !== "" && now().isAdminKey(given) ? "a key of ADMIN_KEYS" : "nobody by name")
+      )
+    }
     const byKey = checked(
       (given) => ring.find(given) !== undefined,
       (given) => (ring.hasExpired(given) ? expired : wrong)
@@ -128,9 +147,11 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
       api: (request) => (ring.isOpen() ? Effect.void : byKey(request)),
       key,
       caller: (request) => (ring.isOpen() ? anonymous : (key(request) ?? unknown)),
+      keys: ring.all,
       isOpen: ring.isOpen,
       onRevoked: ring.onRevoked,
       metrics: (request) => (Option.isSome(now().isMetricsToken) ? byMetricsToken : byAnyAdmin)(request),
+      administrator,
       admin: (request) => (isForeign(request) ? new CallerRefused({ reason: "origin" }) : byAdmin(request))
     }
   }

@@ -28,6 +28,9 @@ export interface Spec {
 
 const header = (description: string, schema: Json = { type: "string" }) => ({ description, schema })
 
+const count = { type: "integer", minimum: 0 }
+const moment = { type: "string", format: "date-time" }
+
 const headers = {
   "x-request-id": header("The request id: the client's own if valid, else a new one; also in the log"),
   "request-id": header("The request id, as Anthropic's clients expect it"),
@@ -44,7 +47,22 @@ const headers = {
   "x-lingma-emulated": header("`true` when the built-in emulator answered", { type: "string", const: "true" }),
   "x-lingma-ignored-params": header("Request fields that had no effect, comma-separated"),
   "openai-processing-ms": header("Milliseconds until the whole answer", { type: "integer" }),
-  "x-accel-buffering": header("Tells proxies not to buffer events", { type: "string", const: "no" })
+  "x-accel-buffering": header("Tells proxies not to buffer events", { type: "string", const: "no" }),
+  "x-ratelimit-limit-requests": header("Requests that the key may make in a minute, where it has such a limit", count),
+  "x-ratelimit-remaining-requests": header("How many of them are left", count),
+  "x-ratelimit-reset-requests": header("Until they are whole again, as in `6m0s` or `20ms`"),
+  "x-ratelimit-limit-tokens": header("Tokens that the key may use in a day, where it has such a limit", count),
+  "x-ratelimit-remaining-tokens": header("How many of them are left", count),
+  "x-ratelimit-reset-tokens": header("Until they are whole again, as in `5h3m1s`"),
+  "anthropic-ratelimit-requests-limit": header(
+    "Requests that the key may make in a minute, where that is limited",
+    count
+  ),
+  "anthropic-ratelimit-requests-remaining": header("How many of them are left", count),
+  "anthropic-ratelimit-requests-reset": header("When they are whole again", moment),
+  "anthropic-ratelimit-tokens-limit": header("Tokens that the key may use in a day, where that is limited", count),
+  "anthropic-ratelimit-tokens-remaining": header("How many of them are left", count),
+  "anthropic-ratelimit-tokens-reset": header("When they are whole again", moment)
 } as const
 type Header = keyof typeof headers
 
@@ -73,20 +91,30 @@ const ofStreams: ReadonlyArray<Header> = [
   "x-accel-buffering"
 ]
 
+const isOfLimits = (name: string, prefix: string) => name.startsWith(`${prefix}-ratelimit-`)
+/** Of chats whose key has limits. */
+const limitsOf = (prefix: "x" | "anthropic") =>
+  (Object.keys(headers) as ReadonlyArray<Header>).filter((name) => isOfLimits(name, prefix))
+const limits = { x: limitsOf("x"), anthropic: limitsOf("anthropic") }
+/** Refused before the key is looked at, or before the chat is counted. */
+const uncounted = new Set(["401", "408", "413", "414", "415", "417", "431"])
+
 const ofTag: Readonly<Record<string, ReadonlyArray<Header>>> = { anthropic: ["request-id"] }
 
 const meanings: Readonly<Record<string, string>> = {
   "200": "Success",
   "400": "The request is invalid, or could not be parsed as HTTP",
   "401": "The API key is missing or wrong",
-  "403": "The `Host` name or the web origin is not allowed",
+  "403": "The `Host` name, the web origin or the model is not allowed",
   "404": "Not found",
   "408": "The request was not received in time",
   "413": "The body is too large",
   "415": "The body is not application/json, or has an unsupported encoding",
-  "429": "Too many concurrent requests (`backpressure`), or the account's quota is used up (`insufficient_quota`)",
+  "429":
+    "Too many concurrent requests (`backpressure`), a limit of the key is reached (`rate_limit_exceeded`), or the account's quota is used up (`insufficient_quota`)",
   "414": "The URL is too long",
   "417": "Unsupported `Expect` header; only `100-continue` is supported",
+  "422": "What was read is refused, and nothing is changed",
   "431": "The headers are too large",
   "500": "Internal error; the cause is in the log",
   "501": "Not configured in this gateway",
@@ -137,11 +165,14 @@ const words: Readonly<Record<string, string>> = {
   browser: "`false` asks for an address for a person"
 }
 
-const operation = (given: Operation): Operation => {
+const operation = (given: Operation, path: string): Operation => {
   const error = { content: { [JSON_TYPE]: { schema: errorOf(given) } } }
   const responses = { ...Object.fromEntries(anywhere.map((status) => [status, error])), ...given.responses }
-  const own = (given.tags ?? []).flatMap((tag) => ofTag[tag] ?? [])
+  const tags = given.tags ?? []
+  const own = tags.flatMap((tag) => ofTag[tag] ?? [])
   const chats = Object.values(responses).some(isStreamed)
+  const counted = chats || path.endsWith("/compact") ? limits[tags.includes("anthropic") ? "anthropic" : "x"] : []
+  const headersOf = (status: string) => (uncounted.has(status) ? own : [...own, ...counted])
   return {
     ...given,
     description: given.description ?? `${given.summary ?? "An operation"}.`,
@@ -150,7 +181,9 @@ const operation = (given: Operation): Operation => {
       requestId,
       ...(chats ? [session] : [])
     ],
-    responses: Object.fromEntries(Object.entries(responses).map(([status, one]) => [status, answer(status, one, own)]))
+    responses: Object.fromEntries(
+      Object.entries(responses).map(([status, one]) => [status, answer(status, one, headersOf(status))])
+    )
   }
 }
 
@@ -197,7 +230,7 @@ export const complete = (generated: object): Record<string, unknown> => {
     paths: Object.fromEntries(
       Object.entries({ ...spec.paths, ...others }).map(([path, methods]) => [
         path,
-        Object.fromEntries(Object.entries(methods).map(([method, one]) => [method, operation(one)]))
+        Object.fromEntries(Object.entries(methods).map(([method, one]) => [method, operation(one, path)]))
       ])
     ),
     components: { ...spec.components, headers }

@@ -11,6 +11,8 @@ export const CAPACITY = 1 << 20
 
 export interface Sink {
   readonly write: (text: string) => void
+  /** Whether something of what was written has not been taken yet, for a source that may leave out the next text. */
+  readonly isBehind?: () => boolean
   /** Must be called after the last write. */
   readonly end: () => void
   /** On a defect: ends with `last` if possible, else aborts, so that the response does not look complete. */
@@ -89,6 +91,7 @@ export const toStream = (source: Source): Stream.Stream<Uint8Array> =>
         poke()
       },
       end: () => finish(Effect.fail(Option.none())),
+      isBehind: () => buffer !== "",
       crash
     })
     const take: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<never>> = Effect.suspend(() => {

@@ -103,6 +103,7 @@ export const write = (
           void soon.then(flush)
         }
       },
+      isBehind: () => stalled || buffer !== "",
       end: () => {
         if (!over) finish("", Effect.void)
       },

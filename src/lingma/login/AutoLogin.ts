@@ -70,6 +70,7 @@ export interface Login {
   readonly person: Effect.Effect<PersonLogin, LoginFailed | BackendUnavailable>
   /** Completes a manual login with the callback URL from a browser on another machine. */
   readonly callback: (url: string) => Effect.Effect<void, LoginFailed | BackendUnavailable>
+  readonly url: Effect.Effect<string | undefined>
 }
 
 interface Beginning {
@@ -270,6 +271,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
           flight.isRunning() ? Effect.succeed("already_running" as const) : Effect.as(byBrowser, "running" as const)
         ),
         person: Effect.suspend(person),
+        url: Effect.sync(() => asked),
         callback
       } satisfies Login
     })

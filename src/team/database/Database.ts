@@ -198,6 +198,16 @@ export const layerFromConfig: Layer.Layer<Services, DatabaseUnavailable, Gateway
   )
 )
 
+/** The server itself ends what it hears no more of: other hosts would wait for its locks. */
+const bounded = (sql: SqlClient.SqlClient) =>
+  sql.onDialectOrElse({
+    pg: () =>
+      Effect.asVoid(
+        sql.unsafe("SET LOCAL statement_timeout = '15s'; SET LOCAL idle_in_transaction_session_timeout = '15s'")
+      ),
+    orElse: () => Effect.void
+  })
+
 /**
  * One transaction. A commit that fails is a failure: the client makes a defect of it.
  */
@@ -205,7 +215,7 @@ export const transaction = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | SqlError, R | SqlClient.SqlClient> =>
   Effect.flatMap(SqlClient.SqlClient, (sql) =>
-    Effect.catchSomeDefect(sql.withTransaction(effect), (defect) =>
+    Effect.catchSomeDefect(sql.withTransaction(Effect.zipRight(bounded(sql), effect)), (defect) =>
       isSqlError(defect) ? Option.some(Effect.fail(defect)) : Option.none()
     )
   )

@@ -11,10 +11,15 @@ import { Effect } from "effect"
 /** At the end of a table whose rows are to lie in the order of its key, which PostgreSQL does not offer. */
 const IN_ORDER = "/* in order */"
 
-const run = (...statements: ReadonlyArray<string>): Effect.Effect<void, SqlError, SqlClient.SqlClient> =>
+/** A statement, or one for each of the two. */
+type Statement = string | { readonly sqlite: string; readonly pg: string }
+
+const run = (...statements: ReadonlyArray<Statement>): Effect.Effect<void, SqlError, SqlClient.SqlClient> =>
   Effect.flatMap(SqlClient.SqlClient, (sql) => {
-    const inOrder = sql.onDialectOrElse({ sqlite: () => "WITHOUT ROWID", orElse: () => "" })
-    return Effect.forEach(statements, (statement) => sql.unsafe(statement.replace(IN_ORDER, inOrder)), {
+    const dialect = sql.onDialectOrElse({ sqlite: () => "sqlite" as const, orElse: () => "pg" as const })
+    const inOrder = dialect === "sqlite" ? "WITHOUT ROWID" : ""
+    const text = (statement: Statement) => (typeof statement === "string" ? statement : statement[dialect])
+    return Effect.forEach(statements, (statement) => sql.unsafe(text(statement).replace(IN_ORDER, inOrder)), {
       discard: true
     })
   })
@@ -63,6 +68,35 @@ const all: Readonly<Record<string, Effect.Effect<void, SqlError, SqlClient.SqlCl
       key_id TEXT NOT NULL, id TEXT NOT NULL, bytes BIGINT NOT NULL, written_at BIGINT NOT NULL, items TEXT NOT NULL,
       body TEXT NOT NULL, PRIMARY KEY (key_id, id))`,
     "CREATE INDEX kept_responses_written_at ON kept_responses (written_at, id, key_id, bytes)"
+  ),
+  "0002_kept_items": run(
+    // What was removed stays as an empty row, so that no other host writes it again.
+    "ALTER TABLE kept_responses ADD COLUMN removed_at BIGINT",
+    "DROP INDEX kept_responses_written_at",
+    "CREATE INDEX kept_responses_written_at ON kept_responses (written_at, id, key_id, bytes) WHERE removed_at IS NULL",
+    "CREATE INDEX kept_responses_removed_at ON kept_responses (removed_at) WHERE removed_at IS NOT NULL",
+    // The items that can be referred to by themselves, and what holds them.
+    `CREATE TABLE kept_items (
+      key_id TEXT NOT NULL, response_id TEXT NOT NULL, item_id TEXT NOT NULL,
+      PRIMARY KEY (key_id, response_id, item_id),
+      FOREIGN KEY (key_id, response_id) REFERENCES kept_responses (key_id, id) ON DELETE CASCADE) ${IN_ORDER}`,
+    "CREATE INDEX kept_items_item ON kept_items (key_id, item_id)",
+    {
+      pg: `INSERT INTO kept_items (key_id, response_id, item_id)
+        SELECT DISTINCT key_id, id, item FROM kept_responses, unnest(string_to_array(items, ' ')) AS item WHERE item <> ''`,
+      sqlite: `INSERT INTO kept_items (key_id, response_id, item_id)
+        WITH RECURSIVE parts (key_id, id, item, rest) AS (
+          SELECT key_id, id, '', items FROM kept_responses
+          UNION ALL
+          SELECT key_id, id, SUBSTR(rest, 1, INSTR(rest, ' ') - 1), SUBSTR(rest, INSTR(rest, ' ') + 1) FROM parts
+          WHERE INSTR(rest, ' ') > 0)
+        SELECT DISTINCT key_id, id, item FROM parts WHERE item <> ''`
+    },
+    "ALTER TABLE kept_responses DROP COLUMN items"
+  ),
+  "0003_chat_errors": run(
+    "ALTER TABLE chats ADD COLUMN error TEXT",
+    "ALTER TABLE chats ADD COLUMN login_ms DOUBLE PRECISION"
   )
 }
 

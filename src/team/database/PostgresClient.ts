@@ -2,6 +2,7 @@
  * A `SqlClient` over PostgreSQL, which many hosts may share.
  */
 
+import { Socket } from "node:net"
 import type * as SqlClient from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
 import * as PgClient from "@effect/sql-pg/PgClient"
@@ -11,10 +12,30 @@ import { Layer, type Redacted, String } from "effect"
 const numbers = new Set([20, 21, 23, 700, 701, 1700])
 const getTypeParser = (oid: number) => (numbers.has(oid) ? Number : (text: string) => text)
 
+/**
+ * Most milliseconds in which nothing comes or goes on a connection. The pool closes those that nobody uses before that;
+ * so one that is silent for longer is asked something and does not answer.
+ */
+const SILENCE = 15_000
+
+/**
+ * A connection that a server leaves without an answer, as after a cut in the network, is closed: the library itself would
+ * wait for good, or give the connection to the next who asks.
+ */
+const connection = (silence: number) => (): Socket => {
+  const socket = new Socket()
+  socket.setTimeout(silence, () => socket.destroy(new Error("the server does not answer")))
+  return socket
+}
+
 /** Fails where the server does not answer. */
-export const layer = (url: Redacted.Redacted): Layer.Layer<SqlClient.SqlClient, SqlError> =>
+export const layer = (
+  url: Redacted.Redacted,
+  options: { readonly silence?: number } = {}
+): Layer.Layer<SqlClient.SqlClient, SqlError> =>
   PgClient.layer({
     url,
+    stream: connection(options.silence ?? SILENCE),
     applicationName: "lingma-gateway",
     maxConnections: 8,
     connectTimeout: "5 seconds",

@@ -21,6 +21,12 @@ const PATIENCE = "5 seconds"
 /** So many looks apart it is noted in the database when keys were used. */
 const NOTE_EVERY = 40
 
+const MISSING =
+  "GATEWAY_HOST must be a loopback address unless there is a key: set API_KEYS, name one in KEYS_FILE, or add one by `lingma-gateway keys add` (or GATEWAY_ALLOW_OPEN=true)"
+/** Revoking the last key, or emptying the file, is no wish to let everybody in. */
+const NONE_LEFT =
+  "there is no key, but there were some or KEYS_FILE is set: nobody is let in until one is added by `lingma-gateway keys add` or in KEYS_FILE (or GATEWAY_ALLOW_OPEN=true)"
+
 /** There is no key, where others than this machine can call; the message names the settings. */
 export class KeysMissing extends Data.TaggedError("KeysMissing")<{ readonly message: string }> {}
 
@@ -92,7 +98,11 @@ const watched = Effect.gen(function* () {
   const config = live.current
   const store = yield* KeyStore
   const database = yield* Database
-  const index = KeyIndex.make(yield* Effect.clock, isClosed(config))
+  const unreadable = () =>
+    new DatabaseUnavailable({ message: `DATABASE_URL: keys cannot be read from ${database.place}` })
+  const hadKeys = Option.isSome(config.keysFile) || (yield* Effect.mapError(store.hadKeys, unreadable))
+  const mayBeOpen = config.allowOpen || (isLoopback(config.host) && !hadKeys)
+  const index = KeyIndex.make(yield* Effect.clock, !mayBeOpen)
   const path = Option.getOrUndefined(config.keysFile)
   const tellFile = teller()
   const tellDatabase = teller()
@@ -145,16 +155,12 @@ const watched = Effect.gen(function* () {
   const refresh = Effect.scoped(Effect.zipRight(lock, look))
 
   if (path !== undefined) yield* lookAtFile(path)
-  yield* Effect.mapError(
-    lookAtDatabase,
-    () => new DatabaseUnavailable({ message: `DATABASE_URL: keys cannot be read from ${database.place}` })
-  )
+  yield* Effect.mapError(lookAtDatabase, unreadable)
   apply()
-  if (index.all().length === 0 && !index.isOpen())
-    return yield* new KeysMissing({
-      message:
-        "GATEWAY_HOST must be a loopback address unless there is a key: set API_KEYS, name one in KEYS_FILE, or add one by `lingma-gateway keys add` (or GATEWAY_ALLOW_OPEN=true)"
-    })
+  if (index.all().length === 0 && !index.isOpen()) {
+    if (!isLoopback(config.host)) return yield* new KeysMissing({ message: MISSING })
+    yield* Effect.logWarning(NONE_LEFT)
+  }
   const looked = Effect.catchAllCause(refresh, (cause) => Effect.logError("keys could not be looked at", cause))
   yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(LOOK), Effect.interruptible(looked))))
   yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeout(Effect.interruptible(note), "1 second")))

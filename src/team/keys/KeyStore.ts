@@ -89,6 +89,8 @@ export class KeyStore extends Context.Tag("lingma-gateway/team/KeyStore")<
     readonly revoke: (name: string) => Changed<Key.Key>
     /** It changes with every key. */
     readonly version: Effect.Effect<number, SqlError>
+    /** Whether there ever was a key, those that were revoked included. */
+    readonly hadKeys: Effect.Effect<boolean, SqlError>
     /** Digests that open the gateway, those before a rotation too. */
     readonly known: Effect.Effect<ReadonlyArray<Key.Known>, SqlError>
     /** When keys were last used, by their id; no change of them. */
@@ -188,6 +190,7 @@ export class KeyStore extends Context.Tag("lingma-gateway/team/KeyStore")<
         sql<{ readonly value: number }>`SELECT value FROM counters WHERE name = 'keys'`,
         ([found]) => found?.value ?? 0
       ),
+      hadKeys: Effect.map(sql`SELECT id FROM api_keys LIMIT 1`, (some) => some.length > 0),
       known: Effect.map(rows, (all) => all.flatMap(toKnown)),
       used: (times) =>
         Effect.forEach(times, ([id, at]) => sql`UPDATE api_keys SET last_used_at = ${at} WHERE id = ${id}`, {

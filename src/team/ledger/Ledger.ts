@@ -4,7 +4,6 @@
  * A database that is slow, locked or gone costs no chat: rows wait in a bounded queue, and those that do not fit are
  * counted as lost.
  */
-import { randomBytes } from "node:crypto"
 import type * as SqlClient from "@effect/sql/SqlClient"
 import { Cause, Context, Duration, Effect, Exit, Fiber, Layer } from "effect"
 import { GatewayConfig } from "../../config/Config.ts"
@@ -46,8 +45,6 @@ const MOST_IN_BATCH = 2000
 const LAST_MILLIS = 2000
 /** A failure is told at once, and then once in this time. */
 const TOLD_EVERY = 60_000
-/** In memory, chats older than these are of no use to anybody. */
-const IN_MEMORY = { days: 2, mostChats: 20_000 }
 
 /** The database's own words. */
 const reasonOf = (cause: Cause.Cause<unknown>): string => {
@@ -72,11 +69,8 @@ export class Ledger extends Context.Tag("lingma-gateway/team/Ledger")<
     const days = Days.make(options.zone)
     const clock = yield* Effect.clock
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
-    /** Of this process, so that rows of two never have the same id. */
-    const nonce = randomBytes(9).toString("base64url")
-    let number = 0
     let lost = 0
-    let waiting: Array<{ readonly chat: ChatRecord; readonly endedAt: number }> = []
+    let waiting: Array<ChatRecord> = []
     let batch: ReadonlyArray<Rows.ChatRow> = []
     let failures = 0
     let toldAt = Number.NEGATIVE_INFINITY
@@ -85,13 +79,13 @@ export class Ledger extends Context.Tag("lingma-gateway/team/Ledger")<
     const stats = (): LedgerStats => ({ waiting: waiting.length + batch.length, lost })
     const record = (chat: ChatRecord): void => {
       if (waiting.length + batch.length >= capacity) lost++
-      else waiting.push({ chat, endedAt: clock.unsafeCurrentTimeMillis() })
+      else waiting.push(chat)
     }
     const take = () => {
       if (batch.length > 0) return
       const taken = waiting.slice(0, MOST_IN_BATCH)
       waiting = waiting.slice(MOST_IN_BATCH)
-      batch = taken.map(({ chat, endedAt }) => Rows.of(chat, { id: `${nonce}-${++number}`, endedAt, host }))
+      batch = taken.map((chat) => Rows.of(chat, host))
     }
     /** One batch; what is not known to be written stays for the next time. */
     const writeOne = Effect.suspend(() => {
@@ -154,9 +148,7 @@ export class Ledger extends Context.Tag("lingma-gateway/team/Ledger")<
       Effect.forever,
       Effect.forkScoped
     )
-    const kept =
-      kind === "memory" ? { ...IN_MEMORY, days: Math.min(IN_MEMORY.days, options.days) } : { days: options.days }
-    yield* Effect.provide(Retention.apply(kept), runtime).pipe(
+    yield* Effect.provide(Retention.apply(Retention.optionsOf(kind, options.days)), runtime).pipe(
       Effect.catchAllCause((cause) =>
         Effect.annotateLogs(Effect.logWarning("old chats were not removed"), { reason: reasonOf(cause) })
       ),

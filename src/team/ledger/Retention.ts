@@ -13,6 +13,18 @@ export interface RetentionOptions {
   readonly mostChats?: number | undefined
 }
 
+/** In memory, chats older than these are of no use to anybody. */
+const IN_MEMORY = { days: 2, mostChats: 20_000 }
+
+/** How long chats and hours are kept. */
+export const daysOf = (kind: "sqlite" | "postgres" | "memory", days: number): number =>
+  kind === "memory" ? Math.min(IN_MEMORY.days, days) : days
+
+export const optionsOf = (kind: "sqlite" | "postgres" | "memory", days: number): RetentionOptions => ({
+  days: daysOf(kind, days),
+  ...(kind === "memory" ? { mostChats: IN_MEMORY.mostChats } : {})
+})
+
 const DAY = 86_400_000
 /** Most chats of one step. */
 const STEP = 500

@@ -24,11 +24,13 @@ export interface ChatRow {
   readonly account: string | null
   readonly outcome: string
   readonly errorCode: string | null
+  readonly error: string | null
   readonly promptTokens: number
   readonly completionTokens: number
   readonly reasoningTokens: number
   readonly usageSource: string | null
   readonly queueMs: number | null
+  readonly loginMs: number | null
   readonly firstTokenMs: number | null
   readonly totalMs: number
   readonly retries: number
@@ -43,11 +45,13 @@ export const masked = (account: string): string =>
   `${ChatSpan.plain(account.slice(0, 2))}…${createHash("sha256").update(account).digest("hex").slice(0, 6)}`
 
 /** Names come from outside: one that the database refuses would stop all that wait behind it. */
-const name = (text: string) =>
+const name = (text: string, longest = 128) =>
   text
     .replace(/\p{Cc}/gu, " ")
-    .slice(0, 128)
+    .slice(0, longest)
     .toWellFormed()
+/** Max characters of what went wrong. */
+const LONGEST_ERROR = 300
 /** One that a client made up. */
 const madeUp = (text: string) => ChatSpan.plain(redact(text, 128))
 /** No figure is larger; the columns take no more than whole numbers of 64 bits. */
@@ -55,16 +59,13 @@ const MOST = 1e12
 const count = (n: number) => (Number.isFinite(n) ? Math.min(Math.max(0, Math.round(n)), MOST) : 0)
 const millis = (n: number) => (Number.isFinite(n) ? Math.max(0, Math.round(n * 100) / 100) : 0)
 
-export const of = (
-  chat: ChatRecord,
-  at: { readonly id: string; readonly endedAt: number; readonly host: string }
-): ChatRow => {
+export const of = (chat: ChatRecord, host: string): ChatRow => {
   const { account, answer, caller, errorCode, instance, queueMillis } = chat
   return {
-    id: at.id,
+    id: chat.id,
     requestId: chat.requestId,
-    endedAt: at.endedAt,
-    host: name(at.host),
+    endedAt: chat.endedAt,
+    host: name(host),
     keyId: name(caller.id),
     keyName: name(caller.name),
     client: chat.client,
@@ -76,11 +77,13 @@ export const of = (
     account: account === undefined ? null : masked(account),
     outcome: chat.outcome,
     errorCode: errorCode ?? null,
+    error: chat.error === undefined ? null : name(chat.error, LONGEST_ERROR),
     promptTokens: count(answer?.promptTokens ?? 0),
     completionTokens: count(answer?.completionTokens ?? 0),
     reasoningTokens: count(answer?.reasoningTokens ?? 0),
     usageSource: answer === undefined ? null : answer.isReported ? "reported" : "estimated",
     queueMs: queueMillis === undefined ? null : millis(queueMillis),
+    loginMs: chat.loginMillis === undefined ? null : millis(chat.loginMillis),
     firstTokenMs: answer === undefined ? null : millis(answer.firstTokenMillis),
     totalMs: millis(chat.millis),
     retries: chat.retries,

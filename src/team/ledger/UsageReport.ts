@@ -4,10 +4,11 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import { Context, Effect, Layer, String as Text } from "effect"
+import { Array as Arr, Context, Effect, Layer, String as Text } from "effect"
 import { GatewayConfig } from "../../config/Config.ts"
 import * as Days from "../../domain/usage/Days.ts"
-import type { Database } from "../database/Database.ts"
+import { Database } from "../database/Database.ts"
+import * as Retention from "./Retention.ts"
 import * as Rows from "./Rows.ts"
 import type { Since } from "./Since.ts"
 import * as UsageBuckets from "./UsageBuckets.ts"
@@ -30,13 +31,21 @@ export interface OwnUsage {
 
 export interface Reports {
   readonly days: Days.Days
+  /** Hours, and single chats, are kept for so many days. */
+  readonly hourDays: number
   /** The most tokens first; days in their order. */
   readonly by: (dimension: Dimension, since: Since) => Effect.Effect<ReadonlyArray<Line>, SqlError>
   readonly ofKey: (keyId: string, now: number) => Effect.Effect<OwnUsage, SqlError>
+  /** The same of several at once; those without any are left out. */
+  readonly ofKeys: (
+    keyIds: ReadonlyArray<string>,
+    now: number
+  ) => Effect.Effect<ReadonlyMap<string, OwnUsage>, SqlError>
   readonly buckets: (query: UsageBuckets.Query) => Effect.Effect<ReadonlyArray<UsageBuckets.Bucket>, SqlError>
 }
 
 export const nothing: Rows.Figures = Rows.zero()
+export const unused: OwnUsage = { today: nothing, last7Days: nothing, last30Days: nothing }
 
 export const plus = (a: Rows.Figures, b: Rows.Figures): Rows.Figures => {
   const sum = Rows.zero()
@@ -71,7 +80,7 @@ const figuresOf = (row: Rows.Figures): Rows.Figures => {
   return sum
 }
 
-const make = Effect.fnUntraced(function* (zone: string) {
+const make = Effect.fnUntraced(function* (zone: string, hourDays: number) {
   const sql = yield* SqlClient.SqlClient
   const days = Days.make(zone)
 
@@ -95,26 +104,37 @@ const make = Effect.fnUntraced(function* (zone: string) {
       GROUP BY ${sql.literal(by)}
       ORDER BY SUM(prompt_tokens) + SUM(completion_tokens) DESC, SUM(requests) DESC, name`
   }
+  /** The days one by one: the rows of a table lie in the order of day and key, so each is a step to the right place. */
+  const ofKeys: Reports["ofKeys"] = (keyIds, now) => {
+    if (keyIds.length === 0) return Effect.succeed(new Map())
+    const today = days.of(now)
+    const week = Days.plus(today, -6)
+    const month = Arr.makeBy(30, (i) => Days.plus(today, -i))
+    return Effect.map(
+      sql<Line & { readonly keyId: string }>`SELECT key_id, day AS name, ${sql.literal(sums)} FROM usage_days
+        WHERE ${sql.in("day", month)} AND ${sql.in("key_id", keyIds)} GROUP BY key_id, day`,
+      (rows) => {
+        const found = new Map<string, OwnUsage>()
+        for (const { keyId, name, ...row } of rows) {
+          const before = found.get(keyId) ?? unused
+          const figures = figuresOf(row)
+          found.set(keyId, {
+            today: name === today ? figures : before.today,
+            last7Days: name >= week ? plus(before.last7Days, figures) : before.last7Days,
+            last30Days: plus(before.last30Days, figures)
+          })
+        }
+        return found
+      }
+    )
+  }
   const reports: Reports = {
     days,
+    hourDays,
     by: (dimension, since) =>
       Effect.map(read(dimension, since), (rows) => rows.map((row) => ({ name: row.name, ...figuresOf(row) }))),
-    ofKey: (keyId, now) => {
-      const today = days.of(now)
-      const week = Days.plus(today, -6)
-      return Effect.map(
-        sql<Line>`SELECT day AS name, ${sql.literal(sums)} FROM usage_days
-          WHERE day >= ${Days.plus(today, -29)} AND key_id = ${keyId} GROUP BY day`,
-        (rows) => {
-          const from = (day: string) =>
-            rows
-              .filter(({ name }) => name >= day)
-              .map(figuresOf)
-              .reduce(plus, nothing)
-          return { today: from(today), last7Days: from(week), last30Days: from("") }
-        }
-      )
-    },
+    ofKey: (keyId, now) => Effect.map(ofKeys([keyId], now), (found) => found.get(keyId) ?? unused),
+    ofKeys,
     buckets: (query) => UsageBuckets.read(sql, days, query)
   }
   return reports
@@ -124,11 +144,13 @@ const make = Effect.fnUntraced(function* (zone: string) {
 export class UsageReport extends Context.Reference<UsageReport>()("lingma-gateway/team/UsageReport", {
   defaultValue: (): Reports | undefined => undefined
 }) {
-  static readonly make: (zone: string) => Effect.Effect<Reports, never, SqlClient.SqlClient> = make
+  static readonly make: (zone: string, hourDays: number) => Effect.Effect<Reports, never, SqlClient.SqlClient> = make
 
   static readonly layerFromConfig: Layer.Layer<UsageReport, never, Database | GatewayConfig | SqlClient.SqlClient> =
     Layer.effect(
       UsageReport,
-      Effect.flatMap(GatewayConfig, ({ limitsTimeZone }) => make(limitsTimeZone))
+      Effect.flatMap(Effect.zip(GatewayConfig, Database), ([{ ledgerDays, limitsTimeZone }, { kind }]) =>
+        make(limitsTimeZone, Retention.daysOf(kind, ledgerDays))
+      )
     )
 }

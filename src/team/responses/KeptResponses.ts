@@ -4,9 +4,10 @@
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Array as Arr, Context, Effect, Fiber, Layer, Schedule } from "effect"
+import { Array as Arr, Context, Effect, Fiber, Layer } from "effect"
 import { GatewayConfig } from "../../config/Config.ts"
 import { Database, transaction } from "../database/Database.ts"
+import * as KeptRows from "./KeptRows.ts"
 
 /** A thing as it is kept: JSON that its dialect understands. */
 export interface Kept {
@@ -14,28 +15,31 @@ export interface Kept {
   readonly body: string
 }
 
+/** Undefined: it was removed, here or by another host. */
+export interface Found extends Omit<Kept, "body"> {
+  readonly body: string | undefined
+}
+
 export interface Service {
   /** Other hosts may change what is here. */
   readonly isShared: boolean
-  /** In place of what had this id; written a moment later. `items` are the ids of what can be referred to by itself. */
+  /**
+   * In place of what had this id, unless that was removed; written a moment later. `items` are the ids of what can be
+   * referred to by itself.
+   */
   readonly put: (keyId: string, kept: Kept, items: ReadonlyArray<string>) => void
   readonly remove: (keyId: string, id: string) => void
-  /** Those that are kept, of one key; none when the database is away. */
-  readonly find: (keyId: string, ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Kept>>
-  /** Those that hold one of these items. */
-  readonly holding: (keyId: string, items: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Kept>>
+  /** Those that are kept or were removed, of one key; none when the database is away. */
+  readonly find: (keyId: string, ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Found>>
+  /** Which of these were removed. */
+  readonly removed: (keyId: string, ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<string>>
+  /** One of those that hold it, for each of these items. */
+  readonly holding: (keyId: string, items: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Found>>
+  /** Waits, for a while, until other hosts can see what was changed before, of one key. */
+  readonly settled: (keyId: string) => Effect.Effect<void>
 }
 
-interface Change {
-  readonly keyId: string
-  readonly id: string
-  /** Undefined: it is removed. */
-  readonly body: string | undefined
-  readonly items: ReadonlyArray<string>
-}
-
-/** Most bytes in the database, and of one thing; older ones go first. */
-const MOST_BYTES = 1 << 28
+/** Most characters of one thing; a larger one is in memory only. */
 const MOST_BODY = 1 << 24
 /** Most changes that wait to be written, and most characters of them; the oldest are given up beyond that. */
 const MOST_WAITING = 1000
@@ -43,43 +47,48 @@ const MOST_CHARACTERS = 1 << 26
 /** Of one transaction. */
 const BATCH = 50
 const BATCH_CHARACTERS = 1 << 22
-/** Items of one question. */
-const ITEMS = 100
 /** A request does not wait longer for what is kept. */
 const PATIENCE = "2 seconds"
+/** Between a change and its writing; where hosts share the database, another one may ask for it at once. */
 const PAUSE = "200 millis"
+const PAUSE_SHARED = "10 millis"
+/** What is not there is looked for again, in case another host is about to write it. In milliseconds. */
+const AGAIN = [30, 100, 250]
 const TELL_SECONDS = 60
-
-/** Ids of items are the client's words: some characters would be no text to a database, or part of a pattern. */
-const plainId = (id: string) => id.replace(/[\0 %\\]/g, "").slice(0, 512)
 
 const nothing: Service = {
   isShared: false,
   put: () => {},
   remove: () => {},
   find: () => Effect.succeed([]),
-  holding: () => Effect.succeed([])
+  removed: () => Effect.succeed([]),
+  holding: () => Effect.succeed([]),
+  settled: () => Effect.void
 }
 
 const make = Effect.fnUntraced(function* (capacity: number) {
-  const sql = yield* SqlClient.SqlClient
+  const rows = KeptRows.make(yield* SqlClient.SqlClient, capacity)
   const { kind } = yield* Database
+  const isShared = kind === "postgres"
   const clock = yield* Effect.clock
   const seconds = () => Number(clock.unsafeCurrentTimeNanos()) / 1e9
   /** By key and id, the last change of each, in the order in which they were asked for. */
-  const waiting = new Map<string, Change>()
+  const waiting = new Map<string, KeptRows.Change>()
   const nameOf = (keyId: string, id: string) => `${keyId} ${id}`
   let toldAt = Number.NEGATIVE_INFINITY
 
+  const wake = Effect.unsafeMakeLatch()
   let characters = 0
   const drop = (name: string) => {
     characters -= waiting.get(name)?.body?.length ?? 0
     waiting.delete(name)
   }
-  const change = (one: Change) => {
+  const change = (one: KeptRows.Change) => {
     const name = nameOf(one.keyId, one.id)
+    if (waiting.get(name)?.isRemoved === true) return
     drop(name)
     waiting.set(name, one)
+    wake.unsafeOpen()
     characters += one.body?.length ?? 0
     for (const [oldest, { body }] of waiting) {
       if (waiting.size <= MOST_WAITING && characters <= MOST_CHARACTERS) return
@@ -88,14 +97,15 @@ const make = Effect.fnUntraced(function* (capacity: number) {
     }
   }
   const nextBatch = () => {
-    const batch: Array<[string, Change]> = []
+    const batch: Array<[string, KeptRows.Change]> = []
     let length = 0
     for (const [name, one] of waiting) {
       length += one.body?.length ?? 0
       if (batch.length === BATCH || (batch.length > 0 && length > BATCH_CHARACTERS)) break
       batch.push([name, one])
     }
-    return batch
+    // In one order, so that hosts that write the same rows do not wait for each other in a circle.
+    return batch.sort(([a], [b]) => (a < b ? -1 : 1))
   }
 
   const failed = (what: string) => (error: { readonly message: string }) =>
@@ -105,50 +115,32 @@ const make = Effect.fnUntraced(function* (capacity: number) {
       return Effect.annotateLogs(Effect.logWarning(`${what}: the database does not answer`), { reason: error.message })
     })
 
-  /** The newest stay, of each key as many as of the others. */
-  const prune = sql`
-    DELETE FROM kept_responses WHERE (key_id, id) IN (
-      SELECT key_id, id FROM (
-        SELECT key_id, id,
-          ROW_NUMBER() OVER (ORDER BY nth, written_at DESC, id) AS place,
-          SUM(bytes) OVER (ORDER BY nth, written_at DESC, id) AS total
-        FROM (
-          SELECT key_id, id, bytes, written_at,
-            ROW_NUMBER() OVER (PARTITION BY key_id ORDER BY written_at DESC, id) AS nth
-          FROM kept_responses) AS of_key) AS ranked
-      WHERE place > ${capacity} OR total > ${MOST_BYTES})`
-
-  const store = (changes: ReadonlyArray<Change>) => {
-    const writtenAt = clock.unsafeCurrentTimeMillis()
-    const rows = changes.flatMap(({ body, id, items, keyId }) =>
-      body === undefined
-        ? []
-        : [{ keyId, id, body, items: ` ${items.map(plainId).join(" ")} `, bytes: body.length, writtenAt }]
-    )
-    const forget = Effect.forEach(
-      changes,
-      ({ id, keyId }) => sql`DELETE FROM kept_responses WHERE key_id = ${keyId} AND id = ${id}`,
-      { discard: true }
-    )
-    const insert: Effect.Effect<unknown, SqlError> =
-      rows.length === 0 ? Effect.void : Effect.zipRight(sql`INSERT INTO kept_responses ${sql.insert(rows)}`, prune)
-    return transaction(Effect.zipRight(forget, insert))
-  }
-
   /** What was changed again meanwhile stays. */
   const write: Effect.Effect<void, never, SqlClient.SqlClient> = Effect.suspend(() => {
     const batch = nextBatch()
     if (batch.length === 0) return Effect.void
-    return Effect.matchEffect(store(batch.map(([, one]) => one)), {
-      onFailure: failed("responses are kept in memory only"),
-      onSuccess: () => {
-        for (const [name, one] of batch) if (waiting.get(name) === one) drop(name)
-        return waiting.size === 0 ? Effect.void : write
+    return Effect.matchEffect(
+      transaction(
+        rows.store(
+          batch.map(([, one]) => one),
+          clock.unsafeCurrentTimeMillis()
+        )
+      ),
+      {
+        onFailure: failed("responses are kept in memory only"),
+        onSuccess: () => {
+          for (const [name, one] of batch) if (waiting.get(name) === one) drop(name)
+          return waiting.size === 0 ? Effect.void : write
+        }
       }
-    })
+    )
   })
-  const writer = yield* write.pipe(
-    Effect.repeat(Schedule.spaced(PAUSE)),
+  const writer = yield* wake.await.pipe(
+    Effect.zipRight(wake.close),
+    Effect.zipRight(Effect.sleep(isShared ? PAUSE_SHARED : PAUSE)),
+    Effect.zipRight(write),
+    Effect.zipRight(Effect.suspend(() => (waiting.size === 0 ? Effect.void : Effect.delay(wake.open, PAUSE)))),
+    Effect.forever,
     Effect.withTracerEnabled(false),
     Effect.interruptible,
     Effect.forkDaemon
@@ -162,49 +154,92 @@ const make = Effect.fnUntraced(function* (capacity: number) {
     )
   )
 
-  const unlessChanged = (keyId: string) => (found: ReadonlyArray<Kept>) =>
-    found.filter(({ id }) => !waiting.has(nameOf(keyId, id)))
-  const ofWaiting = (keyId: string, isMeant: (one: Change) => boolean) =>
-    [...waiting.values()].flatMap((one) =>
-      one.keyId === keyId && one.body !== undefined && isMeant(one) ? [{ id: one.id, body: one.body }] : []
-    )
-  const read = (keyId: string, rows: Effect.Effect<ReadonlyArray<Kept>, { readonly message: string }>) =>
+  /** What the database says; undefined when it is away. */
+  const read = <A>(rows: Effect.Effect<ReadonlyArray<A>, SqlError>) =>
     rows.pipe(
       Effect.disconnect,
       Effect.timeout(PATIENCE),
-      Effect.map(unlessChanged(keyId)),
-      Effect.catchAll((error) => Effect.as(failed("responses cannot be read")(error), []))
+      Effect.catchAll((error) => Effect.as(failed("responses cannot be read")(error), undefined))
     )
+  interface Answer<A> {
+    /** By what was asked for. */
+    readonly known: ReadonlyMap<string, A>
+    readonly isAway: boolean
+  }
+  /** What is not known is asked for again, where another host may be writing it. */
+  const patiently = <A>(
+    asked: ReadonlyArray<string>,
+    ask: (asked: ReadonlyArray<string>) => Effect.Effect<Answer<A>>,
+    [pause, ...pauses]: ReadonlyArray<number> = isShared ? AGAIN : []
+  ): Effect.Effect<ReadonlyArray<A>> =>
+    Effect.flatMap(ask(asked), ({ isAway, known }) => {
+      const missing = asked.filter((id) => !known.has(id))
+      const found = [...known.values()]
+      return pause === undefined || isAway || missing.length === 0
+        ? Effect.succeed(found)
+        : Effect.map(Effect.delay(patiently(missing, ask, pauses), pause), (more) => [...found, ...more])
+    })
+
+  /** What waits to be written counts more than what is there, unless that was removed. */
+  const lookUp = (keyId: string) => (ids: ReadonlyArray<string>) =>
+    Effect.map(read(rows.find(keyId, ids)), (there): Answer<Found> => {
+      const known = new Map<string, Found>()
+      for (const { body, id, removedAt } of there ?? [])
+        known.set(id, { id, body: removedAt === null ? body : undefined })
+      for (const id of ids) {
+        const own = waiting.get(nameOf(keyId, id))
+        const isRemoved = known.has(id) && known.get(id)?.body === undefined
+        if (own === undefined || isRemoved) continue
+        if (own.body !== undefined || own.isRemoved) known.set(id, { id, body: own.body })
+        else known.delete(id)
+      }
+      return { known, isAway: there === undefined }
+    })
+  const find: Service["find"] = (keyId, ids) => (ids.length === 0 ? Effect.succeed([]) : patiently(ids, lookUp(keyId)))
+
+  /** The id of what holds it, by the id of an item. */
+  const locate = (keyId: string) => (items: ReadonlyArray<string>) =>
+    Effect.map(read(rows.locate(keyId, items)), (there): Answer<string> => {
+      const stored = new Map(there?.map(({ itemId, responseId }) => [itemId, responseId]))
+      const known = new Map(
+        items.flatMap((item) => {
+          const id = stored.get(KeptRows.plainId(item))
+          return id === undefined ? [] : [[item, id] as const]
+        })
+      )
+      const asked = new Set(items)
+      for (const one of waiting.values())
+        if (one.keyId === keyId && one.body !== undefined)
+          for (const item of one.items) if (asked.has(item)) known.set(item, one.id)
+      return { known, isAway: there === undefined }
+    })
 
   const service: Service = {
-    isShared: kind === "postgres",
-    put: (keyId, { body, id }, items) => {
-      if (body.length <= MOST_BODY) change({ keyId, id, body, items })
-      else change({ keyId, id, body: undefined, items })
-    },
-    remove: (keyId, id) => change({ keyId, id, body: undefined, items: [] }),
-    find: (keyId, ids) =>
+    isShared,
+    put: (keyId, { body, id }, items) =>
+      change({ keyId, id, body: body.length <= MOST_BODY ? body : undefined, isRemoved: false, items }),
+    remove: (keyId, id) => change({ keyId, id, body: undefined, isRemoved: true, items: [] }),
+    find,
+    removed: (keyId, ids) =>
       ids.length === 0
         ? Effect.succeed([])
-        : Effect.map(
-            read(
-              keyId,
-              sql<Kept>`SELECT id, body FROM kept_responses WHERE key_id = ${keyId} AND ${sql.in("id", ids)}`
-            ),
-            (found) => [...found, ...ofWaiting(keyId, ({ id }) => ids.includes(id))]
-          ),
+        : Effect.map(read(rows.removed(keyId, ids)), (there) => there?.map(({ id }) => id) ?? []),
     holding: (keyId, items) =>
-      Effect.map(
-        Effect.forEach(Arr.chunksOf(items, ITEMS), (some) =>
-          read(
-            keyId,
-            sql<Kept>`SELECT id, body FROM kept_responses WHERE key_id = ${keyId} AND ${sql.or(
-              some.map((item) => sql`items LIKE ${`% ${plainId(item)} %`}`)
-            )}`
-          )
-        ),
-        (found) => [...found.flat(), ...ofWaiting(keyId, (one) => items.some((item) => one.items.includes(item)))]
-      )
+      Effect.forEach(Arr.chunksOf(items, KeptRows.ITEMS), (some) => patiently(some, locate(keyId))).pipe(
+        Effect.flatMap((holders) => find(keyId, [...new Set(holders.flat())]))
+      ),
+    settled: (keyId) =>
+      Effect.suspend(() => {
+        const mine = [...waiting].filter(([, one]) => one.keyId === keyId)
+        const isWritten = () => mine.every(([name, one]) => waiting.get(name) !== one)
+        return mine.length === 0 || !isShared
+          ? Effect.void
+          : Effect.sleep("5 millis").pipe(
+              Effect.repeat({ until: isWritten }),
+              Effect.timeoutOption(PATIENCE),
+              Effect.asVoid
+            )
+      })
   }
   return service
 })

@@ -10,6 +10,7 @@ const one = {
   Overloaded: new ChatError.Overloaded({ reason: "queue_full", retryAfter: 1 }),
   Shed: new ChatError.Shed({ retryAfter: 1 }),
   ShuttingDown: new ChatError.ShuttingDown(),
+  ChatStopped: new ChatError.ChatStopped(),
   NotLoggedIn: new ChatError.NotLoggedIn({ instance, retriable: true }),
   LoginFailed: new ChatError.LoginFailed({ instance, reason: "timed_out", detail }),
   LoginInProgress: new ChatError.LoginInProgress({ instance }),

@@ -1,6 +1,7 @@
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Redacted } from "effect"
+import { Clock, Effect, Layer, Option, Redacted } from "effect"
+import { GatewayConfig, type Settings } from "../../../src/config/Config.ts"
 import { anonymous } from "../../../src/domain/keys/Caller.ts"
 import { Auth, keyOf } from "../../../src/http/edge/Auth.ts"
 import type * as Key from "../../../src/team/keys/Key.ts"
@@ -24,6 +25,19 @@ describe("Auth", () => {
     assert.strictEqual(keyOf(request({ "x-api-key": "k" })), "k")
     assert.isUndefined(keyOf(request({ authorization: "Basic k" })))
   })
+
+  it.effect("lets nobody in by settings that rely on keys which are not read here", () =>
+    Effect.gen(function* () {
+      const isOpen = (settings: Partial<Settings>) =>
+        Effect.map(Auth, (auth) => auth.isOpen()).pipe(
+          Effect.provide(Layer.provide(Auth.layer, GatewayConfig.layer(settings)))
+        )
+      assert.isTrue(yield* isOpen({}))
+      assert.isFalse(yield* isOpen({ keysFile: Option.some("keys.yaml") }))
+      assert.isFalse(yield* isOpen({ host: "0.0.0.0" }))
+      assert.isTrue(yield* isOpen({ host: "0.0.0.0", allowOpen: true }))
+    })
+  )
 
   it("identifies callers by their API keys, and treats all as one without keys", () => {
     const { caller } = Auth.make({ apiKeys, adminKeys, origins })

@@ -13,6 +13,7 @@ import {
   UpstreamTimeout
 } from "../../../src/domain/ChatError.ts"
 import { Api } from "../../../src/http/Api.ts"
+import * as LimitHeaders from "../../../src/http/chat/limits/LimitHeaders.ts"
 import type { Operation, Spec } from "../../../src/http/openapi/Description.ts"
 import * as TestBackend from "../../support/TestBackend.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
@@ -101,6 +102,23 @@ describe("/openapi.json", () => {
         if (content?.["text/event-stream"] !== undefined) assert.include(Object.keys(headers), "x-lingma-instance")
       }
     }
+  })
+
+  it("describes what chats are told of their key's limits, in the dialect's own headers", () => {
+    const left = { limit: 2, remaining: 1, reset: 1000 }
+    const names = (headers: LimitHeaders.LimitHeaders) =>
+      Object.keys(headers({ requests: left, tokens: left }, 0)).sort()
+    const described = (path: string, status: string) =>
+      Object.keys(spec.paths[path]?.["post"]?.responses?.[status]?.headers ?? {})
+        .filter((name) => name.includes("ratelimit"))
+        .sort()
+    for (const path of ["/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/responses/compact"])
+      for (const status of ["200", "429", "502"])
+        assert.deepStrictEqual(described(path, status), names(LimitHeaders.openai), `${path} ${status}`)
+    for (const status of ["200", "429"])
+      assert.deepStrictEqual(described("/v1/messages", status), names(LimitHeaders.anthropic))
+    assert.deepStrictEqual(described("/v1/embeddings", "200"), [])
+    assert.deepStrictEqual(described("/v1/messages/count_tokens", "200"), [])
   })
 
   const backends = {

@@ -1,11 +1,13 @@
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Context, Effect, Either, Exit, Fiber, Layer, Redacted } from "effect"
 import type { DatabaseUrl } from "../../../src/config/DatabaseUrl.ts"
 import * as Database from "../../../src/team/database/Database.ts"
+import * as Key from "../../../src/team/keys/Key.ts"
+import { KeyStore } from "../../../src/team/keys/KeyStore.ts"
 import * as Postgres from "../../support/Postgres.ts"
 
 const folder = Effect.acquireRelease(
@@ -15,6 +17,16 @@ const folder = Effect.acquireRelease(
 const open = (url: DatabaseUrl, workDir = "/nowhere", isServing = true) =>
   Layer.build(Database.layer(url, { workDir, isServing }))
 const sqlite = (path: string): DatabaseUrl => ({ _tag: "Sqlite", path })
+
+/** The superuser may write everything. */
+const asNobody = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  process.geteuid?.() !== 0
+    ? effect
+    : Effect.acquireUseRelease(
+        Effect.sync(() => process.seteuid?.(65_534)),
+        () => effect,
+        () => Effect.sync(() => process.seteuid?.(0))
+      )
 
 const counted = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -114,6 +126,36 @@ describe("the database", () => {
       assert.strictEqual(Context.get(first, Database.Database).place, join(dir, "gateway.db"))
       const second = yield* open({ _tag: "Default" }, dir)
       assert.strictEqual(Context.get(second, Database.Database).kind, "memory")
+    })
+  )
+
+  it.scopedLive("that nobody named and that has a key is needed: memory would let everybody in", () =>
+    Effect.gen(function* () {
+      const dir = yield* folder
+      const first = yield* open({ _tag: "Default" }, dir)
+      const kept = Effect.flatMap(KeyStore.make, (store) => store.add("alice", Key.noLimits))
+      yield* Effect.provide(kept, first)
+      const refused = yield* Effect.flip(Effect.scoped(open({ _tag: "Default" }, dir)))
+      assert.include(refused.message, `DATABASE_URL: ${join(dir, "gateway.db")} is in use by another gateway`)
+      // One that was revoked was a wish as well.
+      yield* Effect.provide(
+        Effect.flatMap(KeyStore.make, (store) => store.revoke("alice")),
+        first
+      )
+      assert.isTrue(Either.isLeft(yield* Effect.either(Effect.scoped(open({ _tag: "Default" }, dir)))))
+    })
+  )
+
+  it.scopedLive("in a file that cannot be written is refused by name, and left as it is", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "gateway.db")
+      yield* Effect.scoped(open(sqlite(path)))
+      const before = readFileSync(path)
+      chmodSync(path, 0o444)
+      chmodSync(dirname(path), 0o755)
+      const refused = yield* asNobody(Effect.flip(Effect.scoped(open(sqlite(path)))))
+      assert.match(refused.message, /^DATABASE_URL: .*gateway\.db cannot be written: EACCES/)
+      assert.isTrue(readFileSync(path).equals(before))
     })
   )
 

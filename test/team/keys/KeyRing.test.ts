@@ -13,14 +13,15 @@ import { KeyStore } from "../../../src/team/keys/KeyStore.ts"
 
 const NOW = 1_800_000_000_000
 
-const serve = (settings: Partial<Settings> = {}) =>
+const inMemory = Database.layer({ _tag: "Memory" }, { workDir: "", isServing: true })
+const serve = (settings: Partial<Settings> = {}, database = inMemory) =>
   Effect.map(
     Effect.zipRight(
       TestClock.setTime(NOW),
       Layer.build(
         KeyRing.layer.pipe(
           Layer.provideMerge(KeyStore.layer),
-          Layer.provideMerge(Database.layer({ _tag: "Memory" }, { workDir: "", isServing: true })),
+          Layer.provideMerge(database),
           Layer.provideMerge(GatewayConfig.layer(settings))
         )
       )
@@ -28,18 +29,16 @@ const serve = (settings: Partial<Settings> = {}) =>
     (context) => Effect.runSync(Effect.provide(Effect.all({ ring: KeyRing, store: KeyStore }), context))
   )
 
+const folder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "keys-"))),
+  (dir) => Effect.sync(() => rmSync(dir, { recursive: true, force: true }))
+)
 const fileOf = (text: string) =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.sync(() => mkdtempSync(join(tmpdir(), "keys-"))),
-      (dir) => Effect.sync(() => rmSync(dir, { recursive: true, force: true }))
-    ),
-    (dir) => {
-      const path = join(dir, "keys.yaml")
-      writeFileSync(path, text)
-      return path
-    }
-  )
+  Effect.map(folder, (dir) => {
+    const path = join(dir, "keys.yaml")
+    writeFileSync(path, text)
+    return path
+  })
 const entry = (name: string, secret: string) => `  - name: ${name}\n    digest: sha256:${Digest.of(secret)}\n`
 
 const logged = (lines: Array<string>) =>
@@ -207,6 +206,52 @@ describe("the key ring", () => {
       assert.isTrue(open.ring.isOpen())
       const keyed = yield* serve({ host: "0.0.0.0", apiKeys: [Redacted.make("sk-1")] })
       assert.isFalse(keyed.ring.isOpen())
+    })
+  )
+
+  it.scoped("stays closed after a restart when its last key was revoked, and says how to open it", () => {
+    const lines: Array<string> = []
+    return Effect.gen(function* () {
+      const dir = yield* folder
+      const database = Database.layer(
+        { _tag: "Sqlite", path: join(dir, "gateway.db") },
+        { workDir: dir, isServing: true }
+      )
+      const revoked = Effect.gen(function* () {
+        const { ring, store } = yield* serve({}, database)
+        assert.isTrue(ring.isOpen())
+        yield* store.add("alice", Key.noLimits)
+        yield* store.revoke("alice")
+      })
+      yield* Effect.scoped(revoked)
+      const restarted = Effect.gen(function* () {
+        const { ring, store } = yield* serve({}, database)
+        assert.deepStrictEqual([ring.isOpen(), ring.all()], [false, []])
+        assert.match(
+          lines.join(),
+          /nobody is let in until one is added by `lingma-gateway keys add`.*GATEWAY_ALLOW_OPEN/
+        )
+        const { secret } = yield* store.add("bob", Key.noLimits)
+        yield* ring.refresh
+        assert.strictEqual(ring.find(Redacted.value(secret))?.name, "bob")
+        yield* store.revoke("bob")
+      })
+      yield* Effect.scoped(restarted)
+      const refused = yield* Effect.flip(Effect.scoped(serve({ host: "0.0.0.0" }, database)))
+      assert.include(refused.message, "unless there is a key")
+      const opened = yield* serve({ allowOpen: true }, database)
+      assert.isTrue(opened.ring.isOpen())
+    }).pipe(Effect.provide(logged(lines)))
+  })
+
+  it.scoped("lets nobody in by a KEYS_FILE that names no key", () =>
+    Effect.gen(function* () {
+      const path = yield* fileOf("keys: []\n")
+      const { ring } = yield* serve({ keysFile: Option.some(path) })
+      assert.isFalse(ring.isOpen())
+      writeFileSync(path, `keys:\n${entry("alice", "sk-alice")}`)
+      yield* ring.refresh
+      assert.isDefined(ring.find("sk-alice"))
     })
   )
 

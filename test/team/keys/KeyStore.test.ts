@@ -75,6 +75,23 @@ describe("the keys of the database", () => {
         yield* Effect.provide(bothAtOnce, context)
       })
     )
+
+    it.scoped("on PostgreSQL keep each of two changes that hosts make at once", () =>
+      Effect.gen(function* () {
+        const url: DatabaseUrl = {
+          _tag: "Postgres",
+          url: Redacted.make(yield* Effect.flatMap(Server, ({ database }) => database("changes")))
+        }
+        const [here, there] = [Context.get(yield* open(url), KeyStore), Context.get(yield* open(url), KeyStore)]
+        yield* here.add("alice", Key.noLimits)
+        for (let n = 1; n <= 20; n++) {
+          yield* Effect.all([here.set("alice", { requestsPerMinute: n }), there.set("alice", { maxInFlight: n })], {
+            concurrency: 2
+          })
+          assert.deepInclude(yield* here.get("alice"), { requestsPerMinute: n, maxInFlight: n })
+        }
+      })
+    )
   })
 
   it.scoped("on SQLite are made, changed, rotated with grace and revoked", () =>

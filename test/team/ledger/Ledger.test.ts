@@ -82,8 +82,8 @@ const writes = Effect.gen(function* () {
 })
 
 const twice = Effect.gen(function* () {
-  const at = { endedAt: Date.parse("2026-11-28T10:00:00Z"), host: "here" }
-  const rows = ["a", "b", "c"].map((id) => Rows.of(chat(), { ...at, id: `twice-${id}` }))
+  const endedAt = Date.parse("2026-11-28T10:00:00Z")
+  const rows = ["a", "b", "c"].map((id) => Rows.of(chat({ endedAt, id: `twice-${id}` }), "here"))
   const before = yield* LedgerChats.count
   assert.strictEqual(yield* Batch.write(rows.slice(0, 2), days), 2)
   // Nobody knows whether the first was written: all is written again.
@@ -99,7 +99,7 @@ const removes = Effect.gen(function* () {
   const now = yield* Clock.currentTimeMillis
   const day = 86_400_000
   const rows = Array.from({ length: 1300 }, (_, i) =>
-    Rows.of(chat(), { id: `old-${i}`, endedAt: now - (i % 130) * day, host: "here" })
+    Rows.of(chat({ id: `old-${i}`, endedAt: now - (i % 130) * day }), "here")
   )
   yield* Batch.write(rows, days)
   yield* Retention.apply({ days: 90 })
@@ -279,8 +279,6 @@ describe("The ledger", () => {
 })
 
 describe("A row of the ledger", () => {
-  const at = { id: "1", endedAt: 0, host: "here" }
-
   it("has no account by its full name, and nothing that looks like a secret", () => {
     const row = Rows.of(
       chat({
@@ -288,7 +286,7 @@ describe("A row of the ledger", () => {
         modelAsked: "sk-abcdefghijklmnop",
         caller: { id: "k1", name: "the\u0000 name \ud800", weight: 1 }
       }),
-      at
+      "here"
     )
     const text = JSON.stringify(row)
     for (const secret of ["smith", "example.com", "abcdefghij"]) assert.notInclude(text, secret)
@@ -300,7 +298,7 @@ describe("A row of the ledger", () => {
 
   it("has whole figures, whatever a clock or an upstream says", () => {
     const answer = { ...LedgerChats.answer, promptTokens: Number.NaN, completionTokens: -3, firstTokenMillis: Infinity }
-    assert.deepInclude(Rows.of(chat({ answer, millis: -1 }), at), {
+    assert.deepInclude(Rows.of(chat({ answer, millis: -1 }), "here"), {
       promptTokens: 0,
       completionTokens: 0,
       firstTokenMs: 0,

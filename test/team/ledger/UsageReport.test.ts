@@ -33,9 +33,9 @@ const chats: ReadonlyArray<readonly [when: string, chat: Partial<ChatRecord>]> =
   ["2026-11-20T00:00:00Z", { caller: ann }],
   ["2026-10-01T00:00:00Z", { caller: ann }]
 ]
-const rows = chats.map(([when, more], i) => Rows.of(chat(more), { id: `${i}`, endedAt: at(when), host: "here" }))
+const rows = chats.map(([when, more], i) => Rows.of(chat({ ...more, id: `${i}`, endedAt: at(when) }), "here"))
 
-const since = (text: string) => Either.getOrThrow(Since.parse(text, now, days))
+const since = (text: string) => Either.getOrThrow(Since.parse(text, now, { days, hourDays: 90 }))
 const bucketsOf = (query: Partial<UsageBuckets.Query>): UsageBuckets.Query => ({
   width: "1d",
   from: at("2026-11-27T16:00:00Z"),
@@ -48,7 +48,7 @@ const bucketsOf = (query: Partial<UsageBuckets.Query>): UsageBuckets.Query => ({
 
 const tells = Effect.gen(function* () {
   yield* Batch.write(rows, days)
-  const reports = yield* UsageReport.make("Asia/Shanghai")
+  const reports = yield* UsageReport.make("Asia/Shanghai", 90)
   const lines = (by: Parameters<typeof reports.by>[0], text: string) =>
     Effect.map(reports.by(by, since(text)), (all) =>
       all.map(({ completionTokens, name, requests }) => [name, requests, completionTokens])
@@ -170,7 +170,15 @@ describe("A report", () => {
     assert.deepStrictEqual(since("24h"), { unit: "hour", hour: at("2026-11-27T12:00:00Z") })
     assert.strictEqual(Since.start(since("1d"), days), at("2026-11-27T16:00:00Z"))
     for (const text of ["", "0d", "7", "d", "-1d", "1w", "2026-02-30", "99999d", "1e3d", "7d; DROP TABLE chats"])
-      assert.isTrue(Either.isLeft(Since.parse(text, now, days)), text)
+      assert.isTrue(Either.isLeft(Since.parse(text, now, { days, hourDays: 90 })), text)
+  })
+
+  it("goes back by hours as far as hours are kept, and says so beyond that", () => {
+    const of = (text: string) => Since.parse(text, now, { days, hourDays: 3 })
+    assert.deepStrictEqual(of("72h"), Either.right({ unit: "hour" as const, hour: at("2026-11-25T12:00:00Z") }))
+    const refused = Either.flip(of("73h"))
+    assert.match(Either.getOrThrow(refused), /at most 72h, for hours are kept for 3 days \(LEDGER_DAYS\)/)
+    assert.isTrue(Either.isRight(of("99d")))
   })
 
   it.scopedLive(
@@ -198,7 +206,7 @@ const filled = Effect.gen(function* () {
     INSERT INTO chats SELECT 'row-' || i, 'req-' || i, ${today} - (i % 86400) * 60000, 'here',
       'k' || (i % 100), 'key-' || (i % 100), 'client-' || (i % 100 + (i / 100) % 2), 'responses', 1, 'auto',
       'model-' || ((i / 200) % 2), 'inst-0', 'account-' || ((i / 400) % 2), 'completed', NULL, 1000, 100, 10,
-      'reported', 0, 500, 9000, 0, 1 FROM n`
+      'reported', 0, 500, 9000, 0, 1, NULL, NULL FROM n`
   const sums = sql.literal(`key_id, key_name, model, account, client, COUNT(*), COUNT(*), 0, 0, 0, 0,
     SUM(prompt_tokens), SUM(completion_tokens), SUM(reasoning_tokens) FROM chats GROUP BY 1, 2, 3, 4, 5, 6`)
   yield* sql`INSERT INTO usage_hours SELECT ended_at - ended_at % 3600000, ${sums}`
@@ -206,9 +214,9 @@ const filled = Effect.gen(function* () {
 })
 
 const timed = Effect.gen(function* () {
-  const reports = yield* UsageReport.make("UTC")
+  const reports = yield* UsageReport.make("UTC", 90)
   const zone = Days.make("UTC")
-  const month = Either.getOrThrow(Since.parse("30d", Date.now(), zone))
+  const month = Either.getOrThrow(Since.parse("30d", Date.now(), { days: zone, hourDays: 90 }))
   const [{ n }] = (yield* (yield* SqlClient.SqlClient)<{ readonly n: number }>`
     SELECT COUNT(*) AS n FROM usage_days`) as [{ readonly n: number }]
   const best: Array<string> = []

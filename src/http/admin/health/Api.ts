@@ -64,7 +64,11 @@ export class OpsApi extends HttpApiGroup.make("ops")
       .addError(Errors.withStatus(401))
       .annotate(OpenApi.Summary, "Prometheus text; for METRICS_TOKEN, else an admin or API key")
   )
-  .add(HttpApiEndpoint.get("welcome", "/").addSuccess(Welcome).annotate(OpenApi.Summary, "Where things are"))
+  .add(
+    HttpApiEndpoint.get("welcome", "/")
+      .addSuccess(Welcome)
+      .annotate(OpenApi.Summary, "Where things are; a browser is sent to /dashboard")
+  )
   .add(HttpApiEndpoint.get("hello", "/api/hello").addSuccess(Nothing).annotate(OpenApi.Summary, "A client's probe"))
   .add(
     HttpApiEndpoint.post("events", "/api/event_logging/batch")

@@ -17,6 +17,10 @@ import * as Prometheus from "./Prometheus.ts"
 /** Max instances listed in a reason. */
 const MOST_NAMED = 16
 
+/** Whether a person looks with a browser; clients of the API ask for no page. */
+const isBrowser = ({ headers }: HttpServerRequest.HttpServerRequest) => /\btext\/html\b/i.test(headers["accept"] ?? "")
+const varied = { headers: { vary: "accept" } }
+
 export const OpsHandlers = HttpApiBuilder.group(
   HttpApi.make("lingma-gateway").add(OpsApi),
   "ops",
@@ -63,14 +67,18 @@ export const OpsHandlers = HttpApiBuilder.group(
       Effect.catchAll((refusal) => Effect.succeed(Errors.respond(Errors.fromRefusal(refusal))))
     )
 
-    const welcome = { name: "lingma-gateway", docs: "/docs", openapi: "/openapi.json", health: "/healthz" }
+    const welcome = HttpServerResponse.unsafeJson(
+      { name: "lingma-gateway", docs: "/docs", openapi: "/openapi.json", health: "/healthz" },
+      varied
+    )
+    const toDashboard = HttpServerResponse.empty({ status: 302, headers: { location: "dashboard", ...varied.headers } })
 
     return handlers
       .handle("health", health)
       .handle("healthAlias", health)
       .handle("ready", ready)
       .handleRaw("metrics", metrics)
-      .handle("welcome", () => Effect.succeed(welcome))
+      .handleRaw("welcome", ({ request }) => Effect.succeed(isBrowser(request) ? toDashboard : welcome))
       .handle("hello", () => Effect.succeed({}))
       .handleRaw("events", () => Effect.succeed(HttpServerResponse.unsafeJson({})))
       .handleRaw("eventsV2", () => Effect.succeed(HttpServerResponse.unsafeJson({})))

@@ -70,17 +70,42 @@ export const KeyMade = Schema.Struct({
   warnings: Schema.Array(Schema.String)
 }).annotations({ identifier: "KeyMade" })
 
-export const KeyList = Schema.Struct({ object: Schema.Literal("list"), data: Schema.Array(KeyObject) }).annotations({
+export const KeyList = Schema.Struct({
+  object: Schema.Literal("list"),
+  data: Schema.Array(KeyObject),
+  total: Schema.Int.annotations(described("Of all pages")),
+  next: Schema.NullOr(Schema.String).annotations(described("`after` of the next page; null at the end"))
+}).annotations({
   identifier: "KeyList"
 })
+
+/** Most keys of a page; without `limit` all of them are told. */
+export const MOST_KEYS = 500
+
+/** Read by the handler, which words what is wrong with them. */
+const any = (description: string, jsonSchema: object) =>
+  Schema.optional(
+    Schema.Union(Schema.String, Schema.Array(Schema.String)).annotations({ description, jsonSchema: { ...jsonSchema } })
+  )
 
 const name = HttpApiSchema.param("name", Schema.String)
 
 export class KeysApi extends HttpApiGroup.make("keys")
   .add(
     HttpApiEndpoint.get("keys", "/internal/keys")
+      .setUrlParams(
+        Schema.Struct({
+          search: any("Only keys whose name, id or last characters contain this text", { type: "string" }),
+          limit: any("Most keys of a page; without it, all of them", {
+            type: "integer",
+            minimum: 1,
+            maximum: MOST_KEYS
+          }),
+          after: any("`next` of the page before", { type: "string" })
+        })
+      )
       .addSuccess(KeyList)
-      .addError(Errors.withStatus(503))
+      .addError(Errors.withStatuses(400, 503))
       .annotate(OpenApi.Summary, "The keys, without their secrets")
   )
   .add(

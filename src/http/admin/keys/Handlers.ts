@@ -20,7 +20,9 @@ import * as SchemaIssue from "../../chat/SchemaIssue.ts"
 import * as Errors from "../../dialects/openai/OpenAiErrors.ts"
 import { adminKeys } from "../internal/Handlers.ts"
 import { answered } from "../internal/LoginHandlers.ts"
+import * as Params from "../Params.ts"
 import { KeyChanges, KeyCreate, KeyRotation, KeysApi } from "./Api.ts"
+import * as Listing from "./Listing.ts"
 
 const BODY_LIMIT = 64 * 1024
 
@@ -98,6 +100,12 @@ const handlers = HttpApiBuilder.group(
         warnings
       }))
 
+    const list = Effect.fnUntraced(function* () {
+      const asked = yield* Params.current
+      const { data, ...page } = Listing.page(yield* at((desk) => desk.list), yield* Listing.read(asked))
+      return { object: "list" as const, data: data.map(KeyView.toView), ...page }
+    })
+
     const readCreate = reader(KeyCreate)
     const create = Effect.fnUntraced(function* () {
       const { name, ...sent } = yield* readCreate
@@ -116,12 +124,7 @@ const handlers = HttpApiBuilder.group(
     })
 
     return handlers
-      .handle("keys", () =>
-        Effect.map(
-          at((desk) => desk.list),
-          (keys) => ({ object: "list" as const, data: keys.map(KeyView.toView) })
-        )
-      )
+      .handle("keys", list)
       .handleRaw("createKey", () => answered(create()))
       .handle("key", ({ path }) =>
         Effect.map(

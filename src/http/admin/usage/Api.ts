@@ -101,6 +101,26 @@ const list = (...names: ReadonlyArray<string>) => ({
 
 const failures = Errors.withStatuses(400, 404, 503)
 
+/** Most keys that one answer tells of. */
+export const MOST_KEYS = 500
+
+const KeyUsage = Schema.Struct({
+  id: Schema.String,
+  name: Schema.String,
+  limits: Schema.Struct({ requests_per_minute: Left, tokens_per_day: Left }).annotations({
+    description: "What is left of the limits that it has"
+  }),
+  today: Figures,
+  last_7_days: Figures,
+  last_30_days: Figures
+}).annotations({ identifier: "KeyUsage" })
+
+export const KeyUsageList = Schema.Struct({
+  object: Schema.Literal("list"),
+  time_zone: Schema.String.annotations({ description: "Of days: LIMITS_TIME_ZONE" }),
+  data: Schema.Array(KeyUsage)
+}).annotations({ identifier: "KeyUsageList" })
+
 export class UsageApi extends HttpApiGroup.make("usage")
   .add(
     HttpApiEndpoint.get("table", "/internal/usage")
@@ -132,6 +152,17 @@ export class UsageApi extends HttpApiGroup.make("usage")
       .addSuccess(UsagePage)
       .addError(failures)
       .annotate(OpenApi.Summary, "Who used what, in the shape of OpenAI's usage API")
+  )
+  .add(
+    HttpApiEndpoint.get("ofKeys", "/internal/usage/keys")
+      .setUrlParams(
+        Schema.Struct({
+          key: any(`Names of keys: at most ${MOST_KEYS}, as key=a&key=b or with commas; required`, list())
+        })
+      )
+      .addSuccess(KeyUsageList)
+      .addError(failures)
+      .annotate(OpenApi.Summary, "What keys have used today, in 7 and in 30 days, and what is left of their limits")
   )
   .annotate(OpenApi.Description, "For administrators: who used what")
   .middleware(AdminKey) {}

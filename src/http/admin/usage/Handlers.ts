@@ -3,16 +3,19 @@
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
-import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Clock, Effect, Either, Layer } from "effect"
 import type * as Rows from "../../../team/ledger/Rows.ts"
 import * as Since from "../../../team/ledger/Since.ts"
 import type { Bucket } from "../../../team/ledger/UsageBuckets.ts"
 import * as UsageReport from "../../../team/ledger/UsageReport.ts"
+import type { Left, Standings } from "../../../team/limits/Limits.ts"
+import { Admission } from "../../chat/limits/Admission.ts"
 import { badRequest, failure } from "../../dialects/openai/OpenAiFailure.ts"
+import { Auth } from "../../edge/Auth.ts"
 import { adminKeys } from "../internal/Handlers.ts"
-import { dimensions, UsageApi } from "./Api.ts"
+import * as Params from "../Params.ts"
+import { dimensions, MOST_KEYS, UsageApi } from "./Api.ts"
 import * as Query from "./Query.ts"
 
 const notKept = failure(404, "This gateway keeps no usage: it runs within a program that left the database out", {
@@ -60,23 +63,32 @@ const toBucket =
     }))
   })
 
+const left = (one: Left | undefined) =>
+  one === undefined ? null : { limit: one.limit, remaining: one.remaining, reset_seconds: Math.ceil(one.reset / 1000) }
+
+/** What is left of the limits of a key. */
+export const toLimits = ({ requests, tokens }: Standings) => ({
+  requests_per_minute: left(requests),
+  tokens_per_day: left(tokens)
+})
+
 /** What the database says of it is for the log. */
 export const told = (error: SqlError) => Effect.zipRight(Effect.logWarning("usage not read", error), unreadable)
-
-const params = Effect.map(HttpServerRequest.HttpServerRequest, ({ url }) => Query.paramsOf(url))
 
 const handlers = HttpApiBuilder.group(
   HttpApi.make("lingma-gateway").add(UsageApi),
   "usage",
   Effect.fnUntraced(function* (handlers) {
     const reports = yield* UsageReport.UsageReport
+    const auth = yield* Auth
+    const { limits } = yield* Admission
 
     const table = Effect.fnUntraced(function* () {
       if (reports === undefined) return yield* notKept
-      const asked = yield* params
-      const by = yield* Query.one(asked, "by", dimensions, "key")
+      const asked = yield* Params.current
+      const by = yield* Params.one(asked, "by", dimensions, "key")
       const now = yield* Clock.currentTimeMillis
-      const since = yield* Either.mapLeft(Since.parse(asked.get("since") ?? "7d", now, reports.days), (rule) =>
+      const since = yield* Either.mapLeft(Since.parse(asked.get("since") ?? "7d", now, reports), (rule) =>
         badRequest(`'since' ${rule}.`, "since", "invalid_value")
       )
       const lines = yield* Effect.catchAll(reports.by(by, since), told)
@@ -93,7 +105,7 @@ const handlers = HttpApiBuilder.group(
     const completions = Effect.fnUntraced(function* () {
       if (reports === undefined) return yield* notKept
       const now = yield* Clock.currentTimeMillis
-      const query = yield* Query.read(yield* params, now)
+      const query = yield* Query.read(yield* Params.current, now, reports.hourDays)
       const buckets = yield* Effect.catchAll(reports.buckets(query), told)
       const next = buckets.at(-1)?.end ?? query.until
       const hasMore = next < query.until
@@ -104,7 +116,30 @@ const handlers = HttpApiBuilder.group(
         next_page: hasMore ? Query.pageOf(next) : null
       }
     })
-    return handlers.handle("table", table).handle("completions", completions)
+
+    const ofKeys = Effect.fnUntraced(function* () {
+      if (reports === undefined) return yield* notKept
+      const names = yield* Params.names(yield* Params.current, "key", MOST_KEYS)
+      const keys = auth.keys().filter(({ name }) => names.has(name))
+      const ids = keys.map(({ id }) => id)
+      const used = yield* Effect.catchAll(reports.ofKeys(ids, yield* Clock.currentTimeMillis), told)
+      return {
+        object: "list" as const,
+        time_zone: reports.days.zone,
+        data: keys.map((key) => {
+          const of = used.get(key.id) ?? UsageReport.unused
+          return {
+            id: key.id,
+            name: key.name,
+            limits: toLimits(limits.left(key)),
+            today: toFigures(of.today),
+            last_7_days: toFigures(of.last7Days),
+            last_30_days: toFigures(of.last30Days)
+          }
+        })
+      }
+    })
+    return handlers.handle("table", table).handle("completions", completions).handle("ofKeys", ofKeys)
   })
 )
 

@@ -9,15 +9,11 @@ import { GatewayConfig } from "../../../config/Config.ts"
 import type { Key } from "../../../team/keys/Key.ts"
 import * as KeyView from "../../../team/keys/KeyView.ts"
 import { UsageReport } from "../../../team/ledger/UsageReport.ts"
-import type { Left } from "../../../team/limits/Limits.ts"
 import { Admission } from "../../chat/limits/Admission.ts"
 import { OpenAiKey } from "../../dialects/openai/OpenAiKey.ts"
 import { Auth } from "../../edge/Auth.ts"
 import { OwnUsageApi } from "./Api.ts"
-import { toFigures, told } from "./Handlers.ts"
-
-const left = (one: Left | undefined) =>
-  one === undefined ? null : { limit: one.limit, remaining: one.remaining, reset_seconds: Math.ceil(one.reset / 1000) }
+import { toFigures, toLimits, told } from "./Handlers.ts"
 
 const noLimits = { requests_per_minute: null, tokens_per_day: null, max_in_flight: null, models: [], expires: null }
 
@@ -31,9 +27,8 @@ const handlers = HttpApiBuilder.group(
     const reports = yield* UsageReport
 
     const limitsOf = (key: Key) => {
-      const { requests, tokens } = limits.left(key)
       const { expires, max_in_flight, models } = KeyView.toView(key)
-      return { requests_per_minute: left(requests), tokens_per_day: left(tokens), max_in_flight, models, expires }
+      return { ...toLimits(limits.left(key)), max_in_flight, models, expires }
     }
     const own = Effect.fnUntraced(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest

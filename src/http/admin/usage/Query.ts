@@ -5,6 +5,7 @@ import { Either, Option } from "effect"
 import * as EitherFn from "../../../runtime/EitherFn.ts"
 import type { Query, Width } from "../../../team/ledger/UsageBuckets.ts"
 import { badRequest, type Failure, unsupported } from "../../dialects/openai/OpenAiFailure.ts"
+import * as Params from "../Params.ts"
 import { groups, widths } from "./Api.ts"
 
 export interface Asked extends Query {
@@ -18,51 +19,8 @@ const limits: Readonly<Record<Width, readonly [usual: number, most: number]>> = 
   "1h": [24, 168],
   "1d": [7, 31]
 }
-/** Most values of a list. */
-const MOST_VALUES = 100
-
 const PAGE = /^page_(\d{1,11})$/
 export const pageOf = (millis: number): string => `page_${Math.floor(millis / 1000)}`
-
-export const paramsOf = (url: string): URLSearchParams => new URL(url, "http://localhost").searchParams
-
-const invalid = (param: string, rule: string): Failure =>
-  badRequest(`Invalid '${param}': ${rule}.`, param, "invalid_value")
-
-export const one = <const A extends string>(
-  params: URLSearchParams,
-  name: string,
-  among: ReadonlyArray<A>,
-  usual: A
-): Either.Either<A, Failure> => {
-  const given = params.get(name) ?? usual
-  const found = among.find((word) => word === given)
-  return found === undefined
-    ? Either.left(
-        badRequest(
-          `Invalid value for '${name}'. Supported values are: ${among.map((word) => `'${word}'`).join(", ")}.`,
-          name,
-          "invalid_value"
-        )
-      )
-    : Either.right(found)
-}
-
-const integer = (params: URLSearchParams, name: string, min: number, max: number) => {
-  const given = params.get(name)
-  if (given === null) return Either.right(Option.none<number>())
-  const value = /^\d{1,12}$/.test(given) ? Number(given) : Number.NaN
-  return value >= min && value <= max
-    ? Either.right(Option.some(value))
-    : Either.left(invalid(name, `expected an integer from ${min} to ${max}`))
-}
-
-const list = (params: URLSearchParams, name: string): Either.Either<ReadonlyArray<string>, Failure> => {
-  const values = [...params.getAll(name), ...params.getAll(`${name}[]`)].flatMap((value) => value.split(","))
-  return values.length > MOST_VALUES
-    ? Either.left(invalid(name, `expected an array with maximum length ${MOST_VALUES}`))
-    : Either.right(values.filter((value) => value !== ""))
-}
 
 /** Nobody is left out by a list that is empty. */
 const only = (values: ReadonlyArray<string>) => (values.length === 0 ? undefined : values)
@@ -70,32 +28,47 @@ const only = (values: ReadonlyArray<string>) => (values.length === 0 ? undefined
 /** In the year 5138. */
 const LATEST = 99_999_999_999
 
-export const read = EitherFn.fn(function* (params: URLSearchParams, now: number): EitherFn.Return<Asked, Failure> {
-  const width = yield* one(params, "bucket_width", widths, "1d")
-  const start = yield* integer(params, "start_time", 0, LATEST)
+const DAY = 86_400_000
+
+/** `hourDays`: hours and minutes are kept for so many days. */
+export const read = EitherFn.fn(function* (
+  params: URLSearchParams,
+  now: number,
+  hourDays: number
+): EitherFn.Return<Asked, Failure> {
+  const width = yield* Params.one(params, "bucket_width", widths, "1d")
+  const start = yield* Params.integer(params, "start_time", 0, LATEST)
   if (Option.isNone(start))
     return yield* Either.left(
       badRequest("Missing required parameter: 'start_time'.", "start_time", "missing_required_parameter")
     )
-  const end = yield* integer(params, "end_time", 0, LATEST)
+  const end = yield* Params.integer(params, "end_time", 0, LATEST)
   if (Option.isSome(end) && end.value <= start.value)
-    return yield* Either.left(invalid("end_time", "expected a time after 'start_time'"))
+    return yield* Either.left(Params.invalid("end_time", "expected a time after 'start_time'"))
   const [usual, most] = limits[width]
-  const count = yield* integer(params, "limit", 1, most)
+  const count = yield* Params.integer(params, "limit", 1, most)
   const page = params.get("page")
   const [, from] = page === null ? [] : (PAGE.exec(page) ?? [])
-  if (page !== null && from === undefined) return yield* Either.left(invalid("page", "expected a 'next_page'"))
+  if (page !== null && from === undefined) return yield* Either.left(Params.invalid("page", "expected a 'next_page'"))
   for (const name of ["project_ids", "user_ids"]) {
-    if ((yield* list(params, name)).length > 0)
+    if ((yield* Params.list(params, name)).length > 0)
       return yield* Either.left(unsupported(name, `There are neither projects nor users here: leave '${name}' out.`))
   }
-  const groupBy = yield* list(params, "group_by")
-  for (const group of groupBy) yield* one(new URLSearchParams({ group_by: group }), "group_by", groups, "model")
-  const keyIds = only(yield* list(params, "api_key_ids"))
-  const models = only(yield* list(params, "models"))
+  const begin = (from === undefined ? start.value : Number(from)) * 1000
+  if (width !== "1d" && begin < now - hourDays * DAY)
+    return yield* Either.left(
+      Params.invalid(
+        "start_time",
+        `hours and minutes are kept for ${hourDays} days (LEDGER_DAYS); for what is older ask for a 'bucket_width' of 1d`
+      )
+    )
+  const groupBy = yield* Params.list(params, "group_by")
+  for (const group of groupBy) yield* Params.one(new URLSearchParams({ group_by: group }), "group_by", groups, "model")
+  const keyIds = only(yield* Params.list(params, "api_key_ids"))
+  const models = only(yield* Params.list(params, "models"))
   return {
     width,
-    from: (from === undefined ? start.value : Number(from)) * 1000,
+    from: begin,
     until: Option.match(end, { onNone: () => now, onSome: (seconds) => seconds * 1000 }),
     count: params.get("batch") === "true" ? 0 : Option.getOrElse(count, () => usual),
     byKey: groupBy.includes("api_key_id"),

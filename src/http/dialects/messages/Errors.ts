@@ -133,6 +133,7 @@ export const fromChatError = Match.type<ChatError>().pipe(
     TooManyImages: (error) =>
       final(badRequest(`messages: There are more images in this request than ${providerOf(error)} takes.`)),
     ShuttingDown: () => unavailable("The gateway is shutting down", { ...retryAfter(1), connection: "close" }),
+    ChatStopped: () => final(failure(403, "permission_error", "This request was stopped by an administrator")),
     NotLoggedIn: (error) =>
       unavailable(`${providerOf(error)} not logged in`, {
         ...retryAfter(error.retriable ? 5 : 60),

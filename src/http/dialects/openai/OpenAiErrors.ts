@@ -107,6 +107,11 @@ export const fromChatError = Match.type<ChatError>().pipe(
       ),
     ShuttingDown: () =>
       unavailable("The gateway is shutting down", "shutting_down", { ...retryAfter(1), connection: "close" }),
+    // Not to be tried again, as clients do with statuses of servers.
+    ChatStopped: () =>
+      final(
+        failure(403, "This request was stopped by an administrator", { type: "permission_error", code: "chat_stopped" })
+      ),
     NotLoggedIn: (error) =>
       unavailable(`${providerOf(error)} not logged in`, "not_logged_in", {
         ...retryAfter(error.retriable ? 5 : 60),

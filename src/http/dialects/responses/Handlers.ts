@@ -110,6 +110,7 @@ const handlers = HttpApiBuilder.group(
         const ignored = yield* Effect.mapError(FieldSupport.heed({ fields }, body, strictParams), Errors.fromParam)
         const own = yield* ownStore({ conversations, items: itemsOf(payload) })
         const result = yield* ask(own, payload)
+        yield* own.settled
         return HttpServerResponse.unsafeJson(result, { headers: ignored })
       })
     }
@@ -119,8 +120,19 @@ const handlers = HttpApiBuilder.group(
           Either.map(ask(own), (found) => HttpServerResponse.unsafeJson(found))
         )
       )
+    const changed = (id: string, ask: (own: Store.Own) => Either.Either<object, Errors.Failure>) =>
+      answered(
+        Effect.flatMap(ownStore({ conversations: [id] }), (own) =>
+          Effect.zipLeft(
+            Either.map(ask(own), (found) => HttpServerResponse.unsafeJson(found)),
+            own.settled
+          )
+        )
+      )
     const ofResponse = (id: string, ask: typeof held) =>
       answered(Effect.flatMap(ownStore({ responses: [id] }), (own) => ask(own, id)))
+    const deletedResponse = (id: string) =>
+      answered(Effect.flatMap(ownStore({ responses: [id] }), (own) => Effect.zipLeft(forgotten(own, id), own.settled)))
     const query = ({ url }: HttpServerRequest.HttpServerRequest) => new URL(url, "http://localhost").searchParams
 
     return handlers
@@ -131,7 +143,7 @@ const handlers = HttpApiBuilder.group(
       .handleRaw("updateConversation", ({ path }) =>
         answered(written(ConversationsApi.Update, [path.id], (own, body) => Conversations.update(own, path.id, body)))
       )
-      .handle("deleteConversation", ({ path }) => looked(path.id, (own) => Conversations.remove(own, path.id)))
+      .handle("deleteConversation", ({ path }) => changed(path.id, (own) => Conversations.remove(own, path.id)))
       .handleRaw("addConversationItems", ({ path }) =>
         answered(
           written(ConversationsApi.AddItems, [path.id], (own, body) =>
@@ -144,13 +156,13 @@ const handlers = HttpApiBuilder.group(
       )
       .handle("conversationItem", ({ path }) => looked(path.id, (own) => Conversations.item(own, path.id, path.item)))
       .handle("deleteConversationItem", ({ path }) =>
-        looked(path.id, (own) => Conversations.removeItem(own, path.id, path.item))
+        changed(path.id, (own) => Conversations.removeItem(own, path.id, path.item))
       )
       .handleRaw("createResponse", handle)
       .handleRaw("inputTokens", () => answered(inputTokens))
       .handleRaw("compact", () => answered(compact))
       .handle("response", ({ path }) => ofResponse(path.id, held))
-      .handle("deleteResponse", ({ path }) => ofResponse(path.id, forgotten))
+      .handle("deleteResponse", ({ path }) => deletedResponse(path.id))
   })
 )
 

@@ -3,7 +3,7 @@
  * database they are written to it as well, and loaded from it when memory no longer has them.
  */
 import { Effect } from "effect"
-import type { Kept, Service as KeptResponses } from "../../../team/responses/KeptResponses.ts"
+import type { Found, Service as KeptResponses } from "../../../team/responses/KeptResponses.ts"
 import type { ResponseObject } from "./Resource.ts"
 import type { Loose } from "./request/Loose.ts"
 import * as Shelves from "./request/Shelves.ts"
@@ -33,6 +33,8 @@ export interface References {
 export interface Own {
   /** Brings into memory what is in the database only; before what refers to it is read. */
   readonly load: (references: References) => Effect.Effect<void>
+  /** Waits, for a while, until the other hosts see what was changed here. */
+  readonly settled: Effect.Effect<void>
   readonly put: (response: ResponseObject, input: ReadonlyArray<Loose>) => void
   readonly get: (id: string) => Stored | undefined
   readonly item: (id: string) => Loose | undefined
@@ -65,7 +67,7 @@ const idsOf = (items: ReadonlyArray<Loose>) => items.flatMap(({ id }) => (typeof
 const outputOf = ({ output }: ResponseObject) => output.map((item): Loose => ({ ...item }))
 
 /** What `put` wrote; undefined for what is of another version. */
-const parsed = ({ body }: Kept): Stored | Conversation | undefined => {
+const parsed = (body: string): Stored | Conversation | undefined => {
   const value: Stored | Conversation = JSON.parse(body)
   return Array.isArray(value.items) ? value : undefined
 }
@@ -91,9 +93,13 @@ export const make = ({ capacity, kept, size = 1 << 26 }: StoreOptions): Store =>
       kept?.remove(caller, id)
       return shelves.remove(caller, id)
     }
-    const take = (found: ReadonlyArray<Kept>) => {
+    const forget = (ids: ReadonlyArray<string>) => {
+      for (const id of ids) shelves.remove(caller, id)
+    }
+    const take = (found: ReadonlyArray<Found>) => {
       for (const one of found) {
-        const value = parsed(one)
+        if (one.body === undefined) forget([one.id])
+        const value = one.body === undefined ? undefined : parsed(one.body)
         if (value === undefined) continue
         shelves.put(caller, one.id, value, "response" in value ? outputOf(value.response) : value.items)
       }
@@ -104,11 +110,20 @@ export const make = ({ capacity, kept, size = 1 << 26 }: StoreOptions): Store =>
       // Another host may have gone on with a conversation meanwhile.
       const ids = [...responses.filter(isMissing), ...(kept.isShared ? conversations : conversations.filter(isMissing))]
       const missing = items.filter((id) => shelves.item(caller, id) === undefined)
-      if (ids.length === 0 && missing.length === 0) return Effect.void
-      return Effect.zipRight(Effect.map(kept.find(caller, ids), take), Effect.map(kept.holding(caller, missing), take))
+      const removable = kept.isShared ? responses.filter((id) => !isMissing(id)) : []
+      if (ids.length === 0 && missing.length === 0 && removable.length === 0) return Effect.void
+      return Effect.all(
+        [
+          Effect.map(kept.removed(caller, removable), forget),
+          Effect.map(kept.find(caller, ids), take),
+          Effect.map(kept.holding(caller, missing), take)
+        ],
+        { discard: true }
+      )
     }
     return {
       load,
+      settled: kept?.settled(caller) ?? Effect.void,
       put: (response, input) => {
         const output = outputOf(response)
         put(response.id, { response, items: [...input, ...output] }, output)

@@ -139,6 +139,10 @@ describe("Usage over HTTP", () => {
         [`${path}?start_time=10&group_by=color`, "group_by"],
         [`${path}?start_time=10&project_ids[]=p`, "project_ids"],
         [`${path}?start_time=10&${"models=m&".repeat(101)}`, "models"],
+        // In memory hours are kept for two days.
+        [`${path}?start_time=${Math.floor(Date.now() / 1000) - 2 * 86_400 - 60}&bucket_width=1h`, "start_time"],
+        [`${path}?start_time=${Math.floor(Date.now() / 1000) - 2 * 86_400 - 60}&bucket_width=1m`, "start_time"],
+        ["/internal/usage?since=49h", "since"],
         ["/internal/usage?by=color", "by"],
         ["/internal/usage?since=yesterday", "since"]
       ]

@@ -7,6 +7,16 @@ const read = (html: string, most = 10_000) => HtmlText.read(html, base, most)
 const textOf = (html: string) => read(html).text
 
 describe("a page of HTML", () => {
+  it("is read no further than 131,072 tags, and is said to be cut there", () => {
+    const page = read(`<p>first</p>${"<b></b>".repeat(70_000)}<p>last</p>`)
+    assert.deepStrictEqual([page.text, page.isCut], ["first", true])
+  })
+
+  it("goes on after a picture of vectors that has no end tag of its own", () => {
+    assert.strictEqual(textOf("<p>before</p><svg class='x'/><p>after</p>"), "before\n\nafter")
+    assert.strictEqual(textOf("<p>before</p><svg><title>no</title></svg><p>after</p>"), "before\n\nafter")
+  })
+
   it("is its title and its text, by paragraphs, lists and tables", () => {
     const page = read(`<!DOCTYPE html>
       <html><head><title> Opening

@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib"
 import Anthropic from "@anthropic-ai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
@@ -75,6 +76,10 @@ const pages: Readonly<Record<string, readonly [type: string, body: string | Buff
 const museum = web(({ url = "" }, response) => {
   const to = /^\/to\/(.*)/.exec(url)?.[1]
   if (to !== undefined) return void response.writeHead(302, { location: decodeURIComponent(to) }).end()
+  if (url === "/zipped") {
+    const headers = { "content-type": "text/plain", "content-encoding": "gzip" }
+    return void response.writeHead(200, headers).end(gzipSync("zipped"))
+  }
   const [type, body] = pages[url] ?? []
   if (type === undefined) return void response.writeHead(404).end()
   response.writeHead(200, type === "" ? {} : { "content-type": type }).end(body)
@@ -183,6 +188,8 @@ describe("a page that the gateway fetches", () => {
       assert.include(yield* at("/pdf"), "Page one of it")
       assert.strictEqual(yield* at("/broken.pdf"), "unsupported_content_type")
       assert.strictEqual(yield* at("/picture"), "unsupported_content_type")
+      // Compressed, although nobody asked for that.
+      assert.strictEqual(yield* at("/zipped"), "unsupported_content_type")
       assert.strictEqual(yield* at("/large"), "content_too_large")
       assert.strictEqual(yield* at("/missing"), "url_not_accessible")
       assert.strictEqual(yield* outcome("ftp://museum.example/x"), "invalid_tool_input")

@@ -72,7 +72,9 @@ describe("the store of responses", () => {
         put: (keyId, { body, id }, items) => void rows.set(`${keyId} ${id}`, { id, body, items }),
         remove: (keyId, id) => void rows.delete(`${keyId} ${id}`),
         find: (keyId, ids) => find(keyId, ({ id }) => ids.includes(id)),
-        holding: (keyId, items) => find(keyId, (row) => items.some((item) => row.items.includes(item)))
+        removed: () => Effect.succeed([]),
+        holding: (keyId, items) => find(keyId, (row) => items.some((item) => row.items.includes(item))),
+        settled: () => Effect.void
       }
       Store.make({ capacity: 2, kept })
         .of("A")
@@ -95,6 +97,34 @@ describe("the store of responses", () => {
       assert.isTrue(own.remove("a"))
       yield* byItem.load({ responses: ["a"] })
       assert.strictEqual(rows.size, 0)
+    })
+  )
+
+  it.effect("forgets what another host has removed, and asks that of what memory holds as well", () =>
+    Effect.gen(function* () {
+      const asked: Array<string> = []
+      const kept: KeptResponses = {
+        isShared: true,
+        put: () => {},
+        remove: () => {},
+        find: (_, ids) => Effect.succeed(ids.map((id) => ({ id, body: undefined }))),
+        removed: (_, ids) =>
+          Effect.sync(() => {
+            asked.push(...ids)
+            return ids.filter((id) => id === "a")
+          }),
+        holding: () => Effect.succeed([]),
+        settled: () => Effect.void
+      }
+      const own = Store.make({ capacity: 9, kept }).of("A")
+      for (const id of ["a", "b"]) own.put(response(id), [])
+      own.conversations.put({ id: "c", created_at: 1, metadata: {}, items: [] })
+      yield* own.load({ responses: ["a", "b"], conversations: ["c"] })
+      assert.deepStrictEqual(asked, ["a", "b"])
+      assert.deepStrictEqual(
+        [own.get("a"), own.item("msg_a"), own.get("b")?.response.id, own.conversations.get("c")],
+        [undefined, undefined, "b", undefined]
+      )
     })
   )
 

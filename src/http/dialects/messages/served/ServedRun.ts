@@ -102,7 +102,8 @@ const turnErrors: Readonly<Record<TurnError["_tag"], true>> = {
   ToolCallBroken: true,
   ToolCallNotProduced: true,
   EmptyAnswer: true,
-  InvalidJsonOutput: true
+  InvalidJsonOutput: true,
+  ChatStopped: true
 }
 const isTurnError = (error: ChatError | TurnError): error is TurnError => Object.hasOwn(turnErrors, error._tag)
 

@@ -1,0 +1,11 @@
+/**
+ * What the page says, in English.
+ */
+import * as causes from "./en/causes.ts"
+import { figures } from "./en/figures.ts"
+import { frame } from "./en/frame.ts"
+import { keys } from "./en/keys.ts"
+
+export const en = { ...frame, ...keys, ...figures, ...causes }
+
+export type Words = typeof en

@@ -1,0 +1,10 @@
+/**
+ * What the page says, in Chinese.
+ */
+import type { Words } from "./en.ts"
+import * as causes from "./zh/causes.ts"
+import { figures } from "./zh/figures.ts"
+import { frame } from "./zh/frame.ts"
+import { keys } from "./zh/keys.ts"
+
+export const zh: Words = { ...frame, ...keys, ...figures, ...causes }

@@ -1,0 +1,4 @@
+declare module "*/docs/clients.md" {
+  const setUps: ReadonlyArray<import("./connect/SetUps.ts").SetUp>
+  export default setUps
+}
