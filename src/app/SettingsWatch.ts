@@ -7,12 +7,12 @@ import { readFile, realpath } from "node:fs/promises"
 import { dirname, resolve } from "node:path"
 import { Effect, type Scope } from "effect"
 
-/** No event for so long: whoever writes has written. */
-const QUIET = 40
+/** The same contents for so long: whoever writes has written. */
+const QUIET = "40 millis"
 /** The same for a text that ends within a line, as one does that is written in pieces. */
-const QUIET_WITHIN_LINE = 200
-/** So long after the first event it is read even so: there are folders where something always changes. */
-const LATEST = 250
+const QUIET_WITHIN_LINE = "200 millis"
+/** So long after the first event it is read even so: somebody may write all the time. */
+const LATEST = 5_000
 /** How often it is looked at without an event: network file systems tell of none. */
 const LOOK = "2 seconds"
 
@@ -34,7 +34,6 @@ export const follow = Effect.fnUntraced(function* (
   const clock = yield* Effect.clock
   const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
   const watchers = new Map<string, FSWatcher>()
-  let eventAt = 0
 
   const forget = (folder: string, watcher: FSWatcher) => {
     watcher.close()
@@ -42,10 +41,7 @@ export const follow = Effect.fnUntraced(function* (
   }
   const open = (folder: string) => {
     try {
-      const watcher = watch(folder, { persistent: false }, () => {
-        eventAt = now()
-        touched.unsafeOpen()
-      })
+      const watcher = watch(folder, { persistent: false }, () => touched.unsafeOpen())
       // The folder is gone, or there are too many watchers: it is looked at now and then, and watched again.
       watcher.on("error", () => forget(folder, watcher))
       watchers.set(folder, watcher)
@@ -63,16 +59,15 @@ export const follow = Effect.fnUntraced(function* (
       }
     )
 
+  /** The contents once they stay the same. Events alone do not tell: one may still be on its way. */
   const settled = (since: number): Effect.Effect<string | undefined> =>
     Effect.gen(function* () {
-      yield* touched.close
-      const begun = now()
       const content = yield* contentOf(file)
       const isWhole = content === undefined || content === "" || content.endsWith("\n")
-      const wait = (isWhole ? QUIET : QUIET_WITHIN_LINE) - (begun - eventAt)
-      if (wait <= 0 || begun - since >= LATEST) return content
-      yield* Effect.sleep(Math.min(wait, LATEST - (begun - since)))
-      return yield* settled(since)
+      yield* Effect.sleep(isWhole ? QUIET : QUIET_WITHIN_LINE)
+      yield* touched.close
+      const isSame = (yield* contentOf(file)) === content
+      return isSame || now() - since >= LATEST ? content : yield* settled(since)
     })
 
   yield* Effect.addFinalizer(() =>

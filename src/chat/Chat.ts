@@ -3,7 +3,7 @@
  */
 import { Cause, Context, Effect, ExecutionStrategy, Exit, Layer, Option, Scope, type Stream, type Tracer } from "effect"
 import type { GatewayConfig, Settings } from "../config/Config.ts"
-import { derive, LiveSettings, namesOf } from "../config/LiveSettings.ts"
+import { chatOptionsOf, LiveSettings } from "../config/LiveSettings.ts"
 import type { ChatEvent, ChatRequest } from "../domain/Chat.ts"
 import { type ChatError, ofProvider, type TurnError } from "../domain/ChatError.ts"
 import * as Model from "../domain/Model.ts"
@@ -52,10 +52,6 @@ export interface ChatOptions extends Attempt.AttemptOptions {
   /** Puts prompts and answers into spans. */
   readonly captureContent?: boolean
 }
-
-const fromSettings = derive(
-  (settings): ChatOptions => ({ ...settings, ...namesOf(settings), captureContent: settings.otelContent })
-)
 
 type Closing = Exit.Exit<unknown, unknown>
 const isFailed = (exit: Closing): exit is Exit.Failure<unknown, unknown> =>
@@ -285,6 +281,6 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
   /** With the options that the settings hold. */
   static readonly layerFromConfig: Layer.Layer<Chat, never, GatewayConfig | Guard | Metrics | Pool> = Layer.scoped(
     Chat,
-    Effect.flatMap(LiveSettings.get, (live) => Chat.make((settings = live.current) => fromSettings(settings)))
+    Effect.flatMap(LiveSettings.get, (live) => Chat.make((settings = live.current) => chatOptionsOf(settings)))
   )
 }

@@ -9,7 +9,7 @@ import * as Routing from "../domain/Routing.ts"
 import * as Spent from "../domain/Spent.ts"
 import * as Scoped from "../runtime/Scoped.ts"
 import type { Backend, BackendStatus, LastFailure } from "./Backend.ts"
-import * as NotReady from "./NotReady.ts"
+import type { Lease } from "./Lease.ts"
 
 /** Snapshot of an instance. */
 export interface Instance extends BackendStatus, Routing.Candidate {
@@ -28,24 +28,7 @@ export interface Instance extends BackendStatus, Routing.Candidate {
   readonly spent: ReturnType<typeof Spent.listed>
 }
 
-/** A chat's hold on an instance, released when the scope closes. */
-export interface Lease {
-  readonly backend: Backend
-  /** Whose quota it uses, where that was known when it was chosen. */
-  readonly account: string | undefined
-  /** The answer has begun: an instance on probation may get its next chat. */
-  readonly answering: (model?: string) => void
-  /**
-   * Outcome of the chat, with a reason for administrators. Only the first call counts; without one it counts as
-   * cancelled. `absent`: the instance did not get ready, which counts as a failure only if it had reported `ready`.
-   * `exhausted`: the quota is spent, which counts against the model or the account, not against the instance.
-   */
-  readonly settle: (
-    outcome: Exclude<Health.Outcome, "cancelled"> | "absent" | "exhausted",
-    detail?: string,
-    quota?: Spent.Quota
-  ) => void
-}
+export type { Lease } from "./Lease.ts"
 
 /** Instances that may be others later; one at least. */
 export interface Members {
@@ -127,12 +110,27 @@ export class Pool extends Context.Tag("lingma-gateway/Pool")<
     /** Called once no chat holds the instance. */
     const retiring = new Map<string, () => void>()
     const begins = (id: string) => Array.from(trying.get(id) ?? [], ({ begunAt }) => begunAt)
+    const reasonOf = (id: string, { loggedIn, state }: BackendStatus, at: number) => {
+      if (state !== "ready") return `its state is ${state}`
+      if (loggedIn === false) return "no account is signed in"
+      const mine = healthOf(id)
+      switch (Health.why(mine, at, begins(id))) {
+        case "ejected":
+          return `left out for ${Math.ceil((mine.until - at) / 1000)} s more, as its chats failed`
+        case "failing":
+          return mine.failures === 1 ? "its last chat failed" : `its last ${mine.failures} chats failed`
+        case "probing":
+          return "one chat tries it, after it was left out"
+        case undefined:
+          return undefined
+      }
+    }
     const inspect = (seen: Effect.Effect.Success<typeof statuses>) =>
       Arr.map(seen, ({ backend, status }): Instance => {
         const { id } = backend
         const mine = healthOf(id)
         const at = now()
-        const reason = NotReady.reason(status, mine, at, begins(id))
+        const reason = reasonOf(id, status, at)
         return {
           ...status,
           id,

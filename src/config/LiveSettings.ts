@@ -156,6 +156,13 @@ export const namesOf = derive(({ defaultModel, modelAliases: aliases, modelFallb
   fallback
 }))
 
+/** Deadlines, names of models and what an answer is made into. */
+export const chatOptionsOf = derive((settings) => ({
+  ...settings,
+  ...namesOf(settings),
+  captureContent: settings.otelContent
+}))
+
 export class LiveSettings extends Context.Tag("lingma-gateway/config/LiveSettings")<LiveSettings, Live>() {
   /** The ones in the context, else those of `GatewayConfig`, which never change. */
   static readonly get: Effect.Effect<Live, never, GatewayConfig> = Effect.flatMap(

@@ -108,8 +108,8 @@ export const manage: (
       const options = {
         find: findOf(settings, ports, workDir, number, isSingle),
         workDir,
-        emulated: settings.attach === "no" && Option.isNone(settings.lingmaBin),
         attached: settings.attach !== "no",
+        emulated: settings.attach === "no" && Option.isNone(settings.lingmaBin),
         get account() {
           return place.account
         },

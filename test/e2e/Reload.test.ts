@@ -142,7 +142,8 @@ type Write = (content: string) => void | Promise<void>
 const inPieces =
   (file: string, wait: boolean): Write =>
   async (content) => {
-    const half = Math.floor(content.length / 2)
+    // What waits is cut within a name, which no setting has: a busy machine may let it wait for long.
+    const half = wait ? content.indexOf("BODY_LIMIT") + 2 : Math.floor(content.length / 2)
     const fd = openSync(file, "w")
     writeSync(fd, content.slice(0, half))
     if (wait) await pause(5)

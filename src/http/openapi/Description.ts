@@ -114,6 +114,7 @@ const meanings: Readonly<Record<string, string>> = {
     "Too many concurrent requests (`backpressure`), a limit of the key is reached (`rate_limit_exceeded`), or the account's quota is used up (`insufficient_quota`)",
   "414": "The URL is too long",
   "417": "Unsupported `Expect` header; only `100-continue` is supported",
+  "422": "What was read is refused, and nothing is changed",
   "431": "The headers are too large",
   "500": "Internal error; the cause is in the log",
   "501": "Not configured in this gateway",
