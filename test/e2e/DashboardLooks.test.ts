@@ -241,7 +241,9 @@ describe("a dashboard that is left open", () => {
         })
         yield* step(() => page.getByRole("alert").filter({ hasText: "The gateway does not answer." }).waitFor())
         yield* start({ GATEWAY_PORT: new URL(first.base).port })
-        yield* step(() => page.getByRole("alert").filter({ hasText: "does not answer" }).waitFor({ state: "detached" }))
+        yield* step(() =>
+          page.getByRole("alert").filter({ hasText: "does not answer" }).waitFor({ state: "detached", timeout: 40_000 })
+        )
         yield* step(() => state.getByText("1 / 1").waitFor())
         yield* isClean(dashboard)
       }),
