@@ -1,9 +1,9 @@
 /**
  * Finds a Chromium for the browser tests, or installs Debian's.
  */
-import { execFileSync, spawnSync } from "node:child_process"
 import { accessSync, constants } from "node:fs"
 import { delimiter, join } from "node:path"
+import { need } from "./debian.mjs"
 
 const names = ["google-chrome", "google-chrome-stable", "chromium", "chromium-browser", "microsoft-edge", "chrome"]
 const places = [
@@ -23,29 +23,9 @@ const find = () => {
   })
 }
 
-const install = () => {
-  const sudo = process.getuid?.() === 0 ? [] : ["sudo", "-n"]
-  const apt = (...args) => {
-    const [command, ...rest] = [...sudo, "apt-get", ...args]
-    execFileSync(command, rest, {
-      stdio: ["ignore", "ignore", "inherit"],
-      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" }
-    })
-  }
-  process.stdout.write("installing chromium for the browser tests\n")
-  apt("update", "-q")
-  apt("install", "-y", "-q", "--no-install-recommends", "chromium")
-}
-
-if (find() === undefined) {
-  const hasApt = spawnSync("apt-get", ["--version"], { stdio: "ignore" }).status === 0
-  try {
-    if (hasApt) install()
-  } catch {
-    // told below
-  }
-  if (find() === undefined) {
-    process.stderr.write("The browser tests need Chromium or Chrome: install one, or name it in AUTO_LOGIN_BROWSER.\n")
-    process.exit(1)
-  }
-}
+need({
+  names: ["chromium"],
+  purpose: "the browser tests",
+  isThere: () => find() !== undefined,
+  missing: "The browser tests need Chromium or Chrome: install one, or name it in AUTO_LOGIN_BROWSER."
+})

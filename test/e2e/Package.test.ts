@@ -4,7 +4,7 @@
 import { execFile, spawn } from "node:child_process"
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
@@ -126,7 +126,7 @@ const install = Effect.fnUntraced(function* (dir: string) {
         lib: ["ES2023"],
         module: "NodeNext",
         types: ["node"],
-        skipLibCheck: true,
+        skipLibCheck: false,
         rootDir: "src",
         outDir: "out"
       },
@@ -137,8 +137,18 @@ const install = Effect.fnUntraced(function* (dir: string) {
   return { app, files: pack.files.map(({ path }) => path) }
 })
 
-/** Strictly, against the types that came with the package. */
+/** Strictly, against the types that came with the package, and these themselves. */
 const compile = (app: string) => done(app, process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", "."])
+
+/** Compilers that apps have, besides the one that the project is built with: an old line and the newest. */
+const compilers = ["5.9.3", "7.0.2"]
+const checkWith = Effect.fnUntraced(function* (app: string, version: string) {
+  const place = join(app, "..", `typescript-${version}`)
+  const options = "--no-audit --no-fund --no-save --ignore-scripts --prefer-offline".split(" ")
+  yield* Effect.sync(() => mkdirSync(place))
+  yield* done(place, "npm", ["install", "--prefix", place, ...options, `typescript@${version}`])
+  return yield* run(app, process.execPath, [join(place, "node_modules/typescript/bin/tsc"), "-p", ".", "--noEmit"])
+})
 
 /** The installed command, serving until the scope closes. */
 const started = (app: string) =>
@@ -207,7 +217,7 @@ class Installed extends Context.Tag("test/e2e/Package/Installed")<
   )
 }
 
-layer(Installed.layer, { timeout: 180_000, excludeTestServices: true })("the package", (it) => {
+layer(Installed.layer, { timeout: 240_000, excludeTestServices: true })("the package", (it) => {
   it.effect("holds the program, its types and nothing that is not for others", () =>
     Effect.gen(function* () {
       const { files } = yield* Installed
@@ -217,8 +227,11 @@ layer(Installed.layer, { timeout: 180_000, excludeTestServices: true })("the pac
       }
       const strange = files.filter(
         (file) =>
-          !/^((bin|dist|src)\/.*\.(c?js|c?js\.map|d\.ts|ts)|deploy\/.*)$/.test(file) &&
-          !["README.md", "LICENSE", "CHANGELOG.md", ".env.example", "package.json"].includes(file)
+          !/^((bin|dist|src)\/.*\.(c?js|c?js\.map|d\.ts|ts)|deploy\/.*|docs\/[\w-]+\.md|examples\/[\w-]+\.ts)$/.test(
+            file
+          ) &&
+          !["package.json", ".env.example", "LICENSE", "bench/RESULTS.md"].includes(file) &&
+          !["README.md", "CHANGELOG.md", "AGENTS.md", "SECURITY.md"].includes(file)
       )
       assert.deepStrictEqual(strange, [])
       const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }).flatMap((file) =>
@@ -231,11 +244,64 @@ layer(Installed.layer, { timeout: 180_000, excludeTestServices: true })("the pac
     })
   )
 
+  it.effect("brings every file that its README and its documentation link to", () =>
+    Effect.gen(function* () {
+      const has = new Set((yield* Installed).files)
+      const texts = [...has].filter((file) => file.endsWith(".md"))
+      const dead = texts.flatMap((file) =>
+        [
+          ...readFileSync(join(root, file), "utf8").matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)(?:#[^)]*)?\)/g)
+        ].flatMap(([, to = ""]) => {
+          const path = join(dirname(file), to).replace(/\/$/, "")
+          return has.has(path) || [...has].some((other) => other.startsWith(`${path}/`)) ? [] : [`${file} -> ${to}`]
+        })
+      )
+      assert.deepStrictEqual(dead, [])
+    })
+  )
+
   it.effect("brings its command", () =>
     Effect.gen(function* () {
       const { app } = yield* Installed
       const { code, stdout } = yield* run(app, "npx", ["--no-install", "lingma-gateway", "--version"])
       assert.deepStrictEqual({ code, version: stdout.trim() }, { code: 0, version: manifest.version })
+    })
+  )
+
+  for (const version of compilers) {
+    it.effect(
+      `has types that TypeScript ${version} finds no fault with, libraries included`,
+      () =>
+        Effect.gen(function* () {
+          const { app } = yield* Installed
+          const { code, stderr, stdout } = yield* checkWith(app, version)
+          assert.strictEqual(code, 0, `${stdout}${stderr}`)
+        }),
+      { timeout: 120_000 }
+    )
+  }
+
+  it.effect("has a client that loads neither a browser nor anything else of the gateway's", () =>
+    Effect.gen(function* () {
+      const { app } = yield* Installed
+      const watched = `import { register } from "node:module"
+        register("data:text/javascript," + encodeURIComponent(\`export const resolve = async (name, context, next) => {
+          const found = await next(name, context)
+          if (!name.startsWith("node:")) console.log(found.url)
+          return found
+        }\`))
+        await import("lingma-gateway/Client")`
+      const { stderr, stdout } = yield* run(app, process.execPath, ["--input-type=module", "--eval", watched])
+      const loaded = stdout
+        .split("\n")
+        .flatMap((url) => /node_modules\/((?:@[^/]+\/)?[^/]+)(\/dist\/\w+\/)?/.exec(url)?.slice(1) ?? [])
+      const packages = new Set(loaded.filter((name) => name !== undefined && !name.startsWith("/")))
+      assert.strictEqual(stderr, "")
+      assert.isTrue(packages.has("effect"))
+      for (const other of ["playwright", "libsql", "@effect/sql", "@effect/cli", "ws", "yaml", "unpdf", "ajv"])
+        assert.isFalse(packages.has(other), other)
+      for (const part of ["lingma", "team", "textonly", "app", "config"])
+        assert.notInclude(stdout, `lingma-gateway/dist/${part}/`)
     })
   )
 

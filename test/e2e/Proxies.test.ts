@@ -1,0 +1,210 @@
+/**
+ * The gateway behind nginx and Caddy, with the files of `deploy/` as they stand but for addresses and certificates.
+ */
+import { spawn } from "node:child_process"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { request } from "node:http"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import OpenAI from "openai"
+import { WebSocket } from "ws"
+import { chat, content, internalStats, json, start } from "./support.ts"
+
+const deployed = (name: string) => readFileSync(new URL(`../../deploy/${name}`, import.meta.url), "utf8")
+
+const freePort = Effect.async<number>((resume) => {
+  const server = createServer()
+  server.listen(0, "127.0.0.1", () => {
+    const address = server.address()
+    server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
+  })
+})
+
+const nginx = (dir: string, port: number, gateway: string) => {
+  const site = deployed("nginx.conf")
+    .replace("127.0.0.1:8370", gateway)
+    .replace("listen 443 ssl", `listen 127.0.0.1:${port}`)
+    .replaceAll(/^ *ssl_certificate.*\n/gm, "")
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
+    (name) => `${name}_temp_path ${dir}/${name};`
+  )
+  const path = join(dir, "nginx.conf")
+  writeFileSync(
+    path,
+    `daemon off; master_process off; pid ${dir}/pid; error_log stderr; events {}\nhttp { access_log off; ${temporary.join(" ")}\n${site}}`
+  )
+  return { command: "/usr/sbin/nginx", args: ["-p", dir, "-e", "stderr", "-c", path] }
+}
+
+const caddy = (dir: string, port: number, gateway: string) => {
+  const site = deployed("Caddyfile")
+    .replace("127.0.0.1:8370", gateway)
+    .replace("lingma.example.com {", `http://:${port} {`)
+  const path = join(dir, "Caddyfile")
+  writeFileSync(path, `{\n\tadmin off\n\tauto_https off\n}\n${site}`)
+  return { command: "caddy", args: ["run", "--adapter", "caddyfile", "--config", path] }
+}
+
+const answers = (base: string) =>
+  Effect.promise(() =>
+    fetch(`${base}/healthz`).then(
+      ({ ok }) => ok,
+      () => false
+    )
+  )
+
+/** A gateway and a proxy in front of it; the base URL is the proxy's. */
+const behind = Effect.fnUntraced(function* (make: typeof nginx, env: Record<string, string> = {}) {
+  const program = yield* start(env)
+  const port = yield* freePort
+  const dir = yield* Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(join(tmpdir(), "lingma-proxy-"))),
+    (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true, maxRetries: 5 }))
+  )
+  mkdirSync(join(dir, "home"))
+  const { args, command } = make(dir, port, new URL(program.base).host)
+  let said = ""
+  yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      const child = spawn(command, args, {
+        cwd: dir,
+        env: { PATH: process.env["PATH"], HOME: join(dir, "home") },
+        stdio: ["ignore", "ignore", "pipe"]
+      })
+      child.stderr.setEncoding("utf8").on("data", (text: string) => {
+        said += text
+      })
+      return { child, exited: new Promise((resolve) => child.on("close", resolve)) }
+    }),
+    ({ child, exited }) =>
+      Effect.promise(() => {
+        child.kill("SIGKILL")
+        return exited
+      })
+  )
+  const base = `http://127.0.0.1:${port}`
+  yield* Effect.repeat(answers(base), { until: (up) => up }).pipe(
+    Effect.timeoutFail({ duration: "15 seconds", onTimeout: () => new Error(`no proxy: ${said}`) })
+  )
+  return { program, base }
+})
+
+const statusAs = (base: string, host: string) =>
+  Effect.async<number>((resume) => {
+    request(`${base}/v1/models`, { headers: { host } }, (response) => {
+      response.resume()
+      resume(Effect.succeed(response.statusCode ?? 0))
+    }).end()
+  })
+
+for (const [name, make] of [
+  ["nginx", nginx],
+  ["Caddy", caddy]
+] as const) {
+  describe(name, () => {
+    it.scopedLive("passes on each event of a stream at once", () =>
+      Effect.gen(function* () {
+        const { base } = yield* behind(make)
+        const response = yield* chat({ base }, "[[emu tokens=20 interval=50]]", { stream: true })
+        let pieces = 0
+        let text = ""
+        yield* Effect.promise(async () => {
+          const decoder = new TextDecoder()
+          for await (const bytes of response.body ?? []) {
+            pieces++
+            text += decoder.decode(bytes, { stream: true })
+          }
+        })
+        assert.isTrue(content(text).endsWith("t19 "))
+        // Each token is a piece of its own; a loaded machine may join a few.
+        assert.isAbove(pieces, 10)
+      })
+    )
+
+    it.scopedLive("takes a body of 30 MB", () =>
+      Effect.gen(function* () {
+        const { base } = yield* behind(make)
+        const response = yield* chat({ base }, "[[emu interval=0 tokens=1]]", { metadata: { a: "x".repeat(30e6) } })
+        const answer = yield* json(response)
+        // The gateway's own rule for a field, not the proxy's for a body.
+        assert.notStrictEqual(response.status, 413)
+        assert.isTrue(
+          response.ok || answer.error?.type === "invalid_request_error",
+          JSON.stringify(answer).slice(0, 300)
+        )
+      })
+    )
+
+    it.scopedLive("opens a WebSocket at /v1/responses", () =>
+      Effect.gen(function* () {
+        const { base } = yield* behind(make)
+        const last = yield* Effect.async<string, Error>((resume) => {
+          const socket = new WebSocket(`${base.replace("http", "ws")}/v1/responses`)
+          socket.on("error", (error) => resume(Effect.fail(error)))
+          socket.on("open", () =>
+            socket.send(
+              JSON.stringify({ type: "response.create", model: "auto", input: "[[emu interval=0 tokens=3]]" })
+            )
+          )
+          socket.on("message", (data) => {
+            const { type } = JSON.parse(String(data)) as { readonly type: string }
+            if (!/^(response\.completed|error)$/.test(type)) return
+            socket.close()
+            resume(Effect.succeed(type))
+          })
+        }).pipe(Effect.timeout("15 seconds"))
+        assert.strictEqual(last, "response.completed")
+      })
+    )
+
+    it.scopedLive("passes the public name on, which the gateway knows if it is listed", () =>
+      Effect.gen(function* () {
+        const { base } = yield* behind(make, { GATEWAY_ALLOWED_HOSTS: "lingma.example.com" })
+        assert.strictEqual(yield* statusAs(base, "lingma.example.com"), 200)
+        assert.strictEqual(yield* statusAs(base, "other.example.com"), 403)
+      })
+    )
+
+    it.scopedLive("tells the gateway that a client has left, which ends its chat", () =>
+      Effect.gen(function* () {
+        const { base, program } = yield* behind(make)
+        const leaving = new AbortController()
+        const response = yield* chat(
+          { base },
+          "[[emu tokens=4000 interval=20]]",
+          { stream: true },
+          { signal: leaving.signal }
+        )
+        yield* Effect.promise(async () => {
+          const reader = response.body?.getReader()
+          await reader?.read()
+          leaving.abort()
+        })
+        yield* Effect.repeat(
+          Effect.promise(() => internalStats(program)),
+          { until: ({ concurrency }) => concurrency.in_flight === 0 && concurrency.cancelled_total === 1 }
+        ).pipe(Effect.timeout("15 seconds"))
+      })
+    )
+
+    it.scopedLive("serves OpenAI's own client, whole and streamed", () =>
+      Effect.gen(function* () {
+        const { base } = yield* behind(make)
+        const client = new OpenAI({ baseURL: `${base}/v1`, apiKey: "any-key" })
+        const messages = [{ role: "user" as const, content: "[[emu interval=0 tokens=3]]" }]
+        const whole = yield* Effect.promise(() => client.chat.completions.create({ model: "auto", messages }))
+        assert.include(whole.choices[0]?.message.content, "t2")
+        const text = yield* Effect.promise(async () => {
+          let all = ""
+          for await (const chunk of await client.chat.completions.create({ model: "auto", messages, stream: true }))
+            all += chunk.choices[0]?.delta.content ?? ""
+          return all
+        })
+        assert.include(text, "t2")
+      })
+    )
+  })
+}
