@@ -455,26 +455,29 @@ describe("doctor beside other programs", () => {
     })
   )
 
-  it.scopedLive("asks the public URL: refused names, small limits, other pages, nothing at all", () =>
-    Effect.gen(function* () {
-      const at = yield* machine
-      const program = yield* start()
-      const env = { GATEWAY_PORT: new URL(program.base).port }
-      const asked = (url: string) => Effect.map(examine(at, env, "--url", url), ({ findings }) => faultsOf(findings))
-      assert.deepStrictEqual(yield* asked(program.base), [])
-      const refusing = yield* listening((_, response) => response.writeHead(403).end('{"error":{"message":"no"}}'))
-      assert.deepStrictEqual(yield* asked(`http://127.0.0.1:${refusing.port}`), ["public.host"])
-      const small = yield* listening((request, response) => {
-        if (request.method === "POST") return void response.writeHead(413).end()
-        void fetch(`${program.base}/healthz`).then(async (answer) => response.end(await answer.text()))
-      })
-      assert.deepStrictEqual(yield* asked(`http://127.0.0.1:${small.port}`), ["public.body"])
-      const down = yield* listening((_, response) => response.writeHead(502).end())
-      assert.deepStrictEqual(yield* asked(`http://127.0.0.1:${down.port}`), ["public.upstream"])
-      const page = yield* listening((_, response) => response.end("<html>"))
-      assert.deepStrictEqual(yield* asked(`http://127.0.0.1:${page.port}/`), ["public.other"])
-      assert.deepStrictEqual(yield* asked(`http://127.0.0.1:${yield* freePort}`), ["public.refused"])
-      assert.deepStrictEqual(yield* asked("lingma"), ["public.url"])
-    })
+  it.scopedLive(
+    "asks the public URL: refused names, small limits, other pages, nothing at all",
+    () =>
+      Effect.gen(function* () {
+        const at = yield* machine
+        const program = yield* start()
+        const env = { GATEWAY_PORT: new URL(program.base).port }
+        const asked = (url: string) => Effect.map(examine(at, env, "--url", url), ({ findings }) => faultsOf(findings))
+        assert.deepStrictEqual(yield* asked(program.base), [])
+        const refusing = yield* listening((_, response) => response.writeHead(403).end('{"error":{"message":"no"}}'))
+        assert.deepStrictEqual(yield* asked(`http://127.0.0.1:${refusing.port}`), ["public.host"])
+        const small = yield* listening((request, response) => {
+          if (request.method === "POST") return void response.writeHead(413).end()
+          void fetch(`${program.base}/healthz`).then(async (answer) => response.end(await answer.text()))
+        })
+        assert.deepStrictEqual(yield* asked(`http://127.0.0.1:${small.port}`), ["public.body"])
+        const down = yield* listening((_, response) => response.writeHead(502).end())
+        assert.deepStrictEqual(yield* asked(`http://127.0.0.1:${down.port}`), ["public.upstream"])
+        const page = yield* listening((_, response) => response.end("<html>"))
+        assert.deepStrictEqual(yield* asked(`http://127.0.0.1:${page.port}/`), ["public.other"])
+        assert.deepStrictEqual(yield* asked(`http://127.0.0.1:${yield* freePort}`), ["public.refused"])
+        assert.deepStrictEqual(yield* asked("lingma"), ["public.url"])
+      }),
+    90_000
   )
 })
