@@ -101,13 +101,18 @@ export const entries: Readonly<Record<string, Entry>> = {
       ...common
     ]
   },
-  config: { usage: "config COMMAND", what: "the settings in force: show, check" },
+  config: { usage: "config COMMAND", what: "the settings in force: show, check, reload" },
   "config show": {
     usage: "config show",
     what: "each setting with where it is from, secrets masked; * marks those that differ",
     options: [["--changed", "only those that differ from their default"], ...common]
   },
   "config check": { usage: "config check", what: "whether the settings are valid; 78 if not", options: common },
+  "config reload": {
+    usage: "config reload",
+    what: "the running gateway reads them again: what is in effect, what needs a restart",
+    options: common
+  },
   report: {
     usage: "report",
     what: "a bundle for a bug report, without secrets",

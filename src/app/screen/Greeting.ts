@@ -47,6 +47,7 @@ const plain = ({ base, config, ring, unknown }: Listening): string => {
   return `
   Lingma gateway
     base URL  ${base}/v1
+    Dashboard ${base}/dashboard
     API keys  ${keysOf(ring, config)}
     Lingma    ${lingmaOf(config)}
     API docs  ${base}/docs

@@ -32,6 +32,7 @@ export const render = (started: Started, columns: number): ReadonlyArray<string>
   "",
   `  ${Terminal.paint("bold", `Lingma gateway ${started.version}`)}   ready in ${started.seconds.toFixed(1)} s`,
   ...row("API", `${started.base}/v1   (Claude Code: without /v1)`, columns),
+  ...row("Dashboard", `${started.base}/dashboard`, columns),
   ...row("Lingma", started.lingma, columns),
   ...row("Keys", started.keys, columns),
   ...row("State", started.state, columns),
