@@ -11,6 +11,7 @@ import { GatewayConfig, type Settings } from "../../src/config/Config.ts"
 import * as NodeServer from "../../src/http/NodeServer.ts"
 import * as Server from "../../src/http/Server.ts"
 import { Metrics } from "../../src/observe/Metrics.ts"
+import * as Endless from "./Endless.ts"
 import * as LogLines from "./LogLines.ts"
 import type { Scripted } from "./TestBackend.ts"
 
@@ -63,7 +64,7 @@ export const serve = Effect.fnUntraced(function* (
   const request = (path: string, init: RequestInit = {}) =>
     Effect.promise(async () => {
       const response = await fetch(base + path, init)
-      const text = await response.text()
+      const text = await Endless.textOf(path, response)
       const isJson = (response.headers.get("content-type") ?? "").startsWith("application/json")
       return {
         status: response.status,

@@ -12,7 +12,7 @@ import { version } from "../../Version.ts"
 import * as Doctor from "../doctor/Doctor.ts"
 import * as Running from "../running/Running.ts"
 import * as Progress from "../screen/Progress.ts"
-import * as ConfigCommand from "./config/ConfigCommand.ts"
+import * as ConfigCommand from "./ConfigCommand.ts"
 import * as House from "./House.ts"
 import * as Status from "./Status.ts"
 

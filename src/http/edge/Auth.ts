@@ -64,20 +64,16 @@ const checksOf = derive((settings) => toChecks({ ...settings, origins: settings.
 const missing = new KeyRefused({ reason: "missing" })
 const wrong = new KeyRefused({ reason: "wrong" })
 const expired = new KeyRefused({ reason: "expired" })
-const notAdmin = new CallerRefused({ reason: "key" })
+const notAdmin = new KeyRefused({ reason: "not_admin" })
 
 /** A key is asked for, and `isGood` says whether it is one. */
 const checked =
-  <E = KeyRefused>(
-    isGood: (given: string) => boolean,
-    refusal: (given: string) => Effect.Effect<never, E>
-  ): Check<KeyRefused | E> =>
+  (isGood: (given: string) => boolean, refusal: (given: string) => KeyRefused = () => wrong): Check<KeyRefused> =>
   (request) => {
     const given = keyOf(request)
     if (given === undefined || given === "") return missing
     return isGood(given) ? Effect.void : refusal(given)
   }
-const notOurs = () => wrong
 
 export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
   Auth,
@@ -118,11 +114,11 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
     }
     const isUnkeyed = () => !now().hasAdminKeys && ring.isOpen()
     const unlessUnkeyed =
-      <E>(check: Check<E>): Check<E> =>
+      (check: Check<KeyRefused>): Check<KeyRefused> =>
       (request) =>
         isUnkeyed() ? Effect.void : check(request)
     const byAdmin = unlessUnkeyed(
-      checked<KeyRefused | CallerRefused>(
+      checked(
         (given) => mayAdminister(given, !now().hasAdminKeys),
         (given) => (ring.find(given) === undefined ? wrong : notAdmin)
       )
@@ -142,8 +138,8 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
       (given) => ring.find(given) !== undefined,
       (given) => (ring.hasExpired(given) ? expired : wrong)
     )
-    const byMetricsToken = checked((given) => Option.exists(now().isMetricsToken, (isToken) => isToken(given)), notOurs)
-    const byAnyAdmin = unlessUnkeyed(checked((given) => mayAdminister(given, true), notOurs))
+    const byMetricsToken = checked((given) => Option.exists(now().isMetricsToken, (isToken) => isToken(given)))
+    const byAnyAdmin = unlessUnkeyed(checked((given) => mayAdminister(given, true)))
     // A request asks several times in a row, and each look takes a digest; looked up anew once the keys have changed.
     let last: { readonly request: Request; readonly of: unknown; readonly key: Key | undefined } | undefined
     const key = (request: Request) => {

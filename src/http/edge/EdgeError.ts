@@ -14,7 +14,7 @@ export class RouteRefused extends Schema.TaggedError<RouteRefused>()("RouteRefus
 
 export class KeyRefused extends Schema.TaggedError<KeyRefused>()("KeyRefused", {
   /** `revoked`: while its answer was sent. */
-  reason: Schema.Literal("missing", "wrong", "expired", "revoked")
+  reason: Schema.Literal("missing", "wrong", "expired", "revoked", "not_admin")
 }) {}
 
 /** A limit of the key is reached. `retryAfter` in whole seconds, at least 1. */
@@ -29,12 +29,9 @@ export class ModelNotAllowed extends Schema.TaggedError<ModelNotAllowed>()("Mode
   model: Schema.String
 }) {}
 
-/**
- * A `Host` or an origin that is not allowed: protects against DNS rebinding and foreign web pages. Or a good key that is
- * not one of administrators.
- */
+/** A `Host` or an origin that is not allowed: protects against DNS rebinding and foreign web pages. */
 export class CallerRefused extends Schema.TaggedError<CallerRefused>()("CallerRefused", {
-  reason: Schema.Literal("host", "origin", "key")
+  reason: Schema.Literal("host", "origin")
 }) {}
 
 export class BodyRefused extends Schema.TaggedError<BodyRefused>()("BodyRefused", {
@@ -80,5 +77,6 @@ export const limitText = ({ limit, most, retryAfter }: LimitReached): string =>
 /** Why a key that was given does not open, for clients. */
 export const keyText = {
   expired: "This API key has expired.",
-  revoked: "This API key has been revoked."
+  revoked: "This API key has been revoked.",
+  not_admin: "This API key is not one of administrators: use one of ADMIN_KEYS, or a key that was made with --admin."
 } as const

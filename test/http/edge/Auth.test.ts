@@ -69,7 +69,7 @@ describe("Auth", () => {
     Effect.gen(function* () {
       const own = Auth.make({ apiKeys, adminKeys, origins })
       assert.strictEqual(yield* outcome(own.admin, { authorization: "Bearer admin" }), "let in")
-      assert.strictEqual(yield* outcome(own.admin, { authorization: "Bearer api-one" }), "key")
+      assert.strictEqual(yield* outcome(own.admin, { authorization: "Bearer api-one" }), "not_admin")
       assert.strictEqual(yield* outcome(own.api, { authorization: "Bearer admin" }), "wrong")
       const shared = Auth.make({ apiKeys, adminKeys: [], origins })
       assert.strictEqual(yield* outcome(shared.admin, { "x-api-key": "api-two" }), "let in")
@@ -110,7 +110,7 @@ describe("Auth", () => {
       const by = (name: string) => ({ authorization: `Bearer sk-${name}` })
       for (const check of [auth.admin, auth.metrics]) {
         assert.strictEqual(yield* outcome(check, by("boss")), "let in")
-        assert.strictEqual(yield* outcome(check, by("alice")), check === auth.admin ? "key" : "wrong")
+        assert.strictEqual(yield* outcome(check, by("alice")), check === auth.admin ? "not_admin" : "wrong")
         assert.strictEqual(yield* outcome(check, {}), "missing")
       }
       assert.strictEqual(yield* outcome(auth.api, by("alice")), "let in")

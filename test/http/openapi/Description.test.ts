@@ -15,6 +15,7 @@ import {
 import { Api } from "../../../src/http/Api.ts"
 import * as LimitHeaders from "../../../src/http/chat/limits/LimitHeaders.ts"
 import type { Operation, Spec } from "../../../src/http/openapi/Description.ts"
+import * as Endless from "../../support/Endless.ts"
 import * as TestBackend from "../../support/TestBackend.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
 
@@ -199,7 +200,7 @@ describe("/openapi.json", () => {
               ...(method === "get" ? {} : { body: body ?? "" })
             })
           )
-          const text = yield* Effect.promise(() => answer.text())
+          const text = yield* Effect.promise(() => Endless.textOf(path, answer))
           found.push(...differences(path, method, answer, text))
         }
         assert.deepStrictEqual([...new Set(found)], [])

@@ -240,8 +240,7 @@ const unparsed = {
 /** Names the setting that allows the host, for the operator. */
 export const callerRefused = {
   host: "This host may not call this server: name it in GATEWAY_ALLOWED_HOSTS, or set API_KEYS",
-  origin: "This origin may not call this server: name it in GATEWAY_CORS_ORIGINS",
-  key: "This key is not for administrators: use one of ADMIN_KEYS, or a key made with --admin"
+  origin: "This origin may not call this server: name it in GATEWAY_CORS_ORIGINS"
 }
 
 const hint = (meant: string | undefined) =>

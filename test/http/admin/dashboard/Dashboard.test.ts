@@ -133,8 +133,8 @@ describe("The state of the gateway over HTTP", () => {
         assert.strictEqual((yield* request(path, { method, headers: wrong })).status, 401, path)
         const client = { authorization: "Bearer a-key-of-clients-1" }
         assert.strictEqual(
-          (yield* request(path, { method, headers: client })).json.error?.code,
-          "key_not_allowed",
+          (yield* request(path, { method, headers: client })).json.error?.message,
+          "This API key is not one of administrators: use one of ADMIN_KEYS, or a key that was made with --admin.",
           path
         )
         const foreign = { authorization: "Bearer a-key-of-admins-1", origin: "http://evil.example" }

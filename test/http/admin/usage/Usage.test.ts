@@ -74,7 +74,7 @@ describe("Usage over HTTP", () => {
     Effect.gen(function* () {
       const { get } = yield* serve
       for (const path of ["/internal/usage", "/v1/organization/usage/completions?start_time=0"])
-        assert.strictEqual((yield* get(path, user)).status, 403, path)
+        assert.strictEqual((yield* get(path, user)).status, 401, path)
       assert.strictEqual((yield* get("/v1/usage", {})).status, 401)
     })
   )

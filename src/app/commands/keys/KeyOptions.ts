@@ -3,7 +3,7 @@
  */
 import * as Options from "@effect/cli/Options"
 import { Either, Option } from "effect"
-import * as Key from "../../team/keys/Key.ts"
+import * as Key from "../../../team/keys/Key.ts"
 
 const text = (name: string, note: string) => Options.text(name).pipe(Options.withDescription(note), Options.optional)
 

@@ -3,11 +3,11 @@
  */
 import * as Command from "@effect/cli/Command"
 import { Console, Effect, Redacted, Schema } from "effect"
-import type { Settings } from "../../../config/Config.ts"
-import { SettingsSource } from "../../../config/SettingsSource.ts"
-import { Ended } from "../../running/Ended.ts"
-import * as Running from "../../running/Running.ts"
-import * as House from "../House.ts"
+import type { Settings } from "../../config/Config.ts"
+import { SettingsSource } from "../../config/SettingsSource.ts"
+import { Ended } from "../running/Ended.ts"
+import * as Running from "../running/Running.ts"
+import * as House from "./House.ts"
 
 const Reloaded = Schema.Struct({ changed: Schema.Array(Schema.String), restart: Schema.Array(Schema.String) })
 const Refusal = Schema.Struct({ error: Schema.Struct({ message: Schema.String }) })
