@@ -32,7 +32,7 @@ const read = (file: Option.Option<string>) =>
     const path = Option.match(file, { onNone: () => ".env", onSome: SettingRules.expandHome })
     return Effect.try({
       try: () => readFileSync(path, "utf8"),
-      catch: (error) => (error instanceof Error && "code" in error ? error.code : undefined)
+      catch: (error) => (error instanceof Error && "code" in error ? String(error.code) : "unknown")
     }).pipe(
       Effect.flatMap((text) => DotEnv.parse(path, text)),
       Effect.map((content) => Option.some({ ...content, path })),

@@ -124,7 +124,7 @@ export const command = Command.make(
       const rows = yield* read(gateway, wanted)
       yield* print(json, rows.toReversed())
       if (rows.length === 0 && !json && !isFollowing) yield* Console.error(`No such chat since ${since}.`)
-      if (isFollowing) yield* follow(gateway, wanted, json, rows)
+      if (isFollowing) return yield* follow(gateway, wanted, json, rows)
     }).pipe(
       Effect.catchTags({
         Unreachable: ({ message }) =>
