@@ -89,8 +89,9 @@ export const layer: Layer.Layer<never, never, Guard | Metrics | Pool> = Layer.sc
     const guard = yield* Guard
     const pool = yield* Pool
     const { mark, observe } = yield* Metrics
-    // An alert on their growth would miss the first one otherwise.
-    for (const { backend, id: name } of yield* pool.snapshot) {
+    // An alert on their growth would miss the first one otherwise. A backend that breaks at this does not end the start.
+    const instances = yield* Effect.catchAllCause(pool.snapshot, () => Effect.succeed([]))
+    for (const { backend, id: name } of instances) {
       if (backend.login !== undefined)
         for (const outcome of ["succeeded", ...loginReasons]) mark(Keys.logins, 0, { name, outcome })
     }

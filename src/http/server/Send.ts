@@ -4,6 +4,7 @@
  * The platform keeps the request's scope open until the last byte has left the process: a slow reader could block it,
  * and the shutdown, indefinitely.
  */
+import type { ServerResponse } from "node:http"
 import type { PreResponseHandler } from "@effect/platform/HttpApp"
 import * as HttpBody from "@effect/platform/HttpBody"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -32,6 +33,16 @@ const portable = (response: HttpServerResponse.HttpServerResponse, source: Sse.S
     HttpBody.stream(Sse.toStream(source), response.headers["content-type"] ?? "text/event-stream")
   )
 
+const ended = (
+  outgoing: ServerResponse,
+  response: HttpServerResponse.HttpServerResponse,
+  last?: Uint8Array | string
+): HttpServerResponse.HttpServerResponse => {
+  outgoing.end(last)
+  SseWriter.linger(outgoing)
+  return response
+}
+
 const send = (
   backlog: Unread.Backlog,
   request: HttpServerRequest.HttpServerRequest,
@@ -51,6 +62,7 @@ const send = (
     }
     if (source !== undefined) {
       outgoing.writeHead(response.status, response.headers)
+      if (request.method === "HEAD") return Effect.succeed(ended(outgoing, response))
       return Effect.as(SseWriter.write(outgoing, source, backlog), response)
     }
     const { body } = response
@@ -58,14 +70,9 @@ const send = (
     const closes = response.headers["connection"] === "close" || NodeRequest.isUnread(node)
     outgoing.writeHead(response.status, closes ? { ...response.headers, connection: "close" } : response.headers)
     const bytes = body._tag === "Empty" || request.method === "HEAD" ? "" : body.body
-    const end = (last?: Uint8Array | string) => {
-      outgoing.end(last)
-      SseWriter.linger(outgoing)
-      return response
-    }
-    if (!closes) return Effect.succeed(end(bytes))
+    if (!closes) return Effect.succeed(ended(outgoing, response, bytes))
     outgoing.write(bytes)
-    return Effect.map(NodeRequest.discarded(node), () => end())
+    return Effect.map(NodeRequest.discarded(node), () => ended(outgoing, response))
   })
 
 /**

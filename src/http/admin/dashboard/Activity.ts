@@ -135,7 +135,9 @@ const make = Effect.gen(function* () {
     sampledAt = at
     for (const ring of all) ring.sampled(epoch(), one)
   })
-  yield* Effect.sleep(SAMPLE).pipe(Effect.zipRight(sample), Effect.forever, Effect.forkScoped)
+  // One that breaks is none; the next one is as good as any.
+  const sampled = Effect.catchAllCause(sample, (cause) => Effect.logDebug("no figures for the plots", cause))
+  yield* Effect.sleep(SAMPLE).pipe(Effect.zipRight(sampled), Effect.forever, Effect.forkScoped)
 
   const restoreToday = (from: History) =>
     Effect.map(from.byInstance({ from: days.start(days.of(startedAt)), until: startedAt }), (sums) => {
