@@ -99,10 +99,18 @@ const values = `'row-' || i, 'req-' || i, ${start} - i * 1000, 'here', 'k', 'key
 /** A million chats, one a second. */
 const filled = Effect.flatMap(SqlClient.SqlClient, (sql) =>
   sql.onDialectOrElse({
-    // As it does by itself, some time later.
+    // In parts: a statement that takes longer than its connection may be silent is given up. It analyses by itself, too,
+    // some time later.
     pg: () =>
       Effect.zipRight(
-        sql.unsafe(`INSERT INTO chats (${columns}) SELECT ${values} FROM generate_series(0, 999999) AS i`),
+        Effect.forEach(
+          Array.from({ length: 20 }, (_, part) => part * 50_000),
+          (first) =>
+            sql.unsafe(
+              `INSERT INTO chats (${columns}) SELECT ${values} FROM generate_series(${first}, ${first + 49_999}) AS i`
+            ),
+          { discard: true }
+        ),
         sql`ANALYZE chats`
       ),
     orElse: () =>
