@@ -2,7 +2,7 @@
  * The page: a form for the key, or all parts in their order.
  */
 import { Accounts } from "./parts/Accounts.tsx"
-import { Bar } from "./parts/Bar.tsx"
+import { Bar, Lost } from "./parts/Bar.tsx"
 import { Connect } from "./parts/Connect.tsx"
 import { Head } from "./parts/Head.tsx"
 import { KeyList } from "./parts/KeyList.tsx"
@@ -18,9 +18,12 @@ import { Announcements } from "./ui/Announcements.tsx"
 
 const Open = () =>
   Live.overview.value === null ? (
-    <p class="waiting" role="status">
-      {words.value.loading}
-    </p>
+    <>
+      <Lost />
+      <p class="waiting" role="status">
+        {words.value.loading}
+      </p>
+    </>
   ) : (
     <>
       <Bar />

@@ -31,7 +31,7 @@ export class Refused extends Error {
   }
 }
 
-const PATIENCE_MILLIS = 20_000
+export const PATIENCE_MILLIS = 20_000
 
 export const headersOf = (key: string | undefined): Record<string, string> =>
   key === undefined ? {} : { authorization: `Bearer ${key}` }

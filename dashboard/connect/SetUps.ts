@@ -40,4 +40,4 @@ export const filled = (text: string, address: string, key: string): string =>
     .join(address)
     .split(KEY)
     .join(key)
-    .replace(/\bapiKey(?=\s*[,}])/g, `apiKey: ${JSON.stringify(key)}`)
+    .replace(/\bapiKey(?=\s*[,}])/g, () => `apiKey: ${JSON.stringify(key)}`)

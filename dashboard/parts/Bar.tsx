@@ -36,7 +36,7 @@ const ProblemNotice = ({ problem, overview }: { readonly problem: Problem; reado
   )
 }
 
-const Lost = () => {
+export const Lost = () => {
   const { link: text } = words.value
   const link = Live.link.value
   // Looked at each second.
@@ -47,7 +47,11 @@ const Lost = () => {
     <div role="alert">
       {link.state === "lost" ? (
         <div class="notice bad">
-          <p>{text.lost(seconds)}</p>
+          {/* Told once: the seconds are for eyes. */}
+          <p>
+            <span aria-hidden="true">{text.lost(seconds)}</span>
+            <span class="unseen">{text.lost(0)}</span>
+          </p>
           <Button onPress={Live.retryNow}>{text.now}</Button>
         </div>
       ) : null}

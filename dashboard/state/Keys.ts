@@ -5,9 +5,11 @@ import { signal } from "@preact/signals"
 import type { Answer } from "../api/Http.ts"
 import type { Key, KeyMade, KeyUsage } from "../api/Types.ts"
 import * as Live from "./Live.ts"
-import { call, phase } from "./Session.ts"
+import { call, onLeave, phase } from "./Session.ts"
 
 const PAGE = "50"
+/** Keys of one question for what they used. */
+const MOST_ASKED = 50
 const EVERY_MILLIS = 60_000
 
 export const search = signal("")
@@ -26,9 +28,10 @@ export const shown = signal<KeyMade | null>(null)
 let asked = 0
 
 const readUsage = async (names: ReadonlyArray<string>) => {
-  if (names.length === 0) return
-  const { data } = await call("ofKeys", { query: { key: names.join(",") } })
-  usage.value = new Map([...usage.value, ...data.map((one) => [one.name, one] as const)])
+  for (let from = 0; from < names.length; from += MOST_ASKED) {
+    const { data } = await call("ofKeys", { query: { key: names.slice(from, from + MOST_ASKED).join(",") } })
+    usage.value = new Map([...usage.value, ...data.map((one) => [one.name, one] as const)])
+  }
 }
 
 const show = async (page: Answer<"keys">, before: ReadonlyArray<Key>) => {
@@ -87,6 +90,15 @@ export const revoke = async (name: string): Promise<void> => {
 }
 
 Live.onFresh(() => void load())
+// The next who signs in here may be somebody else.
+onLeave(() => {
+  asked++
+  secrets.value = new Map()
+  shown.value = null
+  keys.value = null
+  usage.value = new Map()
+  search.value = ""
+})
 setInterval(() => {
   if (phase.value === "open" && !document.hidden)
     void readUsage((keys.value ?? []).map(({ name }) => name)).catch(() => {})

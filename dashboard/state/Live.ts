@@ -71,6 +71,7 @@ const run = async (signal: AbortSignal) => {
       // A gateway may be set to be silent for longer: no reason for an alarm yet.
       if (await Events.read(currentKey(), hear, signal)) continue
     } catch (error) {
+      if (signal.aborted) return
       if (error instanceof Refused && (error.status === 401 || error.status === 403))
         return signOut(error.status === 401 ? "ended" : currentKey() === undefined ? "foreign" : "notAdmin")
     }
@@ -79,6 +80,7 @@ const run = async (signal: AbortSignal) => {
     const wait = waitMillis(failures, Math.random())
     link.value = { state: "lost", retryAt: Date.now() + wait }
     await pause(wait)
+    if (signal.aborted) return
     link.value = { state: "lost", retryAt: 0 }
   }
 }

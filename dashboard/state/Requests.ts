@@ -6,7 +6,7 @@ import type { Answer } from "../api/Http.ts"
 import type { ChatRow } from "../api/Types.ts"
 import { type Filter, matches, noFilter, queryOf } from "./Filter.ts"
 import * as Live from "./Live.ts"
-import { call } from "./Session.ts"
+import { call, onLeave } from "./Session.ts"
 
 /** The most that come by themselves: beyond it the list begins anew, with its first page. */
 const MOST = 500
@@ -68,8 +68,18 @@ export const setFilter = (changes: Partial<Filter>): void => {
 }
 
 Live.onFresh(() => void load())
+onLeave(() => {
+  asked++
+  rows.value = null
+  filter.value = noFilter
+})
 let gathered: Array<ChatRow> = []
 const show = () => {
+  // More than are gathered may have ended, as in a window that was hidden.
+  if (gathered.length === MOST) {
+    gathered = []
+    return void load()
+  }
   const fresh = gathered.filter((row) => matches(filter.value, row)).reverse()
   gathered = []
   if (rows.value === null || fresh.length === 0) return

@@ -2,7 +2,16 @@
  * Who administers: the key lives in this module, and nowhere else in the browser.
  */
 import { signal } from "@preact/signals"
-import { type Answer, base, type Callable, type CallOptions, callWith, headersOf, Refused } from "../api/Http.ts"
+import {
+  type Answer,
+  base,
+  type Callable,
+  type CallOptions,
+  callWith,
+  headersOf,
+  PATIENCE_MILLIS,
+  Refused
+} from "../api/Http.ts"
 
 export type Phase = "starting" | "signed_out" | "open"
 export type Refusal = "wrong" | "notAdmin" | "needed" | "ended" | "foreign" | "unreachable"
@@ -16,27 +25,38 @@ let key: string | undefined
 
 export const currentKey = (): string | undefined => key
 
+const leaveListeners = new Set<() => void>()
+/** Called when somebody signs out, and not where the gateway ends a session: what they made may still be on the screen. */
+export const onLeave = (listener: () => void): void => void leaveListeners.add(listener)
+
 export const signOut = (why: Refusal | null = null): void => {
   // Nothing was given up where none was needed before.
   refusal.value = why === "ended" && key === undefined ? "needed" : why
   key = undefined
   hasKey.value = false
   phase.value = "signed_out"
+  if (why === null) for (const listener of leaveListeners) listener()
 }
 
 /** A call with the key; one that is no longer accepted signs out. */
 export const call = async <Name extends Callable>(name: Name, options?: CallOptions): Promise<Answer<Name>> => {
+  const given = key
   try {
-    return await callWith(key, name, options)
+    return await callWith(given, name, options)
   } catch (error) {
-    if (error instanceof Refused && error.status === 401) signOut("ended")
+    // Somebody may have signed in with another key meanwhile.
+    if (error instanceof Refused && error.status === 401 && given === key && phase.value === "open") signOut("ended")
     throw error
   }
 }
 
 /** Whether the gateway knows the key at all, though not as an administrator's. */
 const isKnown = async (given: string): Promise<boolean> => {
-  const response = await fetch(new URL("v1/usage", base), { headers: headersOf(given), credentials: "omit" })
+  const response = await fetch(new URL("v1/usage", base), {
+    headers: headersOf(given),
+    credentials: "omit",
+    signal: AbortSignal.timeout(PATIENCE_MILLIS)
+  })
   return response.ok
 }
 

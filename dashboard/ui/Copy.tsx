@@ -6,6 +6,7 @@ import { words } from "../state/Settings.ts"
 import { Button } from "./Button.tsx"
 
 const bySelection = (text: string): boolean => {
+  const before = document.activeElement
   const area = document.createElement("textarea")
   area.value = text
   area.className = "unseen"
@@ -15,6 +16,8 @@ const bySelection = (text: string): boolean => {
   area.select()
   const isDone = document.execCommand("copy")
   area.remove()
+  // Who pressed the button by the keyboard goes on from there.
+  if (before instanceof HTMLElement) before.focus()
   return isDone
 }
 

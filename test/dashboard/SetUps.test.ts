@@ -43,6 +43,7 @@ describe("set-ups of clients", () => {
       filled('new OpenAI({ baseURL: "http://127.0.0.1:8370/v1", apiKey })', "http://h", "k"),
       'new OpenAI({ baseURL: "http://h/v1", apiKey: "k" })'
     )
+    assert.strictEqual(filled("new OpenAI({ apiKey })", "http://h", "a$&b$$"), 'new OpenAI({ apiKey: "a$&b$$" })')
     assert.strictEqual(filled('"apiKey": "any-key"', "http://h", "k"), '"apiKey": "k"')
   })
 })

@@ -31,6 +31,7 @@ export class Database extends Context.Tag("lingma-gateway/team/Database")<
 >() {}
 
 type Services = Database | SqlClient.SqlClient
+type Client = Layer.Layer<SqlClient.SqlClient, SqlError>
 
 const unavailable = (message: string) => new DatabaseUnavailable({ message })
 
@@ -50,17 +51,22 @@ const newest = (sql: SqlClient.SqlClient) =>
     sql<{ readonly newest: number | null }>`SELECT MAX(migration_id) AS newest FROM ${sql(Migrations.TABLE)}`,
     ([row]) => Number(row?.newest ?? 0)
   )
+/**
+ * How long a server may be silent while it brings the tables up to date, in milliseconds: to write large ones anew, and to
+ * wait for a backup or for another gateway that does the same, takes longer than any request waits.
+ */
+const MIGRATION_SILENCE = 30 * 60_000
 const TOGETHER = { schedule: Schedule.spaced("500 millis"), while: (error: unknown) => isSqlError(error) }
 
 /** Refuses a database of a newer version: what it holds cannot be judged by this one. */
-const upToDate = ({ kind, place }: typeof Database.Service) =>
+const upToDate = ({ kind, place }: typeof Database.Service, patient: Client | undefined) =>
   Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
     // Looked at first: to migrate locks the table, for which a backup may have to end.
     const at = yield* Effect.catchAll(newest(sql), () => Effect.succeed(0))
+    const migrate = patient === undefined ? Migrations.migrate : Effect.provide(Migrations.migrate, patient)
     // Gateways that start together make the tables together: one of them loses, and finds them there.
-    if (at < Migrations.newest)
-      yield* Effect.retry(Migrations.migrate, { ...TOGETHER, times: kind === "postgres" ? 3 : 0 })
+    if (at < Migrations.newest) yield* Effect.retry(migrate, { ...TOGETHER, times: kind === "postgres" ? 3 : 0 })
     if ((yield* newest(sql)) > Migrations.newest)
       return yield* unavailable(
         `DATABASE_URL: ${place} belongs to a newer version of the gateway; use that version, or another database`
@@ -80,9 +86,14 @@ const upToDate = ({ kind, place }: typeof Database.Service) =>
 
 const described = (service: typeof Database.Service) => Layer.succeed(Database, service)
 
-const prepared = <E>(client: Layer.Layer<SqlClient.SqlClient, E>, service: typeof Database.Service) =>
+/** `patient`: a client for the migrations alone. */
+const prepared = <E>(
+  client: Layer.Layer<SqlClient.SqlClient, E>,
+  service: typeof Database.Service,
+  patient?: Client | undefined
+) =>
   Layer.merge(client, described(service)).pipe(
-    Layer.tap((context) => Effect.withTracerEnabled(Effect.provide(upToDate(service), context), false))
+    Layer.tap((context) => Effect.withTracerEnabled(Effect.provide(upToDate(service, patient), context), false))
   )
 
 const memory = prepared(SqliteClient.layer(":memory:"), { kind: "memory", place: "memory", host: hostname() })
@@ -113,7 +124,7 @@ const sqlite = (file: string, isServing: boolean): Layer.Layer<Services, Databas
 }
 
 /** Loaded where it is used: most gateways have no use for it. */
-const postgres = (url: Redacted.Redacted): Layer.Layer<Services, DatabaseUnavailable> =>
+const postgres = (url: Redacted.Redacted, silence?: number): Layer.Layer<Services, DatabaseUnavailable> =>
   Layer.unwrapEffect(
     Effect.map(
       Effect.promise(() => import("./PostgresClient.ts")),
@@ -122,10 +133,11 @@ const postgres = (url: Redacted.Redacted): Layer.Layer<Services, DatabaseUnavail
         shown.password = ""
         shown.search = ""
         const place = shown.href
-        const client = Layer.catchAll(Layer.retry(PostgresClient.layer(url), PATIENCE), (error) =>
+        const client = Layer.catchAll(Layer.retry(PostgresClient.layer(url, { silence }), PATIENCE), (error) =>
           Layer.fail(unavailable(`DATABASE_URL: ${place} cannot be reached: ${reason(error)}`))
         )
-        return prepared(client, { kind: "postgres", place, host: hostname() })
+        const patient = PostgresClient.layer(url, { silence: MIGRATION_SILENCE })
+        return prepared(client, { kind: "postgres", place, host: hostname() }, patient)
       }
     )
   )
@@ -174,7 +186,8 @@ const byDefault = (workDir: string, isServing: boolean) =>
  */
 export const layer = (
   url: DatabaseUrl,
-  options: { readonly workDir: string; readonly isServing: boolean }
+  /** `silence`: milliseconds after which a server that says nothing is given up. */
+  options: { readonly workDir: string; readonly isServing: boolean; readonly silence?: number }
 ): Layer.Layer<Services, DatabaseUnavailable> => {
   switch (url._tag) {
     case "Default":
@@ -182,7 +195,7 @@ export const layer = (
     case "Sqlite":
       return sqlite(url.path, options.isServing)
     case "Postgres":
-      return postgres(url.url)
+      return postgres(url.url, options.silence)
     case "Memory":
       return memory
   }

@@ -31,7 +31,7 @@ const connection = (silence: number) => (): Socket => {
 /** Fails where the server does not answer. */
 export const layer = (
   url: Redacted.Redacted,
-  options: { readonly silence?: number } = {}
+  options: { readonly silence?: number | undefined } = {}
 ): Layer.Layer<SqlClient.SqlClient, SqlError> =>
   PgClient.layer({
     url,

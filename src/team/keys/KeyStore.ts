@@ -87,6 +87,8 @@ export class KeyStore extends Context.Tag("lingma-gateway/team/KeyStore")<
     /** A new secret; the one before it goes on for `grace` milliseconds. */
     readonly rotate: (name: string, grace: number) => Changed<Made>
     readonly revoke: (name: string) => Changed<Key.Key>
+    /** Revokes it, and leaves no row: for a key that nobody was given, and that should not count as one later. */
+    readonly forget: (name: string) => Changed<void>
     /** It changes with every key. */
     readonly version: Effect.Effect<number, SqlError>
     /** Whether there ever was a key, those that were revoked included. */
@@ -179,6 +181,9 @@ export class KeyStore extends Context.Tag("lingma-gateway/team/KeyStore")<
       )
     })
 
+    const forget = (name: string) =>
+      changing(Effect.asVoid(Effect.flatMap(row(name), ({ id }) => sql`DELETE FROM api_keys WHERE id = ${id}`)))
+
     return KeyStore.of({
       add,
       list: Effect.map(rows, (all) => all.map(toKey)),
@@ -186,6 +191,7 @@ export class KeyStore extends Context.Tag("lingma-gateway/team/KeyStore")<
       set,
       rotate,
       revoke,
+      forget,
       version: Effect.map(
         sql<{ readonly value: number }>`SELECT value FROM counters WHERE name = 'keys'`,
         ([found]) => found?.value ?? 0

@@ -223,9 +223,10 @@ const make = Effect.fnUntraced(function* (capacity: number) {
         ? Effect.succeed([])
         : Effect.map(read(rows.removed(keyId, ids)), (there) => there?.map(({ id }) => id) ?? []),
     holding: (keyId, items) =>
-      Effect.forEach(Arr.chunksOf(items, KeptRows.ITEMS), (some) => patiently(some, locate(keyId))).pipe(
-        Effect.flatMap((holders) => find(keyId, [...new Set(holders.flat())]))
-      ),
+      // At once: a database that is away, or that knows none of them, is waited for once and not for each part.
+      Effect.forEach(Arr.chunksOf(items, KeptRows.ITEMS), (some) => patiently(some, locate(keyId)), {
+        concurrency: "unbounded"
+      }).pipe(Effect.flatMap((holders) => find(keyId, [...new Set(holders.flat())]))),
     settled: (keyId) =>
       Effect.suspend(() => {
         const mine = [...waiting].filter(([, one]) => one.keyId === keyId)

@@ -81,4 +81,31 @@ describe("a PostgreSQL that falls silent without closing its connections", () =>
       }),
     60_000
   )
+
+  it.scopedLive(
+    "is waited for longer while the tables are brought up to date",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* Postgres.make
+        const url = Redacted.make(yield* server.database("slow"))
+        const context = yield* Layer.build(PostgresClient.layer(url))
+        const sql = Context.get(context, SqlClient.SqlClient)
+        const begun = yield* Effect.makeLatch()
+        // Another gateway makes the tables, and takes its time.
+        const other = sql`CREATE TABLE gateway_migrations (id INT)`.pipe(
+          Effect.zipRight(begun.open),
+          Effect.zipRight(sql`SELECT pg_sleep(4)`),
+          Effect.zipRight(Effect.fail("over" as const)),
+          sql.withTransaction
+        )
+        yield* Effect.fork(other)
+        yield* begun.await
+        const database = Database.layer(
+          { _tag: "Postgres", url },
+          { workDir: "/nowhere", isServing: true, silence: SILENCE }
+        )
+        assert.isTrue(yield* Effect.isSuccess(Layer.build(database)))
+      }),
+    60_000
+  )
 })

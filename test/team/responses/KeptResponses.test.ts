@@ -1,9 +1,11 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as Reactivity from "@effect/experimental/Reactivity"
 import * as SqlClient from "@effect/sql/SqlClient"
+import * as Statement from "@effect/sql/Statement"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Context, Duration, Effect, Exit, Layer, Redacted, Scope } from "effect"
+import { Context, Duration, Effect, Exit, Fiber, Layer, Option, Redacted, Scope, TestClock } from "effect"
 import { GatewayConfig } from "../../../src/config/Config.ts"
 import type { DatabaseUrl } from "../../../src/config/DatabaseUrl.ts"
 import * as Database from "../../../src/team/database/Database.ts"
@@ -59,6 +61,32 @@ const gone = (id: string) => ({ id, body: undefined })
 const body = (id: string) => ({ id, body: JSON.stringify({ items: [], id }) })
 
 describe("kept responses", () => {
+  it.scoped("are waited for once, however many items are looked for, while the database says nothing", () =>
+    Effect.gen(function* () {
+      const silent = SqlClient.make({
+        acquirer: Effect.never,
+        compiler: Statement.makeCompilerSqlite(),
+        spanAttributes: []
+      })
+      const kept = yield* Effect.provide(KeptResponses, KeptResponses.layer).pipe(
+        Effect.provide([
+          Layer.provide(Layer.effect(SqlClient.SqlClient, silent), Reactivity.layer),
+          Layer.succeed(Database.Database, { kind: "postgres", place: "", host: "h" }),
+          GatewayConfig.layer({ responsesStore: 100 })
+        ])
+      )
+      const items = Array.from({ length: 5000 }, (_, i) => `msg_${i}`)
+      const asked = yield* Effect.fork(kept.holding("ann", items))
+      let seconds = 0
+      while (seconds < 20 && Option.isNone(yield* Fiber.poll(asked))) {
+        yield* TestClock.adjust("1 second")
+        seconds++
+      }
+      assert.isAtMost(seconds, 3)
+      assert.deepStrictEqual(yield* Fiber.join(asked), [])
+    })
+  )
+
   it.scopedLive(
     "are seen by another host that asks for them at once, and gone there when they are removed",
     () =>
