@@ -94,12 +94,22 @@ export const make = Effect.fnUntraced(function* (overview: Effect.Effect<Overvie
     reader.sink.write((missed > 0 ? event("missed", JSON.stringify({ chats: missed })) : "") + latest)
   }
 
+  const leave = (reader: Reader) => {
+    if (!readers.delete(reader) || readers.size > 0) return
+    busy.unsafeClose()
+    stopWatching()
+    stopWatching = () => {}
+    chats = []
+    lost = 0
+  }
+
+  /** A sink that is ended from here does not say that its reader has left. */
   const check = Effect.forEach(
     readers,
     (reader) =>
       Effect.catchAll(auth.admin(reader.request), () =>
         Effect.sync(() => {
-          readers.delete(reader)
+          leave(reader)
           reader.sink.end()
         })
       ),
@@ -135,15 +145,6 @@ export const make = Effect.fnUntraced(function* (overview: Effect.Effect<Overvie
     Effect.forkScoped
   )
 
-  const leave = (reader: Reader) => {
-    readers.delete(reader)
-    if (readers.size > 0) return
-    busy.unsafeClose()
-    stopWatching()
-    stopWatching = () => {}
-    chats = []
-    lost = 0
-  }
   const join = (reader: Reader) => {
     if (readers.size === 0) {
       stopWatching = live.watch((chat) => {
@@ -155,10 +156,10 @@ export const make = Effect.fnUntraced(function* (overview: Effect.Effect<Overvie
     busy.unsafeOpen()
   }
   const endAll = () => {
-    for (const { sink } of readers) sink.end()
-    readers.clear()
-    busy.unsafeClose()
-    stopWatching()
+    for (const reader of readers) {
+      leave(reader)
+      reader.sink.end()
+    }
   }
   yield* Effect.acquireRelease(
     Effect.sync(() => drain.onBegun(endAll)),

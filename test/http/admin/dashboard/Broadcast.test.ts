@@ -4,6 +4,7 @@ import { Effect, Layer, Option, TestClock } from "effect"
 import * as Broadcast from "../../../../src/http/admin/dashboard/Broadcast.ts"
 import type { Overview } from "../../../../src/http/admin/dashboard/Overview.ts"
 import { Auth } from "../../../../src/http/edge/Auth.ts"
+import { KeyRefused } from "../../../../src/http/edge/EdgeError.ts"
 import { Drain } from "../../../../src/http/server/Drain.ts"
 import { SseBody } from "../../../../src/http/server/Sse.ts"
 import * as TestBackend from "../../../support/TestBackend.ts"
@@ -144,6 +145,36 @@ describe("The producer of events", () => {
       yield* second
       assert.include(first.texts.at(-1), '"queued":1')
     }).pipe(Effect.provide(layer))
+  )
+
+  it.scoped(
+    "ends a reader whose key is good no more, rests if it was the last, and tells the next one each chat once",
+    () => {
+      let isGood = true
+      const auth = Auth.make({ apiKeys: [], adminKeys: [], origins: [] })
+      const checked = Layer.succeed(Auth, {
+        ...auth,
+        admin: () => (isGood ? Effect.void : new KeyRefused({ reason: "wrong" }))
+      })
+      return Effect.gen(function* () {
+        const { join, looks, readers } = yield* make
+        const one = yield* join
+        isGood = false
+        for (let i = 0; i < 6; i++) yield* second
+        assert.isTrue(one.ended)
+        assert.strictEqual(readers(), 0)
+        const before = looks()
+        yield* whole()
+        for (let i = 0; i < 5; i++) yield* second
+        assert.strictEqual(looks(), before)
+        isGood = true
+        const next = yield* join
+        yield* whole()
+        yield* second
+        yield* second
+        assert.strictEqual(next.texts.join("").match(/event: chat\n/g)?.length, 1)
+      }).pipe(Effect.provide(Layer.merge(layer, checked)))
+    }
   )
 
   it.scoped("ends all readers when the gateway drains", () =>
