@@ -25,6 +25,8 @@ const INTERVAL = 1000
 const REST = 100
 /** Texts apart, it is looked whether the keys of readers are still good. */
 const CHECK_EVERY = 5
+/** Longest silence, whatever GATEWAY_KEEPALIVE_SEC says: the page takes a longer one for a connection that is lost. */
+const LONGEST_SILENCE = 15_000
 /** Most ended chats of one text. */
 const MOST_CHATS = 100
 
@@ -53,7 +55,7 @@ export const make = Effect.fnUntraced(function* (overview: Effect.Effect<Overvie
   const { live } = yield* Chat
   const auth = yield* Auth
   const drain = yield* Drain
-  const keepAliveMillis = Duration.toMillis((yield* GatewayConfig).keepAlive)
+  const keepAliveMillis = Math.min(Duration.toMillis((yield* GatewayConfig).keepAlive), LONGEST_SILENCE)
   const clock = yield* Effect.clock
   const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
   const readers = new Set<Reader>()

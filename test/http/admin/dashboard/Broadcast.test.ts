@@ -1,6 +1,6 @@
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option, TestClock } from "effect"
+import { Duration, Effect, Layer, Option, TestClock } from "effect"
 import * as Broadcast from "../../../../src/http/admin/dashboard/Broadcast.ts"
 import type { Overview } from "../../../../src/http/admin/dashboard/Overview.ts"
 import { Auth } from "../../../../src/http/edge/Auth.ts"
@@ -82,6 +82,16 @@ describe("The producer of events", () => {
       for (let i = 0; i < 15; i++) yield* second
       assert.strictEqual(a.texts.at(-1), ":\n\n")
     }).pipe(Effect.provide(layer))
+  )
+
+  it.scoped("is silent for no longer than its page waits, whatever the setting says", () =>
+    Effect.gen(function* () {
+      const { join } = yield* make
+      const reader = yield* join
+      yield* second
+      for (let i = 0; i < 30; i++) yield* second
+      assert.isAtLeast(reader.texts.filter((text) => text === ":\n\n").length, 1)
+    }).pipe(Effect.provide(Layer.merge(layer, TestGateway.settingsOf({ keepAlive: Duration.minutes(30) }))))
   )
 
   it.scoped("rests while nobody reads, and remembers nothing for nobody", () =>
