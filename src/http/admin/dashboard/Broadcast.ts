@@ -172,7 +172,6 @@ export const make = Effect.fnUntraced(function* (overview: Effect.Effect<Overvie
     if (readers.size >= MOST_READERS) return yield* tooMany
     const request = yield* HttpServerRequest.HttpServerRequest
     if (now() - madeAt >= INTERVAL && (yield* look)) isUntold = true
-    const first = latest
     return Sse.response((sink) => {
       const reader: Reader = { request, sink, missed: 0, isStale: false }
       if (readers.size >= MOST_READERS || drain.isDraining()) {
@@ -180,7 +179,8 @@ export const make = Effect.fnUntraced(function* (overview: Effect.Effect<Overvie
         return () => {}
       }
       join(reader)
-      sink.write(first)
+      // Of now: one that was made meanwhile has been told the others, and is not told again.
+      sink.write(latest)
       return () => leave(reader)
     }, {})
   })
