@@ -24,7 +24,7 @@ import * as Attempt from "./Attempt.ts"
 import * as ChatRecords from "./ChatRecords.ts"
 import * as Failures from "./Failures.ts"
 import { Guard } from "./Guard.ts"
-import { LiveChats } from "./LiveChats.ts"
+import { type LiveChat, LiveChats } from "./LiveChats.ts"
 import * as ModelLists from "./ModelLists.ts"
 import { OverloadProtection } from "./OverloadProtection.ts"
 import * as Phase from "./Phase.ts"
@@ -186,8 +186,9 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
       let answer: (() => Answered) | undefined
       const record = ChatRecords.begin(request, context, live.newId())
       const signal = new StopSignal()
-      const entry = live.enter(record, signal, { startedAt: clock.unsafeCurrentTimeMillis(), arrivedAt: arrived })
-      yield* Scoped.later(() => {
+      const startedAt = clock.unsafeCurrentTimeMillis()
+      const entry: LiveChat = { record, signal, startedAt, arrivedAt: arrived, answer: undefined }
+      const ended = () => {
         const at = now()
         record.millis = at - arrived
         record.endedAt = clock.unsafeCurrentTimeMillis()
@@ -196,7 +197,9 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         if (span !== undefined) ChatSpan.ended(span, record)
         recorder.record(record)
         live.leave(entry)
-      })
+      }
+      // In one step: one that is interrupted before it would leave would be told as running for ever.
+      yield* Scoped.own(() => live.enter(entry), ended)
       budget.request(arrived)
       const place = guard.slot(request.caller, RequestTokens.rough(request), signal)
       const slot = yield* Effect.tapErrorCause(Span.within("queue")(Effect.zipRight(load.admit, place)), (cause) =>

@@ -61,6 +61,9 @@ const words = (error: ChatError): string => {
       return `${error.promptTokens} tokens, the model takes ${error.limit}`
     case "ModelNotFound":
       return `there is no model ${error.model.slice(0, LONGEST_FIELD)}`
+    // Its detail tells of what the model wrote: of content there is nothing here.
+    case "InvalidJsonOutput":
+      return "the answer is not the JSON that was asked for"
     default:
       return "detail" in error ? `${providerOf(error)}: ${error.detail}` : error._tag
   }

@@ -54,9 +54,8 @@ export class LiveChats {
     return this.#live.size
   }
 
-  enter(record: Draft, signal: StopSignal, times: Pick<LiveChat, "startedAt" | "arrivedAt">): LiveChat {
-    const chat: LiveChat = { record, signal, ...times, answer: undefined }
-    this.#live.set(record.id, chat)
+  enter(chat: LiveChat): LiveChat {
+    this.#live.set(chat.record.id, chat)
     return chat
   }
 

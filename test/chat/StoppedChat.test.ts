@@ -5,7 +5,9 @@ import { Guard } from "../../src/chat/Guard.ts"
 import { REMEMBERED } from "../../src/chat/LiveChats.ts"
 import { Pool } from "../../src/chat/Pool.ts"
 import { finish, textDelta } from "../../src/domain/Chat.ts"
+import { InvalidJsonOutput } from "../../src/domain/ChatError.ts"
 import * as QuickClock from "../support/QuickClock.ts"
+import * as Steps from "../support/Steps.ts"
 import * as TestBackend from "../support/TestBackend.ts"
 import { crash, gateway, open, request, scripted, whole } from "../support/TestChat.ts"
 
@@ -139,6 +141,19 @@ describe("Running and ended chats", () => {
     }).pipe(Effect.provide(gateway(upstream.backend)))
   })
 
+  it.effect("are told as running no longer, wherever in its course a chat was interrupted", () =>
+    Effect.gen(function* () {
+      const all = yield* live
+      const swept = yield* Steps.sweep((k, when) =>
+        Effect.tap(Steps.interruptAfter(whole(), k, when), () =>
+          assert.strictEqual(all.size, 0, `after step ${k}, ${when}`)
+        )
+      )
+      assert.isAbove(swept, 100)
+      assert.isTrue(yield* isClear)
+    }).pipe(Effect.provide(gateway(scripted("a").backend)))
+  )
+
   it.effect("are remembered in a bounded number, the newest first, each with an id of its own", () =>
     Effect.gen(function* () {
       const seen: Array<string> = []
@@ -159,6 +174,20 @@ describe("Running and ended chats", () => {
       yield* Effect.flip(whole())
       assert.deepInclude(yield* last, { outcome: "failed", errorCode: "upstream_error", error: "Lingma: crash" })
     }).pipe(Effect.provide(gateway(scripted("a", TestBackend.refuse(crash(true))).backend)))
+  )
+
+  it.effect("have no words of the model in the reason of their failure", () =>
+    Effect.gen(function* () {
+      yield* Effect.flip(whole())
+      assert.deepInclude(yield* last, {
+        errorCode: "invalid_json_output",
+        error: "the answer is not the JSON that was asked for"
+      })
+    }).pipe(
+      Effect.provide(
+        gateway(scripted("a", TestBackend.refuse(new InvalidJsonOutput({ detail: "unknown 'the secret'" }))).backend)
+      )
+    )
   )
 
   it.effect("tell how long they waited for their instance to be signed in", () => {

@@ -172,6 +172,7 @@ export const make = (options: EdgeOptions) => {
     ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
     ...(options.drain.isDraining() ? { connection: "close" } : {}),
     ...HostPolicy.corsHeaders(policy, request),
+    ...(headers["vary"] !== undefined && policy.corsOrigins.length > 0 ? { vary: `${headers["vary"]}, Origin` } : {}),
     ...dialectOf(request).headers?.(id)
   })
 

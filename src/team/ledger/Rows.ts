@@ -56,7 +56,8 @@ const LONGEST_ERROR = 300
 const madeUp = (text: string) => ChatSpan.plain(redact(text, 128))
 /** No figure is larger; the columns take no more than whole numbers of 64 bits. */
 const MOST = 1e12
-const count = (n: number) => (Number.isFinite(n) ? Math.min(Math.max(0, Math.round(n)), MOST) : 0)
+/** A whole number of what an upstream may report as anything. */
+export const count = (n: number) => (Number.isFinite(n) ? Math.min(Math.max(0, Math.round(n)), MOST) : 0)
 const millis = (n: number) => (Number.isFinite(n) ? Math.max(0, Math.round(n * 100) / 100) : 0)
 
 export const of = (chat: ChatRecord, host: string): ChatRow => {

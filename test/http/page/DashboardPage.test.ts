@@ -84,6 +84,21 @@ describe("/dashboard", () => {
     })
   )
 
+  it.scopedLive("is packed for who can unpack it, and caches are told so, also where other origins may read", () =>
+    Effect.gen(function* () {
+      const directory = Layer.succeed(Directory, yield* built)
+      const { request } = yield* TestGateway.serve(
+        TestBackend.make(),
+        { corsOrigins: ["https://app.example.com"] },
+        Layer.provide(Server.layer, directory)
+      )
+      const asset = yield* request("/dashboard/assets/page-ABCD1234.js")
+      assert.strictEqual(asset.headers.get("vary"), "accept-encoding, Origin")
+      const other = yield* request("/healthz")
+      assert.strictEqual(other.headers.get("vary"), "Origin")
+    })
+  )
+
   it.scopedLive("answers no other file, however it is asked for", () =>
     Effect.gen(function* () {
       const { port } = yield* serve(yield* built)

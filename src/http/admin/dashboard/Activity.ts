@@ -10,6 +10,7 @@ import { word } from "../../../domain/Login.ts"
 import * as Days from "../../../domain/usage/Days.ts"
 import type { ChatRecord } from "../../../observe/Metrics.ts"
 import { ChatHistory, type History } from "../../../team/ledger/ChatHistory.ts"
+import * as Rows from "../../../team/ledger/Rows.ts"
 import type { Range } from "./Plots.ts"
 import * as Series from "./Series.ts"
 
@@ -92,13 +93,14 @@ const make = Effect.gen(function* () {
 
   const ended = ({ answer, endedAt, errorCode, instance, outcome }: ChatRecord) => {
     for (const ring of all) ring.ended(endedAt, outcome, answer?.firstTokenMillis)
-    endedTokens += answer?.completionTokens ?? 0
+    const completion = Rows.count(answer?.completionTokens ?? 0)
+    endedTokens += completion
     if (errorCode === "overloaded") turnedAway.overloaded = now()
     else if (errorCode === "backpressure") turnedAway.queueFull = now()
     if (instance === undefined) return
     const mine = of(instance, days.of(endedAt))
     mine.chats++
-    mine.tokens += (answer?.promptTokens ?? 0) + (answer?.completionTokens ?? 0)
+    mine.tokens += Rows.count(answer?.promptTokens ?? 0) + completion
     if (outcome !== "completed" && outcome !== "failed") return
     mine.recent[mine.next] = outcome === "failed"
     mine.next = (mine.next + 1) % RECENT
@@ -122,7 +124,7 @@ const make = Effect.gen(function* () {
   const sample = Effect.map(Effect.all([guard.stats, pool.snapshot]), ([{ queued }, instances]) => {
     look(instances)
     const at = now()
-    const running = live.running().reduce((sum, { answer }) => sum + (answer?.tokens() ?? 0), 0)
+    const running = live.running().reduce((sum, { answer }) => sum + Rows.count(answer?.tokens() ?? 0), 0)
     const tokens = endedTokens + running
     const one: Series.Sample = {
       // An upstream's own figure may be less than what was estimated before it.

@@ -25,6 +25,8 @@ const INTERVAL = 1000
 const REST = 100
 /** Texts apart, it is looked whether the keys of readers are still good. */
 const CHECK_EVERY = 5
+/** Longest silence, whatever GATEWAY_KEEPALIVE_SEC says: the page takes a longer one for a connection that is lost. */
+const LONGEST_SILENCE = 15_000
 /** Most ended chats of one text. */
 const MOST_CHATS = 100
 
@@ -53,7 +55,7 @@ export const make = Effect.fnUntraced(function* (overview: Effect.Effect<Overvie
   const { live } = yield* Chat
   const auth = yield* Auth
   const drain = yield* Drain
-  const keepAliveMillis = Duration.toMillis((yield* GatewayConfig).keepAlive)
+  const keepAliveMillis = Math.min(Duration.toMillis((yield* GatewayConfig).keepAlive), LONGEST_SILENCE)
   const clock = yield* Effect.clock
   const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
   const readers = new Set<Reader>()
@@ -94,12 +96,22 @@ export const make = Effect.fnUntraced(function* (overview: Effect.Effect<Overvie
     reader.sink.write((missed > 0 ? event("missed", JSON.stringify({ chats: missed })) : "") + latest)
   }
 
+  const leave = (reader: Reader) => {
+    if (!readers.delete(reader) || readers.size > 0) return
+    busy.unsafeClose()
+    stopWatching()
+    stopWatching = () => {}
+    chats = []
+    lost = 0
+  }
+
+  /** A sink that is ended from here does not say that its reader has left. */
   const check = Effect.forEach(
     readers,
     (reader) =>
       Effect.catchAll(auth.admin(reader.request), () =>
         Effect.sync(() => {
-          readers.delete(reader)
+          leave(reader)
           reader.sink.end()
         })
       ),
@@ -135,15 +147,6 @@ export const make = Effect.fnUntraced(function* (overview: Effect.Effect<Overvie
     Effect.forkScoped
   )
 
-  const leave = (reader: Reader) => {
-    readers.delete(reader)
-    if (readers.size > 0) return
-    busy.unsafeClose()
-    stopWatching()
-    stopWatching = () => {}
-    chats = []
-    lost = 0
-  }
   const join = (reader: Reader) => {
     if (readers.size === 0) {
       stopWatching = live.watch((chat) => {
@@ -155,10 +158,10 @@ export const make = Effect.fnUntraced(function* (overview: Effect.Effect<Overvie
     busy.unsafeOpen()
   }
   const endAll = () => {
-    for (const { sink } of readers) sink.end()
-    readers.clear()
-    busy.unsafeClose()
-    stopWatching()
+    for (const reader of readers) {
+      leave(reader)
+      reader.sink.end()
+    }
   }
   yield* Effect.acquireRelease(
     Effect.sync(() => drain.onBegun(endAll)),
@@ -169,7 +172,6 @@ export const make = Effect.fnUntraced(function* (overview: Effect.Effect<Overvie
     if (readers.size >= MOST_READERS) return yield* tooMany
     const request = yield* HttpServerRequest.HttpServerRequest
     if (now() - madeAt >= INTERVAL && (yield* look)) isUntold = true
-    const first = latest
     return Sse.response((sink) => {
       const reader: Reader = { request, sink, missed: 0, isStale: false }
       if (readers.size >= MOST_READERS || drain.isDraining()) {
@@ -177,7 +179,8 @@ export const make = Effect.fnUntraced(function* (overview: Effect.Effect<Overvie
         return () => {}
       }
       join(reader)
-      sink.write(first)
+      // Of now: one that was made meanwhile has been told the others, and is not told again.
+      sink.write(latest)
       return () => leave(reader)
     }, {})
   })

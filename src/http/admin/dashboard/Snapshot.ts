@@ -105,7 +105,7 @@ const toView = (instance: Instance, url: string | undefined, figures: Figures, n
 }
 
 const toStream = ({ answer, arrivedAt: _, record, startedAt }: LiveChat, now: Now): typeof LiveView.Type => {
-  const tokens = answer?.tokens() ?? 0
+  const tokens = Rows.count(answer?.tokens() ?? 0)
   const seconds = answer === undefined ? 0 : (now.mono - answer.begunAt) / 1000
   return {
     id: record.id,

@@ -1,9 +1,10 @@
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option, TestClock } from "effect"
+import { Duration, Effect, Layer, Option, TestClock } from "effect"
 import * as Broadcast from "../../../../src/http/admin/dashboard/Broadcast.ts"
 import type { Overview } from "../../../../src/http/admin/dashboard/Overview.ts"
 import { Auth } from "../../../../src/http/edge/Auth.ts"
+import { KeyRefused } from "../../../../src/http/edge/EdgeError.ts"
 import { Drain } from "../../../../src/http/server/Drain.ts"
 import { SseBody } from "../../../../src/http/server/Sse.ts"
 import * as TestBackend from "../../../support/TestBackend.ts"
@@ -23,22 +24,24 @@ const make = Effect.gen(function* () {
     return work === 0 ? Effect.succeed(now) : Effect.as(Effect.sleep(work), now)
   })
   const broadcast = yield* Broadcast.make(overview)
-  const join = Effect.gen(function* () {
-    const texts: Array<string> = []
-    const reader = { texts, isBehind: false, ended: false, leave: () => {} }
-    const request = HttpServerRequest.fromWeb(new Request("http://127.0.0.1/internal/events"))
-    const { body } = yield* Effect.provideService(broadcast.response, HttpServerRequest.HttpServerRequest, request)
-    const sent = Option.fromNullable(body._tag === "Raw" && body.body instanceof SseBody ? body.body : undefined)
-    reader.leave = Option.getOrThrow(sent).source({
-      write: (text) => void texts.push(text),
-      isBehind: () => reader.isBehind,
-      end: () => {
-        reader.ended = true
-      },
-      crash: () => {}
+  const join = (meanwhile: Effect.Effect<void> = Effect.void) =>
+    Effect.gen(function* () {
+      const texts: Array<string> = []
+      const reader = { texts, isBehind: false, ended: false, leave: () => {} }
+      const request = HttpServerRequest.fromWeb(new Request("http://127.0.0.1/internal/events"))
+      const { body } = yield* Effect.provideService(broadcast.response, HttpServerRequest.HttpServerRequest, request)
+      const sent = Option.fromNullable(body._tag === "Raw" && body.body instanceof SseBody ? body.body : undefined)
+      yield* meanwhile
+      reader.leave = Option.getOrThrow(sent).source({
+        write: (text) => void texts.push(text),
+        isBehind: () => reader.isBehind,
+        end: () => {
+          reader.ended = true
+        },
+        crash: () => {}
+      })
+      return reader
     })
-    return reader
-  })
   return {
     join,
     looks: () => looks,
@@ -64,8 +67,8 @@ describe("The producer of events", () => {
   it.scoped("makes each text once for all readers, and none that says nothing new", () =>
     Effect.gen(function* () {
       const { change, join, looks } = yield* make
-      const a = yield* join
-      const b = yield* join
+      const a = yield* join()
+      const b = yield* join()
       yield* second
       const before = looks()
       change()
@@ -83,12 +86,22 @@ describe("The producer of events", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.scoped("is silent for no longer than its page waits, whatever the setting says", () =>
+    Effect.gen(function* () {
+      const { join } = yield* make
+      const reader = yield* join()
+      yield* second
+      for (let i = 0; i < 30; i++) yield* second
+      assert.isAtLeast(reader.texts.filter((text) => text === ":\n\n").length, 1)
+    }).pipe(Effect.provide(Layer.merge(layer, TestGateway.settingsOf({ keepAlive: Duration.minutes(30) }))))
+  )
+
   it.scoped("rests while nobody reads, and remembers nothing for nobody", () =>
     Effect.gen(function* () {
       const { join, looks, readers } = yield* make
       for (let i = 0; i < 5; i++) yield* second
       assert.strictEqual(looks(), 0)
-      const a = yield* join
+      const a = yield* join()
       a.leave()
       assert.strictEqual(readers(), 0)
       yield* second
@@ -96,7 +109,7 @@ describe("The producer of events", () => {
       yield* whole()
       for (let i = 0; i < 5; i++) yield* second
       assert.strictEqual(looks(), before)
-      const b = yield* join
+      const b = yield* join()
       yield* second
       yield* second
       assert.isFalse(b.texts.some((text) => text.includes("event: chat")))
@@ -107,8 +120,8 @@ describe("The producer of events", () => {
   it.scoped("leaves a slow reader out, tells it of how many chats, and gives it the newest state then", () =>
     Effect.gen(function* () {
       const { change, join } = yield* make
-      const slow = yield* join
-      const quick = yield* join
+      const slow = yield* join()
+      const quick = yield* join()
       yield* second
       slow.isBehind = true
       const told = slow.texts.length
@@ -129,7 +142,7 @@ describe("The producer of events", () => {
   it.scoped("tells a state that was made for a new reader to those who were there before", () =>
     Effect.gen(function* () {
       const { change, join, looks, takes } = yield* make
-      const first = yield* join
+      const first = yield* join()
       yield* second
       takes(20)
       yield* second
@@ -140,16 +153,56 @@ describe("The producer of events", () => {
       yield* TestClock.adjust("1500 millis")
       assert.strictEqual(looks(), before)
       change()
-      yield* join
+      yield* join()
       yield* second
       assert.include(first.texts.at(-1), '"queued":1')
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scoped(
+    "ends a reader whose key is good no more, rests if it was the last, and tells the next one each chat once",
+    () => {
+      let isGood = true
+      const auth = Auth.make({ apiKeys: [], adminKeys: [], origins: [] })
+      const checked = Layer.succeed(Auth, {
+        ...auth,
+        admin: () => (isGood ? Effect.void : new KeyRefused({ reason: "wrong" }))
+      })
+      return Effect.gen(function* () {
+        const { join, looks, readers } = yield* make
+        const one = yield* join()
+        isGood = false
+        for (let i = 0; i < 6; i++) yield* second
+        assert.isTrue(one.ended)
+        assert.strictEqual(readers(), 0)
+        const before = looks()
+        yield* whole()
+        for (let i = 0; i < 5; i++) yield* second
+        assert.strictEqual(looks(), before)
+        isGood = true
+        const next = yield* join()
+        yield* whole()
+        yield* second
+        yield* second
+        assert.strictEqual(next.texts.join("").match(/event: chat\n/g)?.length, 1)
+      }).pipe(Effect.provide(Layer.merge(layer, checked)))
+    }
+  )
+
+  it.scoped("begins with the newest state, also when another was made before the first byte was sent", () =>
+    Effect.gen(function* () {
+      const { change, join } = yield* make
+      yield* join()
+      yield* second
+      const late = yield* join(Effect.zipRight(Effect.sync(change), second))
+      assert.include(late.texts[0], '"queued":1')
     }).pipe(Effect.provide(layer))
   )
 
   it.scoped("ends all readers when the gateway drains", () =>
     Effect.gen(function* () {
       const { join, readers } = yield* make
-      const a = yield* join
+      const a = yield* join()
       const drain = yield* Drain
       yield* Effect.fork(drain.run(1000 as never))
       yield* Effect.yieldNow()

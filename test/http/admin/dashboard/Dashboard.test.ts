@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Redacted } from "effect"
 import * as Client from "../../../../src/Client.ts"
 import type { Settings } from "../../../../src/config/Config.ts"
-import { textDelta } from "../../../../src/domain/Chat.ts"
+import { finish, textDelta } from "../../../../src/domain/Chat.ts"
 import { BackendFailure } from "../../../../src/domain/ChatError.ts"
 import * as Login from "../../../../src/domain/Login.ts"
 import * as NodeServer from "../../../../src/http/NodeServer.ts"
@@ -29,6 +29,25 @@ const wait = <A>(ask: Effect.Effect<A>, is: (answer: A) => boolean) =>
   ask.pipe(Effect.zipLeft(Effect.sleep("5 millis")), Effect.repeat({ until: is }), Effect.timeout("10 seconds"))
 
 describe("The state of the gateway over HTTP", () => {
+  it.scopedLive("has whole numbers of tokens, whatever an upstream reports", () =>
+    Effect.gen(function* () {
+      const scripted = TestBackend.make(TestBackend.silent)
+      const { chat, drained, request } = yield* TestGateway.serve(scripted)
+      const running = yield* Effect.fork(chat({ ...hello, stream: true }))
+      const turn = yield* scripted.turns.take
+      turn.emit(textDelta("one"))
+      turn.emit({ _tag: "Usage", usage: { inputTokens: 0.5, outputTokens: 1e308 } })
+      const overview = Effect.map(request("/internal/overview"), ({ json }) => json)
+      const during = yield* wait(overview, (json) => list(json, "streams")[0]?.["phase"] === "streaming")
+      assert.strictEqual(list(during, "streams")[0]?.["tokens"], 1e12)
+      turn.emit(finish("stop"))
+      yield* running
+      yield* drained
+      const after = yield* wait(overview, (json) => list(json, "streams").length === 0)
+      assert.strictEqual(list(after, "instances")[0]?.["tokens_today"], 1e12 + 1)
+    })
+  )
+
   it.scopedLive("tells instances, running chats and what is wrong, with hostile words as they are", () =>
     Effect.gen(function* () {
       const scripted = TestBackend.make(TestBackend.silent, {
