@@ -30,7 +30,7 @@ export interface AutoLoginOptions {
   /** Whether to save a screenshot of a failed login in the work directory. */
   readonly screenshots: boolean
   /** Max time a caller waits for a running login; read for each. */
-  readonly patience: Duration.Duration
+  readonly patience: () => Duration.Duration
 }
 
 /** The instance whose account is signed in. */
@@ -112,8 +112,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
       let failedWith: Client["account"] | undefined
       let asked: string | undefined
 
-      const failed = (reason: SignInStopped["reason"], detail: string) =>
-        new LoginFailed({ instance: id, reason, detail })
+      const failed = (reason: LoginReason, detail: string) => new LoginFailed({ instance: id, reason, detail })
       const told = (message: string, fields: Record<string, unknown>) =>
         Effect.annotateLogs(Effect.logInfo(message), { instance: id, ...fields })
 
@@ -236,7 +235,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
         const tired = resting()
         if (tired !== undefined && !flight.isRunning()) return failed(tired.reason, tired.detail)
         return Effect.flatten(flight.isRunning() ? joined : byBrowser).pipe(
-          Effect.timeoutFail({ duration: options.patience, onTimeout: () => new LoginInProgress({ instance: id }) })
+          Effect.timeoutFail({ duration: options.patience(), onTimeout: () => new LoginInProgress({ instance: id }) })
         )
       }).pipe(Span.within("login", { attributes: { "lingma.instance": id } }))
 
@@ -294,9 +293,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
         organization: Option.getOrUndefined(settings.autoLoginOrganization),
         endpoint: Option.getOrUndefined(settings.dedicatedDomainUrl),
         screenshots: settings.autoLoginScreenshots,
-        get patience() {
-          return live.current.firstTokenTimeout
-        }
+        patience: () => live.current.firstTokenTimeout
       })
     )
   )
