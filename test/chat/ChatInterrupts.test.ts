@@ -85,7 +85,7 @@ const gateway = Effect.fnUntraced(function* (
     organization: undefined,
     endpoint: undefined,
     screenshots: false,
-    patience: () => Duration.minutes(1)
+    patience: Duration.minutes(1)
   })
   const backends = yield* Effect.forEach(lingmas, ({ url }, i) =>
     Effect.map(

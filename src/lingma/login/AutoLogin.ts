@@ -30,7 +30,7 @@ export interface AutoLoginOptions {
   /** Whether to save a screenshot of a failed login in the work directory. */
   readonly screenshots: boolean
   /** Max time a caller waits for a running login; read for each. */
-  readonly patience: () => Duration.Duration
+  readonly patience: Duration.Duration
 }
 
 /** The instance whose account is signed in. */
@@ -157,9 +157,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
             hosts: options.hosts,
             organization: options.organization,
             submissions: options.maxSubmissions - submissions,
-            onSubmit: () => {
-              submissions++
-            },
+            onSubmit: () => void submissions++,
             timeout: options.timeout,
             workDir: client.workDir,
             screenshots: options.screenshots ? `${client.workDir}/login-screenshots` : undefined
@@ -235,7 +233,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
         const tired = resting()
         if (tired !== undefined && !flight.isRunning()) return failed(tired.reason, tired.detail)
         return Effect.flatten(flight.isRunning() ? joined : byBrowser).pipe(
-          Effect.timeoutFail({ duration: options.patience(), onTimeout: () => new LoginInProgress({ instance: id }) })
+          Effect.timeoutFail({ duration: options.patience, onTimeout: () => new LoginInProgress({ instance: id }) })
         )
       }).pipe(Span.within("login", { attributes: { "lingma.instance": id } }))
 
@@ -293,7 +291,9 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
         organization: Option.getOrUndefined(settings.autoLoginOrganization),
         endpoint: Option.getOrUndefined(settings.dedicatedDomainUrl),
         screenshots: settings.autoLoginScreenshots,
-        patience: () => live.current.firstTokenTimeout
+        get patience() {
+          return live.current.firstTokenTimeout
+        }
       })
     )
   )

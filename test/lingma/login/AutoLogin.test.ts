@@ -18,7 +18,7 @@ const options: AutoLoginOptions = {
   organization: undefined,
   endpoint: undefined,
   screenshots: false,
-  patience: () => Duration.seconds(5)
+  patience: Duration.seconds(5)
 }
 const account = Option.some({ username: "ann", password: Redacted.make("secret") })
 
@@ -124,7 +124,7 @@ describe("AutoLogin", () => {
 
   it.scopedLive("lets callers go when the login takes longer than they may wait", () =>
     Effect.gen(function* () {
-      const { asks, login } = yield* make(() => Effect.never, { patience: () => Duration.millis(50) })
+      const { asks, login } = yield* make(() => Effect.never, { patience: Duration.millis(50) })
       assert.strictEqual((yield* Effect.flip(login.signedIn))._tag, "LoginInProgress")
       assert.strictEqual((yield* Effect.flip(login.signedIn))._tag, "LoginInProgress")
       assert.strictEqual(yield* login.start, "already_running")

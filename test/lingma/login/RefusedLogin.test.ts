@@ -52,7 +52,7 @@ const make = (at: At, signIn: (world: World) => Effect.Effect<void, SignInStoppe
       organization: undefined,
       endpoint: undefined,
       screenshots: false,
-      patience: () => Duration.seconds(10)
+      patience: Duration.seconds(10)
     })
     const workDir = yield* Effect.acquireRelease(
       Effect.sync(() => mkdtempSync(join(tmpdir(), "lingma-refused-"))),
