@@ -2,7 +2,7 @@
  * Tells whether `dist` was made of what is there now: by contents, since times say little after a checkout.
  */
 import { createHash } from "node:crypto"
-import { lstatSync, readdirSync, readFileSync } from "node:fs"
+import { lstatSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 
 /** What `dist` is made of; dependencies are bundled, too. A test has every other folder listed below. */
@@ -22,11 +22,12 @@ export const NOT_BUILT = ["bench", "deploy", "docs", "examples", "test"]
 
 export const stampFile = (root) => join(root, "dist", ".stamp")
 
-/** Files below a path, itself if it is one. */
+/** Files below a path, itself if it is one. A link that leads nowhere is none: editors mark so what they have open. */
 const files = (root, path) => {
   const stats = lstatSync(join(root, path), { throwIfNoEntry: false })
   if (stats === undefined) return []
-  if (!stats.isDirectory()) return [path]
+  if (!stats.isDirectory())
+    return statSync(join(root, path), { throwIfNoEntry: false })?.isFile() === true ? [path] : []
   return readdirSync(join(root, path))
     .sort()
     .flatMap((name) => files(root, `${path}/${name}`))

@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs"
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -72,6 +81,15 @@ describe("the build", () => {
       stamp()
       rmSync(Stamp.stampFile(dir))
       assert.isFalse(Stamp.isBuilt(dir))
+    })
+  )
+
+  it.scoped("passes over links that lead to no file, as editors leave them", () =>
+    Effect.gen(function* () {
+      const { dir } = yield* built
+      symlinkSync("somebody@somewhere.1", join(dir, "src/deep/.#a.ts"))
+      symlinkSync(dir, join(dir, "src/deep/all"))
+      assert.isTrue(Stamp.isBuilt(dir))
     })
   )
 

@@ -5,7 +5,7 @@ import { closeSync, openSync } from "node:fs"
 import { Context, Effect, Layer, Runtime } from "effect"
 import { checked, GatewayConfig } from "../config/Config.ts"
 import { LiveSettings, make } from "../config/LiveSettings.ts"
-import { SettingsSource } from "../config/SettingsSource.ts"
+import { isReadAgain, SettingsSource } from "../config/SettingsSource.ts"
 import * as SettingsWatch from "./SettingsWatch.ts"
 
 /** The settings, read from the sources of the command line now and at each reload. */
@@ -55,10 +55,11 @@ const signalled = (reload: Effect.Effect<unknown>) =>
 export const layer: Layer.Layer<never, never, LiveSettings | SettingsSource> = Layer.scopedDiscard(
   Effect.gen(function* () {
     const live = yield* LiveSettings
-    const { file } = yield* SettingsSource
+    const { file, text } = yield* SettingsSource
     // Told in the log by the reload itself.
     const reload = Effect.ignore(live.reload)
     if (process.platform !== "win32") yield* signalled(reload)
-    yield* SettingsWatch.follow(file, reload)
+    // Each look at a pipe would wait for somebody who writes.
+    if (isReadAgain(file)) yield* SettingsWatch.follow(file, reload, { text })
   })
 )

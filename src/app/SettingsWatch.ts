@@ -24,10 +24,14 @@ const foldersOf = async (file: string): Promise<ReadonlySet<string>> => {
 /** Undefined where there is none, or none that can be read. */
 const contentOf = (file: string) => Effect.promise(() => readFile(file, "utf8").catch(() => undefined))
 
-/** Runs `changed` after each change, one after the other, until the scope closes. */
+/**
+ * Runs `changed` after each change, one after the other, until the scope closes; also after one since `known` was in it,
+ * where that is given.
+ */
 export const follow = Effect.fnUntraced(function* (
   given: string,
-  changed: Effect.Effect<unknown>
+  changed: Effect.Effect<unknown>,
+  known?: { readonly text: string | undefined }
 ): Effect.fn.Return<void, never, Scope.Scope> {
   const file = resolve(given)
   const touched = yield* Effect.makeLatch(false)
@@ -76,7 +80,9 @@ export const follow = Effect.fnUntraced(function* (
     })
   )
   yield* arm(false)
-  let seen = yield* contentOf(file)
+  const present = yield* contentOf(file)
+  let seen = known === undefined ? present : known.text
+  if (present !== seen) touched.unsafeOpen()
   const look = Effect.gen(function* () {
     const isTold = yield* touched.await.pipe(Effect.timeoutOption(LOOK))
     const content = yield* isTold._tag === "Some" ? Effect.suspend(() => settled(now())) : contentOf(file)

@@ -43,8 +43,8 @@ const alsoEnding: ReadonlyArray<NodeJS.Signals> = process.platform === "win32" ?
 /** A Ctrl-C under npm comes twice, by the terminal and by npm: within this time of the first it is the same one. */
 const SAME_SIGNAL_MILLIS = 1_000
 
-/** `runMain` takes the first one, which drains; another one ends the process at once. */
-const endAtSecond = (): void => {
+/** `runMain` takes the first one, which drains; another one ends the process at once. Tells whether there was one. */
+const endAtSecond = (): (() => boolean) => {
   let first: number | undefined
   const heard = (name: NodeJS.Signals): void => {
     const now = performance.now()
@@ -54,13 +54,15 @@ const endAtSecond = (): void => {
     process.kill(process.pid, name)
   }
   for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, heard)
+  return () => first !== undefined
 }
 
 const listen = (): void => {
-  endAtSecond()
+  const isEnding = endAtSecond()
   for (const name of alsoEnding)
     process.on(name, () => {
-      if (process.listenerCount(name) === 1) process.kill(process.pid, "SIGTERM")
+      // While it drains, a reload or a closed terminal is no wish to cut off what still runs.
+      if (process.listenerCount(name) === 1 && !isEnding()) process.kill(process.pid, "SIGTERM")
     })
   // Without a listener Node opens its inspector, which allows remote code execution.
   process.on("SIGUSR1", () => {})

@@ -34,8 +34,9 @@ const read = (file: Option.Option<string>) =>
       try: () => readFileSync(path, "utf8"),
       catch: (error) => (error instanceof Error && "code" in error ? String(error.code) : "unknown")
     }).pipe(
-      Effect.flatMap((text) => DotEnv.parse(path, text)),
-      Effect.map((content) => Option.some({ ...content, path })),
+      Effect.flatMap((text) =>
+        Effect.map(DotEnv.parse(path, text), (content) => Option.some({ ...content, path, text }))
+      ),
       Effect.catchAll((error) => {
         if (ConfigError.isConfigError(error)) return Effect.fail(error)
         if (Option.isSome(file))
@@ -80,7 +81,7 @@ export const layer = (file: Option.Option<string>, overrides: ReadonlyMap<string
         }),
         SettingsSource.layer({
           file: Option.map(file, SettingRules.expandHome),
-          isThere: Option.isSome(content),
+          text: Option.getOrUndefined(Option.map(content, ({ text }) => text)),
           given: first,
           names: new Set([...variables.map(([name]) => name), ...overrides.keys()])
         })

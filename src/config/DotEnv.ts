@@ -9,6 +9,9 @@ import { ConfigError, type ConfigProvider, Data, Effect } from "effect"
 const SETTING =
   /^\s*(?:export\s+)?([\w.-]+)(?:\s*=\s*?|:\s+?)(\s*'(?:\\'|[^'])*'|\s*"(?:\\"|[^"])*"|\s*`(?:\\`|[^`])*`|[^#\r\n]+)?\s*(?:#.*)?$/gm
 
+/** Comments, also as systemd has them, and what a shell does to a name that stands in another line. */
+const PASSED = /^\s*(?:[#;].*|export(?:\s+[A-Za-z_]\w*)+\s*(?:#.*)?)?$/
+
 /** No more of them are named. */
 const MOST_NAMED = 5
 
@@ -41,7 +44,7 @@ export const lines = (
   let end = 0
   const skip = (to: number) => {
     for (const row of text.slice(end, to).split("\n")) {
-      if (!/^\s*(?:#.*)?$/.test(row)) wrong.push(new WrongLine({ line, rule: RULE }))
+      if (!PASSED.test(row)) wrong.push(new WrongLine({ line, rule: RULE }))
       line++
     }
     // The last row has no line break of its own.

@@ -1,7 +1,7 @@
 /**
  * Reads the settings again while the gateway runs: the environment and the options of its start, and the file as it is now.
  */
-import { readFileSync } from "node:fs"
+import { readFileSync, statSync } from "node:fs"
 import { type ConfigError, ConfigProvider, Context, Effect, Layer, Option } from "effect"
 import { checked, explain, type Settings } from "./Config.ts"
 import * as DotEnv from "./DotEnv.ts"
@@ -10,6 +10,8 @@ import { SettingsRefused } from "./LiveSettings.ts"
 export interface Source {
   /** The file, which need not be there if nobody named it. */
   readonly file: string
+  /** What was in it at the start; undefined if it was not there. */
+  readonly text: string | undefined
   /** All settings, read and checked as at the start. Problems name the file and the line where the setting stands there. */
   readonly read: Effect.Effect<Settings, SettingsRefused>
 }
@@ -19,25 +21,37 @@ const refuse = (problem: string) => new SettingsRefused({ problems: [problem] })
 const codeOf = (error: unknown): string =>
   error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "unknown"
 
+/** Whether there is a file of which each reading gives all. What else is wrong, the reading tells. */
+export const isReadAgain = (path: string): boolean => {
+  try {
+    const found = statSync(path)
+    return found.isFile() || found.isDirectory()
+  } catch {
+    return true
+  }
+}
+
 const checkedBy = (provider: ConfigProvider.ConfigProvider) => Effect.withConfigProvider(checked, provider)
 
 export interface SourceOptions {
   readonly file: Option.Option<string>
-  /** Whether it was there at the start: from then on it must not be missing. */
-  readonly isThere: boolean
+  /** What was in it at the start; where there was one, it must not be missing from then on. */
+  readonly text: string | undefined
   /** What takes precedence over the file, as it was at the start: secrets are removed from the environment afterwards. */
   readonly given: ConfigProvider.ConfigProvider
   /** Names of settings that are given so. */
   readonly names: ReadonlySet<string>
 }
 
-export const make = ({ file, given, isThere, names }: SourceOptions): Source => {
+export const make = ({ file, given, names, text: first }: SourceOptions): Source => {
   const path = Option.getOrElse(file, () => ".env")
-  let wasThere = isThere
+  let wasThere = first !== undefined
 
   /** Undefined: there is none and has been none. An empty one is taken for one that is about to be written. */
   const text = Effect.suspend((): Effect.Effect<string | undefined, SettingsRefused> => {
     try {
+      // A pipe is read once: to read it again would wait, with everything else, for somebody who writes.
+      if (!isReadAgain(path)) return refuse(`${path} is no regular file: it is read at the start only`)
       const found = readFileSync(path, "utf8")
       if (found.trim() === "" && wasThere)
         return refuse(`${path} is empty: taken for one that is about to be written; a comment in it would do`)
@@ -71,7 +85,7 @@ export const make = ({ file, given, isThere, names }: SourceOptions): Source => 
     const all = ConfigProvider.orElse(given, () => provider)
     return yield* Effect.mapError(checkedBy(all), refused(settings))
   })
-  return { file: path, read }
+  return { file: path, text: first, read }
 }
 
 export class SettingsSource extends Context.Tag("lingma-gateway/config/SettingsSource")<SettingsSource, Source>() {

@@ -55,17 +55,22 @@ const ofUser = ({ env, home, platform }: Where): string => {
 
 /** Until 0.4 all lay in `data` of the directory that the gateway was started in. */
 const earlier = ["lingma", "lingma-emulator", "gateway.db"]
+const holdsAny = (dir: string) => earlier.some((name) => existsSync(join(dir, name)))
 
 /** The state directory where LINGMA_WORK_DIR is not set. */
 export const find = (where: Where = here()): StateDirectory => {
   const make = (dir: string, from: StateDirectory["from"]) => ({ dir, from, workDir: join(dir, "lingma") })
   // systemd names several where a unit has several; the first is ours.
   const [given = ""] = (where.env["STATE_DIRECTORY"] ?? "").split(delimiter)
-  if (isAbsolute(given)) return make(given, "STATE_DIRECTORY")
+  const data = join(where.cwd, "data")
+  if (isAbsolute(given)) {
+    // A unit that ran an earlier version within its state directory.
+    const isEarlier = resolve(given) === resolve(where.cwd) && !holdsAny(given) && holdsAny(data)
+    return isEarlier ? make(data, "earlier version") : make(given, "STATE_DIRECTORY")
+  }
   const { root } = where
   const checkout = root !== undefined && existsSync(join(root, ".git")) ? join(root, "data") : undefined
-  const data = join(where.cwd, "data")
-  if (data !== checkout && earlier.some((name) => existsSync(join(data, name)))) return make(data, "earlier version")
+  if (data !== checkout && holdsAny(data)) return make(data, "earlier version")
   return checkout === undefined ? make(ofUser(where), "home") : make(checkout, "checkout")
 }
 
@@ -77,11 +82,13 @@ export const of = (workDir: string, where: Where = here()): StateDirectory => {
 }
 
 /**
- * The database of a work directory: in it, but beside it for `data/lingma`, where it has always been.
+ * The database of a work directory: in it, but beside it for `data/lingma`, where it has always been. An earlier version
+ * had it within also there, where the directory was set and written in another way than `data/lingma`.
  */
 export const databaseFile = (workDir: string, where: Where = here()): string => {
   const found = find(where)
   const path = resolve(where.cwd, workDir)
   const isData = path === join(where.cwd, "data", "lingma") || (path === found.workDir && found.from === "checkout")
-  return join(isData ? dirname(path) : path, "gateway.db")
+  const [within, beside] = [path, dirname(path)].map((dir) => join(dir, "gateway.db")) as [string, string]
+  return isData && (existsSync(beside) || !existsSync(within)) ? beside : within
 }

@@ -86,8 +86,14 @@ const nearest = (name: string, isLikelyOurs: boolean): string | undefined => {
   return alike(upper) ?? spelt(upper, upper.startsWith("OTEL_") ? 1 : Math.max(1, Math.min(3, Math.floor(own / 4))))
 }
 
-const passedOn = (value: string | undefined): ReadonlySet<string> =>
-  new Set((value ?? "").split(",").map((name) => name.trim()))
+/** Of a file the value still has its quotes. */
+const passedOn = (value = ""): ReadonlySet<string> =>
+  new Set(
+    value
+      .replaceAll(/^["'`]|["'`]$/g, "")
+      .split(",")
+      .map((name) => name.trim())
+  )
 
 export interface Entry {
   readonly name: string

@@ -174,7 +174,8 @@ export const manage: (
         return current
       },
       follow: Effect.fnUntraced(function* (live: Live, retire: Retire) {
-        const changed = yield* Effect.makeLatch(false)
+        // Open at first: they may have changed since the instances were made.
+        const changed = yield* Effect.makeLatch(true)
         const isAttached = settings.attach !== "no"
         yield* live.follow({
           check: (next) =>

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Queue } from "effect"
+import { Deferred, Effect, Queue } from "effect"
 import * as SettingsWatch from "../../src/app/SettingsWatch.ts"
 
 const temporary = Effect.acquireRelease(
@@ -38,6 +38,16 @@ describe("A watched settings file", () => {
       writeFileSync(file, "A=4\n")
       yield* next
       assert.isTrue(yield* isQuiet)
+    })
+  )
+
+  it.scopedLive("is told of when it was written after it was read and before it was watched", () =>
+    Effect.gen(function* () {
+      const file = join(yield* temporary, "settings.env")
+      writeFileSync(file, "A=2\n")
+      const told = yield* Deferred.make<void>()
+      yield* SettingsWatch.follow(file, Deferred.succeed(told, undefined), { text: "A=1\n" })
+      yield* Effect.timeout(Deferred.await(told), "20 seconds")
     })
   )
 

@@ -39,6 +39,21 @@ describe("DotEnv", () => {
     })
   )
 
+  it.effect("passes over comments of systemd and names that a shell exports", () =>
+    Effect.gen(function* () {
+      const text = "; a comment\n;A=0\nA=1\nexport A\n  export A B # both\nC=3\n"
+      const { settings } = yield* DotEnv.parse("gateway.env", text)
+      assert.deepStrictEqual(
+        settings.map(({ line, name, value }) => [name, value, line]),
+        [
+          ["A", "1", 3],
+          ["C", "3", 6]
+        ]
+      )
+      assert.strictEqual((yield* refusals("export\nexport A B-\n")).length, 2)
+    })
+  )
+
   it.effect("refuses a file with a line that is no setting, and tells the line's number but not its text", () =>
     Effect.gen(function* () {
       const rule = "must be NAME=value, or a comment that begins with #"

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -15,7 +16,7 @@ const source = Effect.map(temporary, (dir) => {
   const file = join(dir, "settings.env")
   const { read } = SettingsSource.make({
     file: Option.some(file),
-    isThere: true,
+    text: "LOG_LEVEL=info\n",
     given: ConfigProvider.fromMap(new Map([["GATEWAY_QUEUE_MAX", "given"]])),
     names: new Set(["GATEWAY_QUEUE_MAX"])
   })
@@ -53,11 +54,19 @@ describe("A settings file that is read again", () => {
     })
   )
 
+  it.scoped("is refused at once when it is a pipe, which nobody may write to again", () =>
+    Effect.gen(function* () {
+      const { file, problems } = yield* source
+      execFileSync("mkfifo", [file])
+      assert.deepStrictEqual(yield* problems, ["FILE is no regular file: it is read at the start only"])
+    })
+  )
+
   it.scoped("need not be there if it never was, and from then on must not be missing", () =>
     Effect.gen(function* () {
       const file = join(yield* temporary, "settings.env")
       const given = ConfigProvider.fromMap(new Map())
-      const { read } = SettingsSource.make({ file: Option.some(file), isThere: false, given, names: new Set() })
+      const { read } = SettingsSource.make({ file: Option.some(file), text: undefined, given, names: new Set() })
       assert.strictEqual((yield* read).queueMax, 256)
       writeFileSync(file, "GATEWAY_QUEUE_MAX=3\n")
       assert.strictEqual((yield* read).queueMax, 3)

@@ -76,6 +76,31 @@ describe("StateDirectory", () => {
     })
   )
 
+  it.scoped("stays data of systemd's directory where a unit ran an earlier version in it", () =>
+    Effect.gen(function* () {
+      const { cwd, where } = yield* machine
+      const systemd = { ...where, env: { STATE_DIRECTORY: cwd } }
+      assert.strictEqual(StateDirectory.find(systemd).from, "STATE_DIRECTORY")
+      mkdirSync(join(cwd, "data/lingma"), { recursive: true })
+      assert.deepStrictEqual(brief(StateDirectory.find(systemd)), [join(cwd, "data"), "earlier version"])
+      mkdirSync(join(cwd, "lingma"))
+      assert.deepStrictEqual(brief(StateDirectory.find(systemd)), [cwd, "STATE_DIRECTORY"])
+    })
+  )
+
+  it.scoped("has the database in data/lingma where an earlier version has put it there", () =>
+    Effect.gen(function* () {
+      const { cwd, where } = yield* machine
+      const workDir = join(cwd, "data/lingma")
+      mkdirSync(workDir, { recursive: true })
+      assert.strictEqual(StateDirectory.databaseFile(workDir, where), join(cwd, "data/gateway.db"))
+      writeFileSync(join(workDir, "gateway.db"), "")
+      assert.strictEqual(StateDirectory.databaseFile(workDir, where), join(workDir, "gateway.db"))
+      writeFileSync(join(cwd, "data/gateway.db"), "")
+      assert.strictEqual(StateDirectory.databaseFile(workDir, where), join(cwd, "data/gateway.db"))
+    })
+  )
+
   it.scoped("is LINGMA_WORK_DIR where that is set, the database in it; data/lingma has it beside, as ever", () =>
     Effect.gen(function* () {
       const { cwd, where } = yield* machine

@@ -3,6 +3,7 @@
  */
 import { Cause, Context, Duration, Effect, Exit, Layer, Option, Schedule, type Scope } from "effect"
 import { GatewayConfig } from "../../config/Config.ts"
+import { LiveSettings } from "../../config/LiveSettings.ts"
 import type { Account } from "../../domain/Account.ts"
 import { type BackendUnavailable, LoginFailed, LoginInProgress } from "../../domain/ChatError.ts"
 import { idle, type LoginReason, type LoginState, word } from "../../domain/Login.ts"
@@ -28,7 +29,7 @@ export interface AutoLoginOptions {
   readonly endpoint: string | undefined
   /** Whether to save a screenshot of a failed login in the work directory. */
   readonly screenshots: boolean
-  /** Max time a caller waits for a running login. */
+  /** Max time a caller waits for a running login; read for each. */
   readonly patience: Duration.Duration
 }
 
@@ -111,8 +112,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
       let failedWith: Client["account"] | undefined
       let asked: string | undefined
 
-      const failed = (reason: SignInStopped["reason"], detail: string) =>
-        new LoginFailed({ instance: id, reason, detail })
+      const failed = (reason: LoginReason, detail: string) => new LoginFailed({ instance: id, reason, detail })
       const told = (message: string, fields: Record<string, unknown>) =>
         Effect.annotateLogs(Effect.logInfo(message), { instance: id, ...fields })
 
@@ -157,9 +157,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
             hosts: options.hosts,
             organization: options.organization,
             submissions: options.maxSubmissions - submissions,
-            onSubmit: () => {
-              submissions++
-            },
+            onSubmit: () => void submissions++,
             timeout: options.timeout,
             workDir: client.workDir,
             screenshots: options.screenshots ? `${client.workDir}/login-screenshots` : undefined
@@ -284,7 +282,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
 
   /** With options from the settings. */
   static readonly layerFromConfig: Layer.Layer<AutoLogin, never, Browser | GatewayConfig> = Layer.unwrapEffect(
-    Effect.map(GatewayConfig, (settings) =>
+    Effect.map(Effect.all([GatewayConfig, LiveSettings.get]), ([settings, live]) =>
       AutoLogin.layer({
         enabled: Option.getOrElse(settings.autoLoginEnabled, () => true),
         timeout: settings.autoLoginTimeout,
@@ -293,7 +291,9 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
         organization: Option.getOrUndefined(settings.autoLoginOrganization),
         endpoint: Option.getOrUndefined(settings.dedicatedDomainUrl),
         screenshots: settings.autoLoginScreenshots,
-        patience: settings.firstTokenTimeout
+        get patience() {
+          return live.current.firstTokenTimeout
+        }
       })
     )
   )

@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Fiber, Option, Redacted, TestClock } from "effect"
+import { GatewayConfig } from "../../../src/config/Config.ts"
+import { fixed, type Live, LiveSettings } from "../../../src/config/LiveSettings.ts"
 import { BackendUnavailable } from "../../../src/domain/ChatError.ts"
 import * as Login from "../../../src/domain/Login.ts"
 import { AutoLogin, type AutoLoginOptions } from "../../../src/lingma/login/AutoLogin.ts"
@@ -127,6 +129,30 @@ describe("AutoLogin", () => {
       assert.strictEqual((yield* Effect.flip(login.signedIn))._tag, "LoginInProgress")
       assert.strictEqual(yield* login.start, "already_running")
       assert.strictEqual(asks.length, 1)
+    })
+  )
+
+  it.scopedLive("lets callers wait as long as the settings say now", () =>
+    Effect.gen(function* () {
+      const { client } = yield* make(() => Effect.never)
+      const first = yield* Effect.provide(GatewayConfig, GatewayConfig.layer())
+      let current = first
+      const live: Live = {
+        ...fixed(first),
+        get current() {
+          return current
+        }
+      }
+      const { of } = yield* Effect.provide(AutoLogin, AutoLogin.layerFromConfig).pipe(
+        Effect.provide(Browser.layerNoop),
+        Effect.provideService(GatewayConfig, first),
+        Effect.provideService(LiveSettings, live)
+      )
+      const login = yield* of({ ...client, check: Effect.never })
+      yield* login.person
+      current = { ...first, firstTokenTimeout: Duration.millis(50) }
+      const refused = yield* Effect.timeout(Effect.flip(login.signedIn), "10 seconds")
+      assert.strictEqual(refused._tag, "LoginInProgress")
     })
   )
 

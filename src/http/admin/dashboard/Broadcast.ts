@@ -7,7 +7,7 @@
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Duration, Effect } from "effect"
 import { Chat } from "../../../chat/Chat.ts"
-import { GatewayConfig } from "../../../config/Config.ts"
+import { LiveSettings } from "../../../config/LiveSettings.ts"
 import type { ChatRecord } from "../../../observe/Metrics.ts"
 import * as Rows from "../../../team/ledger/Rows.ts"
 import { failure } from "../../dialects/openai/OpenAiFailure.ts"
@@ -55,7 +55,7 @@ export const make = Effect.fnUntraced(function* (overview: Effect.Effect<Overvie
   const { live } = yield* Chat
   const auth = yield* Auth
   const drain = yield* Drain
-  const keepAliveMillis = Math.min(Duration.toMillis((yield* GatewayConfig).keepAlive), LONGEST_SILENCE)
+  const settings = yield* LiveSettings.get
   const clock = yield* Effect.clock
   const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
   const readers = new Set<Reader>()
@@ -130,7 +130,8 @@ export const make = Effect.fnUntraced(function* (overview: Effect.Effect<Overvie
     lost = 0
     let text = told.join("") + (hasChanged ? latest : "")
     const at = now()
-    const isSilent = text === "" && at - wroteAt >= keepAliveMillis
+    const isSilent =
+      text === "" && at - wroteAt >= Math.min(Duration.toMillis(settings.current.keepAlive), LONGEST_SILENCE)
     if (isSilent) text = ":\n\n"
     for (const reader of readers) if (text !== "" || reader.isStale) write(reader, text, n)
     if (text !== "") wroteAt = at

@@ -55,7 +55,12 @@ interface Standing {
 const standing = (instance: Instance, { epoch, mono }: Now): Standing => {
   const { backend, ejected, health, loggedIn, login, reason, spent, state } = instance
   const plain = { until: undefined, reason }
-  if (state !== "ready") return { ...plain, state: "restarting", reason: instance.lastError ?? reason }
+  if (state !== "ready")
+    return {
+      ...plain,
+      state: "restarting",
+      reason: instance.lastError === undefined ? reason : redact(instance.lastError, LONGEST_ERROR)
+    }
   if (loggedIn === false) {
     if (login._tag === "Running") return { ...plain, state: "signing_in" }
     return login._tag === "Failed"

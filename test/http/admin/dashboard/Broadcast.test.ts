@@ -1,6 +1,8 @@
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Layer, Option, TestClock } from "effect"
+import { GatewayConfig } from "../../../../src/config/Config.ts"
+import { fixed, type Live, LiveSettings } from "../../../../src/config/LiveSettings.ts"
 import * as Broadcast from "../../../../src/http/admin/dashboard/Broadcast.ts"
 import type { Overview } from "../../../../src/http/admin/dashboard/Overview.ts"
 import { Auth } from "../../../../src/http/edge/Auth.ts"
@@ -94,6 +96,27 @@ describe("The producer of events", () => {
       for (let i = 0; i < 30; i++) yield* second
       assert.isAtLeast(reader.texts.filter((text) => text === ":\n\n").length, 1)
     }).pipe(Effect.provide(Layer.merge(layer, TestGateway.settingsOf({ keepAlive: Duration.minutes(30) }))))
+  )
+
+  it.scoped("breaks a silence as often as the settings say now", () =>
+    Effect.gen(function* () {
+      let current = yield* GatewayConfig
+      const live: Live = {
+        ...fixed(current),
+        get current() {
+          return current
+        }
+      }
+      const { join } = yield* Effect.provideService(make, LiveSettings, live)
+      const { texts } = yield* join()
+      yield* second
+      const told = texts.length
+      for (let i = 0; i < 5; i++) yield* second
+      assert.strictEqual(texts.length, told)
+      current = { ...current, keepAlive: Duration.seconds(2) }
+      for (let i = 0; i < 2; i++) yield* second
+      assert.strictEqual(texts.at(-1), ":\n\n")
+    }).pipe(Effect.provide(layer))
   )
 
   it.scoped("rests while nobody reads, and remembers nothing for nobody", () =>
