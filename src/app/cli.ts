@@ -8,6 +8,7 @@ import * as ValidationError from "@effect/cli/ValidationError"
 import { ConfigError, Effect, Logger, LogLevel, Option } from "effect"
 import * as Config from "../config/Config.ts"
 import * as ConfigSources from "../config/ConfigSources.ts"
+import { DatabaseUnavailable } from "../team/database/Database.ts"
 import { version } from "../Version.ts"
 import * as ConfigCommand from "./commands/ConfigCommand.ts"
 import * as Doctor from "./commands/Doctor.ts"
@@ -133,9 +134,15 @@ const program = Effect.suspend(() => {
   return cli(process.argv)
 })
 
+const linesOf = (error: unknown): ReadonlyArray<string> => {
+  if (error instanceof Ended) return error.lines
+  if (ConfigError.isConfigError(error)) return Config.explain(error)
+  return error instanceof DatabaseUnavailable ? [error.message] : []
+}
+
 /** For programs that read nothing but stdout. */
 const onStdout = (error: unknown) => {
-  const lines = error instanceof Ended ? error.lines : ConfigError.isConfigError(error) ? Config.explain(error) : []
+  const lines = linesOf(error)
   return isJson && lines.length > 0 ? House.printJson({ ok: false, error: lines.join("; ") }) : Effect.void
 }
 

@@ -2,11 +2,12 @@
  * Command `lingma-gateway report`: what a bug report needs, with secrets left out: versions, settings, findings, failures.
  */
 import { writeFileSync } from "node:fs"
-import { arch, homedir, platform, release, userInfo } from "node:os"
+import { arch, platform, release } from "node:os"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { Clock, Console, Effect, Option, Redacted, Schema } from "effect"
 import * as Config from "../../config/Config.ts"
+import * as CurrentUser from "../../config/CurrentUser.ts"
 import { redact } from "../../domain/Redact.ts"
 import { version } from "../../Version.ts"
 import * as Doctor from "../doctor/Doctor.ts"
@@ -19,28 +20,41 @@ import * as Status from "./Status.ts"
 const Failures = Schema.Struct({ data: Schema.Array(Schema.Unknown) })
 
 /** What tells who somebody is: names of the user, of the home, of accounts; and every secret of the settings. */
-const hidden = (settings: Config.Settings): ReadonlyArray<readonly [string, string]> => {
+const hiddenIn = (settings: Config.Settings): ReadonlyArray<readonly [string, string]> => {
   const secrets = [
     ...settings.apiKeys.map(Redacted.value),
     ...settings.adminKeys.map(Redacted.value),
     ...settings.accounts.flatMap(({ password }) => [Redacted.value(password)]),
     ...Option.toArray(Option.map(settings.password, Redacted.value)),
-    ...Option.toArray(Option.map(settings.metricsToken, Redacted.value))
+    ...Option.toArray(Option.map(settings.metricsToken, Redacted.value)),
+    ...Option.toArray(Option.map(settings.embeddingsApiKey, Redacted.value))
   ]
   const accounts = [...settings.accounts.map(({ username }) => username), ...Option.toArray(settings.username)]
-  const own = userInfo().username
   return [
     ...secrets.map((secret) => [secret, "(secret)"] as const),
-    ...accounts.map((account) => [account, "(account)"] as const),
-    [homedir(), "~"] as const,
-    ...(own.length > 3 ? [[own, "(user)"] as const] : [])
-  ].filter(([text]) => text.length > 2 && text !== "/")
+    ...accounts.map((account) => [account, "(account)"] as const)
+  ]
 }
+
+/** Of users that tell nothing, and whose names stand for other things in the report. */
+const nobody = new Set(["root", "node", "lingma", "lingma-gateway"])
+
+/** `settings`: undefined where they are wrong, and nothing of theirs is in the report unmasked. */
+export const hidden = (
+  settings: Config.Settings | undefined,
+  home: string = CurrentUser.home(),
+  user: string | undefined = CurrentUser.name()
+): ReadonlyArray<readonly [string, string]> =>
+  [
+    ...(settings === undefined ? [] : hiddenIn(settings)),
+    [home, "~"] as const,
+    ...(user === undefined || user.length < 4 || nobody.has(user) ? [] : [[user, "(user)"] as const])
+  ].filter(([text]) => text.length > 2)
 
 const LONGEST = 2_000
 
 /** In every text of it, however deep. */
-const cleaned = (value: unknown, names: ReadonlyArray<readonly [string, string]>): unknown => {
+export const cleaned = (value: unknown, names: ReadonlyArray<readonly [string, string]>): unknown => {
   if (typeof value === "string") {
     return redact(
       names.reduce((text, [name, sign]) => text.replaceAll(name, sign), value),
@@ -73,7 +87,7 @@ const collect = (file: Option.Option<string>) =>
       status: Option.getOrNull(status),
       failures: Option.match(failures, { onNone: () => null, onSome: ({ data }) => data })
     }
-    return cleaned(bundle, known === undefined ? [[homedir(), "~"]] : hidden(known))
+    return cleaned(bundle, hidden(known))
   })
 
 const output = Options.text("output").pipe(
