@@ -19,8 +19,13 @@ import * as Status from "./Status.ts"
 
 const Failures = Schema.Struct({ data: Schema.Array(Schema.Unknown) })
 
+type Secrets = Pick<
+  Config.Settings,
+  "apiKeys" | "adminKeys" | "accounts" | "username" | "password" | "metricsToken" | "embeddingsApiKey"
+>
+
 /** What tells who somebody is: names of the user, of the home, of accounts; and every secret of the settings. */
-const hiddenIn = (settings: Config.Settings): ReadonlyArray<readonly [string, string]> => {
+const hiddenIn = (settings: Secrets): ReadonlyArray<readonly [string, string]> => {
   const secrets = [
     ...settings.apiKeys.map(Redacted.value),
     ...settings.adminKeys.map(Redacted.value),
@@ -41,7 +46,7 @@ const nobody = new Set(["root", "node", "lingma", "lingma-gateway"])
 
 /** `settings`: undefined where they are wrong, and nothing of theirs is in the report unmasked. */
 export const hidden = (
-  settings: Config.Settings | undefined,
+  settings: Secrets | undefined,
   home: string = CurrentUser.home(),
   user: string | undefined = CurrentUser.name()
 ): ReadonlyArray<readonly [string, string]> =>

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs"
 import { hostname, networkInterfaces } from "node:os"
 import { join } from "node:path"
 import { Effect } from "effect"
-import { isLoopback } from "../../config/Config.ts"
+import { isLoopback, type Settings } from "../../config/Config.ts"
 import * as Running from "../running/Running.ts"
 import * as Terminal from "../screen/Terminal.ts"
 import type { Facts } from "./Facts.ts"
@@ -39,7 +39,10 @@ const isNear = (name: string, host: string) =>
   (!isLoopback(host) && [hostname().toLowerCase(), ...addresses()].includes(name))
 
 /** Whether an address leads to this gateway, by its port on this machine or as the public URL. */
-export const leadsHere = (url: string, { publicUrl, settings }: Pick<Facts, "publicUrl" | "settings">): boolean => {
+export const leadsHere = (
+  url: string,
+  { publicUrl, settings }: Pick<Facts, "publicUrl"> & { readonly settings: Pick<Settings, "host" | "port"> }
+): boolean => {
   if (!URL.canParse(url)) return false
   const { host, hostname: name, port, protocol } = new URL(url)
   if (publicUrl !== undefined && URL.canParse(publicUrl) && new URL(publicUrl).host === host) return true

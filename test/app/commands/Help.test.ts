@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import { stripVTControlCharacters } from "node:util"
 import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
@@ -46,6 +47,12 @@ describe("the help", () => {
       assert.deepStrictEqual([...optionsOf(Help.of(name, 80)!.slice(2).join("\n"))].sort(), real.sort())
     })
   }
+
+  it("is the one that docs/commands.md shows", () => {
+    const docs = readFileSync(new URL("../../../docs/commands.md", import.meta.url), "utf8")
+    const shown = /```\n(.*?)\n```/s.exec(docs)?.[1]?.split("\n")
+    assert.deepStrictEqual(shown?.slice(1), Help.main("", 80).slice(1).map(stripVTControlCharacters))
+  })
 
   it("names every subcommand of keys and config", () => {
     for (const [name, command] of [
