@@ -2,8 +2,8 @@
  * Tells why the file that LINGMA_BIN names cannot be run, with the cure, and which Lingma of this machine can.
  */
 import { accessSync, constants, readdirSync, readFileSync, type Stats, statSync } from "node:fs"
+import { homedir } from "node:os"
 import { delimiter, join } from "node:path"
-import * as CurrentUser from "../../config/CurrentUser.ts"
 import * as MachineCode from "./MachineCode.ts"
 
 export interface Fault {
@@ -22,8 +22,9 @@ export interface Where {
   readonly platform: string
   readonly arch: string
 }
+/** Without a home, as some containers run it, there is nothing below it. */
 const here = (): Where => ({
-  home: CurrentUser.home(),
+  home: attempt(homedir) ?? "/",
   env: process.env,
   platform: process.platform,
   arch: process.arch

@@ -2,9 +2,9 @@
  * Finds a Lingma that an IDE already runs, by the `.info.json` or `.info` file in its cache directory.
  */
 import { readFile } from "node:fs/promises"
+import { homedir } from "node:os"
 import { isAbsolute, join } from "node:path"
 import { Effect, Option, Schema } from "effect"
-import * as CurrentUser from "../../config/CurrentUser.ts"
 
 const Info = Schema.parseJson(Schema.Struct({ websocketPort: Schema.Int, pid: Schema.optional(Schema.Int) }))
 type Info = typeof Info.Type
@@ -75,6 +75,9 @@ export const searchIn = (where: ReadonlyArray<string>): Effect.Effect<Found | un
     Effect.orElseSucceed(() => undefined)
   )
 
-export const search: Effect.Effect<Found | undefined> = Effect.suspend(() =>
-  searchIn(places(process.env, CurrentUser.home()))
+/** A container may run it by a number that has no home. */
+const home = Effect.catchAllDefect(Effect.sync(homedir), () => Effect.succeed("/"))
+
+export const search: Effect.Effect<Found | undefined> = Effect.flatMap(home, (dir) =>
+  searchIn(places(process.env, dir))
 )
