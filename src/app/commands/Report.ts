@@ -5,8 +5,9 @@ import { writeFileSync } from "node:fs"
 import { arch, platform, release } from "node:os"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
-import { Clock, Console, Effect, Option, Redacted, Schema } from "effect"
+import { Clock, Console, Effect, Logger, LogLevel, Option, Redacted, Schema } from "effect"
 import * as Config from "../../config/Config.ts"
+import * as ConfigSources from "../../config/ConfigSources.ts"
 import * as CurrentUser from "../../config/CurrentUser.ts"
 import { redact } from "../../domain/Redact.ts"
 import { version } from "../../Version.ts"
@@ -71,11 +72,20 @@ export const cleaned = (value: unknown, names: ReadonlyArray<readonly [string, s
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, cleaned(one, names)]))
 }
 
-const collect = (file: Option.Option<string>) =>
+/** A file of settings that is refused is what the report may be about: nothing else of it is missing then. */
+const inForce = (file: Option.Option<string>) =>
+  Effect.all({
+    settings: Effect.option(Config.checked),
+    rows: Effect.orElseSucceed(ConfigCommand.rows, () => [])
+  }).pipe(
+    Effect.provide(ConfigSources.layer(file)),
+    Effect.orElseSucceed(() => ({ settings: Option.none<Config.Settings>(), rows: [] }))
+  )
+
+export const collect = (file: Option.Option<string>) =>
   Effect.gen(function* () {
     const findings = yield* Doctor.run(file, Option.none())
-    const settings = yield* Effect.option(Config.checked)
-    const rows = yield* Effect.orElseSucceed(ConfigCommand.rows, () => [])
+    const { rows, settings } = yield* inForce(file)
     const known = Option.getOrUndefined(settings)
     const status = known === undefined ? Option.none() : yield* Effect.option(Status.look(known))
     const failures =
@@ -112,5 +122,5 @@ export const command = Command.make("report", { output, file, json }, ({ file, j
     yield* json
       ? House.printJson({ ok: true, file: output.value })
       : Console.error(`Written to ${output.value}. Look through it before you send it.`)
-  }).pipe((effect) => House.withSettings(effect, file))
+  }).pipe(Effect.provide(Logger.minimumLogLevel(LogLevel.None)))
 ).pipe(Command.withDescription("a bundle for a bug report, without secrets"))

@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Option, Redacted } from "effect"
+import { Effect, Option, Redacted } from "effect"
 import * as Report from "../../../src/app/commands/Report.ts"
 
 const settings = {
@@ -29,4 +32,18 @@ describe("the report", () => {
     assert.strictEqual(Report.cleaned("/usr/bin/node", Report.hidden(undefined, "/", "node")), "/usr/bin/node")
     assert.deepStrictEqual(Report.hidden(undefined, "/", undefined), [])
   })
+
+  it.scopedLive("is made also where the file of settings is refused, and says why", () =>
+    Effect.gen(function* () {
+      const dir = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "report-"))),
+        (made) => Effect.sync(() => rmSync(made, { recursive: true, force: true }))
+      )
+      const file = join(dir, "settings.env")
+      writeFileSync(file, "this line is no setting: hunter22\n")
+      const report = JSON.stringify(yield* Report.collect(Option.some(file)))
+      assert.include(report, "settings.file")
+      assert.notInclude(report, "hunter22")
+    })
+  )
 })
