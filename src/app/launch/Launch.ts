@@ -142,6 +142,6 @@ export const run = ({ args, client, file, model, serve }: LaunchOptions) =>
       yield* Client.prepare(dir, profile)
       const name = found.name === undefined || found.name === asked ? asked : `${found.name} (${asked})`
       yield* Console.error(`${client} is answered by ${Terminal.clean(name)} of the Lingma gateway at ${base}.`)
-      return yield* Client.run(path, [...profile.args, ...args], Profiles.environment(profile, process.env))
+      return yield* Client.run(path, [...profile.args, ...args], Profiles.environment(profile, process.env, base))
     }).pipe(Effect.ensuring(gateway.end))
   }).pipe(Effect.scoped)
