@@ -97,11 +97,14 @@ const emulator = Command.make("emulator", {}, () => Effect.void).pipe(
   Command.withDescription("the built-in stand-in for Lingma: emulator start --workDir=… --socketPort=… --httpPort=…")
 )
 
+const args = process.argv.slice(2)
+const { ofClient, parsed } = Launch.split(args)
+
 const cli = Command.make("lingma-gateway", where, serveWith).pipe(
   Command.withDescription("Alibaba Lingma as an OpenAI-compatible HTTP API. Settings: see .env.example"),
   Command.withSubcommands([
     start,
-    Launch.make(serveAnd),
+    Launch.make(serveAnd, ofClient),
     Status.command,
     Doctor.command,
     Logs.command,
@@ -121,7 +124,6 @@ const misused = () => new Ended({ code: 2, lines: [] })
 const refused = ({ message }: LoginRefused) => new Ended({ code: 1, lines: [`Login failed: ${message}`] })
 const wrong = ({ message }: Usage.UsageRefused) => new Ended({ code: 2, lines: [message] })
 
-const args = process.argv.slice(2)
 /** Those of a client are none of ours. */
 const own = args.includes("--") ? args.slice(0, args.indexOf("--")) : args
 const help = Help.asked(own, version, Terminal.columns())
@@ -131,7 +133,7 @@ const program = Effect.suspend(() => {
   if (help !== undefined) return House.printLines(help)
   if (own.includes("--wizard") && process.stdin.isTTY !== true)
     return House.ended(House.MISUSED, "--wizard asks questions, for which there is no terminal")
-  return cli(process.argv)
+  return cli([...process.argv.slice(0, 2), ...parsed])
 })
 
 const linesOf = (error: unknown): ReadonlyArray<string> => {

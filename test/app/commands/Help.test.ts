@@ -64,6 +64,16 @@ describe("the help", () => {
     }
   })
 
+  it("is not asked for by what stands behind -- for a client", () => {
+    assert.deepStrictEqual(Launch.split(["launch", "--model", "m", "claude", "--", "--help", "--", "-p"]), {
+      parsed: ["launch", "--model", "m", "claude"],
+      ofClient: ["--help", "--", "-p"]
+    })
+    for (const args of [["launch", "claude", "-p"], ["keys", "add", "--", "-x"], []]) {
+      assert.deepStrictEqual(Launch.split(args), { parsed: args, ofClient: [] })
+    }
+  })
+
   it("is what is asked for: of a command, of the whole, or not at all", () => {
     const first = (...args: ReadonlyArray<string>) => Help.asked(args, "1", 80)?.[0]
     assert.include(first("--help"), "Lingma gateway 1")
