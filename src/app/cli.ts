@@ -8,6 +8,7 @@ import * as ValidationError from "@effect/cli/ValidationError"
 import { ConfigError, Effect, Logger, LogLevel, Option } from "effect"
 import * as Config from "../config/Config.ts"
 import * as ConfigSources from "../config/ConfigSources.ts"
+import { DatabaseUnavailable } from "../team/database/Database.ts"
 import { version } from "../Version.ts"
 import * as ConfigCommand from "./commands/ConfigCommand.ts"
 import * as Doctor from "./commands/Doctor.ts"
@@ -96,11 +97,14 @@ const emulator = Command.make("emulator", {}, () => Effect.void).pipe(
   Command.withDescription("the built-in stand-in for Lingma: emulator start --workDir=… --socketPort=… --httpPort=…")
 )
 
+const args = process.argv.slice(2)
+const { ofClient, parsed } = Launch.split(args)
+
 const cli = Command.make("lingma-gateway", where, serveWith).pipe(
   Command.withDescription("Alibaba Lingma as an OpenAI-compatible HTTP API. Settings: see .env.example"),
   Command.withSubcommands([
     start,
-    Launch.make(serveAnd),
+    Launch.make(serveAnd, ofClient),
     Status.command,
     Doctor.command,
     Logs.command,
@@ -120,7 +124,6 @@ const misused = () => new Ended({ code: 2, lines: [] })
 const refused = ({ message }: LoginRefused) => new Ended({ code: 1, lines: [`Login failed: ${message}`] })
 const wrong = ({ message }: Usage.UsageRefused) => new Ended({ code: 2, lines: [message] })
 
-const args = process.argv.slice(2)
 /** Those of a client are none of ours. */
 const own = args.includes("--") ? args.slice(0, args.indexOf("--")) : args
 const help = Help.asked(own, version, Terminal.columns())
@@ -130,12 +133,18 @@ const program = Effect.suspend(() => {
   if (help !== undefined) return House.printLines(help)
   if (own.includes("--wizard") && process.stdin.isTTY !== true)
     return House.ended(House.MISUSED, "--wizard asks questions, for which there is no terminal")
-  return cli(process.argv)
+  return cli([...process.argv.slice(0, 2), ...parsed])
 })
+
+const linesOf = (error: unknown): ReadonlyArray<string> => {
+  if (error instanceof Ended) return error.lines
+  if (ConfigError.isConfigError(error)) return Config.explain(error)
+  return error instanceof DatabaseUnavailable ? [error.message] : []
+}
 
 /** For programs that read nothing but stdout. */
 const onStdout = (error: unknown) => {
-  const lines = error instanceof Ended ? error.lines : ConfigError.isConfigError(error) ? Config.explain(error) : []
+  const lines = linesOf(error)
   return isJson && lines.length > 0 ? House.printJson({ ok: false, error: lines.join("; ") }) : Effect.void
 }
 

@@ -2,9 +2,9 @@
  * Finds the one directory for what outlives the gateway: Lingma's login, the database. Every command uses the same one.
  */
 import { existsSync, readFileSync } from "node:fs"
-import { homedir } from "node:os"
 import { delimiter, dirname, isAbsolute, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
+import * as CurrentUser from "./CurrentUser.ts"
 
 export interface StateDirectory {
   /** An absolute path. */
@@ -41,7 +41,7 @@ const packageRoot = (): string | undefined => {
 const here = (): Where => ({
   env: process.env,
   cwd: process.cwd(),
-  home: homedir(),
+  home: CurrentUser.home(),
   root: packageRoot(),
   platform: process.platform
 })

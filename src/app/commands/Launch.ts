@@ -19,10 +19,16 @@ const model = Options.text("model").pipe(
   Options.optional
 )
 
-/** `serve`: what runs a gateway, where none does. */
-export const make = (serve: Launch.Serve) =>
+/** The parser would take `--help` and `--version` of the client for its own, also behind `--`. */
+export const split = (args: ReadonlyArray<string>) => {
+  const end = args[0] === "launch" ? args.indexOf("--") : -1
+  return end < 0 ? { parsed: args, ofClient: [] } : { parsed: args.slice(0, end), ofClient: args.slice(end + 1) }
+}
+
+/** `serve`: what runs a gateway, where none does. `ofClient`: the arguments behind `--`. */
+export const make = (serve: Launch.Serve, ofClient: ReadonlyArray<string> = []) =>
   Command.make("launch", { model, file: House.file, client, rest }, ({ client, file, model, rest }) =>
-    House.withSettings(Launch.run({ serve, client, args: rest, model, file }), file).pipe(
+    House.withSettings(Launch.run({ serve, client, args: [...rest, ...ofClient], model, file }), file).pipe(
       Effect.catchTags({
         NotLaunched: ({ message }) => House.ended(House.FAILED, message),
         NotInstalled: ({ message }) => House.ended(House.FAILED, message),

@@ -51,23 +51,25 @@ interface Wanted {
 
 const isWanted = ({ isFailed }: Wanted, { outcome }: Row) => !isFailed || outcome === "failed" || outcome === "rejected"
 
-/** The newest first. */
+/** The newest first; `newest` is that of all rows that were looked at, 0 without any. */
 const read = Effect.fnUntraced(function* (gateway: Running.Gateway, wanted: Wanted) {
   const rows: Array<Row> = []
+  let newest = 0
   let before: string | null = null
   for (let page = 0; page < MOST_PAGES && rows.length < wanted.limit; page++) {
     const query: URLSearchParams = new URLSearchParams({
       limit: String(wanted.isFailed ? PAGE : Math.min(PAGE, wanted.limit)),
-      since: new Date(wanted.since).toISOString(),
+      since: new Date(Math.max(0, wanted.since)).toISOString(),
       ...(wanted.key === undefined ? {} : { key: wanted.key }),
       ...(before === null ? {} : { before })
     })
     const list: typeof List.Type = yield* Running.read(gateway, `/internal/chats?${query}`, List)
+    newest = Math.max(newest, ...list.data.map(({ ended_at }) => Date.parse(ended_at)))
     rows.push(...list.data.filter((row) => isWanted(wanted, row)))
     before = list.next
     if (before === null) break
   }
-  return rows.slice(0, wanted.limit)
+  return { rows: rows.slice(0, wanted.limit), newest }
 })
 
 /** One object per line, so that a stream of them can be read. */
@@ -81,22 +83,41 @@ const print = (json: boolean, rows: ReadonlyArray<Row>) =>
     { discard: true }
   )
 
-/** Most that are remembered of those shown, of one moment. */
-const follow = (gateway: Running.Gateway, wanted: Wanted, json: boolean, shown: ReadonlyArray<Row>) => {
-  let seen = new Set(shown.map(({ id }) => id))
-  let since = Math.max(wanted.since, ...shown.map(({ ended_at }) => Date.parse(ended_at)))
+/** What is written a little late lies a little back. */
+const LATE = 5_000
+/** By how much its clock may differ from the one here. */
+const APART = 60_000
+
+/** Whether the gateway may be there again: it restarts, or drains. */
+const isPassing = (error: Running.Unreachable | Running.Refused) => error._tag === "Unreachable" || error.status >= 500
+
+/**
+ * `shown`: what was printed before, the newest first. Each look begins where the one before ended, also where no row was
+ * wanted: else it would read all of the time asked for, every second.
+ */
+export const follow = (
+  gateway: Running.Gateway,
+  wanted: Wanted,
+  shown: { readonly rows: ReadonlyArray<Row>; readonly newest: number },
+  print: (rows: ReadonlyArray<Row>) => Effect.Effect<unknown>
+) => {
+  const oldest = shown.rows.at(-1)
+  // What the limit has cut off stays so.
+  const first = oldest === undefined || shown.rows.length < wanted.limit ? wanted.since : Date.parse(oldest.ended_at)
+  let seen = new Set(shown.rows.map(({ id }) => id))
+  let since = Math.max(first, shown.newest)
   const look = Effect.gen(function* () {
-    // What is written a little late lies a little back.
-    const rows = yield* read(gateway, { ...wanted, since: since - 5_000, limit: PAGE })
+    const now = yield* Clock.currentTimeMillis
+    const from = Math.max(first, since - LATE)
+    const { newest, rows } = yield* read(gateway, { ...wanted, since: from, limit: PAGE })
     const fresh = rows.filter(({ id }) => !seen.has(id)).reverse()
     seen = new Set(rows.map(({ id }) => id))
-    since = Math.max(since, ...rows.map(({ ended_at }) => Date.parse(ended_at)))
-    yield* print(json, fresh)
+    since = Math.max(since, newest, now - APART)
+    yield* print(fresh)
   })
-  // A gateway that restarts is waited for.
   return Effect.forever(
     Effect.delay(
-      Effect.catchTag(look, "Unreachable", () => Effect.void),
+      Effect.catchIf(look, isPassing, () => Effect.void),
       "1 second"
     )
   )
@@ -121,10 +142,11 @@ export const command = Command.make(
       if (limit < 1 || limit > 10_000) return yield* House.ended(House.MISUSED, "--limit must be from 1 to 10000")
       const gateway = Running.of(yield* Config.checked)
       const wanted = { isFailed: failed, key: Option.getOrUndefined(key), since: from, limit }
-      const rows = yield* read(gateway, wanted)
+      const found = yield* read(gateway, wanted)
+      const { rows } = found
       yield* print(json, rows.toReversed())
       if (rows.length === 0 && !json && !isFollowing) yield* Console.error(`No such chat since ${since}.`)
-      if (isFollowing) return yield* follow(gateway, wanted, json, rows)
+      if (isFollowing) return yield* follow(gateway, wanted, found, (fresh) => print(json, fresh))
     }).pipe(
       Effect.catchTags({
         Unreachable: ({ message }) =>

@@ -2,11 +2,13 @@
  * Command `lingma-gateway report`: what a bug report needs, with secrets left out: versions, settings, findings, failures.
  */
 import { writeFileSync } from "node:fs"
-import { arch, homedir, platform, release, userInfo } from "node:os"
+import { arch, platform, release } from "node:os"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
-import { Clock, Console, Effect, Option, Redacted, Schema } from "effect"
+import { Clock, Console, Effect, Logger, LogLevel, Option, Redacted, Schema } from "effect"
 import * as Config from "../../config/Config.ts"
+import * as ConfigSources from "../../config/ConfigSources.ts"
+import * as CurrentUser from "../../config/CurrentUser.ts"
 import { redact } from "../../domain/Redact.ts"
 import { version } from "../../Version.ts"
 import * as Doctor from "../doctor/Doctor.ts"
@@ -18,29 +20,47 @@ import * as Status from "./Status.ts"
 
 const Failures = Schema.Struct({ data: Schema.Array(Schema.Unknown) })
 
+type Secrets = Pick<
+  Config.Settings,
+  "apiKeys" | "adminKeys" | "accounts" | "username" | "password" | "metricsToken" | "embeddingsApiKey"
+>
+
 /** What tells who somebody is: names of the user, of the home, of accounts; and every secret of the settings. */
-const hidden = (settings: Config.Settings): ReadonlyArray<readonly [string, string]> => {
+const hiddenIn = (settings: Secrets): ReadonlyArray<readonly [string, string]> => {
   const secrets = [
     ...settings.apiKeys.map(Redacted.value),
     ...settings.adminKeys.map(Redacted.value),
     ...settings.accounts.flatMap(({ password }) => [Redacted.value(password)]),
     ...Option.toArray(Option.map(settings.password, Redacted.value)),
-    ...Option.toArray(Option.map(settings.metricsToken, Redacted.value))
+    ...Option.toArray(Option.map(settings.metricsToken, Redacted.value)),
+    ...Option.toArray(Option.map(settings.embeddingsApiKey, Redacted.value))
   ]
   const accounts = [...settings.accounts.map(({ username }) => username), ...Option.toArray(settings.username)]
-  const own = userInfo().username
   return [
     ...secrets.map((secret) => [secret, "(secret)"] as const),
-    ...accounts.map((account) => [account, "(account)"] as const),
-    [homedir(), "~"] as const,
-    ...(own.length > 3 ? [[own, "(user)"] as const] : [])
-  ].filter(([text]) => text.length > 2 && text !== "/")
+    ...accounts.map((account) => [account, "(account)"] as const)
+  ]
 }
+
+/** Of users that tell nothing, and whose names stand for other things in the report. */
+const nobody = new Set(["root", "node", "lingma", "lingma-gateway"])
+
+/** `settings`: undefined where they are wrong, and nothing of theirs is in the report unmasked. */
+export const hidden = (
+  settings: Secrets | undefined,
+  home: string = CurrentUser.home(),
+  user: string | undefined = CurrentUser.name()
+): ReadonlyArray<readonly [string, string]> =>
+  [
+    ...(settings === undefined ? [] : hiddenIn(settings)),
+    [home, "~"] as const,
+    ...(user === undefined || user.length < 4 || nobody.has(user) ? [] : [[user, "(user)"] as const])
+  ].filter(([text]) => text.length > 2)
 
 const LONGEST = 2_000
 
 /** In every text of it, however deep. */
-const cleaned = (value: unknown, names: ReadonlyArray<readonly [string, string]>): unknown => {
+export const cleaned = (value: unknown, names: ReadonlyArray<readonly [string, string]>): unknown => {
   if (typeof value === "string") {
     return redact(
       names.reduce((text, [name, sign]) => text.replaceAll(name, sign), value),
@@ -52,11 +72,20 @@ const cleaned = (value: unknown, names: ReadonlyArray<readonly [string, string]>
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, cleaned(one, names)]))
 }
 
-const collect = (file: Option.Option<string>) =>
+/** A file of settings that is refused is what the report may be about: nothing else of it is missing then. */
+const inForce = (file: Option.Option<string>) =>
+  Effect.all({
+    settings: Effect.option(Config.checked),
+    rows: Effect.orElseSucceed(ConfigCommand.rows, () => [])
+  }).pipe(
+    Effect.provide(ConfigSources.layer(file)),
+    Effect.orElseSucceed(() => ({ settings: Option.none<Config.Settings>(), rows: [] }))
+  )
+
+export const collect = (file: Option.Option<string>) =>
   Effect.gen(function* () {
     const findings = yield* Doctor.run(file, Option.none())
-    const settings = yield* Effect.option(Config.checked)
-    const rows = yield* Effect.orElseSucceed(ConfigCommand.rows, () => [])
+    const { rows, settings } = yield* inForce(file)
     const known = Option.getOrUndefined(settings)
     const status = known === undefined ? Option.none() : yield* Effect.option(Status.look(known))
     const failures =
@@ -73,7 +102,7 @@ const collect = (file: Option.Option<string>) =>
       status: Option.getOrNull(status),
       failures: Option.match(failures, { onNone: () => null, onSome: ({ data }) => data })
     }
-    return cleaned(bundle, known === undefined ? [[homedir(), "~"]] : hidden(known))
+    return cleaned(bundle, hidden(known))
   })
 
 const output = Options.text("output").pipe(
@@ -93,5 +122,5 @@ export const command = Command.make("report", { output, file, json }, ({ file, j
     yield* json
       ? House.printJson({ ok: true, file: output.value })
       : Console.error(`Written to ${output.value}. Look through it before you send it.`)
-  }).pipe((effect) => House.withSettings(effect, file))
+  }).pipe(Effect.provide(Logger.minimumLogLevel(LogLevel.None)))
 ).pipe(Command.withDescription("a bundle for a bug report, without secrets"))

@@ -10,7 +10,7 @@ import * as UsageReport from "../../team/ledger/UsageReport.ts"
 
 export const dimensions = UsageReport.dimensions
 
-/** A mistake of whoever asks. */
+/** A mistake of whoever asks; what DATABASE_URL names and cannot be read is `DatabaseUnavailable`. */
 export class UsageRefused extends Data.TaggedError("UsageRefused")<{ readonly message: string }> {}
 
 export interface UsageOptions {
@@ -87,7 +87,9 @@ export const print = ({ by, format }: Pick<UsageOptions, "by" | "format">, lines
 export const run = Effect.fnUntraced(function* (options: UsageOptions) {
   const { databaseUrl, ledgerDays, limitsTimeZone, lingmaWorkDir } = yield* Config.checked
   if (databaseUrl._tag === "Memory")
-    return yield* new UsageRefused({ message: "DATABASE_URL=none keeps no figures: see /internal/stats" })
+    return yield* new Database.DatabaseUnavailable({
+      message: "DATABASE_URL=none keeps no figures: see /internal/stats"
+    })
   const lines = yield* Effect.gen(function* () {
     const reports = yield* UsageReport.UsageReport.make(limitsTimeZone, ledgerDays)
     const since = yield* Either.mapLeft(
@@ -97,7 +99,10 @@ export const run = Effect.fnUntraced(function* (options: UsageOptions) {
     return yield* reports.by(options.by, since)
   }).pipe(
     Effect.provide(Database.layer(databaseUrl, { workDir: lingmaWorkDir, isServing: false })),
-    Effect.catchTag("SqlError", (error) => new UsageRefused({ message: `DATABASE_URL: ${error.message}` }))
+    Effect.catchTag(
+      "SqlError",
+      (error) => new Database.DatabaseUnavailable({ message: `DATABASE_URL: ${error.message}` })
+    )
   )
   for (const line of print(options, lines)) yield* Console.log(line)
 })

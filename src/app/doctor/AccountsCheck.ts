@@ -10,15 +10,27 @@ import type { Facts } from "./Facts.ts"
 import { type Finding, fail, ok, warn } from "./Finding.ts"
 import * as StateDirectory from "./StateDirectory.ts"
 
+/** A loaded machine takes long to load Playwright: nothing is known then. */
+const SLOW = Symbol("slow")
+
 /** Playwright's own download, as the gateway finds it. */
-const own = Effect.tryPromise(async () => (await import("playwright")).chromium.executablePath()).pipe(
-  Effect.timeout("1 second"),
-  Effect.orElseSucceed(() => undefined)
+const download = Effect.tryPromise(async () => (await import("playwright")).chromium.executablePath()).pipe(
+  Effect.orElseSucceed(() => undefined),
+  Effect.timeoutTo({ duration: "1 second", onTimeout: (): typeof SLOW => SLOW, onSuccess: (path) => path })
 )
 
 const browser = Effect.fnUntraced(function* ({ env, home, settings }: Facts) {
   const wanted = Option.getOrUndefined(settings.autoLoginBrowser)
-  const path = BrowserPath.find(wanted, wanted === undefined ? yield* own : undefined)
+  const own = wanted === undefined ? yield* download : undefined
+  const path = BrowserPath.find(wanted, own === SLOW ? undefined : own)
+  if (path === undefined && own === SLOW) {
+    return warn(
+      "browser.unseen",
+      "browser",
+      "could not be looked for in time",
+      "again, or AUTO_LOGIN_BROWSER=/path/of/chromium"
+    )
+  }
   if (path === undefined) {
     return wanted === undefined
       ? fail(

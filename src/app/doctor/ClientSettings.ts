@@ -2,8 +2,10 @@
  * Checks of what clients are told elsewhere: their own settings, and variables that win over the gateway's address.
  */
 import { readFileSync } from "node:fs"
+import { hostname, networkInterfaces } from "node:os"
 import { join } from "node:path"
 import { Effect } from "effect"
+import { isLoopback, type Settings } from "../../config/Config.ts"
 import * as Running from "../running/Running.ts"
 import * as Terminal from "../screen/Terminal.ts"
 import type { Facts } from "./Facts.ts"
@@ -21,17 +23,32 @@ type Values = Readonly<Record<string, unknown>>
 const isRecord = (value: unknown): value is Values =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** Names by which this machine is called. */
-const near = new Set(["127.0.0.1", "localhost", "[::1]", "0.0.0.0"])
+const addresses = (): ReadonlyArray<string> => {
+  try {
+    return Object.values(networkInterfaces()).flatMap((some = []) =>
+      some.map(({ address, family }) => (family === "IPv6" ? `[${address}]` : address))
+    )
+  } catch {
+    return []
+  }
+}
+
+/** Names by which this machine is called: by others, too, where the gateway listens for them. */
+const isNear = (name: string, host: string) =>
+  ["127.0.0.1", "localhost", "[::1]", "0.0.0.0"].includes(name) ||
+  (!isLoopback(host) && [hostname().toLowerCase(), ...addresses()].includes(name))
 
 /** Whether an address leads to this gateway, by its port on this machine or as the public URL. */
-const leadsHere = (url: string, { publicUrl, settings }: Facts): boolean => {
+export const leadsHere = (
+  url: string,
+  { publicUrl, settings }: Pick<Facts, "publicUrl"> & { readonly settings: Pick<Settings, "host" | "port"> }
+): boolean => {
   if (!URL.canParse(url)) return false
-  const { host, hostname, port, protocol } = new URL(url)
+  const { host, hostname: name, port, protocol } = new URL(url)
   if (publicUrl !== undefined && URL.canParse(publicUrl) && new URL(publicUrl).host === host) return true
   const number = port === "" ? (protocol === "https:" ? 443 : 80) : Number(port)
   const own = new URL(Running.baseOf(settings)).hostname
-  return number === settings.port && (near.has(hostname) || hostname === own)
+  return number === settings.port && (isNear(name, settings.host) || name === own)
 }
 
 interface Place {

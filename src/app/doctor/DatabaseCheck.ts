@@ -25,11 +25,13 @@ const version = Effect.gen(function* () {
   return Number(row?.newest ?? 0)
 })
 
+const SLOW = "no answer in time"
+
 type Told = Either.Either<number, string>
 
 const told = <E>(layer: Layer.Layer<SqlClient.SqlClient, E>): Effect.Effect<Told> =>
   Effect.provide(version, layer).pipe(
-    Effect.timeout("1500 millis"),
+    Effect.timeoutFail({ duration: "1500 millis", onTimeout: () => new Error(SLOW) }),
     Effect.mapError((error) => {
       const cause = error instanceof Error && "cause" in error ? error.cause : undefined
       if (cause instanceof Error && cause.message !== "") return cause.message
@@ -78,15 +80,29 @@ const headOf = (path: string): string => {
   }
 }
 
+const temporary = (): string | undefined => {
+  try {
+    return mkdtempSync(join(tmpdir(), "lingma-doctor-"))
+  } catch {
+    return undefined
+  }
+}
+
 const copied = (path: string) =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const dir = mkdtempSync(join(tmpdir(), "lingma-doctor-"))
-      for (const part of ["", "-wal"])
-        if (existsSync(path + part)) copyFileSync(path + part, join(dir, `copy.db${part}`))
-      return dir
+      const dir = temporary()
+      if (dir === undefined) return undefined
+      try {
+        for (const part of ["", "-wal"])
+          if (existsSync(path + part)) copyFileSync(path + part, join(dir, `copy.db${part}`))
+        return dir
+      } catch {
+        rmSync(dir, { recursive: true, force: true })
+        return undefined
+      }
     }),
-    (dir) => Effect.sync(() => rmSync(dir, { recursive: true, force: true }))
+    (dir) => Effect.sync(() => dir !== undefined && rmSync(dir, { recursive: true, force: true }))
   )
 
 const sqlite = Effect.fnUntraced(function* (path: string, home: string) {
@@ -105,9 +121,15 @@ const sqlite = Effect.fnUntraced(function* (path: string, home: string) {
   const stats = statSync(path)
   if (!stats.isFile()) return fail("database.path", SETTING, `${place} is no file`, "correct DATABASE_URL")
   if (stats.size > 0 && headOf(path) !== HEADER) return judged(place, Either.left("file is not a database"))
-  if (stats.size > LARGEST) return ok("database", "database", `${place}, ${Math.round(stats.size / 1024 / 1024)} MB`)
+  const size = stats.size + (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0)
+  const asFile = ok("database", "database", `${place}, ${Math.round(size / 1024 / 1024)} MB`)
+  if (size > LARGEST) return asFile
+  // Where nothing can be written, as in a container, it is not opened.
   const dir = yield* copied(path)
-  return judged(place, yield* told(SqliteClient.layer(join(dir, "copy.db"))))
+  if (dir === undefined) return asFile
+  const result = yield* told(SqliteClient.layer(join(dir, "copy.db")))
+  // A slow machine is no fault of the database.
+  return Either.isLeft(result) && result.left === SLOW ? asFile : judged(place, result)
 }, Effect.scoped)
 
 const postgres = Effect.fnUntraced(function* (url: Redacted.Redacted) {

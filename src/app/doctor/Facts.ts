@@ -1,11 +1,11 @@
 /**
  * What the checks of `doctor` judge by: the settings as far as they are valid, and the surroundings.
  */
-import { homedir } from "node:os"
 import { resolve } from "node:path"
 import { ConfigProvider, Context, Effect, Either, Layer, Option } from "effect"
 import * as Config from "../../config/Config.ts"
 import * as ConfigSources from "../../config/ConfigSources.ts"
+import * as CurrentUser from "../../config/CurrentUser.ts"
 import type { UnknownSetting } from "../../config/UnknownSettings.ts"
 
 export interface Facts {
@@ -56,7 +56,7 @@ export const gather = (file: Option.Option<string>, publicUrl: Option.Option<str
       : yield* Effect.withConfigProvider(tolerant, ConfigProvider.fromEnv())
     return {
       env: process.env,
-      home: homedir(),
+      home: CurrentUser.home(),
       cwd: process.cwd(),
       file:
         Either.isRight(found) && found.right.sources.file !== undefined ? resolve(found.right.sources.file) : undefined,

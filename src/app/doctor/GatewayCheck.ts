@@ -39,12 +39,14 @@ const asked = Effect.fnUntraced(function* (gateway: Running.Gateway) {
   )
   const findings: Array<Finding> = []
   if (Either.isLeft(stats) && stats.left._tag === "Refused" && [401, 403].includes(stats.left.status)) {
+    const what =
+      gateway.key === undefined ? "is not set here, and the gateway asks for one" : "opens the gateway no more"
     findings.push(
       warn(
         "gateway.key",
         "ADMIN_KEYS",
-        "opens the running gateway no more, or is not set here",
-        "use its settings: --config FILE"
+        `${what}: status and logs tell less`,
+        "set it for both, or --config FILE as it has"
       )
     )
   }

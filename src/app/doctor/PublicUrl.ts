@@ -32,7 +32,7 @@ const reach = (url: string, init: RequestInit = {}) =>
       return { status: response.status, text: (await response.text()).slice(0, 100_000) }
     },
     catch: codes
-  }).pipe(Effect.timeoutFail({ duration: "900 millis", onTimeout: () => "timeout" }), Effect.either)
+  }).pipe(Effect.timeoutFail({ duration: "1500 millis", onTimeout: () => "timeout" }), Effect.either)
 
 /** What the answer of a proxy to `/healthz` says. */
 export const judge = (url: string, status: number, text: string): Finding => {
@@ -82,7 +82,8 @@ export const check = Effect.fnUntraced(function* ({ publicUrl, settings }: Facts
     return [fail(`public.${id}`, "public URL", `${base}: ${what}`, cure)]
   }
   const seen = judge(base, health.right.status, health.right.text)
-  const isSmall = Either.isRight(large) && large.right.status === 413
+  // The gateway itself refuses it below such a limit.
+  const isSmall = Either.isRight(large) && large.right.status === 413 && settings.bodyLimitMb * 1024 * 1024 > BODY + 100
   return seen.state === "ok" && isSmall
     ? [
         warn(

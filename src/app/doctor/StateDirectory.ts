@@ -1,11 +1,11 @@
 /**
  * Checks of the state directory: whether it can be made or written, whose it is, and whether another gateway has it.
  */
-import { accessSync, constants, existsSync, lstatSync, readdirSync } from "node:fs"
+import { accessSync, constants, existsSync, lstatSync, readdirSync, statSync } from "node:fs"
 import { connect } from "node:net"
-import { userInfo } from "node:os"
 import { join, resolve } from "node:path"
 import { Effect, Option } from "effect"
+import * as CurrentUser from "../../config/CurrentUser.ts"
 import * as Terminal from "../screen/Terminal.ts"
 import type { Facts } from "./Facts.ts"
 import { type Finding, fail, ok } from "./Finding.ts"
@@ -31,20 +31,25 @@ const statsOf = (path: string) => {
   }
 }
 
+/** Root that takes it would lock out the service whose it is. */
+const ownerCure = (uid: number, shown: string) =>
+  uid === 0 ? "run it as that user" : `run it as that user, or chown -R ${CurrentUser.name() ?? uid} ${shown}`
+
 /** What is wrong with a directory, or with where it is to be made. */
-const fault = (path: string, shown: string): Finding | undefined => {
+export const fault = (path: string, shown: string): Finding | undefined => {
   const made = (id: string, what: string, cure: string) =>
     fail(`state.${id}`, "LINGMA_WORK_DIR", `${shown} ${what}`, cure)
   const stats = statsOf(path)
   if (stats === undefined) {
     const above = Machine.nearest(path)
-    if (!lstatSync(above).isDirectory()) return made("blocked", `cannot be made: ${above} is no directory`, ME)
+    // It may be a link to one, as /tmp and /var of macOS are.
+    if (!statSync(above).isDirectory()) return made("blocked", `cannot be made: ${above} is no directory`, ME)
     return isWritable(above) ? undefined : made("blocked", `cannot be made: ${above} is not writable`, ME)
   }
   if (stats.isSymbolicLink()) return made("link", "is a symbolic link, which is refused", "name the directory itself")
   if (!stats.isDirectory()) return made("file", "is no directory", ME)
   if (process.getuid !== undefined && stats.uid !== process.getuid()) {
-    return made("owner", "belongs to another user", `chown -R ${userInfo().username} ${shown}`)
+    return made("owner", "belongs to another user", ownerCure(process.getuid(), shown))
   }
   return isWritable(path) ? undefined : made("readonly", "is not writable", `chmod u+rwx ${shown}`)
 }
@@ -77,7 +82,7 @@ export const of = ({ settings }: Pick<Facts, "settings">): string => {
   return Option.isNone(settings.lingmaBin) ? `${dir}-emulator` : dir
 }
 
-/** `isServing`: our gateway runs, so that the directory is in use by it. */
+/** `isServing`: our gateway runs, maybe as another user, so that the directory is in use by it and in order. */
 export const check = Effect.fnUntraced(function* (facts: Facts, isServing: boolean) {
   const path = resolve(facts.settings.lingmaWorkDir)
   const shown = Terminal.short(path, facts.home)
@@ -88,7 +93,7 @@ export const check = Effect.fnUntraced(function* (facts: Facts, isServing: boole
     ...(own === path ? [] : [own]),
     ...instances.filter((name) => /^inst-\d+$/.test(name)).map((name) => join(path, name))
   ]
-  const faults = places.flatMap((place) => fault(place, Terminal.short(place, facts.home)) ?? [])
+  const faults = isServing ? [] : places.flatMap((place) => fault(place, Terminal.short(place, facts.home)) ?? [])
   if (faults.length > 0) return faults.slice(0, 1)
   const pid = isServing ? undefined : yield* holder(own)
   if (pid !== undefined) {

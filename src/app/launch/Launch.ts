@@ -96,7 +96,7 @@ const described = Effect.fnUntraced(function* (base: string, key: string, asked:
   const found = yield* Effect.option(Running.read(gateway, `/v1/models/${encodeURIComponent(asked)}`, Model))
   if (Option.isNone(found)) {
     return yield* new NotLaunched({
-      message: `the gateway has no model ${asked}: lingma-gateway models, or /v1/models, has them`
+      message: `the gateway has no model ${asked}: see ${base}/v1/models, or --model auto`
     })
   }
   return found.value
@@ -113,17 +113,8 @@ const running = Effect.fnUntraced(function* (
   if (Option.isSome(found)) return { base: gateway.base, end: Effect.void }
   const isFree = (yield* PortHolder.refusal(settings.host, settings.port)) === undefined
   const scope = yield* Scope.make()
-  const end = Effect.zipRight(
-    Effect.flatMap(Sharing.others(users), (count) =>
-      count === 0
-        ? Effect.void
-        : Effect.zipRight(
-            Console.error("Another client uses this gateway, which ends with it; Ctrl-C ends it now."),
-            Sharing.alone(users)
-          )
-    ),
-    Effect.void
-  ).pipe(Effect.ensuring(Scoped.close(scope, Exit.void)))
+  const told = Console.error("Another client uses this gateway, which ends with it; Ctrl-C ends it now.")
+  const end = Effect.ensuring(Sharing.untilAlone(users, told), Scoped.close(scope, Exit.void))
   const base = yield* Progress.during(
     "starting the gateway",
     Scope.extend(started(serve, file, isFree ? settings.port : 0), scope)
@@ -151,6 +142,6 @@ export const run = ({ args, client, file, model, serve }: LaunchOptions) =>
       yield* Client.prepare(dir, profile)
       const name = found.name === undefined || found.name === asked ? asked : `${found.name} (${asked})`
       yield* Console.error(`${client} is answered by ${Terminal.clean(name)} of the Lingma gateway at ${base}.`)
-      return yield* Client.run(path, [...profile.args, ...args], Profiles.environment(profile, process.env))
+      return yield* Client.run(path, [...profile.args, ...args], Profiles.environment(profile, process.env, base))
     }).pipe(Effect.ensuring(gateway.end))
   }).pipe(Effect.scoped)

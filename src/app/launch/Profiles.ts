@@ -196,12 +196,11 @@ const secrets = new Set(settings.filter(({ secret }) => secret).map(({ name }) =
 
 /**
  * The client's environment: the user's, without what would lead it elsewhere or is the gateway's secret, and not by way
- * of a proxy.
+ * of a proxy. `base` is the gateway's, which may listen at another address than loopback.
  */
-export const environment = (profile: Profile, own: NodeJS.ProcessEnv): NodeJS.ProcessEnv => {
+export const environment = (profile: Profile, own: NodeJS.ProcessEnv, base: string): NodeJS.ProcessEnv => {
   const kept = Object.entries(own).filter(([name]) => !profile.without.test(name) && !secrets.has(name))
-  const spared = [own["NO_PROXY"] ?? own["no_proxy"] ?? "", "127.0.0.1", "localhost"]
-    .filter((one) => one !== "")
-    .join(",")
+  const hosts = new Set(["127.0.0.1", "localhost", new URL(base).hostname.replace(/^\[|\]$/g, "")])
+  const spared = [own["NO_PROXY"] ?? own["no_proxy"] ?? "", ...hosts].filter((one) => one !== "").join(",")
   return { ...Object.fromEntries(kept), NO_PROXY: spared, no_proxy: spared, ...profile.env }
 }

@@ -1,8 +1,8 @@
 /**
  * Text for a terminal: colours where they are wanted, columns, and names from outside made harmless.
  */
-import { homedir } from "node:os"
 import { stripVTControlCharacters } from "node:util"
+import * as CurrentUser from "../../config/CurrentUser.ts"
 
 export type Colour = "green" | "yellow" | "red" | "dim" | "bold"
 
@@ -31,7 +31,7 @@ export const padStart = (text: string, to: number): string => " ".repeat(Math.ma
 export const clean = (text: string): string => text.replace(/\p{C}/gu, "?")
 
 /** A path as people write it. */
-export const short = (path: string, home: string = homedir()): string =>
+export const short = (path: string, home: string = CurrentUser.home()): string =>
   home !== "/" && path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path
 
 /** Lines of at most so many columns, broken between words; a longer word stays whole. */

@@ -22,7 +22,13 @@ export interface Where {
   readonly platform: string
   readonly arch: string
 }
-const here = (): Where => ({ home: homedir(), env: process.env, platform: process.platform, arch: process.arch })
+/** Without a home, as some containers run it, there is nothing below it. */
+const here = (): Where => ({
+  home: attempt(homedir) ?? "/",
+  env: process.env,
+  platform: process.platform,
+  arch: process.arch
+})
 
 const attempt = <A>(read: () => A): A | undefined => {
   try {

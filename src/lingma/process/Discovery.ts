@@ -75,4 +75,9 @@ export const searchIn = (where: ReadonlyArray<string>): Effect.Effect<Found | un
     Effect.orElseSucceed(() => undefined)
   )
 
-export const search: Effect.Effect<Found | undefined> = Effect.suspend(() => searchIn(places(process.env, homedir())))
+/** A container may run it by a number that has no home. */
+const home = Effect.catchAllDefect(Effect.sync(homedir), () => Effect.succeed("/"))
+
+export const search: Effect.Effect<Found | undefined> = Effect.flatMap(home, (dir) =>
+  searchIn(places(process.env, dir))
+)

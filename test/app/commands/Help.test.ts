@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import { stripVTControlCharacters } from "node:util"
 import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
@@ -47,6 +48,12 @@ describe("the help", () => {
     })
   }
 
+  it("is the one that docs/commands.md shows", () => {
+    const docs = readFileSync(new URL("../../../docs/commands.md", import.meta.url), "utf8")
+    const shown = /```\n(.*?)\n```/s.exec(docs)?.[1]?.split("\n")
+    assert.deepStrictEqual(shown?.slice(1), Help.main("", 80).slice(1).map(stripVTControlCharacters))
+  })
+
   it("names every subcommand of keys and config", () => {
     for (const [name, command] of [
       ["keys", Keys.command],
@@ -54,6 +61,16 @@ describe("the help", () => {
     ] as const) {
       const real = [...Command.getSubcommands(command as typeof Keys.command)].map(([sub]) => sub)
       for (const sub of real) assert.include(Object.keys(Help.entries), `${name} ${sub}`)
+    }
+  })
+
+  it("is not asked for by what stands behind -- for a client", () => {
+    assert.deepStrictEqual(Launch.split(["launch", "--model", "m", "claude", "--", "--help", "--", "-p"]), {
+      parsed: ["launch", "--model", "m", "claude"],
+      ofClient: ["--help", "--", "-p"]
+    })
+    for (const args of [["launch", "claude", "-p"], ["keys", "add", "--", "-x"], []]) {
+      assert.deepStrictEqual(Launch.split(args), { parsed: args, ofClient: [] })
     }
   })
 

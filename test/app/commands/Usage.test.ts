@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Effect } from "effect"
 import * as Usage from "../../../src/app/commands/Usage.ts"
+import { DatabaseUnavailable } from "../../../src/team/database/Database.ts"
 import type { Line } from "../../../src/team/ledger/UsageReport.ts"
 
 const line = (name: string, more: Partial<Line> = {}): Line => ({
@@ -48,4 +50,18 @@ describe("The command usage", () => {
     const [, shown] = Usage.print({ by: "key", format: "table" }, [line("a\u001b[31mb\u202e")])
     assert.match(shown ?? "", /^a\?\[31mb\? /)
   })
+
+  it.effect("fails with what DATABASE_URL names, which ends the command as wrong settings do", () =>
+    Effect.gen(function* () {
+      const options = { by: "key", since: "7d", format: "json" } as const
+      const failed = (url: string) =>
+        Effect.withConfigProvider(
+          Effect.flip(Usage.run(options)),
+          ConfigProvider.fromMap(new Map([["DATABASE_URL", url]]))
+        )
+      for (const url of ["none", "sqlite:/dev/null/gateway.db"]) {
+        assert.instanceOf(yield* failed(url), DatabaseUnavailable, url)
+      }
+    })
+  )
 })

@@ -24,8 +24,10 @@ describe("the profile of a client", () => {
     })
 
     it(`gives ${client} the user's environment without the gateway's secrets, past proxies`, () => {
-      const env = Profiles.environment(Profiles.of(client, given), hostile)
+      const env = Profiles.environment(Profiles.of(client, given), hostile, given.base)
       assert.deepInclude(env, { PATH: "/bin", HOME: "/home/ann", NO_PROXY: "internal.example,127.0.0.1,localhost" })
+      const elsewhere = Profiles.environment(Profiles.of(client, given), hostile, "http://192.0.2.7:8370")
+      assert.strictEqual(elsewhere["no_proxy"], "internal.example,127.0.0.1,localhost,192.0.2.7")
       assert.notProperty(env, "ADMIN_KEYS")
       assert.notProperty(env, "LINGMA_PASSWORD")
       assert.notInclude(Object.values(env).join(" "), client === "claude" ? "theirs" : "elsewhere.example")
