@@ -30,7 +30,7 @@ export const layer: Layer.Layer<never> = Layer.scopedDiscard(
   Effect.gen(function* () {
     setFlagsFromString("--no-allocation-site-pretenuring")
     const collect = collector()
-    // What the start leaves behind is a tenth of it all, and nothing has been collected yet.
+    // Nothing has been collected yet: the first look collects what the start has left behind.
     let tidy = 0
     let again = false
     let before = performance.eventLoopUtilization()
