@@ -346,6 +346,13 @@ describe("src", () => {
     assert.deepStrictEqual(broken, [])
   })
 
+  it("forks by runtime/Fork.ts, so that what is forked can be interrupted", () => {
+    const broken = files.filter(
+      (file) => file !== "runtime/Fork.ts" && /\bRuntime\.run/.test(readFileSync(join(src, file), "utf8"))
+    )
+    assert.deepStrictEqual(broken, [])
+  })
+
   it("closes scopes whole, by Scoped.close", () => {
     const broken = files.filter(
       (file) => file !== "runtime/Scoped.ts" && /\bScope\.close\(/.test(readFileSync(join(src, file), "utf8"))

@@ -2,10 +2,11 @@
  * Reloads the settings when their file changes and at SIGHUP; refused ones are told in the log, and the old ones stay.
  */
 import { closeSync, openSync } from "node:fs"
-import { Context, Effect, Layer, Runtime } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { checked, GatewayConfig } from "../config/Config.ts"
 import { LiveSettings, make } from "../config/LiveSettings.ts"
 import { isReadAgain, SettingsSource } from "../config/SettingsSource.ts"
+import * as Fork from "../runtime/Fork.ts"
 import * as SettingsWatch from "./SettingsWatch.ts"
 
 /** The settings, read from the sources of the command line now and at each reload. */
@@ -40,10 +41,10 @@ const onHangUp = (reload: () => void) => {
 }
 
 const signalled = (reload: Effect.Effect<unknown>) =>
-  Effect.flatMap(Effect.runtime<never>(), (runtime) =>
+  Effect.flatMap(Fork.make(), (fork) =>
     Effect.acquireRelease(
       Effect.sync(() => {
-        const listener = onHangUp(() => Runtime.runFork(runtime)(reload))
+        const listener = onHangUp(() => fork(reload))
         process.on("SIGHUP", listener)
         return listener
       }),

@@ -6,10 +6,11 @@ import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
-import { Effect, Layer, Runtime } from "effect"
+import { Effect, Layer } from "effect"
 import { LiveSettings } from "../config/LiveSettings.ts"
 import * as MetricKeys from "../observe/MetricKeys.ts"
 import { Metrics } from "../observe/Metrics.ts"
+import * as Fork from "../runtime/Fork.ts"
 import { Api } from "./Api.ts"
 import { CapabilitiesHandlers } from "./admin/capabilities/Handlers.ts"
 import { DashboardHandlers } from "./admin/dashboard/Handlers.ts"
@@ -121,11 +122,11 @@ const served = <E, R>(app: HttpApp.Default<E, R>, around: HttpMiddleware.HttpMid
     around
   )
   type Needs = Exclude<Effect.Effect.Context<typeof handled>, HttpServerRequest.HttpServerRequest>
-  return Effect.map(Effect.runtime<Needs>(), (runtime) => {
-    const fork = Runtime.runFork(runtime)
-    return (request: HttpServerRequest.HttpServerRequest) =>
+  return Effect.map(
+    Fork.make<Needs>(),
+    (fork) => (request: HttpServerRequest.HttpServerRequest) =>
       fork(Effect.provideService(handled, HttpServerRequest.HttpServerRequest, request))
-  })
+  )
 }
 
 const serve = (all: typeof routes) =>

@@ -120,7 +120,8 @@ export const manage: (
         rpcTimeout: settings.rpcTimeout
       }
       const made = Effect.zipRight(Leftovers.clear(workDir), LingmaBackend.make(options))
-      const backend = TextOnly.over(yield* Scope.extend(made, own))
+      // What it starts must be interruptible itself; `own` holds all of it from the first step on.
+      const backend = TextOnly.over(yield* Effect.interruptible(Scope.extend(made, own)))
       const member: Member = Object.assign(place, { number, backend, scope: own, retirement: undefined })
       owners.set(number, key)
       members.set(key, member)

@@ -3,7 +3,8 @@
  *
  * `Effect.cached` runs in the fiber of its first caller and keeps that fiber's interrupt as the result for everybody.
  */
-import { Cause, Data, Duration, Effect, Exit, Fiber, Runtime, type Scope } from "effect"
+import { Cause, Data, Duration, Effect, Exit, Fiber, type Scope } from "effect"
+import * as Fork from "./Fork.ts"
 
 /** The work itself ended without a result: by a defect, or because the scope that it runs in closed. */
 export class WorkBroken extends Data.TaggedError("WorkBroken")<{ readonly cause: Cause.Cause<unknown> }> {}
@@ -46,7 +47,7 @@ export const make = Effect.fnUntraced(function* <A, E, R>(
 ): Effect.fn.Return<SharedWork<A, E>, never, R | Scope.Scope> {
   const clock = yield* Effect.clock
   const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
-  const fork = Runtime.runFork(yield* Effect.runtime<R>())
+  const fork = yield* Fork.make<R>()
   const keep = Duration.toMillis(options.keep)
   const logged = Effect.tapDefect(work, logDefect)
   const fibers = new Set<Fiber.RuntimeFiber<A, E>>()

@@ -2,11 +2,12 @@
  * Makes a `Backend` of one that takes a prompt and answers with text: renders the prompt, reads calls, thoughts and
  * formats out of the answer, and asks again when the answer breaks a rule and nothing was sent yet.
  */
-import { Effect, ExecutionStrategy, Fiber, Runtime, Scope } from "effect"
+import { Effect, ExecutionStrategy, Fiber, Scope } from "effect"
 import type { Backend, Draft, DraftSettings, Questions, TurnRequest } from "../chat/Backend.ts"
 import type { ChatRequest, Image } from "../domain/Chat.ts"
 import { BackendFailure, type TurnError } from "../domain/ChatError.ts"
 import type { Turn } from "../domain/Turn.ts"
+import * as Fork from "../runtime/Fork.ts"
 import * as Interrupts from "../runtime/Interrupts.ts"
 import * as Scoped from "../runtime/Scoped.ts"
 import * as RequestTokens from "../tokens/RequestTokens.ts"
@@ -95,7 +96,7 @@ const followUp = Effect.fnUntraced(function* (
 /** Asks once more as often as it is called, which few requests do: nothing waits for that. */
 const followUps = Effect.fnUntraced(function* (first: Scope.CloseableScope, options: FollowUps) {
   const outer = yield* Effect.scope
-  const fork = Runtime.runFork(yield* Effect.runtime<never>())
+  const fork = yield* Fork.make()
   let running: Fiber.RuntimeFiber<void> | undefined
   let isClosed = false
   let before = first
@@ -121,7 +122,7 @@ const followUps = Effect.fnUntraced(function* (first: Scope.CloseableScope, opti
     )
   return (retry: Reply.Retry) => {
     // Not within the callback of the answer that ends by it.
-    if (!isClosed) running = fork(Effect.interruptible(next(retry)), { immediate: false })
+    if (!isClosed) running = fork(next(retry), { immediate: false })
   }
 })
 

@@ -47,6 +47,14 @@ describe("SharedWork", () => {
     })
   )
 
+  it.scoped("runs work that can be interrupted, wherever it was made", () =>
+    Effect.gen(function* () {
+      const never = Effect.raceFirst(Effect.never, Effect.yieldNow())
+      const shared = yield* Effect.uninterruptible(SharedWork.make(never, forGood))
+      assert.isUndefined(yield* shared.result)
+    })
+  )
+
   it.scoped("gives work that never waits to whoever began it", () =>
     Effect.gen(function* () {
       const shared = yield* SharedWork.make(

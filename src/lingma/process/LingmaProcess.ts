@@ -7,8 +7,9 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { chmodSync, lstatSync, mkdirSync } from "node:fs"
 import { resolve } from "node:path"
 import type { Readable } from "node:stream"
-import { Deferred, Effect, Fiber, FiberId, Runtime, Schema, type Scope } from "effect"
+import { Deferred, Effect, Fiber, FiberId, Schema, type Scope } from "effect"
 import { redact } from "../../domain/Redact.ts"
+import * as Fork from "../../runtime/Fork.ts"
 import * as BinaryCheck from "./BinaryCheck.ts"
 
 /** The process did not start, or exited. `detail` is for the log and includes a remedy if there is one. */
@@ -139,7 +140,7 @@ export const make = (options: LaunchOptions): Effect.Effect<LingmaProcess, Proce
         catch: (cause) => new ProcessExited({ detail: `LINGMA_WORK_DIR: ${String(cause)}` })
       }))
     if (problem !== undefined) return yield* new ProcessExited({ detail: problem })
-    const runFork = Runtime.runFork(yield* Effect.runtime())
+    const fork = yield* Fork.make()
     const ended = Deferred.unsafeMake<never, ProcessExited>(FiberId.none)
     const end = (detail: string) => Deferred.unsafeDone(ended, new ProcessExited({ detail }))
     const tail: Array<string> = []
@@ -163,7 +164,7 @@ export const make = (options: LaunchOptions): Effect.Effect<LingmaProcess, Proce
         const line = redact(said, LONGEST_LINE)
         tail.push(line)
         if (tail.length > TAIL_LINES) tail.shift()
-        runFork(Effect.logDebug("output of Lingma").pipe(Effect.annotateLogs({ line })))
+        fork(Effect.logDebug("output of Lingma").pipe(Effect.annotateLogs({ line })))
       })
     }
     const exited = Deferred.await(ended)

@@ -7,8 +7,9 @@
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Context, Effect, Layer, Runtime, type Scope } from "effect"
+import { Context, Effect, Layer, type Scope } from "effect"
 import { GatewayConfig } from "../../config/Config.ts"
+import * as Fork from "../../runtime/Fork.ts"
 import { Database } from "../database/Database.ts"
 import * as InTime from "../database/InTime.ts"
 import type { Grants } from "../keys/Key.ts"
@@ -61,7 +62,7 @@ const make = (
   Effect.gen(function* () {
     const clock = yield* Effect.clock
     const scope = yield* Effect.scope
-    const fork = Runtime.runFork(yield* Effect.runtime<never>())
+    const fork = yield* Fork.make()
     const dayOf = Days.make(options.timeZone)
     const standings = new Map<string, Standing>()
     const asking = new Map<Standing, Array<Asking>>()
