@@ -68,7 +68,7 @@ describe("the dashboard of a running gateway", () => {
         const before = lingma(program)
         process.kill(before, "SIGKILL")
         yield* becomes(
-          Effect.sync(() => /"state":"restarting"/.test(seen.text)),
+          Effect.sync(() => /"state":"restarting"|"restarts":1/.test(seen.text)),
           "the end of the Lingma"
         )
         assert.strictEqual((yield* post(program, "/internal/instances/inst-0/retry"))["state"], "trying")

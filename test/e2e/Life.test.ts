@@ -148,7 +148,7 @@ describe("the program", () => {
       const unknown = yield* runToEnd(["emulator", "nonsense"])
       assert.deepStrictEqual([unknown.code, unknown.stderr], [1, 'Error: unknown command "nonsense"\n'])
       const help = yield* runToEnd(["--help"])
-      assert.include(help.stdout, "COMMANDS")
+      assert.include(help.stdout, "lingma-gateway COMMAND --help")
       assert.notInclude(help.stdout, "\u001b")
       assert.match((yield* runToEnd(["--version"])).stdout, /^\d+\.\d+\.\d+/)
     })
