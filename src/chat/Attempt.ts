@@ -16,6 +16,7 @@ import * as Offer from "../domain/Offer.ts"
 import type { Turn } from "../domain/Turn.ts"
 import * as MetricKeys from "../observe/MetricKeys.ts"
 import { Metrics } from "../observe/Metrics.ts"
+import type { RequestContext } from "../observe/RequestContext.ts"
 import * as RequestTokens from "../tokens/RequestTokens.ts"
 import { TokenCounter } from "../tokens/TokenCounter.ts"
 import * as TokenMeter from "../tokens/TokenMeter.ts"
@@ -46,6 +47,8 @@ export interface Tally extends Phase.Wait {
   instance: string | undefined
   account: string | undefined
   phase: Phase.Phase
+  /** Of the request that it came by. */
+  readonly context: Pick<RequestContext, "isStarted">
 }
 
 /** A request made ready to be asked, once for all its tries. */
@@ -133,7 +136,8 @@ export const make = Effect.fnUntraced(function* (standard: AttemptOptions) {
     account: undefined,
     phase: "queued",
     loginSince: undefined,
-    loginMillis: undefined
+    loginMillis: undefined,
+    context: { isStarted: false }
   })
   const prepare = (
     request: ChatRequest,
@@ -230,6 +234,7 @@ export const make = Effect.fnUntraced(function* (standard: AttemptOptions) {
       draft: drafted
     }
     progress.started = true
+    tally.context.isStarted = true
     tally.phase = "waiting"
     const turn = yield* backend.chat(asked, answer.questions)
     yield* answer.begun(turn)

@@ -13,21 +13,21 @@ import * as Failures from "./Failures.ts"
 import type { Phase, Wait } from "./Phase.ts"
 
 /** On its way: a chat that nothing else is said of was cancelled. */
-export type Draft = { -readonly [K in keyof ChatRecord]: ChatRecord[K] } & Wait & { phase: Phase }
+export type Draft = { -readonly [K in keyof ChatRecord]: ChatRecord[K] } & Wait & {
+    phase: Phase
+    readonly context: RequestContext
+  }
 
-export const begin = (
-  { caller, model, origin }: ChatRequest,
-  { client, id: requestId }: RequestContext,
-  id: string
-): Draft => ({
+export const begin = ({ caller, model, origin }: ChatRequest, context: RequestContext, id: string): Draft => ({
   id,
   endedAt: 0,
   phase: "queued",
+  context,
   dialect: origin.dialect,
   stream: origin.stream,
-  requestId,
+  requestId: context.id,
   caller,
-  client,
+  client: context.client,
   modelAsked: model,
   outcome: "cancelled",
   errorCode: undefined,

@@ -8,11 +8,13 @@ export interface RequestContext {
   /** As its response bears it. */
   readonly id: string
   readonly client: ClientName
+  /** Whether an upstream was asked for its answer, or is about to be: from then on, to ask again may repeat something. */
+  isStarted: boolean
 }
 
 const ref = GlobalValue.globalValue("lingma-gateway/observe/RequestContext", () =>
   // A program that asks by itself has no request.
-  FiberRef.unsafeMake<RequestContext>({ id: "none", client: "none" })
+  FiberRef.unsafeMake<RequestContext>({ id: "none", client: "none", isStarted: false })
 )
 
 export const current: Effect.Effect<RequestContext> = FiberRef.get(ref)

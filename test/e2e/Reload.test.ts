@@ -263,8 +263,11 @@ describe("A gateway whose settings change", () => {
           // Half of them at once; the bound is for a machine that does other things.
           assert.isBelow(done.lags[Math.floor(done.lags.length / 2)] ?? 0, 2_000)
           valid.add(done.version + 1)
-          writeFileSync(kind === "link" ? join(own, "..data", "settings.env") : file, settings(done.version + 1))
+          const written = kind === "link" ? join(own, "..data", "settings.env") : file
+          // Those before may each have been overwritten before they were read.
+          writeFileSync(written, broken[0]!(done.version + 1))
           yield* eventually(() => program.stdout().includes("settings refused") || undefined, "a refusal in the log")
+          writeFileSync(written, settings(done.version + 1))
           const last = yield* Effect.promise(async () => {
             for (let i = 0; i < 100 && (await limitsOf(program)).queue !== done.version + 1; i++) await pause(50)
             return limitsOf(program)

@@ -7,6 +7,7 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Cause, Context, Effect, type Scope } from "effect"
 import { type ChatError, ShuttingDown } from "../../domain/ChatError.ts"
+import * as RequestContext from "../../observe/RequestContext.ts"
 import * as ClientGone from "../server/ClientGone.ts"
 import type { Drain } from "../server/Drain.ts"
 import * as NodeRequest from "../server/NodeRequest.ts"
@@ -163,12 +164,14 @@ export const make = (options: EdgeOptions) => {
   const shared = (
     request: Request,
     { headers, status }: Response,
-    id: string,
+    { id, isStarted }: RequestContext.RequestContext,
     policy: HostPolicy.GateOptions
   ): Record<string, string> => ({
     "x-request-id": id,
     "x-content-type-options": "nosniff",
     ...(headers["cache-control"] === undefined ? { "cache-control": "no-store" } : {}),
+    // A balancer may ask another host for it: nothing is done twice.
+    ...(status >= 400 && !isStarted && request.method === "POST" ? { "x-not-started": "true" } : {}),
     ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
     ...(options.drain.isDraining() ? { connection: "close" } : {}),
     ...HostPolicy.corsHeaders(policy, request),
@@ -179,11 +182,11 @@ export const make = (options: EdgeOptions) => {
   return <E>(app: App<E>): App<E> =>
     Effect.withFiberRuntime((fiber) => {
       const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
-      const id = RequestId.of(fiber)
+      const context = RequestContext.of(fiber)
       const { allowedHosts, corsOrigins } = options.policy()
       const policy = { host, isOpen, allowedHosts, corsOrigins }
       const headed = (response: Response) =>
-        HttpServerResponse.setHeaders(response, shared(request, response, id, policy))
+        HttpServerResponse.setHeaders(response, shared(request, response, context, policy))
       const sender = Send.handler(options.backlog, (cause) => Effect.map(broken(request, cause), headed))
       const finish = (response: Response) =>
         // Registered last, because this handler sends the response.

@@ -67,7 +67,7 @@ export const isPreflight = ({ headers, method }: Request): boolean =>
 /** What a page may read of a response beside its body. */
 const exposed = [
   "x-request-id, request-id, openai-processing-ms, retry-after, retry-after-ms",
-  "x-lingma-instance, x-lingma-emulated, x-lingma-ignored-params",
+  "x-lingma-instance, x-lingma-emulated, x-lingma-ignored-params, x-not-started",
   ...["requests", "tokens"].flatMap((what) => [
     ...["limit", "remaining", "reset"].map((part) => `x-ratelimit-${part}-${what}`),
     ...["limit", "remaining", "reset"].map((part) => `anthropic-ratelimit-${what}-${part}`)

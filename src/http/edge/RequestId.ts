@@ -34,7 +34,7 @@ export const middleware = <A, E, R>(
       "request_id",
       id
     )
-    return RequestContext.set({ id, client: ClientName.of(headers["user-agent"]) }).pipe(
+    return RequestContext.set({ id, client: ClientName.of(headers["user-agent"]), isStarted: false }).pipe(
       Effect.zipRight(FiberRef.set(FiberRef.currentLogAnnotations, annotations)),
       Effect.zipRight(app)
     )

@@ -42,6 +42,10 @@ const headers = {
   "www-authenticate": header("The authentication scheme", { type: "string", const: "Bearer" }),
   "retry-after": header("Seconds to wait before a retry", { type: "integer", minimum: 1 }),
   "retry-after-ms": header("The same in milliseconds", { type: "integer", minimum: 1 }),
+  "x-not-started": header("`true` if no upstream was asked: the request can be sent again without repeating anything", {
+    type: "string",
+    const: "true"
+  }),
   "x-should-retry": header("`false` if a retry cannot succeed", { type: "string", enum: ["true", "false"] }),
   "x-lingma-instance": header("The instance that answered; absent if a keep-alive was sent before it was known"),
   "x-lingma-emulated": header("`true` when the built-in emulator answered", { type: "string", const: "true" }),
@@ -74,6 +78,7 @@ const shared: ReadonlyArray<Header> = [
   "access-control-allow-origin",
   "access-control-expose-headers"
 ]
+const NOT_STARTED: ReadonlyArray<Header> = ["x-not-started"]
 const patient: ReadonlyArray<Header> = ["retry-after", "retry-after-ms", "x-should-retry"]
 const ofStatus: Readonly<Record<string, ReadonlyArray<Header>>> = {
   "401": ["www-authenticate"],
@@ -146,7 +151,13 @@ const errorOf = ({ responses = {} }: Operation): Json =>
 const answer = (status: string, given: Answer, own: ReadonlyArray<Header>): Answer => ({
   ...given,
   description: `${meanings[status] ?? given.description ?? "An answer"}.${isStreamed(given) ? ` ${streamed}` : ""}`,
-  headers: refs([...shared, ...own, ...(ofStatus[status] ?? []), ...(isStreamed(given) ? ofStreams : [])])
+  headers: refs([
+    ...shared,
+    ...own,
+    ...(status >= "400" ? NOT_STARTED : []),
+    ...(ofStatus[status] ?? []),
+    ...(isStreamed(given) ? ofStreams : [])
+  ])
 })
 
 const parameter = (name: string, description: string) => ({

@@ -5,6 +5,8 @@
  *
  * Pipelined requests are handled one at a time: responses are sent in order anyway, and a client that sends thousands
  * without reading would keep them all in memory.
+ *
+ * The port is open before anything serves on it, so that a taken one is told first: requests wait for that.
  */
 import { type IncomingMessage, Server, type ServerOptions, type ServerResponse } from "node:http"
 import type { Socket } from "node:net"
@@ -34,6 +36,10 @@ export class Connections extends Server {
   readonly #eviction = new Eviction(this, (socket) => this.#shed(socket))
   readonly #requests = new WeakMap<Socket, number>()
   readonly #answers = new WeakMap<object, ServerResponse>()
+  /** Listeners for requests that are this server's own. */
+  readonly #own: number
+  /** Those that came while nothing served; at most one for each connection. */
+  readonly #early = new Map<ServerResponse, () => void>()
 
   constructor({ maxConnections, ...options }: ConnectionOptions) {
     super(options)
@@ -49,6 +55,10 @@ export class Connections extends Server {
       })
       if (this.#all.size <= maxConnections) return
       this.#shed(this.#eviction.candidate(this.#idle, socket))
+    })
+    this.#own = this.listenerCount("request")
+    this.on("newListener", (event) => {
+      if (event === "request") setImmediate(() => this.#serveEarly())
     })
   }
 
@@ -82,7 +92,9 @@ export class Connections extends Server {
     if (response.socket !== null) {
       this.#answers.set(socket, response)
       response.once("close", () => this.#count(socket, -1))
-      return emit.call(this, event, ...args)
+      return this.#isServed()
+        ? emit.call(this, event, ...args)
+        : this.#wait(response, () => emit.call(this, event, ...args))
     }
     // Assigned to the socket when the previous response is finished.
     response.once("socket", () => {
@@ -91,6 +103,22 @@ export class Connections extends Server {
       setImmediate(() => socket.destroyed || emit.call(this, event, ...args))
     })
     return true
+  }
+
+  #isServed(): boolean {
+    return this.listenerCount("request") > this.#own
+  }
+
+  #wait(response: ServerResponse, serve: () => void): true {
+    this.#early.set(response, serve)
+    response.once("close", () => this.#early.delete(response))
+    return true
+  }
+
+  #serveEarly(): void {
+    if (!this.#isServed()) return
+    for (const serve of this.#early.values()) serve()
+    this.#early.clear()
   }
 
   #shed(socket: Socket): void {

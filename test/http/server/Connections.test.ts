@@ -49,6 +49,34 @@ const holding = Effect.gen(function* () {
 const request = (filler = "") => `GET / HTTP/1.1\r\nhost: a\r\nx: ${filler}\r\n\r\n`
 
 describe("Connections", () => {
+  it.scopedLive("keeps a request that comes before anything serves, and forgets that of a client that left", () =>
+    Effect.gen(function* () {
+      const server = yield* listening
+      const { port } = server.address() as AddressInfo
+      const sockets: Array<Socket> = []
+      server.on("connection", (socket) => sockets.push(socket))
+      const gone = yield* RawHttp.connect(port)
+      yield* gone.send(request("gone"))
+      yield* steady(() => sockets[0]?.bytesRead ?? 0)
+      gone.socket.resetAndDestroy()
+      yield* Effect.sync(() => sockets[0]?.destroyed).pipe(
+        Effect.repeat({ until: (isGone) => isGone === true, schedule: Schedule.spaced("5 millis") })
+      )
+      const peer = yield* RawHttp.connect(port)
+      yield* peer.send(request("early"))
+      yield* steady(() => sockets[1]?.bytesRead ?? 0)
+      const seen: Array<string> = []
+      server.on("request", ({ headers }, response) => {
+        seen.push(String(headers["x"]))
+        response.end("answer")
+      })
+      yield* Effect.sync(() => peer.text().endsWith("answer")).pipe(
+        Effect.repeat({ until: (done) => done, schedule: Schedule.spaced("5 millis") })
+      )
+      assert.deepStrictEqual(seen, ["early"])
+    })
+  )
+
   it.scopedLive("pauses a connection with queued requests, and resumes it as they are answered", () =>
     Effect.gen(function* () {
       const { answer, answered, peer, read, waiting } = yield* holding
