@@ -52,41 +52,38 @@ const bodies = {
 describe("x-not-started", () => {
   it.scopedLive("is on every refusal before the upstream is asked, and on no other answer", () =>
     Effect.gen(function* () {
-      let unready: BackendUnavailable | LoginInProgress | NotLoggedIn | undefined
-      let refusal: (typeof failures)[number] | undefined
-      let text = ""
-      const scripted = TestBackend.make(
-        (turn, ask) =>
-          refusal === undefined
-            ? (text === "" ? TestBackend.emit(finish("stop")) : TestBackend.say(text))(turn, ask)
-            : Effect.fail(refusal),
-        { ensureReady: Effect.suspend(() => (unready === undefined ? Effect.void : Effect.fail(unready))) }
-      )
-      const gateway = yield* TestGateway.serve(scripted)
       const told = { started: 0, not: 0 }
+      /** On a gateway of its own: an instance that fails often is not asked any more. */
+      const asked = Effect.fnUntraced(function* (
+        unready: BackendUnavailable | LoginInProgress | NotLoggedIn | undefined,
+        refusal: (typeof failures)[number] | undefined,
+        said: string,
+        name: keyof typeof bodies
+      ) {
+        const answer = said === "" ? TestBackend.emit(finish("stop")) : TestBackend.say(said)
+        const scripted = TestBackend.make(refusal === undefined ? answer : TestBackend.refuse(refusal), {
+          ensureReady: unready === undefined ? Effect.void : Effect.fail(unready)
+        })
+        const gateway = yield* TestGateway.serve(scripted)
+        const { headers, status } = yield* gateway.chat(bodies[name])
+        const expected = status >= 400 && scripted.asks.length === 0 ? "true" : null
+        assert.strictEqual(headers.get("x-not-started"), expected, `${status}`)
+        if (status >= 400) told[expected === null ? "started" : "not"]++
+      }, Effect.scoped)
       yield* Effect.promise(() =>
         FastCheck.assert(
           FastCheck.asyncProperty(
-            FastCheck.option(fates.unready, { nil: undefined }),
-            FastCheck.option(fates.refusal, { nil: undefined }),
+            FastCheck.option(fates.unready, { nil: undefined, freq: 1 }),
+            FastCheck.option(fates.refusal, { nil: undefined, freq: 1 }),
             FastCheck.constantFrom("", "some text"),
             FastCheck.constantFrom(...(Object.keys(bodies) as ReadonlyArray<keyof typeof bodies>)),
-            async (first, second, said, name) => {
-              unready = first
-              refusal = second
-              text = said
-              scripted.asks.length = 0
-              const { headers, status } = await Effect.runPromise(gateway.chat(bodies[name]))
-              const expected = status >= 400 && scripted.asks.length === 0 ? "true" : null
-              assert.strictEqual(headers.get("x-not-started"), expected, `${status}`)
-              if (status >= 400) told[expected === null ? "started" : "not"]++
-            }
+            (...all) => Effect.runPromise(asked(...all))
           ),
-          { numRuns: 150 }
+          { numRuns: 60 }
         )
       )
-      assert.isAbove(told.started, 10)
-      assert.isAbove(told.not, 10)
+      assert.isAbove(told.started, 3)
+      assert.isAbove(told.not, 3)
     })
   )
 
