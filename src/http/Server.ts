@@ -79,6 +79,8 @@ const DocsRoute = Docs.layer({ api: Api, spec: OPENAPI, page: DOCS })
 
 const table = Routes.table(Api, [OPENAPI, DOCS, DashboardPage.PAGE, DashboardPage.ASSETS])
 
+const chatPaths: ReadonlySet<string> = new Set(Registry.support.map(({ path }) => path))
+
 const patternOf = (url: string) => table.patternOf(PathSegment.under(Registry.idRoots, AccessLog.pathOf(url)))
 
 const EdgeMiddleware = HttpLayerRouter.middleware(
@@ -101,6 +103,7 @@ const EdgeMiddleware = HttpLayerRouter.middleware(
       backlog,
       socketOf: sockets.of,
       socketPath: Registry.socket.path,
+      isChat: (path) => chatPaths.has(path),
       methodsOf: table.methodsOf,
       dialects: Registry.edge
     })

@@ -8,7 +8,7 @@ export interface RequestContext {
   /** As its response bears it. */
   readonly id: string
   readonly client: ClientName
-  /** Whether an upstream was asked for its answer, or is about to be: from then on, to ask again may repeat something. */
+  /** Of a chat: whether an upstream was asked, or is about to be. From then on, to ask again may repeat something. */
   isStarted: boolean
 }
 

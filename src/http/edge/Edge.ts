@@ -43,6 +43,8 @@ export interface EdgeOptions {
   readonly socketOf?: (request: Request) => Send.Takeover | undefined
   /** Where sockets are opened, if the settings allow them: a refusal there says that they are off. */
   readonly socketPath: string
+  /** Whether chats are asked for at this path. */
+  readonly isChat: (path: string) => boolean
   readonly methodsOf: (url: string) => ReadonlyArray<string>
   readonly dialects: Dialect.Dialects
 }
@@ -170,8 +172,10 @@ export const make = (options: EdgeOptions) => {
     "x-request-id": id,
     "x-content-type-options": "nosniff",
     ...(headers["cache-control"] === undefined ? { "cache-control": "no-store" } : {}),
-    // A balancer may ask another host for it: nothing is done twice.
-    ...(status >= 400 && !isStarted && request.method === "POST" ? { "x-not-started": "true" } : {}),
+    // A balancer may ask another host for it: nothing is done twice. Only of chats is known when something begins.
+    ...(status >= 400 && !isStarted && request.method === "POST" && options.isChat(AccessLog.pathOf(request.url))
+      ? { "x-not-started": "true" }
+      : {}),
     ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
     ...(options.drain.isDraining() ? { connection: "close" } : {}),
     ...HostPolicy.corsHeaders(policy, request),

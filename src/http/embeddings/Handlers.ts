@@ -8,7 +8,6 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Either, Layer, Option, Redacted, Schema } from "effect"
 import { derive, LiveSettings } from "../../config/LiveSettings.ts"
 import { Overloaded } from "../../domain/ChatError.ts"
-import * as RequestContext from "../../observe/RequestContext.ts"
 import * as Scoped from "../../runtime/Scoped.ts"
 import { Bodies } from "../chat/Bodies.ts"
 import * as Decode from "../chat/Decode.ts"
@@ -19,6 +18,7 @@ import * as Errors from "../dialects/openai/OpenAiErrors.ts"
 import * as OpenAiKeyCheck from "../dialects/openai/OpenAiKeyCheck.ts"
 import { Auth } from "../edge/Auth.ts"
 import { KeyRefused } from "../edge/EdgeError.ts"
+import * as RequestId from "../edge/RequestId.ts"
 import * as BodyBuffer from "../server/BodyBuffer.ts"
 import { EmbeddingsApi } from "./Api.ts"
 import * as Outcome from "./Outcome.ts"
@@ -68,9 +68,7 @@ const handlers = HttpApiBuilder.group(
       if (slot === undefined) return yield* full
       const text = JSON.stringify(body)
       if (!memory.reserve(Math.max(0, text.length - BodyBuffer.FREE))) return yield* memory.refuse
-      const context = yield* RequestContext.current
-      context.isStarted = true
-      const asked = ask(text, context.id, memory.reserve)
+      const asked = ask(text, yield* RequestId.current, memory.reserve)
       const answer = yield* Effect.catchAll(asked, (broken) => {
         const told: Effect.Effect<never, Errors.Failure | Overloaded> = Outcome.fromBroken(broken) ?? memory.refuse
         return Effect.zipRight(

@@ -221,6 +221,7 @@ describe("a handler", () => {
         auth: { api: () => Effect.void } as never,
         shortcuts: isShort ? { ...DirectRoutes.make(), find: () => app } : DirectRoutes.make(),
         socketPath: Registry.socket.path,
+        isChat: () => false,
         methodsOf: table.methodsOf,
         dialects: Registry.edge
       })(app)

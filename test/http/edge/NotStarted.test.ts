@@ -87,11 +87,20 @@ describe("x-not-started", () => {
     })
   )
 
-  it.scopedLive("is on no answer to a question", () =>
+  it.scopedLive("is on nothing but chats: what else a failed request did is not known", () =>
     Effect.gen(function* () {
       const gateway = yield* TestGateway.serve(TestBackend.make())
-      const { headers, status } = yield* gateway.request("/v1/models/none")
-      assert.deepStrictEqual([status, headers.get("x-not-started")], [404, null])
+      const post = { method: "POST", body: "{}", headers: { "content-type": "application/json" } }
+      const cases = [
+        ["/v1/models/none", {}, 404],
+        ["/v1/embeddings", post, 501],
+        ["/internal/auto-login/start?instance=none", post, 404],
+        ["/v1/chat/completions", { method: "DELETE" }, 405]
+      ] as const
+      for (const [path, init, expected] of cases) {
+        const { headers, status } = yield* gateway.request(path, init)
+        assert.deepStrictEqual([status, headers.get("x-not-started")], [expected, null], path)
+      }
     })
   )
 })
