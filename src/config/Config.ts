@@ -99,6 +99,12 @@ const table = {
     "what /v1/messages sends as keep-alive: comment or ping",
     Rule.oneOf("comment", "ping")
   ),
+  drainDelay: live(
+    "GATEWAY_DRAIN_DELAY_SEC",
+    "0",
+    "at shutdown: time for a balancer to notice that /readyz says 503, while chats are still taken, in seconds",
+    Rule.seconds(0, 600)
+  ),
   drainTimeout: live(
     "GATEWAY_DRAIN_TIMEOUT_SEC",
     "30",

@@ -148,9 +148,7 @@ const serve = (all: typeof routes) =>
     })
   )
 
-const drained = Layer.scopedDiscard(
-  Effect.flatMap(LiveSettings.get, (live) => onClose(() => live.current.drainTimeout))
-)
+const drained = Layer.scopedDiscard(Effect.flatMap(LiveSettings.get, (live) => onClose(() => live.current)))
 
 /** What the Node server counts itself, for all gateways that it serves. */
 const observed = Layer.effectDiscard(

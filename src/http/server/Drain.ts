@@ -1,10 +1,11 @@
 /**
  * Graceful shutdown: new requests are rejected, running ones may finish within a time limit, the rest are aborted.
  *
- * Acquired after the server, so that it is released first.
+ * Before that a balancer has time to notice: only the readiness tells, and everything is served. Acquired after the server,
+ * so that it is released first.
  */
 import type { Server } from "node:http"
-import { Context, Deferred, type Duration, Effect, Layer, type Scope } from "effect"
+import { Context, Deferred, Duration, Effect, Layer, type Scope } from "effect"
 import { ChurnMap } from "../../runtime/ChurnMap.ts"
 import * as Scoped from "../../runtime/Scoped.ts"
 import { Connections } from "./Connections.ts"
@@ -17,6 +18,10 @@ export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
   Drain,
   {
     readonly isDraining: () => boolean
+    /** Going down soon, or draining: no balancer is to send more. */
+    readonly isLeaving: () => boolean
+    /** Announces it, and waits for balancers to notice. */
+    readonly announce: (delay: Duration.Duration) => Effect.Effect<void>
     /** Counts a request as running until its last byte was sent. */
     readonly track: <A, E, R>(app: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
     /** Counts a request as running until its scope closes. */
@@ -32,6 +37,7 @@ export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
     const idle = yield* Deferred.make<void>()
     const begins = new Set<() => void>()
     const stops = new ChurnMap<object, () => void>()
+    let leaving = false
     let draining = false
     let running = 0
 
@@ -84,8 +90,15 @@ export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
         )
       )
 
+    const announce = (delay: Duration.Duration) =>
+      Effect.suspend(() => {
+        leaving = true
+        return Effect.sleep(delay)
+      })
+
     const run = Effect.fnUntraced(
       function* (limit: Duration.Duration) {
+        leaving = true
         draining = true
         for (const begin of begins) begin()
         if (running === 0) yield* Deferred.succeed(idle, undefined)
@@ -106,20 +119,28 @@ export class Drain extends Context.Tag("lingma-gateway/http/Drain")<
       Effect.interruptible
     )
 
-    return Drain.of({ isDraining: () => draining, track, enter, onBegun, onForced, run })
+    const isDraining = () => draining
+    const isLeaving = () => leaving
+    return Drain.of({ isDraining, isLeaving, announce, track, enter, onBegun, onForced, run })
   })
 
   static readonly layer: Layer.Layer<Drain> = Layer.effect(Drain, Effect.flatMap(CurrentServer, Drain.make))
 }
 
-/** Drains when the scope closes, within the limit of then. */
+/** Announces the end and drains when the scope closes, by the settings of then. */
 export const onClose = Effect.fnUntraced(function* (
-  limit: () => Duration.Duration
+  settings: () => { readonly drainDelay: Duration.Duration; readonly drainTimeout: Duration.Duration }
 ): Effect.fn.Return<void, never, Drain | Scope.Scope> {
   const drain = yield* Drain
   yield* Effect.addFinalizer(() =>
-    Effect.flatMap(Effect.zipRight(Effect.logInfo("server draining"), drain.run(limit())), (how) =>
-      Effect.annotateLogs(Effect.logInfo("server drained"), { how })
-    )
+    Effect.gen(function* () {
+      const { drainDelay, drainTimeout } = settings()
+      if (Duration.toMillis(drainDelay) > 0) {
+        yield* Effect.annotateLogs(Effect.logInfo("server leaving"), { seconds: Duration.toSeconds(drainDelay) })
+        yield* drain.announce(drainDelay)
+      }
+      yield* Effect.logInfo("server draining")
+      yield* Effect.annotateLogs(Effect.logInfo("server drained"), { how: yield* drain.run(drainTimeout) })
+    })
   )
 })

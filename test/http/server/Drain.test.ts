@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Queue } from "effect"
+import { Duration, Effect, Fiber, Queue, Schedule } from "effect"
 import { finish, textDelta } from "../../../src/domain/Chat.ts"
 import * as RawHttp from "../../support/RawHttp.ts"
 import * as TestBackend from "../../support/TestBackend.ts"
@@ -39,6 +39,25 @@ describe("a drain", () => {
       yield* Fiber.join(closing)
       assert.deepStrictEqual(scripted.counts, { opened: 1, closed: 1, cancelled: 0 })
       assert.strictEqual(lines.find(({ message }) => message === "server drained")?.annotations["how"], "drained")
+    })
+  )
+
+  it.scopedLive("is not ready for the delay before it, and serves whatever a balancer still sends", () =>
+    Effect.gen(function* () {
+      const scripted = TestBackend.make()
+      const { chat, close, lines, request } = yield* TestGateway.serve(scripted, { drainDelay: Duration.seconds(2) })
+      assert.strictEqual((yield* request("/readyz")).status, 200)
+      const closing = yield* Effect.fork(close)
+      yield* Effect.sync(() => lines.some(({ message }) => message === "server leaving")).pipe(
+        Effect.repeat({ until: (isTold) => isTold, schedule: Schedule.spaced("5 millis") })
+      )
+      const asked = yield* request("/readyz")
+      assert.strictEqual(asked.status, 503)
+      const answered = yield* chat(hello)
+      assert.deepStrictEqual([answered.status, answered.headers.get("connection")], [200, "keep-alive"])
+      assert.isFalse(lines.some(({ message }) => message === "server draining"))
+      yield* Fiber.join(closing)
+      assert.strictEqual(lines.at(-1)?.annotations["how"], "drained")
     })
   )
 

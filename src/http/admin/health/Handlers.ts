@@ -50,7 +50,7 @@ export const OpsHandlers = HttpApiBuilder.group(
     })
 
     const ready = Effect.fnUntraced(function* () {
-      if (drain.isDraining()) return yield* Effect.fail({ ok: false, reason: "the gateway is shutting down" })
+      if (drain.isLeaving()) return yield* Effect.fail({ ok: false, reason: "the gateway is shutting down" })
       const instances = yield* pool.snapshot
       if (instances.some((instance) => instance.ready)) return { ok: true }
       const reasons = instances.slice(0, MOST_NAMED).map(({ id, reason }) => `${id}: ${reason}`)
