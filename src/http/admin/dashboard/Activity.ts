@@ -137,7 +137,7 @@ const make = Effect.gen(function* () {
     sampledAt = at
     for (const ring of all) ring.sampled(epoch(), one)
   })
-  // One that breaks is none; the next one is as good as any.
+  // A sample that fails is left out: the next one comes in ten seconds.
   const sampled = Effect.catchAllCause(sample, (cause) => Effect.logDebug("no figures for the plots", cause))
   yield* Effect.sleep(SAMPLE).pipe(Effect.zipRight(sampled), Effect.forever, Effect.forkScoped)
 
