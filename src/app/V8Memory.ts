@@ -14,6 +14,8 @@ import { Effect, Layer, Schedule } from "effect"
 const RESTING = 0.1
 /** Min growth factor of memory since the last collection. */
 const GROWTH = 1.1
+/** What a look has to find freed since the last one, as a part of the memory, for another collection to be worth it. */
+const FREED = 0.02
 
 /** Created on first use. */
 const collector = (): (() => void) => {
@@ -33,6 +35,7 @@ export const layer: Layer.Layer<never> = Layer.scopedDiscard(
     // Nothing has been collected yet: the first look collects what the start has left behind.
     let tidy = 0
     let again = false
+    let last = 0
     let before = performance.eventLoopUtilization()
     const look = Effect.sync(() => {
       const now = performance.eventLoopUtilization()
@@ -41,9 +44,11 @@ export const layer: Layer.Layer<never> = Layer.scopedDiscard(
       if (utilization > RESTING) return
       const isGrown = process.memoryUsage.rss() > tidy * GROWTH
       if (isGrown || again) collect()
-      // External buffers are freed later: check once more.
-      again = isGrown && !again
-      tidy = isGrown ? process.memoryUsage.rss() : Math.min(tidy, process.memoryUsage.rss())
+      const rss = process.memoryUsage.rss()
+      // External buffers, and what connections held that are still closing, are freed later: until little comes of it.
+      again = isGrown || rss < last * (1 - FREED)
+      tidy = isGrown ? rss : Math.min(tidy, rss)
+      last = rss
     })
     const often = Effect.repeat(look, Schedule.spaced("5 seconds"))
     yield* Effect.forkScoped(Effect.interruptible(Effect.delay(often, "1 second")))
