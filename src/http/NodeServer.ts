@@ -8,6 +8,7 @@ import type * as HttpServerError from "@effect/platform/HttpServerError"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Duration, Effect, Layer } from "effect"
 import { GatewayConfig } from "../config/Config.ts"
+import { spread } from "../runtime/Spread.ts"
 import * as Registry from "./dialects/Registry.ts"
 import * as AccessLog from "./edge/AccessLog.ts"
 import * as Dialect from "./edge/Dialect.ts"
@@ -22,6 +23,9 @@ const reasons: Record<string, Unparsed["reason"]> = {
   HPE_HEADER_OVERFLOW: "headers_too_large",
   ERR_HTTP_REQUEST_TIMEOUT: "timeout"
 }
+
+/** Connections that are told in one turn of the event loop that their request came too late. */
+const TOLD_AT_ONCE = 64
 
 /** What can still be said on a socket whose request was not served, in the words of its dialect where it is known. */
 const last = (socket: Duplex, reason: Unparsed["reason"], id: string, asked: IncomingMessage | undefined) => {
@@ -39,8 +43,8 @@ const last = (socket: Duplex, reason: Unparsed["reason"], id: string, asked: Inc
     connection: "close"
   }
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("")}\r\n`)
-  socket.end(bytes, () => socket.destroy())
+  const head = Buffer.from(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("")}\r\n`)
+  socket.end(Buffer.concat([head, bytes]), () => socket.destroy())
 }
 
 export interface ServerOptions {
@@ -82,7 +86,7 @@ export const make = (options: ServerOptions): Server => {
     NodeRequest.holdBack(request)
     server.emit("request", request, response)
   })
-  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+  const fail = (error: NodeJS.ErrnoException, socket: Duplex) => {
     const answer = server.answering(socket)
     // Nothing may be written into the middle of an answer, or in place of one to an earlier request.
     const isBusy = answer?.writableFinished === false && (answer.headersSent || answer.req.complete)
@@ -96,7 +100,14 @@ export const make = (options: ServerOptions): Server => {
       const asked = answer?.writableFinished === false ? answer.req : undefined
       last(socket, reasons[error.code ?? ""] ?? "malformed", RequestId.make(), asked)
     }
-  })
+  }
+  // Node finds all that are late in one look: thousands, where somebody opened thousands.
+  const failLater = spread<readonly [NodeJS.ErrnoException, Duplex]>(TOLD_AT_ONCE, ([error, socket]) =>
+    fail(error, socket)
+  )
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) =>
+    reasons[error.code ?? ""] === "timeout" ? failLater([error, socket]) : fail(error, socket)
+  )
   if (socketPath !== undefined) Upgrade.listen(server)
   // Platform would serve an upgrade over the bare socket. With no listener Node serves it as the plain request it also
   // is, which some clients expect (`Upgrade: h2c`); the edge refuses those that insist.
