@@ -12,10 +12,38 @@ import { Effect, Layer, Schedule } from "effect"
 
 /** Event-loop utilization below this counts as idle. */
 const RESTING = 0.1
-/** Min growth factor of memory since the last collection. */
+/** Memory above this multiple of what the last collection left, or of the least ever, is worth a collection. */
 const GROWTH = 1.1
-/** What a look has to find freed since the last one, as a part of the memory, for another collection to be worth it. */
-const FREED = 0.02
+/** Looks at most between two collections that follow a growth. */
+const LONGEST = 32
+
+/** When an idle process collects: at each growth, then at doubling distances until its memory is what it once was. */
+export interface Collections {
+  /** One look of an idle process, at its memory in bytes. `collect` collects, and returns what is left. */
+  readonly look: (resident: number, collect: () => number) => void
+}
+
+export const make = (): Collections => {
+  // Nothing has been collected yet: the first look collects what the start has left behind.
+  let left = 0
+  let least = Number.POSITIVE_INFINITY
+  let distance = 0
+  let looks = 0
+  return {
+    look: (resident, collect) => {
+      const isGrown = resident > left * GROWTH
+      if (!isGrown && (distance === 0 || ++looks < distance)) return
+      const now = collect()
+      left = isGrown ? now : Math.min(left, now)
+      // What connections held that are still closing, and buffers outside of the heap, are freed later.
+      const isOver = least !== Number.POSITIVE_INFINITY && now <= least * GROWTH
+      least = Math.min(least, now)
+      looks = 0
+      distance = isGrown ? 1 : distance * 2
+      if (isOver || distance > LONGEST) distance = 0
+    }
+  }
+}
 
 /** Created on first use. */
 const collector = (): (() => void) => {
@@ -32,23 +60,18 @@ export const layer: Layer.Layer<never> = Layer.scopedDiscard(
   Effect.gen(function* () {
     setFlagsFromString("--no-allocation-site-pretenuring")
     const collect = collector()
-    // Nothing has been collected yet: the first look collects what the start has left behind.
-    let tidy = 0
-    let again = false
-    let last = 0
+    const resident = () => process.memoryUsage.rss()
+    const collections = make()
     let before = performance.eventLoopUtilization()
     const look = Effect.sync(() => {
       const now = performance.eventLoopUtilization()
       const { utilization } = performance.eventLoopUtilization(now, before)
       before = now
       if (utilization > RESTING) return
-      const isGrown = process.memoryUsage.rss() > tidy * GROWTH
-      if (isGrown || again) collect()
-      const rss = process.memoryUsage.rss()
-      // External buffers, and what connections held that are still closing, are freed later: until little comes of it.
-      again = isGrown || rss < last * (1 - FREED)
-      tidy = isGrown ? rss : Math.min(tidy, rss)
-      last = rss
+      collections.look(resident(), () => {
+        collect()
+        return resident()
+      })
     })
     const often = Effect.repeat(look, Schedule.spaced("5 seconds"))
     yield* Effect.forkScoped(Effect.interruptible(Effect.delay(often, "1 second")))

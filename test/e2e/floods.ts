@@ -26,6 +26,12 @@ export const peak = <A, E, R>(program: Program, work: Effect.Effect<A, E, R>) =>
     }))
   })
 
+/** What of the memory is objects: the rest is buffers, and what the allocator keeps. */
+const heap = ({ base }: Program) =>
+  Effect.promise(() => fetch(`${base}/metrics`).then((response) => response.text())).pipe(
+    Effect.map((text) => /^nodejs_heap_used_bytes (\S+)/m.exec(text)?.[1])
+  )
+
 /** Waits until memory and descriptors are within 30 % of what they were, at most a minute. */
 export const returned = (program: Program, before: Held) =>
   Effect.suspend(() => {
@@ -35,7 +41,10 @@ export const returned = (program: Program, before: Held) =>
       now.residentMiB <= before.residentMiB * 1.3 &&
       now.descriptors <= Math.max(before.descriptors * 1.3, before.descriptors + 5)
     return isBack ? Effect.succeed(now) : Effect.fail(new Error(`still held: ${JSON.stringify({ before, now })}`))
-  }).pipe(Effect.retry(Schedule.spaced("200 millis").pipe(Schedule.upTo("60 seconds"))))
+  }).pipe(
+    Effect.retry(Schedule.spaced("200 millis").pipe(Schedule.upTo("60 seconds"))),
+    Effect.tapError(() => Effect.flatMap(heap(program), (bytes) => Effect.log(`JavaScript's heap: ${bytes}`)))
+  )
 
 const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
 
