@@ -1,7 +1,7 @@
 /**
  * The ledger outlives `kill -9` under load: it has what clients were told, but for the last second.
  *
- * `LEDGER_KILLS` is how often each database is tried; the default keeps the suite short.
+ * `LEDGER_KILLS` is how often each database is tried.
  */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -11,10 +11,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import type { DatabaseUrl } from "../../src/config/DatabaseUrl.ts"
 import * as Database from "../../src/team/database/Database.ts"
+import { effort } from "../support/Effort.ts"
 import * as Postgres from "../support/Postgres.ts"
 import * as S from "./support.ts"
 
-const kills = Number(process.env["LEDGER_KILLS"] ?? 20)
+const kills = Number(process.env["LEDGER_KILLS"] ?? effort(8, 200))
 /** What may be missing, in milliseconds before the kill. */
 const LAST = 1000
 

@@ -2,6 +2,7 @@ import * as Net from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Collector from "../support/Collector.ts"
+import { effort } from "../support/Effort.ts"
 import * as Load from "./load.ts"
 import { chat, eventually, isBalanced, type Program, settled, start } from "./support.ts"
 
@@ -217,7 +218,7 @@ describe("strangers", () => {
         yield* storm(program, 0, 2_000)
         yield* scrape(program)
         const before = yield* scrape(program)
-        const many = 100_000
+        const many = effort(30_000, 100_000)
         yield* storm(program, 2_000, many)
         const after = yield* scrape(program)
         assert.deepStrictEqual([...after.keys()].sort(), [...before.keys()].sort())

@@ -51,6 +51,9 @@ const requests: ReadonlyArray<Request> = paths.flatMap((path) =>
   })
 )
 
+/** Those that a handler serves: the others never reach a backend. */
+const served = requests.filter(({ method, path }) => table.methodsOf(path)?.includes(method as never) === true)
+
 interface Answered {
   readonly status: number
   readonly headers: Headers
@@ -94,7 +97,7 @@ describe("a failure of a backend", () => {
     for (const member of members) {
       if (member === "ensureReady" && name === "nothing at all") continue
       it.scopedLive(
-        `is reported on every route and method, logged once, and not counted as cancelled: ${name} in ${member}`,
+        `is reported on every route, logged once, and not counted as cancelled: ${name} in ${member}`,
         () =>
           Effect.gen(function* () {
             const override = { [member]: member === "chat" ? () => wrong : wrong }
@@ -105,7 +108,7 @@ describe("a failure of a backend", () => {
                 server
               )
               let broken = 0
-              for (const asked of requests) {
+              for (const asked of served) {
                 const answer = yield* request(asked.path, init(asked))
                 isTold(asked, answer)
                 if (answer.status === 500) broken++
@@ -268,15 +271,17 @@ describe("a handler", () => {
       Effect.gen(function* () {
         // The handler's own fibers log: with the test's runtime, and so with its loggers.
         const toWebHandler = HttpApp.toWebHandlerRuntime(yield* Effect.runtime<never>())
-        for (const [name, app] of Object.entries(wrongs)) {
+        for (const [nth, [name, app]] of Object.entries(wrongs).entries()) {
           // A Fetch response refuses it after all of ours.
           if (name === "gives a header that Node refuses") continue
+          // Every route over all of them: each was asked of each by the tests before, and the edge is the same.
+          const some = requests.filter((_, i) => i % 5 === nth % 5)
           for (const isShort of [false, true]) {
             const edge = yield* edgeOf(app, isShort)
             const handle = toWebHandler(edge, (inner) =>
               LastResort.middleware(Registry.edge)(RequestId.middleware(inner))
             )
-            for (const asked of requests) {
+            for (const asked of some) {
               const response = yield* Effect.promise(() =>
                 handle(new Request(`http://localhost${asked.path}`, { ...init(asked) }))
               )
