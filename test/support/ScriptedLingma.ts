@@ -10,6 +10,8 @@ export interface Manner {
   signedIn: boolean | undefined
   /** Refuses every prompt. */
   refuses: boolean
+  /** Knows `chat/ask` alone, the older wire dialect. */
+  asksOnly: boolean
 }
 
 export interface ScriptedLingma {
@@ -29,14 +31,15 @@ export const answer = "Hello"
 
 export const make = (start: Partial<Manner> = {}) =>
   Effect.gen(function* () {
-    const manner: Manner = { signedIn: true, refuses: false, ...start }
+    const manner: Manner = { signedIn: true, refuses: false, asksOnly: false, ...start }
     const sessions = new Set<string>()
     const watchers = new Set<() => void>()
     let opened = 0
     let prompts = 0
     const on = ({ id, method = "", params = {} }: FakeLingma.Message, peer: FakeLingma.Peer) => {
       const reply = (result: unknown) => peer.send({ jsonrpc: "2.0", id, result })
-      const refuse = (message: string) => peer.send({ jsonrpc: "2.0", id, error: { code: -32603, message } })
+      const refuse = (message: string, code = -32603) => peer.send({ jsonrpc: "2.0", id, error: { code, message } })
+      const notify = (method: string, params: object) => peer.send({ jsonrpc: "2.0", method, params })
       switch (method) {
         case "auth/status":
           if (manner.signedIn === undefined) return refuse("no word")
@@ -46,6 +49,7 @@ export const make = (start: Partial<Manner> = {}) =>
         case "login/generateUrl":
           return reply({ loginUrl: "https://login.example.com/login?state=s&port=1", success: true })
         case "session/new": {
+          if (manner.asksOnly) return refuse(`unknown method: ${method}`, -32601)
           const sessionId = `s${++opened}`
           sessions.add(sessionId)
           return reply({ sessionId })
@@ -54,11 +58,7 @@ export const make = (start: Partial<Manner> = {}) =>
           prompts++
           if (manner.refuses) return refuse("cannot")
           const say = (update: object) =>
-            peer.send({
-              jsonrpc: "2.0",
-              method: "session/update",
-              params: { sessionId: params["sessionId"], _meta: params["_meta"], update }
-            })
+            notify("session/update", { sessionId: params["sessionId"], _meta: params["_meta"], update })
           reply(null)
           say({ sessionUpdate: "agent_message_chunk", content: { type: "text", text: answer } })
           return say({
@@ -66,6 +66,16 @@ export const make = (start: Partial<Manner> = {}) =>
             type: "chat_finish",
             data: { reason: "success", statusCode: 200 }
           })
+        }
+        case "chat/ask": {
+          prompts++
+          if (manner.refuses) return refuse("cannot")
+          const sessionId = `s${++opened}`
+          sessions.add(sessionId)
+          reply({ success: true })
+          const turn = { requestId: params["requestId"], sessionId }
+          notify("chat/answer", { ...turn, text: answer, overwrite: false })
+          return notify("chat/finish", { ...turn, reason: "success", statusCode: 200, fullAnswer: answer })
         }
         case "chat/deleteSessionById":
           sessions.delete(String(params["sessionId"]))
