@@ -135,7 +135,8 @@ const watched = Effect.gen(function* () {
     const times = index.takeUsed()
     return times.size === 0 ? Effect.void : store.used(times)
   })
-  const notedNowAndThen = Effect.suspend(() => (++looks % NOTE_EVERY === 0 ? note : Effect.void))
+  const noted = Effect.ignore(Effect.timeout(note, PATIENCE))
+  const notedNowAndThen = Effect.suspend(() => (++looks % NOTE_EVERY === 0 ? noted : Effect.void))
 
   const look = Effect.gen(function* () {
     if (path !== undefined) {
@@ -148,7 +149,7 @@ const watched = Effect.gen(function* () {
       Effect.zipRight(tellDatabase(undefined, "keys are read from the database again")),
       Effect.catchAll(() => tellDatabase(`keys cannot be read from ${database.place}; those known so far go on`, ""))
     )
-    yield* Effect.ignore(Effect.timeout(notedNowAndThen, PATIENCE))
+    yield* notedNowAndThen
   })
   // Looks do not overlap: an older answer would come after a newer one.
   const lock = Lock.make()

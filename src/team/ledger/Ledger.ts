@@ -77,9 +77,12 @@ export class Ledger extends Context.Tag("lingma-gateway/team/Ledger")<
     let toldLost = 0
 
     const stats = (): LedgerStats => ({ waiting: waiting.length + batch.length, lost })
+    /** Open while there is something to write. */
+    const some = Effect.unsafeMakeLatch(false)
     const record = (chat: ChatRecord): void => {
       if (waiting.length + batch.length >= capacity) lost++
       else waiting.push(chat)
+      some.unsafeOpen()
     }
     const take = () => {
       if (batch.length > 0) return
@@ -93,6 +96,7 @@ export class Ledger extends Context.Tag("lingma-gateway/team/Ledger")<
       if (batch.length === 0) return Effect.void
       return Effect.map(Effect.provide(Batch.write(batch, days), runtime), () => {
         batch = []
+        if (waiting.length === 0) some.unsafeClose()
       })
     })
     const tell = (reason: string) =>
@@ -128,15 +132,17 @@ export class Ledger extends Context.Tag("lingma-gateway/team/Ledger")<
         ? Effect.void
         : Effect.annotateLogs(Effect.logWarning("the ledger was not written to its end"), { lost })
     })
-    yield* Effect.acquireRelease(Effect.forkDaemon(Effect.interruptible(Effect.forever(turn))), (writer) =>
-      Effect.zipRight(Fiber.interrupt(writer), rest).pipe(
-        Effect.exit,
-        // A finalizer is not interruptible, and a statement under way may not be: neither keeps the gateway from ending.
-        Effect.disconnect,
-        Effect.interruptible,
-        Effect.timeoutOption(LAST_MILLIS),
-        Effect.zipRight(giveUp)
-      )
+    yield* Effect.acquireRelease(
+      Effect.forkDaemon(Effect.interruptible(Effect.forever(Effect.zipRight(some.await, turn)))),
+      (writer) =>
+        Effect.zipRight(Fiber.interrupt(writer), rest).pipe(
+          Effect.exit,
+          // A finalizer is not interruptible, and a statement under way may not be: neither keeps the gateway from ending.
+          Effect.disconnect,
+          Effect.interruptible,
+          Effect.timeoutOption(LAST_MILLIS),
+          Effect.zipRight(giveUp)
+        )
     )
     const flush: Effect.Effect<void> = Effect.sleep(Duration.min(interval, "10 millis")).pipe(
       Effect.repeat({ until: () => stats().waiting === 0 }),

@@ -215,7 +215,9 @@ const make = (
         })
       )
     })
-    const written = Effect.catchAllCause(Effect.timeout(write, "5 seconds"), () => lost)
+    const inPatience = Effect.catchAllCause(Effect.timeout(write, "5 seconds"), () => lost)
+    // Twice a second, for which no timer is set where nobody asked for anything.
+    const written = Effect.suspend(() => (standings.size === 0 ? Effect.void : inPatience))
 
     if (store !== undefined) {
       const loaded = yield* Effect.catchAll(Effect.timeout(store.load, "5 seconds"), () => Effect.as(lost, []))
