@@ -2,7 +2,7 @@
  * One WebSocket connection to Lingma: framing, limits and heartbeat.
  */
 import type { Socket } from "node:net"
-import { Effect, Schedule } from "effect"
+import { Effect } from "effect"
 import { WebSocket } from "ws"
 import * as Frame from "./Frame.ts"
 import { RpcDisconnected } from "./RpcError.ts"
@@ -123,7 +123,7 @@ export const run = <E>(
         if (at - heardAt > PING_EVERY && socket.readyState === WebSocket.OPEN) socket.ping()
         return Effect.void
       })
-      const heartbeat = Effect.zipRight(Effect.repeat(look, Schedule.spaced("1 second")), Effect.never)
+      const heartbeat = Effect.forever(Effect.zipRight(Effect.sleep("1 second"), look))
 
       return Effect.raceFirst(gone, Effect.raceFirst(heartbeat, Effect.zipRight(opened, use(send))))
     },
