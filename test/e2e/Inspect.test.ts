@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { chat, eventually, json, lingmas, start, text } from "./support.ts"
+import { chat, eventually, json, lingmas, runToEnd, start, text } from "./support.ts"
 
 const env = { ADMIN_KEYS: "admin-key-of-this-test", API_KEYS: "client-key-of-ann-1,client-key-of-bob-2" }
 const by = (key: string, id?: string): RequestInit => ({
@@ -16,7 +16,7 @@ const ADMIN = env.ADMIN_KEYS
 const good = '[[emu interval=0 text="all is well"]]'
 const bad = "[[emu finish_error=430]]"
 
-interface Record {
+interface Kept {
   readonly id: string
   readonly outcome: string
   readonly questions: ReadonlyArray<{
@@ -46,12 +46,12 @@ describe("a gateway that looks into requests", () => {
         const ask = (prompt: string, key: string, id: string, more: object = {}) =>
           Effect.flatMap(chat(program, prompt, { ...more }, by(key, id)), text)
         const ids = Effect.map(Effect.flatMap(admin("/internal/inspect"), json), ({ data }) =>
-          (data as ReadonlyArray<Record>).map(({ id }) => id)
+          (data as ReadonlyArray<Kept>).map(({ id }) => id)
         )
         /** A record is there once its request has let go of everything, which is after its last byte. */
         const one = (id: string) =>
           Effect.flatMap(admin(`/internal/inspect/${id}`), json).pipe(
-            Effect.map((body) => body as unknown as Record),
+            Effect.map((body) => body as unknown as Kept),
             Effect.zipLeft(Effect.sleep("20 millis")),
             Effect.repeat({ until: ({ id }) => id !== undefined }),
             Effect.timeout("10 seconds")
@@ -105,5 +105,71 @@ describe("a gateway that looks into requests", () => {
         assert.deepStrictEqual(yield* ids, [])
       }),
     { timeout: 60_000 }
+  )
+
+  it.scopedLive(
+    "has a recorded request sent again by replay, which prints both answers, or says why it cannot",
+    () =>
+      Effect.gen(function* () {
+        const program = yield* start({ ...env, INSPECT: "all" })
+        const settings = { ...env, GATEWAY_PORT: new URL(program.base).port }
+        const replay = (...args: ReadonlyArray<string>) => runToEnd(["replay", ...args], settings)
+        const ask = (prompt: string, id: string, more: object = {}, init = by(ANN, id)) =>
+          Effect.flatMap(chat(program, prompt, { ...more }, init), text)
+        const isKept = (id: string) =>
+          Effect.promise(() => fetch(`${program.base}/internal/inspect/${id}`, by(ADMIN))).pipe(
+            Effect.tap(text),
+            Effect.zipLeft(Effect.sleep("20 millis")),
+            Effect.repeat({ until: ({ status }) => status === 200 }),
+            Effect.timeout("10 seconds")
+          )
+
+        yield* ask(good, "first-1", { stream: true })
+        yield* isKept("first-1")
+        const shown = yield* replay("first-1")
+        assert.strictEqual(shown.code, 0, shown.stderr)
+        assert.match(shown.stdout, /first-1 {2}\/v1\/chat\/completions .* sent again as replay-[0-9a-f]{8}-first-1/)
+        assert.match(
+          shown.stdout,
+          /first {3}completed {2}200 .*tokens\n {2}all is well\n\nagain {3}completed {2}200 .*tokens\n {2}all is well/
+        )
+        const other = yield* replay("first-1", "--model", "no-such-model", "--json")
+        assert.strictEqual(other.code, 1)
+        const told = JSON.parse(other.stdout) as { readonly again: Record<string, unknown>; readonly ok: boolean }
+        assert.isFalse(told.ok)
+        assert.deepInclude(told.again, { status: 404, outcome: "failed", model_asked: "no-such-model" })
+        assert.include(told.again["text"], "no-such-model")
+
+        const url =
+          "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+        yield* ask("", "pictured-1", {
+          messages: [{ role: "user", content: [{ type: "image_url", image_url: { url } }] }]
+        })
+        yield* isKept("pictured-1")
+        const { GATEWAY_PORT } = settings
+        const [pictured, missing, misused, wrong, unkeyed, report] = yield* Effect.all(
+          [
+            replay("pictured-1"),
+            replay("nobody", "--json"),
+            replay(),
+            runToEnd(["replay", "x"], { GATEWAY_PORT: "many" }),
+            runToEnd(["replay", "first-1"], { ADMIN_KEYS: ADMIN, GATEWAY_PORT }),
+            runToEnd(["report"], settings)
+          ],
+          { concurrency: 3 }
+        )
+        assert.deepStrictEqual(
+          [pictured, missing, misused, wrong, unkeyed, report].map(({ code }) => code),
+          [1, 1, 2, 78, 1, 0]
+        )
+        assert.include(
+          pictured.stderr,
+          "pictured-1 cannot be sent again: the pictures or documents in its body were not kept"
+        )
+        assert.match(missing.stdout, /"error": "Nothing is kept of this request/)
+        assert.include(unkeyed.stderr, "set API_KEYS")
+        assert.notInclude(report.stdout, "all is well", "nothing that was looked into is in a report")
+      }),
+    { timeout: 90_000 }
   )
 })
