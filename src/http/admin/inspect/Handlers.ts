@@ -83,10 +83,10 @@ const handlers = HttpApiBuilder.group(
       const { key: named, minutes, mode } = yield* read
       const key = named ?? undefined
       if (key !== undefined && !auth.keys().some(({ name }) => name === key))
-        return yield* Errors.invalid("key", "there is no key of this name")
+        return yield* Params.invalid("key", "there is no key of this name")
       const most = Duration.toMinutes(live.current.inspectHours)
       if (minutes !== undefined && minutes !== null && minutes > most)
-        return yield* Errors.invalid("minutes", `${minutes} minutes are more than INSPECT_HOURS allows: ${most}`)
+        return yield* Params.invalid("minutes", `INSPECT_HOURS allows ${most} at most`)
       const millis = mode === "off" ? undefined : (minutes ?? Math.min(most, USUAL_MINUTES)) * 60_000
       const { by: who } = yield* by
       inspector.change({ mode, key, millis, by: who })
