@@ -40,6 +40,23 @@ describe("Secrets in a text that is kept", () => {
       assert.strictEqual(mask(text), text)
   })
 
+  it("are looked for in time that grows with the text, whatever it is made of", () => {
+    const million = (piece: string) => piece.repeat(Math.ceil(1_000_000 / piece.length))
+    for (const piece of [
+      "eyJ-",
+      "eyJaaaaaaaa.",
+      "-----BEGIN PRIVATE KEY-----",
+      "Bearer ",
+      "token=",
+      "cookie:",
+      "a://b",
+      "sk-",
+      "_api_key",
+      "x"
+    ])
+      assert.isAbove(mask(million(piece)).length, 0, piece)
+  })
+
   it.prop(
     "are masked in however many pieces they come",
     [

@@ -63,6 +63,10 @@ const make = Effect.gen(function* () {
     records.expire(now())
   }
   look()
+  if (isOn) {
+    const { inspect: mode } = live.current
+    yield* Effect.annotateLogs(Effect.logWarning("requests are looked into"), { mode, by: SETTINGS })
+  }
   let setting = live.current.inspect
   yield* live.follow({
     apply: ({ inspect }) => {
@@ -90,9 +94,15 @@ const make = Effect.gen(function* () {
   const finish = (tap: Tap, mode: Mode, exit: Exit.Exit<unknown, unknown>) => {
     const head = Record.head(tap, Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause))
     const isMeant = mode === "all" || head.outcome === "failed" || head.outcome === "rejected"
-    const kept = isMeant ? Record.kept(tap, head) : undefined
-    tap.quota.release()
-    if (kept !== undefined) records.keep(kept, now())
+    try {
+      if (!isMeant) return
+      const kept = Record.kept(tap, head)
+      // What it took on its way makes place for it.
+      tap.quota.release()
+      records.keep(kept, now())
+    } finally {
+      tap.quota.release()
+    }
   }
 
   const tapped = <E, R>(app: Served<E, R>, auth: Pick<typeof Auth.Auth.Service, "caller">) =>

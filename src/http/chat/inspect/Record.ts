@@ -60,8 +60,9 @@ const short = (name: string) => redact(name, LONGEST_NAME)
 
 /** A query may hold a key. */
 const pathOf = (url: string, cleaner: Cleaner) => {
-  const { pathname, searchParams } = new URL(url, "http://localhost")
-  const query = [...searchParams].map(([name, value]) => {
+  const at = url.indexOf("?")
+  const pathname = at < 0 ? url : url.slice(0, at)
+  const query = [...new URLSearchParams(at < 0 ? "" : url.slice(at))].map(([name, value]) => {
     const shown = Masked.isSecretName(name) || /^(?:key|token|code)$/i.test(name) ? Masked.SIGN : value
     return `${encodeURIComponent(name)}=${encodeURIComponent(shown)}`
   })

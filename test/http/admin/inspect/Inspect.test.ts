@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Redacted } from "effect"
+import { Duration, Effect, Redacted, Schema } from "effect"
 import { BackendFailure } from "../../../../src/domain/ChatError.ts"
+import { InspectRecord } from "../../../../src/http/admin/inspect/Api.ts"
 import * as TestBackend from "../../../support/TestBackend.ts"
 import * as TestGateway from "../../../support/TestGateway.ts"
 
@@ -90,6 +91,7 @@ describe("/internal/inspect", () => {
       const sent = yield* gateway.chat(body, headers)
       const { json, text } = yield* gateway.record("r-1")
       for (const secret of [ANN, "sk-0123456789abcdefghij", "session=abc"]) assert.notInclude(text, secret)
+      assert.strictEqual(Schema.decodeUnknownSync(InspectRecord)(json).id, "r-1", "it is as the API says")
       assert.deepInclude(json, { id: "r-1", outcome: "completed", status: 200, path: "/v1/chat/completions" })
       const request = json["request"] as Record<string, Record<string, unknown>>
       assert.deepStrictEqual(request["body"], { ...hello("my key is …, theirs …"), stream: true })
