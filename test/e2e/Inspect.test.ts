@@ -82,6 +82,22 @@ describe("a gateway that looks into requests", () => {
         )
         assert.strictEqual(first.answer.body, streamed)
 
+        const messages = [{ role: "user", content: good }]
+        const others = {
+          "/v1/messages": { model: "auto", max_tokens: 100, stream: true, messages },
+          "/v1/responses": { model: "auto", stream: true, store: false, input: good }
+        }
+        for (const [path, body] of Object.entries(others)) {
+          const init = { ...by(ANN, path.slice(4)), method: "POST", body: JSON.stringify(body) }
+          yield* Effect.flatMap(
+            Effect.promise(() => fetch(program.base + path, init)),
+            text
+          )
+          const record = yield* one(path.slice(4))
+          assert.strictEqual(record.answer.text, "all is well", path)
+          assert.include(record.questions[0]?.prompt, good, path)
+        }
+
         yield* put({ mode: "errors", minutes: 5 })
         yield* ask(good, ANN, "errors-good")
         yield* ask(bad, ANN, "errors-bad")
@@ -98,7 +114,7 @@ describe("a gateway that looks into requests", () => {
         yield* put({ mode: "off" })
         yield* ask(good, ANN, "after")
         yield* eventually(() => program.stdout().includes("looking into requests switched") || undefined, "who did it")
-        assert.deepStrictEqual(yield* ids, ["of-ann", "errors-bad", "all-1"])
+        assert.deepStrictEqual(yield* ids, ["of-ann", "errors-bad", "responses", "messages", "all-1"])
         // What was kept stays in memory: neither log nor files have a word of it.
         assert.notInclude(program.stdout(), "all is well")
         yield* admin("/internal/inspect", "DELETE")

@@ -120,15 +120,6 @@ const questionOf = (
   pushes_left_out: dropped
 })
 
-const headersOf = (headers: Tap["arrived"]["headers"], cleaner: Cleaner) =>
-  cleaner.value(
-    Object.fromEntries(
-      Object.entries(headers).flatMap(([name, value]) =>
-        value === undefined ? [] : [[name, Masked.isSecretName(name) ? Masked.SIGN : value]]
-      )
-    )
-  )
-
 /** What is told of one record. */
 export const whole = (tap: Tap, head: Head) => {
   const { arrived, body } = tap
@@ -140,7 +131,7 @@ export const whole = (tap: Tap, head: Head) => {
     rest: new Cleaner(Number.MAX_SAFE_INTEGER, known)
   }
   const request = {
-    headers: headersOf(arrived.headers, cleaners.headers),
+    headers: cleaners.headers.value({ ...arrived.headers }),
     body: body === undefined ? null : cleaners.body.value(body)
   }
   const answer = Answer.cleaned(tap.answer.toString(), tap.answer.dropped > 0, cleaners.rest, known)
