@@ -10,11 +10,11 @@ const rules: ReadonlyArray<RegExp> = [
   /\b(?:gh[opsu]_|github_pat_|glpat-|xox[abeprs]-|AKIA|AIza)[\w-]{12,}/g,
   /(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]+)?/g,
   /-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[^-]{0,8000}/g,
-  // The user info of a URL.
-  /(\b[a-z]{1,12}:\/\/)[^\s/?#"'@]{1,200}@/gi,
+  // The user info of a URL. Each begins with what is rare: a name before it makes no difference.
+  /(:\/\/)[^\s/?#"'@]{1,200}@/g,
   // Headers, and what is named as a secret and looks like one.
-  /(\b(?:(?:proxy-)?authorization|x-api-key|api-key|(?:set-)?cookie)\b\\?["']?\s{0,9}[:=]\s{0,9}\\?["']?)[^\s"'\\][^\r\n"'\\,}]*/gi,
-  /((?:\b|_)(?:\w{0,20}token|passwd|passw(?:or)?d|secret|(?:api|access|secret|private)[_-]?key)\b\\?["']?\s{0,9}[:=]\s{0,9}\\?["']?)(?=[^\s"'\\,;&}]{0,99}\d)[^\s"'\\,;&}]{6,}/gi
+  /((?:authorization|api-key|cookie)\b\\?["']?\s{0,9}[:=]\s{0,9}\\?["']?)[^\s"'\\][^\r\n"'\\,}]*/gi,
+  /((?:token|passwd|passw(?:or)?d|secret|(?:api|access|secret|private)[_-]?key)\b\\?["']?\s{0,9}[:=]\s{0,9}\\?["']?)(?=[^\s"'\\,;&}]{0,99}\d)[^\s"'\\,;&}]{6,}/gi
 ]
 
 /** Names of fields and headers whose value is a secret. */
@@ -32,9 +32,10 @@ type Range = readonly [from: number, to: number]
 const rangesOf = (text: string, known: ReadonlyArray<string>): ReadonlyArray<Range> => {
   const found: Array<Range> = []
   for (const rule of rules) {
-    for (const match of text.matchAll(rule)) {
+    // Without the copy of the rule that `matchAll` makes: there are many short texts.
+    rule.lastIndex = 0
+    for (let match = rule.exec(text); match !== null; match = rule.exec(text))
       found.push([match.index + (match[1]?.length ?? 0), match.index + match[0].length])
-    }
   }
   for (const secret of known) {
     if (secret.length < SHORTEST) continue

@@ -96,10 +96,9 @@ const frames = (stream: string, cleaner: Cleaner, known: ReadonlyArray<string>):
     value !== null &&
     depth <= 16 &&
     (changed.has(value) || Object.values(value).some((one) => isChanged(one, depth + 1)))
-  return lines
-    .map((line, i) => (changed.size > 0 && isChanged(objects[i]) ? DATA + JSON.stringify(objects[i]) : line))
-    .map((line) => cleaner.text(line))
-    .join("\n")
+  if (changed.size === 0) return cleaner.text(stream)
+  const now = lines.map((line, i) => (isChanged(objects[i]) ? DATA + JSON.stringify(objects[i]) : line))
+  return cleaner.text(now.join("\n"))
 }
 
 /** `isCut`: its end is not there. */
