@@ -89,6 +89,7 @@ const ajv = new Set(["ajv", "ajv/dist/2019.js", "ajv/dist/2020.js"])
 const wallClock: Record<string, readonly [times: number, why: string]> = {
   "chat/Chat.ts": [2, "the times of day at which a chat came and ended"],
   "http/admin/dashboard/Activity.ts": [1, "which day, and which step of a plot"],
+  "http/chat/inspect/Inspector.ts": [2, "the times of day at which a request came, and at which looking ends"],
   "http/admin/dashboard/Handlers.ts": [1, "up to when a plot tells"],
   "http/admin/dashboard/Snapshot.ts": [1, "`now`"],
   "chat/Gauges.ts": [1, "seconds since 1970 of the process's start"],

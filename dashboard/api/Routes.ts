@@ -8,6 +8,10 @@ export const routes = {
   stopChat: ["POST", "/internal/chats/:id/stop"],
   retryInstance: ["POST", "/internal/instances/:name/retry"],
   plots: ["GET", "/internal/plots"],
+  inspections: ["GET", "/internal/inspect"],
+  inspection: ["GET", "/internal/inspect/:id"],
+  switchInspection: ["PUT", "/internal/inspect"],
+  forgetInspections: ["DELETE", "/internal/inspect"],
   ofKeys: ["GET", "/internal/usage/keys"],
   keys: ["GET", "/internal/keys"],
   createKey: ["POST", "/internal/keys"],
@@ -16,7 +20,7 @@ export const routes = {
   revokeKey: ["DELETE", "/internal/keys/:name"],
   loginStart: ["POST", "/internal/auto-login/start"],
   loginCallback: ["POST", "/internal/auto-login/callback"]
-} as const satisfies Record<string, readonly [method: "GET" | "POST" | "DELETE", path: `/internal/${string}`]>
+} as const satisfies Record<string, readonly [method: "GET" | "POST" | "PUT" | "DELETE", path: `/internal/${string}`]>
 
 export type RouteName = keyof typeof routes
 

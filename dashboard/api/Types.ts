@@ -14,3 +14,6 @@ export type KeyMade = Answer<"createKey">
 export type KeyUsage = Answer<"ofKeys">["data"][number]
 export type Plots = Answer<"plots">
 export type Range = Plots["range"]
+export type InspectState = Overview["inspect"]
+export type Inspection = Answer<"inspection">
+export type Question = Inspection["questions"][number]

@@ -12,6 +12,7 @@ import { locale, words } from "../state/Settings.ts"
 import { Button } from "../ui/Button.tsx"
 import { Copy } from "../ui/Copy.tsx"
 import { Facts } from "../ui/Facts.tsx"
+import { InspectNotice } from "./InspectNotice.tsx"
 
 export const baseUrl = new URL("v1", base).href
 
@@ -83,6 +84,7 @@ export const Bar = () => {
       </h2>
       <Lost />
       <Newer version={overview.version} />
+      <InspectNotice state={overview.inspect} />
       {overview.problem === null ? null : <ProblemNotice problem={overview.problem} overview={overview} />}
       <Facts
         kind="bar"

@@ -7,6 +7,7 @@ import { timesOf } from "../format/RequestTimes.ts"
 import { locale, words } from "../state/Settings.ts"
 import { Copy } from "../ui/Copy.tsx"
 import { Facts } from "../ui/Facts.tsx"
+import { Inspected } from "./Inspected.tsx"
 
 const Times = ({ row }: { readonly row: ChatRow }) => {
   const { requests: text, units } = words.value
@@ -71,6 +72,7 @@ export const RequestDetail = ({ row }: { readonly row: ChatRow }) => {
           [text.retries, whole(row.retries, lang)]
         ]}
       />
+      <Inspected row={row} />
     </div>
   )
 }

@@ -12,6 +12,7 @@ import { Badge, type Tone } from "../ui/Facts.tsx"
 import { Failure } from "../ui/Failure.tsx"
 import { Section } from "../ui/Section.tsx"
 import { type Column, Table } from "../ui/Table.tsx"
+import { InspectSwitch } from "./InspectSwitch.tsx"
 import { Models } from "./Now.tsx"
 import { RequestDetail } from "./RequestDetail.tsx"
 import { RequestFilters } from "./RequestFilters.tsx"
@@ -103,7 +104,7 @@ export const RequestList = () => {
   const [drawn, setDrawn] = useState(FIRST)
   const rows = Requests.rows.value?.slice(0, drawn) ?? null
   return (
-    <Section id="requests" title={text.title}>
+    <Section id="requests" title={text.title} aside={<InspectSwitch />}>
       <RequestFilters />
       {Requests.failure.value === null ? null : <Failure error={Requests.failure.value} onRetry={Requests.load} />}
       <div aria-busy={Requests.isLoading.value}>

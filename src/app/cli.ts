@@ -21,6 +21,7 @@ import * as Login from "./commands/Login.ts"
 import { LoginRefused } from "./commands/LoginDesk.ts"
 import * as Logs from "./commands/Logs.ts"
 import * as PlainConsole from "./commands/PlainConsole.ts"
+import * as Replay from "./commands/Replay.ts"
 import * as Report from "./commands/Report.ts"
 import * as Status from "./commands/Status.ts"
 import * as Usage from "./commands/Usage.ts"
@@ -108,6 +109,7 @@ const cli = Command.make("lingma-gateway", where, serveWith).pipe(
     Status.command,
     Doctor.command,
     Logs.command,
+    Replay.command,
     usage,
     Keys.command,
     login,

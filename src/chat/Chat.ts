@@ -196,6 +196,7 @@ export class Chat extends Context.Tag("lingma-gateway/Chat")<
         metrics.chatEnded(record)
         if (span !== undefined) ChatSpan.ended(span, record)
         recorder.record(record)
+        context.tap?.ended(record)
         live.leave(entry)
       }
       // In one step: one that is interrupted before it would leave would be told as running for ever.

@@ -1,5 +1,5 @@
 /**
- * Settings of services beside Lingma: the database, keys, web search, pages of the web, embeddings.
+ * Settings of services beside Lingma: the database, keys, looking into requests, web search, pages of the web, embeddings.
  */
 import * as DatabaseUrl from "./DatabaseUrl.ts"
 import { live, setting } from "./Setting.ts"
@@ -36,6 +36,24 @@ export const serviceSettings = {
     "90",
     "days for which single chats and hourly sums are kept in the database; daily sums are kept on",
     Rule.integer(1, 36_500)
+  ),
+  inspect: live(
+    "INSPECT",
+    "off",
+    "keep requests with their bodies, prompts and answers in memory, for administrators: off, errors, or all",
+    Rule.oneOf("off", "errors", "all")
+  ),
+  inspectHours: live(
+    "INSPECT_HOURS",
+    "24",
+    "how long such a record is kept, and for how long administrators may switch it on, in hours",
+    Rule.hours(1, 720)
+  ),
+  inspectMb: live(
+    "INSPECT_MB",
+    "64",
+    "max memory for such records, in MiB; the oldest go first",
+    Rule.integer(8, 4096)
   ),
   webSearchUrl: live(
     "WEB_SEARCH_URL",

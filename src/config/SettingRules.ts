@@ -173,6 +173,11 @@ export const LOGIN_HOSTS = [
   "lingma.alibabacloud.com"
 ].join(",")
 
+export const hours =
+  (min: number, max: number): Parse<Duration.Duration> =>
+  (raw) =>
+    Either.mapBoth(integer(min, max)(raw), { onLeft: (rule) => `${rule} (hours)`, onRight: Duration.hours })
+
 export const millis =
   (min: number, max: number): Parse<Duration.Duration> =>
   (raw) =>

@@ -2,9 +2,11 @@
  * Removes what looks like a secret from upstream text before it goes into a log or a response.
  */
 
+/** Keys and tokens by their usual prefixes. */
+export const KEYS = /\b(?:[pr]t|sk)-[\w.~+/=-]{8,}|\bBearer\s+\S+/gi
+
 const rules: ReadonlyArray<readonly [RegExp, string]> = [
-  // Keys and tokens by their usual prefixes.
-  [/\b(?:[pr]t|sk)-[\w.~+/=-]{8,}|\bBearer\s+\S+/gi, "…"],
+  [KEYS, "…"],
   // A URL's query and user info.
   [/\b([a-z]{1,12}:\/\/)[^\s/?#"'@]{0,200}@/gi, "$1"],
   [/\b([a-z]{1,12}:\/\/[^\s?#"']{0,500})[?#][^\s"']*/gi, "$1?…"],

@@ -15,12 +15,14 @@ import { Api } from "./Api.ts"
 import { CapabilitiesHandlers } from "./admin/capabilities/Handlers.ts"
 import { DashboardHandlers } from "./admin/dashboard/Handlers.ts"
 import { OpsHandlers } from "./admin/health/Handlers.ts"
+import { InspectHandlers } from "./admin/inspect/Handlers.ts"
 import { InternalHandlers } from "./admin/internal/Handlers.ts"
 import { KeysHandlers } from "./admin/keys/Handlers.ts"
 import { UsageHandlers } from "./admin/usage/Handlers.ts"
 import { OwnUsageHandlers } from "./admin/usage/OwnHandlers.ts"
 import { Bodies } from "./chat/Bodies.ts"
 import { Images } from "./chat/Images.ts"
+import { Inspector } from "./chat/inspect/Inspector.ts"
 import { Admission } from "./chat/limits/Admission.ts"
 import { Documents } from "./chat/sources/Documents.ts"
 import { Pages } from "./chat/sources/Pages.ts"
@@ -59,6 +61,7 @@ const ApiRoutes = HttpLayerRouter.addHttpApi(Api).pipe(
     OllamaHandlers,
     OpsHandlers,
     InternalHandlers,
+    InspectHandlers,
     DashboardHandlers,
     KeysHandlers,
     OwnUsageHandlers,
@@ -71,6 +74,7 @@ const ApiRoutes = HttpLayerRouter.addHttpApi(Api).pipe(
     Bodies.layerFromConfig,
     Documents.layer,
     Images.layerFromConfig,
+    Inspector.layer,
     Pages.layer
   ])
 )

@@ -10,6 +10,7 @@ import { BackendFailure, type TurnError } from "../domain/ChatError.ts"
 import * as Login from "../domain/Login.ts"
 import * as Turn from "../domain/Turn.ts"
 import type { Metrics } from "../observe/Metrics.ts"
+import * as RequestContext from "../observe/RequestContext.ts"
 import * as Scoped from "../runtime/Scoped.ts"
 import * as SharedWork from "../runtime/SharedWork.ts"
 import type { Ask, TextBackend } from "../textonly/TextBackend.ts"
@@ -134,10 +135,12 @@ export const make = (
         else if (turn.state() === "finished") instance.proved()
       })
       const cwd = yield* directory(ask)
+      const { tap } = yield* RequestContext.current
       const dialect = {
         rpc,
         instance: id,
         cwd,
+        tap: tap?.asked({ instance: id, ...ask }),
         refused: refused(ask),
         ended: (failure: Endings.Failure) => Endings.toError(failure, about(ask, true)),
         lifetime

@@ -3,6 +3,7 @@
  */
 import { type Effect, type Fiber, FiberRef, GlobalValue } from "effect"
 import type { ClientName } from "../domain/usage/ClientName.ts"
+import type { ChatTap } from "./ChatTap.ts"
 
 export interface RequestContext {
   /** As its response bears it. */
@@ -10,11 +11,13 @@ export interface RequestContext {
   readonly client: ClientName
   /** Of a chat: whether an upstream was asked, or is about to be. From then on, to ask again may repeat something. */
   isStarted: boolean
+  /** Who looks into it, until it has ended; undefined for almost all. */
+  tap: ChatTap | undefined
 }
 
 const ref = GlobalValue.globalValue("lingma-gateway/observe/RequestContext", () =>
   // A program that asks by itself has no request.
-  FiberRef.unsafeMake<RequestContext>({ id: "none", client: "none", isStarted: false })
+  FiberRef.unsafeMake<RequestContext>({ id: "none", client: "none", isStarted: false, tap: undefined })
 )
 
 export const current: Effect.Effect<RequestContext> = FiberRef.get(ref)

@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs"
-import { createRequire } from "node:module"
 import { gzipSync } from "node:zlib"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
-import { type Dashboard, isClean, open, step } from "./dashboard.ts"
+import { type Dashboard, findings, isClean, open, step } from "./dashboard.ts"
 import { chat, type Program, start, text } from "./support.ts"
 
 class Gateway extends Context.Tag("test/Gateway")<Gateway, Program>() {}
@@ -26,24 +25,6 @@ const unfold = ({ page }: Dashboard) =>
     await page.getByLabel("Range").selectOption("30 days")
     await page.locator("#plots summary").first().click()
     await page.locator("#plots tbody").getByRole("row").nth(29).waitFor()
-  })
-
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
-interface Findings {
-  readonly violations: ReadonlyArray<{ readonly id: string; readonly nodes: ReadonlyArray<{ readonly html: string }> }>
-}
-interface Axe {
-  readonly run: (context: unknown, options: object) => Promise<Findings>
-}
-/** What axe finds, as texts. */
-const findings = ({ page }: Dashboard) =>
-  Effect.promise(async () => {
-    await page.addScriptTag({ content: axe })
-    // The rest of what it could tell takes most of its time.
-    const { violations } = await page.evaluate(() =>
-      (globalThis as unknown as { axe: Axe }).axe.run(document, { resultTypes: ["violations"], iframes: false })
-    )
-    return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))
   })
 
 const options = { timeout: "60 seconds", excludeTestServices: true } as const

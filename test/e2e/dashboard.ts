@@ -1,6 +1,8 @@
 /**
  * The dashboard in a real Chromium; what the page is complained of is gathered, and nothing of the browser outlives the scope.
  */
+import { readFileSync } from "node:fs"
+import { createRequire } from "node:module"
 import { assert } from "chai"
 import { Effect } from "effect"
 import { type BrowserContextOptions, chromium, type Page } from "playwright"
@@ -79,4 +81,22 @@ export const isClean = ({ complaints, page }: Dashboard) =>
     }))
     assert.deepStrictEqual(left, { local: 0, session: 0, cookies: "", caches: 0, databases: 0, workers: 0 })
     assert.deepStrictEqual(await page.context().cookies(), [])
+  })
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
+interface Findings {
+  readonly violations: ReadonlyArray<{ readonly id: string; readonly nodes: ReadonlyArray<{ readonly html: string }> }>
+}
+interface Axe {
+  readonly run: (context: unknown, options: object) => Promise<Findings>
+}
+/** What axe finds, as texts; put in by the debugger, past the policy of the page. */
+export const findings = ({ page }: Dashboard) =>
+  Effect.promise(async () => {
+    await page.evaluate(axe)
+    // The rest of what it could tell takes most of its time.
+    const { violations } = await page.evaluate(() =>
+      (globalThis as unknown as { axe: Axe }).axe.run(document, { resultTypes: ["violations"], iframes: false })
+    )
+    return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))
   })

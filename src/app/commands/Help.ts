@@ -59,6 +59,11 @@ export const entries: Readonly<Record<string, Entry>> = {
       ...common
     ]
   },
+  replay: {
+    usage: "replay ID",
+    what: "send a recorded request again",
+    options: [["--model MODEL", "ask this model instead"], ...common]
+  },
   usage: {
     usage: "usage",
     what: "who used what",

@@ -11,6 +11,7 @@ import type { Settings } from "../../config/Config.ts"
 import { LiveSettings } from "../../config/LiveSettings.ts"
 import { anonymous, type Caller } from "../../domain/keys/Caller.ts"
 import type * as Model from "../../domain/Model.ts"
+import * as RequestContext from "../../observe/RequestContext.ts"
 import type { Key } from "../../team/keys/Key.ts"
 import { Auth } from "../edge/Auth.ts"
 import { DirectRoutes } from "../edge/DirectRoutes.ts"
@@ -25,6 +26,7 @@ import * as ChatResponse from "./ChatResponse.ts"
 import * as Decode from "./Decode.ts"
 import * as FieldSupport from "./FieldSupport.ts"
 import { Images, type Link } from "./Images.ts"
+import { Inspector } from "./inspect/Inspector.ts"
 import { Admission } from "./limits/Admission.ts"
 import * as LimitHeaders from "./limits/LimitHeaders.ts"
 import * as SchemaIssue from "./SchemaIssue.ts"
@@ -47,6 +49,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   const shortcuts = yield* DirectRoutes
   const live = yield* LiveSettings.get
   const admission = yield* Admission
+  const inspected = (yield* Inspector).over(auth)
   const { errors, support } = dialect
   const answer = ChatResponse.make({ drain })
   const sessionHeaders = [...SESSION, ...(dialect.sessionHeaders ?? [])]
@@ -108,6 +111,8 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
       const sent = yield* bodies.json(request)
       const message = MessageRequest.of(request)
       const body = message === undefined ? sent : yield* payloadOf(sent, message)
+      const { id, tap } = yield* RequestContext.current
+      tap?.read(body)
       const payload = yield* Either.mapLeft(decode(body), ({ issue }) =>
         errors.fromIssue(SchemaIssue.explain(issue), body)
       )
@@ -115,7 +120,7 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
       const key = auth.key(request)
       // Revoked while its body arrived.
       if (key === undefined && !auth.isOpen()) return yield* new KeyRefused({ reason: "revoked" })
-      const context = contextOf(request, config, key, yield* RequestId.current, leftOut)
+      const context = contextOf(request, config, key, id, leftOut)
       // Before pictures and documents are loaded for a request that is refused anyway.
       if (config.strictParams) yield* heed(body, config, [])
       const asked = yield* ask(payload, context)
@@ -184,8 +189,8 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
   const allowed = (models: ReadonlyArray<Model.Model>) =>
     Effect.map(HttpServerRequest.HttpServerRequest, (request) => admission.allowed(auth.key(request), models))
 
-  const handled = answered(chats)
+  const handled = inspected(answered(chats))
   shortcuts.add("POST", support.path, handled)
   const { openFor } = admission
-  return { admitted, allowed, answer, answered, chat, live, handle: () => handled, openFor, reader }
+  return { admitted, allowed, answer, answered, chat, inspected, live, handle: () => handled, openFor, reader }
 })

@@ -34,7 +34,8 @@ export const middleware = <A, E, R>(
       "request_id",
       id
     )
-    return RequestContext.set({ id, client: ClientName.of(headers["user-agent"]), isStarted: false }).pipe(
+    const client = ClientName.of(headers["user-agent"])
+    return RequestContext.set({ id, client, isStarted: false, tap: undefined }).pipe(
       Effect.zipRight(FiberRef.set(FiberRef.currentLogAnnotations, annotations)),
       Effect.zipRight(app)
     )

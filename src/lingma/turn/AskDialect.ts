@@ -19,7 +19,7 @@ const linger = "5 seconds"
 
 /** Starts the turn; its events go to `turn`. */
 export const begin = Effect.fnUntraced(function* (
-  { ended, instance, lifetime, refused, rpc }: DialectOptions & { readonly lifetime: Scope.Scope },
+  { ended, instance, lifetime, refused, rpc, tap }: DialectOptions & { readonly lifetime: Scope.Scope },
   ask: Ask,
   turn: Turn
 ): Effect.fn.Return<void, RpcError, Scope.Scope> {
@@ -35,6 +35,7 @@ export const begin = Effect.fnUntraced(function* (
   const events = TurnSink.make(turn, {
     instance,
     ended,
+    tap,
     onSession: (named) => {
       sessionId ??= named === "" ? undefined : named
     }

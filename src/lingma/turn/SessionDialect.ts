@@ -25,6 +25,7 @@ export interface DialectOptions {
   readonly refused: (error: RpcError, started: boolean) => TurnError
   /** Maps a failed end to the error of its turn. */
   readonly ended: TurnSink.TurnSinkOptions["ended"]
+  readonly tap?: TurnSink.Tap | undefined
 }
 
 /** Timeout of setup calls, which a closed IDE never answers; below the keep-alive, so that an HTTP status is possible. */
@@ -107,7 +108,7 @@ export const begin = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, RpcError, Scope.Scope> {
   const { instance, rpc } = options
   const _meta = metaOf(ask)
-  const events = TurnSink.make(turn, { instance, ended: options.ended })
+  const events = TurnSink.make(turn, { instance, ended: options.ended, tap: options.tap })
   let isAsked = false
   const sessionId = yield* open(options, (opened) => {
     // Only a turn that has started and not ended is cancelled.

@@ -16,6 +16,13 @@ export interface TurnSinkOptions {
   readonly ended: (failure: Endings.Failure) => TurnError
   /** Called with the session id of a push. */
   readonly onSession?: (sessionId: string) => void
+  /** Sees each push before it is read. */
+  readonly tap?: Tap | undefined
+}
+
+export interface Tap {
+  readonly text: (kind: "text" | "thought", text: string) => void
+  readonly push: (method: string, params: Pushes.Json) => void
 }
 
 const succeeded = new Set(["", "success", "stop", "end_turn", "finish", "finished", "done", "completed"])
@@ -33,7 +40,7 @@ export interface TurnSink extends Sink {
   readonly end: () => void
 }
 
-export const make = (turn: Turn, { ended, instance, onSession }: TurnSinkOptions): TurnSink => {
+const sinkOf = (turn: Turn, { ended, instance, onSession }: TurnSinkOptions): TurnSink => {
   let heard = false
   let isOver = false
   const resume = Resume.make()
@@ -100,3 +107,28 @@ export const make = (turn: Turn, { ended, instance, onSession }: TurnSinkOptions
     }
   }
 }
+
+const kinds = { TextDelta: "text", ThoughtDelta: "thought" } as const
+
+/** The same for a turn that is looked into; others have no step more for it. */
+const tapped = (sink: TurnSink, tap: Tap): TurnSink => ({
+  ...sink,
+  onPush: (method, params) => {
+    const push = Pushes.read(method, params)
+    const event = push?._tag === "Event" ? push.event : undefined
+    if (event?._tag === "TextDelta" || event?._tag === "ThoughtDelta") tap.text(kinds[event._tag], event.text)
+    else tap.push(method, params)
+    sink.onPush(method, params)
+  },
+  onText: (tag, text) => {
+    tap.text(kinds[tag], text)
+    sink.onText?.(tag, text)
+  },
+  onLost: (error) => {
+    tap.push("connection lost", { reason: error.reason })
+    sink.onLost(error)
+  }
+})
+
+export const make = (turn: Turn, options: TurnSinkOptions): TurnSink =>
+  options.tap === undefined ? sinkOf(turn, options) : tapped(sinkOf(turn, options), options.tap)

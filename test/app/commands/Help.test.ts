@@ -12,6 +12,7 @@ import * as Help from "../../../src/app/commands/Help.ts"
 import * as Keys from "../../../src/app/commands/keys/Keys.ts"
 import * as Launch from "../../../src/app/commands/Launch.ts"
 import * as Logs from "../../../src/app/commands/Logs.ts"
+import * as Replay from "../../../src/app/commands/Replay.ts"
 import * as Report from "../../../src/app/commands/Report.ts"
 import * as Status from "../../../src/app/commands/Status.ts"
 import * as Terminal from "../../../src/app/screen/Terminal.ts"
@@ -35,6 +36,7 @@ describe("the help", () => {
     status: Status.command,
     doctor: Doctor.command,
     logs: Logs.command,
+    replay: Replay.command,
     env: Env.command,
     report: Report.command
   }

@@ -4,6 +4,7 @@ import { Effect, Layer } from "effect"
 import { Bodies } from "../../../src/http/chat/Bodies.ts"
 import * as ChatEndpoint from "../../../src/http/chat/ChatEndpoint.ts"
 import { Images } from "../../../src/http/chat/Images.ts"
+import { Inspector } from "../../../src/http/chat/inspect/Inspector.ts"
 import { Admission } from "../../../src/http/chat/limits/Admission.ts"
 import { Documents } from "../../../src/http/chat/sources/Documents.ts"
 import { Pages } from "../../../src/http/chat/sources/Pages.ts"
@@ -20,7 +21,7 @@ describe("the endpoint of a dialect", () => {
       const shortcuts = DirectRoutes.make()
       const drain = yield* Drain.make(undefined)
       const sources = Layer.mergeAll(Documents.layer, Images.layerFromConfig, Pages.layer)
-      const around = Layer.mergeAll(Admission.layer, Auth.layer, Bodies.layerFromConfig, sources)
+      const around = Layer.mergeAll(Admission.layer, Auth.layer, Bodies.layerFromConfig, Inspector.layer, sources)
       const context = yield* Layer.build(Layer.provideMerge(around, TestGateway.core(TestBackend.make())))
       yield* ChatEndpoint.make(chatCompletions).pipe(
         Effect.provideService(DirectRoutes, shortcuts),

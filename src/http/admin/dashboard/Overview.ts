@@ -2,6 +2,7 @@
  * The state of the gateway at one moment: readiness, what is wrong, its instances, and the chats that run.
  */
 import { Schema } from "effect"
+import { InspectState } from "../inspect/State.ts"
 
 const described = (description: string) => ({ description })
 const Text = Schema.NullOr(Schema.String)
@@ -106,6 +107,7 @@ export const Overview = Schema.Struct({
   max_in_flight: Schema.Int,
   queued: Schema.Int,
   oldest_wait_ms: Schema.NullOr(Schema.Int).annotations(described("Of those in the queue; null where it is empty")),
+  inspect: InspectState,
   problem: Schema.NullOr(Problem).annotations(described("The most pressing one")),
   instances: Schema.Array(InstanceView),
   streams: Schema.Array(LiveChat)

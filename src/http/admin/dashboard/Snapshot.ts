@@ -11,7 +11,9 @@ import { redact } from "../../../domain/Redact.ts"
 import * as ChatSpan from "../../../observe/ChatSpan.ts"
 import * as Rows from "../../../team/ledger/Rows.ts"
 import { version } from "../../../Version.ts"
+import { Inspector } from "../../chat/inspect/Inspector.ts"
 import { Drain } from "../../server/Drain.ts"
+import * as Inspect from "../inspect/State.ts"
 import { Activity, type Figures } from "./Activity.ts"
 import {
   type InstanceState,
@@ -135,6 +137,7 @@ export const make = Effect.gen(function* () {
   const pool = yield* Pool
   const drain = yield* Drain
   const activity = yield* Activity
+  const inspector = yield* Inspector
   const clock = yield* Effect.clock
   const begun = Number(clock.unsafeCurrentTimeNanos()) / 1e6
 
@@ -164,6 +167,7 @@ export const make = Effect.gen(function* () {
       max_in_flight: stats.maxInFlight,
       queued: stats.queued,
       oldest_wait_ms: waiting === undefined ? null : Math.round(now.mono - waiting.arrivedAt),
+      inspect: Inspect.toState(inspector.state()),
       problem: Problem.find({
         draining,
         instances: views,

@@ -37,7 +37,7 @@ const handlers = HttpApiBuilder.group(
     const { responsesStore: capacity } = yield* GatewayConfig
     const store = Store.make({ capacity, kept: yield* KeptResponses })
     const { asked, dialect, making, optionsOf } = Exchange.make({ clock, store })
-    const { admitted, answer, answered, handle, live, openFor, reader } = yield* ChatEndpoint.make(dialect)
+    const { admitted, answer, answered, handle, inspected, live, openFor, reader } = yield* ChatEndpoint.make(dialect)
 
     const readCount = reader(CountRequest, (payload, context) =>
       Effect.map(asked({ ...payload, model: payload.model ?? context.config.defaultModel }, context, {}), (asked) => ({
@@ -73,7 +73,7 @@ const handlers = HttpApiBuilder.group(
       }
       return HttpServerResponse.unsafeJson(compacted, { headers: { ...ChatResponse.headersOf(run), ...ignored } })
     })
-    const compact = Effect.flatMap(readCompact, (read) => admitted(read, compacted(read)))
+    const compact = inspected(answered(Effect.flatMap(readCompact, (read) => admitted(read, compacted(read)))))
 
     const ownStore = (references: Store.References) =>
       Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
@@ -160,7 +160,7 @@ const handlers = HttpApiBuilder.group(
       )
       .handleRaw("createResponse", handle)
       .handleRaw("inputTokens", () => answered(inputTokens))
-      .handleRaw("compact", () => answered(compact))
+      .handleRaw("compact", () => compact)
       .handle("response", ({ path }) => ofResponse(path.id, held))
       .handle("deleteResponse", ({ path }) => deletedResponse(path.id))
   })

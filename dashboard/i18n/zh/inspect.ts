@@ -1,0 +1,55 @@
+/**
+ * Looking into requests, in Chinese.
+ */
+import type { Words } from "../en.ts"
+
+export const inspect = {
+  inspect: {
+    modes: { off: "不查看请求", errors: "失败的请求", all: "所有请求" },
+    on: (what, by) => `正在查看${what}：请求与回答的内容会被保留。由 ${by} 开启。`,
+    ofKey: (key) => `仅限密钥 ${key}。`,
+    until: (time) => `${time} 结束。`,
+    off: "关闭",
+    switched: "已开始查看请求。",
+    switchedOff: "已停止查看请求。已保留的内容到期后删除。",
+    open: "查看请求内容…",
+    title: "查看请求内容",
+    help: "在网关内存中保留完整的请求、提示词与回答，供管理员查看。机密会被遮盖，图片不保留。何人开启、何人查看都会记入日志。",
+    mode: "范围",
+    key: "仅限此密钥",
+    keyHelp: "密钥名称；留空表示所有密钥。",
+    time: "时长",
+    times: { "15": "15 分钟", "60": "1 小时", "240": "4 小时", "1440": "24 小时" },
+    start: "开启",
+    forget: "删除所有记录",
+    forgotten: (n) => `已删除记录：${n}。`,
+    none: "没有保留此请求的内容。",
+    noneOff: "查看请求内容的功能已关闭。",
+    look: "查看内容",
+    lookAt: (id) => `查看 ${id} 的内容`,
+    request: "请求",
+    headers: "请求头",
+    prompt: "实际发送的提示词",
+    pushes: "Lingma 的推送",
+    answer: "回答",
+    raw: "发给客户端的原文",
+    cut: "内容过长，结尾部分缺失。",
+    media: (n) => `未保留的图片与文档：${n}。`,
+    secrets: (n) => `已遮盖的机密：${n}。`,
+    more: (n) => `还有 ${n} 个字符：复制即可取得全文。`,
+    leftOut: (n) => `未保留的推送：${n}。`,
+    pieces: (n) => `${n} 段`,
+    question: (n, instance) => `第 ${n} 次提问，${instance}`,
+    noText: "没有文本。",
+    noPrompt: "没有向 Lingma 提问。",
+    curl: "curl 命令",
+    again: "再次运行",
+    againWith: "模型",
+    unfit: "无法再次运行：请求体没有完整保留。",
+    first: "原来的回答",
+    second: "新的回答",
+    status: "状态码",
+    chatKey: "API 密钥",
+    chatKeyHelp: "仅有管理员密钥不能对话。该密钥只保存在本页的内存中。"
+  }
+} satisfies Pick<Words, "inspect">
