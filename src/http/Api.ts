@@ -7,6 +7,7 @@ import { version } from "../Version.ts"
 import { CapabilitiesApi } from "./admin/capabilities/Api.ts"
 import { DashboardApi } from "./admin/dashboard/Api.ts"
 import { OpsApi } from "./admin/health/Api.ts"
+import { HostsApi } from "./admin/hosts/Api.ts"
 import { InternalApi } from "./admin/internal/Api.ts"
 import { KeysApi } from "./admin/keys/Api.ts"
 import { OwnUsageApi, UsageApi } from "./admin/usage/Api.ts"
@@ -23,6 +24,7 @@ export class Api extends Registry.addTo(HttpApi.make("lingma-gateway"))
   .add(OpsApi)
   .add(InternalApi)
   .add(DashboardApi)
+  .add(HostsApi)
   .add(KeysApi)
   .add(UsageApi)
   .add(OwnUsageApi)
