@@ -4,8 +4,9 @@
 import * as causes from "./en/causes.ts"
 import { figures } from "./en/figures.ts"
 import { frame } from "./en/frame.ts"
+import { hosts } from "./en/hosts.ts"
 import { keys } from "./en/keys.ts"
 
-export const en = { ...frame, ...keys, ...figures, ...causes }
+export const en = { ...frame, ...hosts, ...keys, ...figures, ...causes }
 
 export type Words = typeof en

@@ -5,6 +5,7 @@ import type { Words } from "./en.ts"
 import * as causes from "./zh/causes.ts"
 import { figures } from "./zh/figures.ts"
 import { frame } from "./zh/frame.ts"
+import { hosts } from "./zh/hosts.ts"
 import { keys } from "./zh/keys.ts"
 
-export const zh: Words = { ...frame, ...keys, ...figures, ...causes }
+export const zh: Words = { ...frame, ...hosts, ...keys, ...figures, ...causes }

@@ -58,6 +58,12 @@ const overHttp2 = (port: number) =>
     stream.end(JSON.stringify({ model: "auto", stream: true, messages }))
   })
 
+interface View {
+  readonly host: string
+  readonly hosts: ReadonlyArray<{ readonly id: string; readonly ready: boolean; readonly away: boolean }>
+  readonly warnings: ReadonlyArray<{ readonly code: string; readonly hosts: ReadonlyArray<string> }>
+}
+
 const signal = ({ child, exited }: Program, name: NodeJS.Signals) =>
   Effect.promise(() => {
     child.kill(name)
@@ -82,10 +88,10 @@ if (Proxy.find("haproxy") === undefined) {
           const DATABASE_URL = yield* postgres.database("hosts")
           const env = { DATABASE_URL, GATEWAY_DRAIN_DELAY_SEC: "3" }
           const [a, b, c, d] = yield* Effect.all([
-            Hosts.host("a", env),
-            Hosts.host("b", env),
-            Hosts.host("c", env),
-            Hosts.host("d", env)
+            Hosts.host("a", { ...env, LINGMA_EMULATOR_ACCOUNT: "alice" }),
+            Hosts.host("b", { ...env, LINGMA_EMULATOR_ACCOUNT: "bob" }),
+            Hosts.host("c", { ...env, LINGMA_EMULATOR_ACCOUNT: "carol" }),
+            Hosts.host("d", { ...env, LINGMA_EMULATOR_ACCOUNT: "carol" })
           ])
           const [programA, programB, programC] = yield* Effect.all([a.start, b.start, c.start], { concurrency: 3 })
           const programs = [programA, programB, programC]
@@ -131,6 +137,27 @@ if (Proxy.find("haproxy") === undefined) {
           assert.isAtMost(moved.length, settled.length / 100, JSON.stringify(moved.map(([session]) => session)))
           assert.isAbove([...after.values()].filter((host) => host === "d").length, 10)
 
+          const view = `http://127.0.0.1:${c.port}/internal/hosts`
+          // Those that have begun just now say so with their next word.
+          const told = yield* Effect.promise(async () => (await (await fetch(view)).json()) as View).pipe(
+            Effect.zipLeft(Effect.sleep("200 millis")),
+            Effect.repeat({ until: ({ hosts }) => hosts.every(({ ready }) => ready) }),
+            Effect.timeout("20 seconds")
+          )
+          assert.strictEqual(told.host, "c")
+          assert.deepStrictEqual(
+            told.hosts.map(({ away, id }) => [id, away]),
+            [
+              ["a", false],
+              ["c", false],
+              ["d", false]
+            ]
+          )
+          assert.deepStrictEqual(
+            told.warnings.map(({ code, hosts }) => [code, ...hosts]),
+            [["account_twice", "c", "d"]]
+          )
+
           // The database goes away: chats run, and ids find the host that has them in memory.
           yield* postgres.kill
           const second = yield* Hosts.streams(base, "second", STREAMS, 130)
@@ -144,6 +171,12 @@ if (Proxy.find("haproxy") === undefined) {
           for (const one of [made, read, next]) assert.deepStrictEqual([one.status, one.host], [200, made.host])
           for (const one of [talk, said]) assert.deepStrictEqual([one.status, one.host], [200, talk.host])
           assert.strictEqual((yield* json(`${base}/v1/responses/resp_nobody_00`)).status, 404)
+          const unread = yield* Effect.promise(async () => (await (await fetch(view)).json()) as View)
+          assert.deepStrictEqual(
+            unread.warnings.map(({ code }) => code),
+            ["database_away", "account_twice"]
+          )
+          assert.strictEqual(unread.hosts.length, 3)
 
           // One stands still, with the streams that it has; the database comes back meanwhile.
           const beside = Hosts.trickle(base, "beside")
