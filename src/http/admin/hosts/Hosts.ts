@@ -1,5 +1,5 @@
 /**
- * This host among those that share the database: it says every few seconds how it is, and reads what the others say. A database that
+ * This host among those that share the database: it says how it is, every five seconds and when that changes, and reads what the others say. A database that
  * is away stops nothing: what was known stays, and is told as such.
  */
 import { createHash, randomUUID } from "node:crypto"
@@ -18,7 +18,9 @@ import { Drain } from "../../server/Drain.ts"
 import type { HostList } from "./Api.ts"
 import * as Warnings from "./Warnings.ts"
 
-const EVERY = "5 seconds"
+/** It looks at itself so often, and writes when it has become ready or unready, else with every fifth look. */
+const LOOK = "1 second"
+const EVERY = 5
 /** After four that were missed, in milliseconds. */
 const AWAY = 20_000
 
@@ -62,6 +64,8 @@ const shared = Effect.fnUntraced(function* (table: Service) {
   const run = randomUUID()
   let isFirst = true
   let isAway = false
+  let looks = 0
+  let wasReady: boolean | undefined
   let known: ReadonlyArray<Seen> = []
 
   const presence = Effect.gen(function* () {
@@ -91,14 +95,19 @@ const shared = Effect.fnUntraced(function* (table: Service) {
       })
     })
   const beat = presence.pipe(
-    Effect.flatMap((one) => table.write(one, isFirst)),
+    Effect.flatMap((one) => {
+      const isDue = looks++ % EVERY === 0 || one.isReady !== wasReady
+      wasReady = one.isReady
+      return isDue ? Effect.map(table.write(one, isFirst), Option.some) : Effect.succeedNone
+    }),
     Effect.matchEffect({
       onFailure: failed,
-      onSuccess: (isTaken) => {
+      onSuccess: (written) => {
+        if (Option.isNone(written)) return Effect.void
         isFirst = false
         const back = isAway ? Effect.logInfo("hosts told again: the database is back") : Effect.void
         isAway = false
-        return isTaken
+        return written.value
           ? Effect.annotateLogs(Effect.logWarning("another gateway has the same GATEWAY_HOST_ID"), { host: id })
           : back
       }
@@ -106,7 +115,7 @@ const shared = Effect.fnUntraced(function* (table: Service) {
     Effect.withTracerEnabled(false)
   )
   yield* Effect.addFinalizer(() => Effect.ignore(table.leave(id, run)))
-  yield* Effect.forkScoped(Effect.repeat(beat, Schedule.spaced(EVERY)))
+  yield* Effect.forkScoped(Effect.repeat(beat, Schedule.spaced(LOOK)))
 
   const list: Effect.Effect<HostList> = table.list.pipe(
     Effect.withTracerEnabled(false),
