@@ -17,6 +17,8 @@ export interface Answer {
   readonly status: number
   readonly host: string
   readonly notStarted: boolean
+  /** What the socket said, where it broke before there was an answer. */
+  readonly reason?: string
 }
 
 const endOf = (status: number, body: string, isComplete: boolean): End => {
@@ -61,7 +63,9 @@ export const ask = (base: string, { interval, mark, onBegun, session, tokens }: 
         response.on("close", () => resolve({ ...head, end: endOf(head.status, body, response.complete) }))
       }
     )
-    sent.on("error", () => resolve({ mark, status: 0, host: "", notStarted: false, end: "broken" }))
+    sent.on("error", ({ message: reason }) =>
+      resolve({ mark, status: 0, host: "", notStarted: false, end: "broken", reason })
+    )
     const prompt = `[[emu mark=${mark} tokens=${tokens} interval=${interval} first=0]]`
     sent.end(JSON.stringify({ model: "auto", stream: true, messages: [{ role: "user", content: prompt }] }))
   })

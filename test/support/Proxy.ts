@@ -109,7 +109,7 @@ export const run = Effect.fnUntraced(function* (make: Make, gateway: string) {
   mkdirSync(join(dir, "home"))
   const { args, command, env } = make(dir, port, gateway)
   let said = ""
-  yield* Effect.acquireRelease(
+  const { child } = yield* Effect.acquireRelease(
     Effect.sync(() => {
       const child = spawn(command, args, {
         cwd: dir,
@@ -131,5 +131,5 @@ export const run = Effect.fnUntraced(function* (make: Make, gateway: string) {
   yield* Effect.repeat(answers(base), { until: (up) => up }).pipe(
     Effect.timeoutFail({ duration: "15 seconds", onTimeout: () => new Error(`no proxy: ${said}`) })
   )
-  return { base, said: () => said }
+  return { base, pid: child.pid }
 })
