@@ -15,6 +15,7 @@ const alone = [
   "FirstCaller",
   "Fleet",
   "Floods",
+  "Hosts",
   "Killed",
   "Ledger",
   "Life",

@@ -12,8 +12,10 @@ const apt = (...args) => {
   })
 }
 
-/** Ends the process with `missing` where `isThere` still says no. */
-export const need = ({ isThere, missing, names, purpose }) => {
+const isCi = ![undefined, "", "0", "false"].includes(process.env.CI)
+
+/** Tells `missing` where `isThere` still says no, and ends the process; what `isOptional` it only tells of, but in CI. */
+export const need = ({ isOptional = false, isThere, missing, names, purpose }) => {
   if (isThere()) return
   try {
     if (spawnSync("apt-get", ["--version"], { stdio: "ignore" }).status === 0) {
@@ -25,6 +27,6 @@ export const need = ({ isThere, missing, names, purpose }) => {
     // told below
   }
   if (isThere()) return
-  process.stderr.write(`${missing}\n`)
-  process.exit(1)
+  process.stderr.write(`${typeof missing === "function" ? missing() : missing}\n`)
+  if (isCi || !isOptional) process.exit(1)
 }

@@ -5,6 +5,7 @@ import { Accounts } from "./parts/Accounts.tsx"
 import { Bar, Lost } from "./parts/Bar.tsx"
 import { Connect } from "./parts/Connect.tsx"
 import { Head } from "./parts/Head.tsx"
+import { HostTable } from "./parts/Hosts.tsx"
 import { KeyList } from "./parts/KeyList.tsx"
 import { MadeKey } from "./parts/MadeKey.tsx"
 import { Now } from "./parts/Now.tsx"
@@ -27,6 +28,7 @@ const Open = () =>
   ) : (
     <>
       <Bar />
+      <HostTable />
       <Accounts />
       <KeyList />
       <Now />

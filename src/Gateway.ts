@@ -19,6 +19,7 @@ import * as PlaywrightBrowser from "./lingma/login/PlaywrightBrowser.ts"
 import type { WorkDirInUse } from "./lingma/process/WorkDirLock.ts"
 import { Metrics } from "./observe/Metrics.ts"
 import * as Database from "./team/database/Database.ts"
+import { HostTable } from "./team/hosts/HostTable.ts"
 import { KeyRing } from "./team/keys/KeyRing.ts"
 import { KeyStore } from "./team/keys/KeyStore.ts"
 import { ChatHistory } from "./team/ledger/ChatHistory.ts"
@@ -98,6 +99,7 @@ const onChat = <A, E, R>(http: Layer.Layer<A, E, R>) => http.pipe(Layer.merge(Ga
  */
 const team = Layer.mergeAll(
   ChatHistory.layer,
+  HostTable.layer,
   KeptResponses.layer,
   KeyRing.layer,
   Limits.layer,

@@ -4,6 +4,7 @@
 import type * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import type * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import type { DashboardApi } from "../../src/http/admin/dashboard/Api.ts"
+import type { HostsApi } from "../../src/http/admin/hosts/Api.ts"
 import type { InspectApi } from "../../src/http/admin/inspect/Api.ts"
 import type { InternalApi } from "../../src/http/admin/internal/Api.ts"
 import type { KeysApi } from "../../src/http/admin/keys/Api.ts"
@@ -11,7 +12,7 @@ import type { UsageApi } from "../../src/http/admin/usage/Api.ts"
 import { addressOf, type RouteName, routes } from "./Routes.ts"
 
 type Endpoints = HttpApiGroup.HttpApiGroup.Endpoints<
-  typeof DashboardApi | typeof InspectApi | typeof InternalApi | typeof KeysApi | typeof UsageApi
+  typeof DashboardApi | typeof HostsApi | typeof InspectApi | typeof InternalApi | typeof KeysApi | typeof UsageApi
 >
 /** Routes that the page names and the API has. */
 export type Callable = RouteName & Endpoints["name"]

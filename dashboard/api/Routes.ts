@@ -7,6 +7,7 @@ export const routes = {
   chats: ["GET", "/internal/chats"],
   stopChat: ["POST", "/internal/chats/:id/stop"],
   retryInstance: ["POST", "/internal/instances/:name/retry"],
+  hosts: ["GET", "/internal/hosts"],
   plots: ["GET", "/internal/plots"],
   inspections: ["GET", "/internal/inspect"],
   inspection: ["GET", "/internal/inspect/:id"],

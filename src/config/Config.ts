@@ -99,6 +99,12 @@ const table = {
     "what /v1/messages sends as keep-alive: comment or ping",
     Rule.oneOf("comment", "ping")
   ),
+  hostId: setting(
+    "GATEWAY_HOST_ID",
+    "",
+    "name of this gateway among several behind a balancer, in the ids of responses: a-z, 0-9 and -, at most 16; empty = none",
+    Rule.hostId
+  ),
   drainDelay: live(
     "GATEWAY_DRAIN_DELAY_SEC",
     "0",

@@ -93,6 +93,14 @@ export const timeZone: Parse<string> = (raw) => {
   }
 }
 
+/** No underscore: the ids that hold it are taken apart by that. */
+export const hostId: Parse<Option.Option<string>> = (raw) =>
+  Either.filterOrLeft(
+    optional(raw),
+    Option.match({ onNone: () => true, onSome: (id) => /^[a-z0-9-]{1,16}$/.test(id) }),
+    () => "must be 1 to 16 of a-z, 0-9 and -"
+  )
+
 export const environmentNames: Parse<ReadonlyArray<string>> = (raw) =>
   Either.filterOrLeft(
     list(raw),

@@ -7,6 +7,7 @@ import { version } from "../Version.ts"
 import { CapabilitiesApi } from "./admin/capabilities/Api.ts"
 import { DashboardApi } from "./admin/dashboard/Api.ts"
 import { OpsApi } from "./admin/health/Api.ts"
+import { HostsApi } from "./admin/hosts/Api.ts"
 import { InspectApi } from "./admin/inspect/Api.ts"
 import { InternalApi } from "./admin/internal/Api.ts"
 import { KeysApi } from "./admin/keys/Api.ts"
@@ -25,6 +26,7 @@ export class Api extends Registry.addTo(HttpApi.make("lingma-gateway"))
   .add(InternalApi)
   .add(DashboardApi)
   .add(InspectApi)
+  .add(HostsApi)
   .add(KeysApi)
   .add(UsageApi)
   .add(OwnUsageApi)

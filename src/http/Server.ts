@@ -15,6 +15,7 @@ import { Api } from "./Api.ts"
 import { CapabilitiesHandlers } from "./admin/capabilities/Handlers.ts"
 import { DashboardHandlers } from "./admin/dashboard/Handlers.ts"
 import { OpsHandlers } from "./admin/health/Handlers.ts"
+import { HostsHandlers } from "./admin/hosts/Handlers.ts"
 import { InspectHandlers } from "./admin/inspect/Handlers.ts"
 import { InternalHandlers } from "./admin/internal/Handlers.ts"
 import { KeysHandlers } from "./admin/keys/Handlers.ts"
@@ -63,6 +64,7 @@ const ApiRoutes = HttpLayerRouter.addHttpApi(Api).pipe(
     InternalHandlers,
     InspectHandlers,
     DashboardHandlers,
+    HostsHandlers,
     KeysHandlers,
     OwnUsageHandlers,
     UsageHandlers

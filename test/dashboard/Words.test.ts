@@ -4,6 +4,7 @@ import { en } from "../../dashboard/i18n/en.ts"
 import { zh } from "../../dashboard/i18n/zh.ts"
 import { loginReasons } from "../../src/domain/Login.ts"
 import { problemCodes } from "../../src/http/admin/dashboard/Overview.ts"
+import { warningCodes } from "../../src/http/admin/hosts/Api.ts"
 
 /** Each text by its path; of a function what it says for two names. */
 const texts = (words: unknown, path = ""): ReadonlyArray<readonly [path: string, text: string]> => {
@@ -45,6 +46,10 @@ describe("the languages of the dashboard", () => {
       )
       assert.deepStrictEqual(
         problemCodes.filter((code) => words.problems[code] === undefined),
+        []
+      )
+      assert.deepStrictEqual(
+        warningCodes.filter((code) => words.hosts.warnings[code] === undefined),
         []
       )
       assert.deepStrictEqual(

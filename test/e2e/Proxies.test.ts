@@ -1,96 +1,26 @@
 /**
  * The gateway behind nginx and Caddy, with the files of `deploy/` as they stand but for addresses and certificates.
  */
-import { spawn } from "node:child_process"
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { request } from "node:http"
-import { createServer } from "node:net"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import OpenAI from "openai"
 import { WebSocket } from "ws"
+import * as Proxy from "../support/Proxy.ts"
 import { chat, content, internalStats, json, start } from "./support.ts"
 
-const deployed = (name: string) => readFileSync(new URL(`../../deploy/${name}`, import.meta.url), "utf8")
-
-const freePort = Effect.async<number>((resume) => {
-  const server = createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
-  })
-})
-
-const nginx = (dir: string, port: number, gateway: string) => {
-  const site = deployed("nginx.conf")
-    .replace("127.0.0.1:8370", gateway)
-    .replace("listen 443 ssl", `listen 127.0.0.1:${port}`)
-    .replaceAll(/^ *ssl_certificate.*\n/gm, "")
-  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
-    (name) => `${name}_temp_path ${dir}/${name};`
-  )
-  const path = join(dir, "nginx.conf")
-  writeFileSync(
-    path,
-    `daemon off; master_process off; pid ${dir}/pid; error_log stderr; events {}\nhttp { access_log off; ${temporary.join(" ")}\n${site}}`
-  )
-  return { command: "/usr/sbin/nginx", args: ["-p", dir, "-e", "stderr", "-c", path] }
-}
-
-const caddy = (dir: string, port: number, gateway: string) => {
-  const site = deployed("Caddyfile")
-    .replace("127.0.0.1:8370", gateway)
-    .replace("lingma.example.com {", `http://:${port} {`)
-  const path = join(dir, "Caddyfile")
-  writeFileSync(path, `{\n\tadmin off\n\tauto_https off\n}\n${site}`)
-  return { command: "caddy", args: ["run", "--adapter", "caddyfile", "--config", path] }
-}
-
-const answers = (base: string) =>
-  Effect.promise(() =>
-    fetch(`${base}/healthz`).then(
-      ({ ok }) => ok,
-      () => false
-    )
-  )
-
 /** A gateway and a proxy in front of it; the base URL is the proxy's. */
-const behind = Effect.fnUntraced(function* (make: typeof nginx, env: Record<string, string> = {}) {
+const behind = Effect.fnUntraced(function* (make: Proxy.Make, env: Record<string, string> = {}) {
   const program = yield* start(env)
-  const port = yield* freePort
-  const dir = yield* Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(tmpdir(), "lingma-proxy-"))),
-    (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true, maxRetries: 5 }))
-  )
-  mkdirSync(join(dir, "home"))
-  const { args, command } = make(dir, port, new URL(program.base).host)
-  let said = ""
-  yield* Effect.acquireRelease(
-    Effect.sync(() => {
-      const child = spawn(command, args, {
-        cwd: dir,
-        env: { PATH: process.env["PATH"], HOME: join(dir, "home") },
-        stdio: ["ignore", "ignore", "pipe"]
-      })
-      child.stderr.setEncoding("utf8").on("data", (text: string) => {
-        said += text
-      })
-      return { child, exited: new Promise((resolve) => child.on("close", resolve)) }
-    }),
-    ({ child, exited }) =>
-      Effect.promise(() => {
-        child.kill("SIGKILL")
-        return exited
-      })
-  )
-  const base = `http://127.0.0.1:${port}`
-  yield* Effect.repeat(answers(base), { until: (up) => up }).pipe(
-    Effect.timeoutFail({ duration: "15 seconds", onTimeout: () => new Error(`no proxy: ${said}`) })
-  )
+  const { base } = yield* Proxy.run(make, new URL(program.base).host)
   return { program, base }
 })
+
+/** The file for many hosts, in front of one. */
+const haproxy: Proxy.Make = (dir, port, gateway) => {
+  const nobody = "127.0.0.1:1"
+  return Proxy.haproxy({ servers: { a: gateway, b: nobody, c: nobody } })(dir, port)
+}
 
 const statusAs = (base: string, host: string) =>
   Effect.async<number>((resume) => {
@@ -101,9 +31,14 @@ const statusAs = (base: string, host: string) =>
   })
 
 for (const [name, make] of [
-  ["nginx", nginx],
-  ["Caddy", caddy]
+  ["nginx", Proxy.nginx],
+  ["Caddy", Proxy.caddy],
+  ["HAProxy", haproxy]
 ] as const) {
+  if (Proxy.find(name.toLowerCase()) === undefined) {
+    it(`WAS NOT RUN: ${name} is not installed`, () => assert.isUndefined(Proxy.find(name.toLowerCase())))
+    continue
+  }
   describe(name, () => {
     it.scopedLive("passes on each event of a stream at once", () =>
       Effect.gen(function* () {

@@ -1,5 +1,6 @@
 /**
  * The large sizes: `npm run soak [-- --aborts 100000 --kills 1000 --floods 1 --mixed 600]`, the last one in seconds; 0 leaves one out.
+ * `--hosts 3 --events 100` runs that many gateways behind HAProxy instead, with as many random events.
  * Prints what it saw; exits 1 when something was lost.
  */
 import { parseArgs } from "node:util"
@@ -10,13 +11,16 @@ import { descriptors, held } from "../e2e/floods.ts"
 import * as Load from "../e2e/load.ts"
 import * as Probe from "../e2e/Probe.ts"
 import { eventually, internalStats, isBalanced, lingmas, type Program, settled, start } from "../e2e/support.ts"
+import * as Hosts from "./hosts.ts"
 
 const { values } = parseArgs({
   options: {
     aborts: { type: "string", default: "100000" },
     kills: { type: "string", default: "1000" },
     floods: { type: "string", default: "1" },
-    mixed: { type: "string", default: "600" }
+    mixed: { type: "string", default: "600" },
+    hosts: { type: "string", default: "0" },
+    events: { type: "string", default: "100" }
   }
 })
 
@@ -230,7 +234,15 @@ const runs = [
   [(seconds: number) => mixed(seconds, [...faults, ...breaks]), Number(values.mixed) / 2]
 ] as const
 
+const hosts = Effect.flatMap(Hosts.run(Number(values.hosts), Number(values.events)), ({ figures, isGood }) =>
+  Effect.as(say("hosts", figures), isGood)
+)
+
 const program = Effect.gen(function* () {
+  if (Number(values.hosts) > 0) {
+    if (!(yield* Effect.scoped(hosts))) process.exitCode = 1
+    return
+  }
   for (const [run, size] of runs) if (size > 0 && !(yield* Effect.scoped(run(size)))) process.exitCode = 1
 })
 

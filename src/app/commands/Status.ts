@@ -36,6 +36,22 @@ const Overview = Schema.Struct({
   instances: Schema.Array(Schema.Struct({ name: Schema.String, account: Schema.NullOr(Schema.String) }))
 })
 
+/** Those that share the database; none for a gateway of an earlier version. */
+const Hosts = Schema.Struct({
+  hosts: Schema.Array(
+    Schema.Struct({
+      id: Schema.String,
+      url: Schema.String,
+      version: Schema.String,
+      ready: Schema.Boolean,
+      in_flight: Schema.Int,
+      seen_seconds_ago: Schema.Int,
+      away: Schema.Boolean
+    })
+  ),
+  warnings: Schema.Array(Schema.Struct({ code: Schema.String, message: Schema.String, cure: Schema.String }))
+})
+
 /** Without a key there is less to tell. */
 const ofHealth = (instances: Running.Health["instances"]): ReadonlyArray<StatusScreen.Instance> =>
   instances.map((one) => ({ ...one, logged_in: null, login: "", ejected: false, spent: [], last_error: null }))
@@ -43,12 +59,13 @@ const ofHealth = (instances: Running.Health["instances"]): ReadonlyArray<StatusS
 export const look = Effect.fnUntraced(function* (settings: Config.Settings) {
   const gateway = Running.of(settings)
   const health = yield* Running.health(gateway)
-  const [stats, overview] = yield* Effect.all(
+  const [stats, overview, hosts] = yield* Effect.all(
     [
       Effect.either(Running.read(gateway, "/internal/stats", Stats)),
-      Effect.option(Running.read(gateway, "/internal/overview", Overview))
+      Effect.option(Running.read(gateway, "/internal/overview", Overview)),
+      Effect.orElseSucceed(Running.read(gateway, "/internal/hosts", Hosts), () => ({ hosts: [], warnings: [] }))
     ],
-    { concurrency: 2 }
+    { concurrency: 3 }
   )
   const accounts = new Map(
     Option.match(overview, { onNone: () => [], onSome: ({ instances }) => instances }).map(
@@ -72,6 +89,7 @@ export const look = Effect.fnUntraced(function* (settings: Config.Settings) {
       told?.pool.instances.map((one) => ({ ...one, account: accounts.get(one.name) ?? one.account ?? null })) ??
       ofHealth(health.instances),
     state: Terminal.short(StateDirectory.of(settings.lingmaWorkDir).dir),
+    ...hosts,
     note: Either.isLeft(stats) ? `More is told to an administrator: ${stats.left.message}.` : undefined
   }
   return status

@@ -1,7 +1,7 @@
 /**
  * Checks of the port: free, taken by another program, or served by a gateway, and then how that one is.
  */
-import { Effect, Either, Schema } from "effect"
+import { Effect, Either, Option, Schema } from "effect"
 import { isLoopback } from "../../config/Config.ts"
 import { version } from "../../Version.ts"
 import * as PortHolder from "../running/PortHolder.ts"
@@ -27,15 +27,26 @@ const ofHealth = ({ instances, pool_ready, pool_size }: Running.Health): Readonl
 
 const Capabilities = Schema.Struct({ version: Schema.String })
 const Stats = Schema.Struct({ ok: Schema.Literal(true) })
+const Hosts = Schema.Struct({
+  warnings: Schema.Array(
+    Schema.Struct({
+      code: Schema.String,
+      hosts: Schema.Array(Schema.String),
+      message: Schema.String,
+      cure: Schema.String
+    })
+  )
+})
 
 /** What only a key's holder is told. */
 const asked = Effect.fnUntraced(function* (gateway: Running.Gateway) {
-  const [stats, capabilities] = yield* Effect.all(
+  const [stats, capabilities, hosts] = yield* Effect.all(
     [
       Effect.either(Running.read(gateway, "/internal/stats", Stats, { within: "1 second" })),
-      Effect.either(Running.read(gateway, "/v1/capabilities", Capabilities, { within: "1 second" }))
+      Effect.either(Running.read(gateway, "/v1/capabilities", Capabilities, { within: "1 second" })),
+      Effect.option(Running.read(gateway, "/internal/hosts", Hosts, { within: "1 second" }))
     ],
-    { concurrency: 2 }
+    { concurrency: 3 }
   )
   const findings: Array<Finding> = []
   if (Either.isLeft(stats) && stats.left._tag === "Refused" && [401, 403].includes(stats.left.status)) {
@@ -54,6 +65,10 @@ const asked = Effect.fnUntraced(function* (gateway: Running.Gateway) {
     findings.push(
       warn("gateway.version", "gateway", `${capabilities.right.version} runs, ${version} is installed`, "restart it")
     )
+  }
+  if (Option.isSome(hosts)) {
+    for (const { code, cure, hosts: ids, message } of hosts.value.warnings)
+      findings.push(warn(`hosts.${code}`, ids.length === 0 ? "hosts" : `hosts ${ids.join(", ")}`, message, cure))
   }
   return findings
 })

@@ -23,6 +23,17 @@ export interface Instance {
   readonly last_error: string | null
 }
 
+/** A gateway that shares the database. */
+export interface Host {
+  readonly id: string
+  readonly url: string
+  readonly version: string
+  readonly ready: boolean
+  readonly in_flight: number
+  readonly seen_seconds_ago: number
+  readonly away: boolean
+}
+
 export interface Status {
   readonly base: string
   readonly emulated: boolean
@@ -32,6 +43,9 @@ export interface Status {
     | undefined
   readonly instances: ReadonlyArray<Instance>
   readonly state: string
+  readonly hosts: ReadonlyArray<Host>
+  /** What does not fit together among them. */
+  readonly warnings: ReadonlyArray<{ readonly message: string; readonly cure: string }>
   /** What is left out, and why. */
   readonly note: string | undefined
 }
@@ -86,6 +100,26 @@ const colourOf = (word: string): Terminal.Colour =>
 
 const MOST_SHOWN = 64
 
+/** Nothing where this is the only one. */
+const hostRows = ({ hosts, warnings }: Status, columns: number): ReadonlyArray<string> => {
+  const ids = Math.max(0, ...hosts.map(({ id }) => Terminal.width(id)))
+  const rows = hosts.map(({ away, id, in_flight, ready, seen_seconds_ago, url, version }) => {
+    const word = away ? "silent" : ready ? "ready" : "not ready"
+    const colour: Terminal.Colour = away ? "red" : ready ? "green" : "yellow"
+    const what = away ? `for ${Terminal.age(seen_seconds_ago)}` : chats(in_flight)
+    const name = Terminal.pad(Terminal.clean(id), ids)
+    return `  ${name}  ${Terminal.paint(colour, Terminal.pad(word, 9))}  ${what}  ${Terminal.clean(`${version}  ${url}`)}`
+  })
+  return [
+    ...(hosts.length < 2 ? [] : ["  hosts", ...rows]),
+    ...warnings.flatMap(({ cure, message }) =>
+      Terminal.wrap(`${Terminal.clean(message)} → ${Terminal.clean(cure)}`, Math.max(20, columns - 4)).map(
+        (line, i) => `${i === 0 ? "  " : "    "}${Terminal.paint("yellow", line)}`
+      )
+    )
+  ]
+}
+
 export const render = (status: Status, now: number, columns: number): ReadonlyArray<string> => {
   const { instances, load } = status
   const ready = instances.filter((one) => one.ready).length
@@ -114,6 +148,7 @@ export const render = (status: Status, now: number, columns: number): ReadonlyAr
     `  ${head}`,
     ...rows,
     ...(left > 0 ? [`  and ${left} more: --json`] : []),
+    ...hostRows(status, columns),
     `  ${Terminal.paint("dim", `${status.base}  state ${status.state}`)}`,
     ...(status.note === undefined ? [] : [`  ${status.note}`])
   ]

@@ -33,6 +33,8 @@ export interface Plan {
   readonly promptTokens: number
   readonly completionTokens: number | undefined
   readonly limitTokens: number
+  /** What the log gets as the turn begins. */
+  readonly mark: string | undefined
 }
 
 export interface Question {
@@ -146,7 +148,8 @@ export const make = (base: Script.Script, queued: Script.Script | undefined, que
     usage: script.usage ?? 0,
     promptTokens: script.input ?? Math.ceil(question.text.length / 4),
     completionTokens: script.output,
-    limitTokens: question.limitTokens
+    limitTokens: question.limitTokens,
+    mark: script.mark
   }
   const refusal = refusalOf(script, question)
   return refusal === undefined ? plan : refused(plan, refusal)

@@ -25,6 +25,7 @@
  * | `usage` | `_USAGE` | 0 | N = `promptTokens` and `completionTokens` at the end and after every N chunks of the answer |
  * | `input` | `_INPUT` | a quarter of the prompt's characters | `promptTokens` |
  * | `output` | `_OUTPUT` | the chunks sent | `completionTokens` at the end |
+ * | `mark` | `_MARK` | | a word that `logs/lingma.log` gets as the turn begins, to count turns also when the process is killed |
  * | `cancel` | `_CANCEL` | any | which form of session/cancel is heard, see Cancel.ts; standing |
  *
  * Precedence, lowest first: environment, standing script of the control API, script queued for this turn, directive.
@@ -83,6 +84,7 @@ const Keys = Schema.Struct({
   usage: Schema.optional(Whole),
   input: Schema.optional(Whole),
   output: Schema.optional(Whole),
+  mark: Schema.optional(Text),
   cancel: Schema.optional(Schema.Literal(...cancelForms))
 })
 
@@ -113,6 +115,7 @@ const environment: ReadonlyArray<readonly [string, keyof Script]> = [
   ["USAGE", "usage"],
   ["INPUT", "input"],
   ["OUTPUT", "output"],
+  ["MARK", "mark"],
   ["CANCEL", "cancel"]
 ]
 

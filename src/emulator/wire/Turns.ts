@@ -62,7 +62,8 @@ export const play = (
   plan: Plan,
   voice: Voice
 ): Turn => {
-  const { pieces, thoughts, faults } = plan
+  const { mark, pieces, thoughts, faults } = plan
+  if (mark !== undefined) world.log(`turn ${mark} begun`)
   const points = placed(plan)
   const stale = Faults.has(faults, "stale_updates")
   let nextThought = 0

@@ -203,8 +203,14 @@ export const layer = (
 
 /** As the settings say, for a gateway that serves. */
 export const layerFromConfig: Layer.Layer<Services, DatabaseUnavailable, GatewayConfig> = Layer.unwrapEffect(
-  Effect.map(GatewayConfig, ({ databaseUrl, lingmaWorkDir }) =>
-    layer(databaseUrl, { workDir: lingmaWorkDir, isServing: true })
+  Effect.map(GatewayConfig, ({ databaseUrl, hostId, lingmaWorkDir }) =>
+    // Several on one machine are told apart by their ids.
+    Layer.map(layer(databaseUrl, { workDir: lingmaWorkDir, isServing: true }), (services) =>
+      Option.match(hostId, {
+        onNone: () => services,
+        onSome: (host) => Context.add(services, Database, { ...Context.get(services, Database), host })
+      })
+    )
   )
 )
 

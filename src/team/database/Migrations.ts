@@ -97,6 +97,12 @@ const all: Readonly<Record<string, Effect.Effect<void, SqlError, SqlClient.SqlCl
   "0003_chat_errors": run(
     "ALTER TABLE chats ADD COLUMN error TEXT",
     "ALTER TABLE chats ADD COLUMN login_ms DOUBLE PRECISION"
+  ),
+  "0004_hosts": run(
+    // Gateways that share the database, as they last said of themselves; `run` differs from start to start, accounts are JSON.
+    `CREATE TABLE hosts (
+      id TEXT PRIMARY KEY, run TEXT NOT NULL, url TEXT NOT NULL, version TEXT NOT NULL, settings TEXT NOT NULL,
+      is_ready INTEGER NOT NULL, in_flight BIGINT NOT NULL, accounts TEXT NOT NULL, seen_at BIGINT NOT NULL)`
   )
 }
 

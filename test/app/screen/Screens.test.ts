@@ -46,6 +46,8 @@ const status: StatusScreen.Status = {
     { ...instance, name: "inst-4", ready: false, state: "starting", last_error: "ended with code 1" }
   ],
   state: "~/.local/state/lingma-gateway",
+  hosts: [],
+  warnings: [],
   note: undefined
 }
 
@@ -59,6 +61,32 @@ describe("the screen of status", () => {
     assert.match(lines[4]!, /serving +1 chat, qwen3-max used up until 14:05$/)
     assert.match(lines[5]!, /starting +ended with code 1$/)
     fits(lines, 100)
+  })
+
+  it("has a line for each host where there are several, and for what does not fit together", () => {
+    const host = {
+      id: "a",
+      url: "http://a:8370",
+      version: "0.4.0",
+      ready: true,
+      in_flight: 3,
+      seen_seconds_ago: 1,
+      away: false
+    }
+    assert.deepStrictEqual(
+      StatusScreen.render({ ...status, hosts: [host] }, now, 100),
+      StatusScreen.render(status, now, 100)
+    )
+    const hosts = [host, { ...host, id: "b2", ready: false }, { ...host, id: "c", away: true, seen_seconds_ago: 120 }]
+    const warnings = [{ message: "Hosts run different versions", cure: "bring all\u001b to the newest" }]
+    const lines = plain(StatusScreen.render({ ...status, hosts, warnings }, now, 100))
+    assert.deepStrictEqual(lines.slice(6, 11), [
+      "  hosts",
+      "  a   ready      3 chats  0.4.0  http://a:8370",
+      "  b2  not ready  3 chats  0.4.0  http://a:8370",
+      "  c   silent     for 2 min  0.4.0  http://a:8370",
+      "  Hosts run different versions → bring all? to the newest"
+    ])
   })
 
   it("fits 80 columns, and shows nothing that a terminal would obey", () => {

@@ -2,7 +2,7 @@
  * The `ChatDialect` record of Responses, and the reader of requests that the other routes share; over the store.
  */
 import { randomBytes } from "node:crypto"
-import { type Clock, Effect } from "effect"
+import { type Clock, Effect, Option } from "effect"
 import type { ChatContext, ChatDialect, Exchange } from "../../chat/ChatDialect.ts"
 import * as OpenAiChat from "../openai/OpenAiChat.ts"
 import * as Conversations from "./Conversations.ts"
@@ -19,15 +19,19 @@ import * as WarmUp from "./socket/WarmUp.ts"
 import * as ToRequest from "./ToRequest.ts"
 import * as WholeEncoder from "./WholeEncoder.ts"
 
-const newId = (prefix: string) => `${prefix}_${randomBytes(24).toString("hex")}`
+/** Those by which clients come back: they bear their host, so that a balancer finds it. */
+const returning = new Set(["resp", "conv"])
 
 export interface ResponsesOptions {
   readonly clock: Clock.Clock
   readonly store: Store.Store
+  readonly hostId: Option.Option<string>
 }
 
-export const make = ({ clock, store }: ResponsesOptions) => {
+export const make = ({ clock, hostId, store }: ResponsesOptions) => {
   const recent = Recent.make()
+  const ofHost = Option.match(hostId, { onNone: () => "", onSome: (id) => `${id}_` })
+  const newId = (prefix: string) => `${prefix}_${returning.has(prefix) ? ofHost : ""}${randomBytes(24).toString("hex")}`
   const now = () => Math.floor(clock.unsafeCurrentTimeMillis() / 1000)
 
   /** Translates a request into a chat. */

@@ -34,9 +34,9 @@ const handlers = HttpApiBuilder.group(
     const auth = yield* Auth
     const clock = yield* Effect.clock
     const bodies = yield* Bodies
-    const { responsesStore: capacity } = yield* GatewayConfig
+    const { hostId, responsesStore: capacity } = yield* GatewayConfig
     const store = Store.make({ capacity, kept: yield* KeptResponses })
-    const { asked, dialect, making, optionsOf } = Exchange.make({ clock, store })
+    const { asked, dialect, making, optionsOf } = Exchange.make({ clock, hostId, store })
     const { admitted, answer, answered, handle, inspected, live, openFor, reader } = yield* ChatEndpoint.make(dialect)
 
     const readCount = reader(CountRequest, (payload, context) =>
