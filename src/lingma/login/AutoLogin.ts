@@ -6,7 +6,7 @@ import { GatewayConfig } from "../../config/Config.ts"
 import { LiveSettings } from "../../config/LiveSettings.ts"
 import type { Account } from "../../domain/Account.ts"
 import { type BackendUnavailable, LoginFailed, LoginInProgress } from "../../domain/ChatError.ts"
-import { idle, type LoginReason, type LoginState, word } from "../../domain/Login.ts"
+import { idle, type LoginReason, type LoginState, loginReasons, word } from "../../domain/Login.ts"
 import * as MetricKeys from "../../observe/MetricKeys.ts"
 import { Metrics } from "../../observe/Metrics.ts"
 import * as Span from "../../observe/Span.ts"
@@ -106,6 +106,8 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
 
     const of = Effect.fnUntraced(function* (client: Client) {
       const { id } = client
+      // Also of an instance that is added later: an alert on their growth would miss the first one otherwise.
+      for (const outcome of ["succeeded", ...loginReasons]) mark(MetricKeys.logins, 0, { name: id, outcome })
       const automatic = options.enabled && Option.isSome(client.account)
       let state: LoginState = idle
       let next: Beginning | undefined
