@@ -106,7 +106,7 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
 
     const of = Effect.fnUntraced(function* (client: Client) {
       const { id } = client
-      // Also of an instance that is added later: an alert on their growth would miss the first one otherwise.
+      // Else an alert on their growth would miss the first one.
       for (const outcome of ["succeeded", ...loginReasons]) mark(MetricKeys.logins, 0, { name: id, outcome })
       const automatic = options.enabled && Option.isSome(client.account)
       let state: LoginState = idle
@@ -249,9 +249,8 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
       const callback = Span.named("AutoLogin.callback")(function* (pasted: string) {
         const { port, state } = asked === undefined ? { port: undefined, state: undefined } : LoginHosts.expected(asked)
         const query = LoginHosts.callbackQuery(pasted, state)
-        if (query === undefined || port === undefined) {
+        if (query === undefined || port === undefined)
           return yield* failed("no_login_url", "not the callback address of a login that was begun here")
-        }
         yield* Effect.mapError(LoginCalls.deliver(yield* client.rpc, port, query), (error) =>
           failed(error.reason, error.detail)
         )
