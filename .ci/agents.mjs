@@ -3,15 +3,17 @@
  * say that they were not run.
  */
 import { spawnSync } from "node:child_process"
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs"
 import { delimiter, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-const packages = {
-  codex: "@openai/codex@0.169.0",
-  claude: "@anthropic-ai/claude-code@2.1.332",
-  pi: "@mariozechner/pi-coding-agent@0.73.1"
-}
+/** The table of clients in the docs has these versions from the same file. */
+const agents = JSON.parse(readFileSync(new URL("agents.json", import.meta.url), "utf8"))
+const packages = Object.fromEntries(
+  Object.entries(agents)
+    .filter(([, { inCi }]) => inCi)
+    .map(([command, agent]) => [command, `${agent.package}@${agent.version}`])
+)
 const MINUTES = 4
 
 const cache = fileURLToPath(new URL("../node_modules/.cache", import.meta.url))

@@ -12,7 +12,8 @@ import { median } from "./stats.ts"
 
 const STREAMS = 256
 const PAGES = 100
-const INTERVAL = 50
+/** Between two tokens of a stream; a longer one leaves less noise, and the pages have the same to tell. */
+const INTERVAL = Number(process.env["BENCH_INTERVAL"] ?? 50)
 const WINDOW = 6_000
 const ROUNDS = 6
 /** Share of a core that the pages may take. */
@@ -23,9 +24,10 @@ let bytes = 0
 let streamed = 0
 
 const page = ({ base }: Target): Promise<Socket> =>
-  new Promise((resolve) => {
+  new Promise((resolve, reject) => {
     const socket = connect({ host: base.hostname, port: Number(base.port) })
-    socket.on("error", () => {})
+    socket.on("error", reject)
+    socket.once("close", () => reject(new Error("a page was closed")))
     socket.on("data", (data) => {
       bytes += data.length
     })

@@ -120,7 +120,7 @@ export const layerWithoutPool = onChat(Server.layer)
  * )
  * NodeRuntime.runMain(Layer.launch(main))
  */
-export const layer = layerWithoutPool.pipe(Layer.provide(started), Layer.provideMerge(team))
+export const layer = layerWithoutPool.pipe(Layer.provideMerge(started), Layer.provideMerge(team))
 
 /**
  * The HTTP API over any `Pool`, on the router of an app. Without a prefix the routes keep their paths, except that `/`

@@ -120,6 +120,7 @@ const wallClock: Record<string, readonly [times: number, why: string]> = {
   "team/ledger/Retention.ts": [1, "the age of a row"],
   "http/admin/usage/Handlers.ts": [3, "up to when a report tells"],
   "app/commands/Usage.ts": [1, "up to when a report tells"],
+  "app/commands/UsageLimits.ts": [1, "which day and minute limits are of"],
   "app/commands/Logs.ts": [2, "what a time ago is, and from when on the next look is"],
   "app/commands/Report.ts": [1, "when it was made"],
   "app/commands/Status.ts": [1, "how far a time of day lies ahead"],

@@ -4,11 +4,15 @@ import { assert, describe, it } from "@effect/vitest"
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), "utf8")
 
 interface Locked {
+  readonly version?: string
+  readonly hasInstallScript?: boolean
   readonly dev?: boolean
   readonly optional?: boolean
   readonly engines?: { readonly node?: string }
 }
-const { packages } = JSON.parse(read("package-lock.json")) as { readonly packages: Record<string, Locked> }
+type Packages = Readonly<Record<string, Locked>>
+const locked = (path: string) => (JSON.parse(read(path)) as { readonly packages: Packages }).packages
+const packages = locked("package-lock.json")
 
 const version = (text: string) =>
   text
@@ -51,6 +55,19 @@ describe("dependencies", () => {
     for (const [path, { dev }] of others) {
       assert.isTrue(dev, path)
       assert.include(read("docs/decisions.md"), `\`${path.replace("node_modules/", "")}\``)
+    }
+  })
+
+  it("of the site run on the oldest Node of ours, in the versions of the gateway where both have them, with no script", () => {
+    const site = locked("docs/package-lock.json")
+    for (const [path, { engines, hasInstallScript, optional, version: found }] of Object.entries(site)) {
+      const isFit = optional === true || engines?.node === undefined || allows(engines.node, "20.19.0")
+      assert.isTrue(isFit, `${path}: ${engines?.node}`)
+      // Its binary comes as a package: the script only makes the command quicker.
+      if (hasInstallScript === true) assert.match(path, /\/(esbuild|fsevents)$/)
+      if (/^node_modules\/(vite|rollup|esbuild|postcss|nanoid)$/.test(path)) {
+        assert.strictEqual(found, packages[path]?.version, path)
+      }
     }
   })
 })

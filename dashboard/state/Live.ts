@@ -6,6 +6,7 @@ import * as Events from "../api/Events.ts"
 import { Refused } from "../api/Http.ts"
 import type { ChatRow, Overview } from "../api/Types.ts"
 import { waitMillis } from "./Backoff.ts"
+import * as Changes from "./Changes.ts"
 import * as Clock from "./Clock.ts"
 import { currentKey, phase, signOut } from "./Session.ts"
 
@@ -45,6 +46,9 @@ const hear = ({ data, event }: { readonly event: string; readonly data: string }
     link.value = { state: "live" }
     if (isFirst) refresh()
     isFirst = false
+  } else if (event === "changes") {
+    const before = overview.value
+    if (before !== null) hearOverview(Changes.after(before, JSON.parse(data) as Changes.Changes))
   } else if (event === "chat") {
     const row = JSON.parse(data) as ChatRow
     for (const listener of chatListeners) listener(row)

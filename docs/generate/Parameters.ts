@@ -4,15 +4,7 @@
 
 import { type Dialect, type FieldClass, type FieldRule, IGNORED_PARAMS } from "../../src/http/chat/FieldSupport.ts"
 import * as Registry from "../../src/http/dialects/Registry.ts"
-
-type Row = ReadonlyArray<string>
-
-/** A Markdown table with its columns aligned. */
-const table = (head: Row, rows: ReadonlyArray<Row>): string => {
-  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0)))
-  const line = (cells: Row) => `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`
-  return [head, widths.map((width) => "-".repeat(width)), ...rows].map(line).join("\n")
-}
+import { type Row, table } from "./Table.ts"
 
 const classes: ReadonlyArray<FieldClass> = ["honoured", "emulated", "ignored", "refused"]
 

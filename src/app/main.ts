@@ -3,6 +3,7 @@
  */
 import * as HttpServer from "@effect/platform/HttpServer"
 import { Effect, Layer, Redacted } from "effect"
+import { Pool } from "../chat/Pool.ts"
 import { GatewayConfig, settings } from "../config/Config.ts"
 import { ConfigSources } from "../config/ConfigSources.ts"
 import * as Gateway from "../Gateway.ts"
@@ -22,10 +23,10 @@ const urlOf = (address: HttpServer.Address): string => {
 }
 
 /** Told once it listens, with its address. */
-type Told = (base: string, greeting: string) => Effect.Effect<unknown>
+type Told = (base: string, greeting: Effect.Effect<string>) => Effect.Effect<unknown>
 
 /** For people, so it goes to stderr; stdout is for the log. */
-const greeted: Told = (_, text) => Effect.sync(() => process.stderr.write(text))
+const greeted: Told = (_, greeting) => Effect.map(greeting, (text) => process.stderr.write(text))
 
 const Listening = (told: Told) =>
   Layer.effectDiscard(
@@ -37,7 +38,7 @@ const Listening = (told: Told) =>
         Effect.annotateLogs({ baseUrl: `${base}/v1`, keys: ring.all().length, maxInFlight: config.maxInFlight })
       )
       const { unknown } = yield* ConfigSources
-      yield* told(base, yield* Greeting.text({ base, config, ring, unknown }))
+      yield* told(base, Greeting.text({ base, config, ring, pool: yield* Pool, unknown }))
       for (const { name, near } of unknown) {
         const hint = near === undefined ? {} : { did_you_mean: near }
         yield* Effect.annotateLogs(Effect.logWarning("unknown setting"), { setting: name, ...hint })

@@ -4,7 +4,6 @@
 import { readdirSync } from "node:fs"
 import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks"
 import { Effect, Layer } from "effect"
-import { loginReasons } from "../domain/Login.ts"
 import * as Keys from "../observe/MetricKeys.ts"
 import type { Reading } from "../observe/MetricStore.ts"
 import { Metrics } from "../observe/Metrics.ts"
@@ -88,13 +87,7 @@ export const layer: Layer.Layer<never, never, Guard | Metrics | Pool> = Layer.sc
   Effect.gen(function* () {
     const guard = yield* Guard
     const pool = yield* Pool
-    const { mark, observe } = yield* Metrics
-    // An alert on their growth would miss the first one otherwise. A backend that breaks at this does not end the start.
-    const instances = yield* Effect.catchAllCause(pool.snapshot, () => Effect.succeed([]))
-    for (const { backend, id: name } of instances) {
-      if (backend.login !== undefined)
-        for (const outcome of ["succeeded", ...loginReasons]) mark(Keys.logins, 0, { name, outcome })
-    }
+    const { observe } = yield* Metrics
     const lag = yield* measuredLag
     observe("guard", Effect.map(guard.stats, ofGuard))
     observe(

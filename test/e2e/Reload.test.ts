@@ -306,6 +306,8 @@ describe("A gateway whose settings change", () => {
         const other = own === "inst-0" ? "inst-1" : "inst-0"
         write(left, "carol")
         assert.deepStrictEqual(yield* ready([other, "inst-2"]), [other, "inst-2"])
+        const metrics = yield* Effect.promise(async () => (await fetch(`${program.base}/metrics`)).text())
+        assert.include(metrics, 'gateway_logins_total{name="inst-2",outcome="bad_credentials"} 0')
         // The process of the removed one still serves its stream.
         assert.isTrue(children(program).length >= 3)
         assert.notInclude(program.stdout(), '"instance ended"')

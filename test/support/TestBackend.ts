@@ -1,7 +1,7 @@
 /**
  * A backend that plays a script, and tells how often its turns were opened and closed.
  */
-import { Effect, Queue, type Scope } from "effect"
+import { Effect, Queue, Schedule, type Scope } from "effect"
 import type { Backend, BackendStatus, TurnRequest } from "../../src/chat/Backend.ts"
 import type { ChatEvent } from "../../src/domain/Chat.ts"
 import { finish, textDelta } from "../../src/domain/Chat.ts"
@@ -96,6 +96,15 @@ export const make = (script: Script = say("Hel", "lo"), overrides: Overrides = {
   }
   return { backend: TextOnly.over(text), asks, turns, counts }
 }
+
+/** Until a turn of it was cancelled; not for ever. */
+export const cancelled = ({ counts }: Scripted): Effect.Effect<void> =>
+  Effect.sync(() => counts.cancelled > 0).pipe(
+    Effect.repeat({ until: (is) => is, schedule: Schedule.spaced("5 millis") }),
+    Effect.timeoutFail({ duration: "10 seconds", onTimeout: () => new Error("no turn was cancelled") }),
+    Effect.orDie,
+    Effect.asVoid
+  )
 
 export interface Native {
   readonly backend: Backend

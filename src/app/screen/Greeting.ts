@@ -3,12 +3,14 @@
  */
 import { stripVTControlCharacters } from "node:util"
 import { Effect, Option } from "effect"
+import type { Pool } from "../../chat/Pool.ts"
 import type { Settings } from "../../config/Config.ts"
 import * as StateDirectory from "../../config/StateDirectory.ts"
 import * as UnknownSettings from "../../config/UnknownSettings.ts"
 import * as Discovery from "../../lingma/process/Discovery.ts"
 import type { Ring } from "../../team/keys/KeyRing.ts"
 import { version } from "../../Version.ts"
+import * as SignedIn from "./SignedIn.ts"
 import * as StartScreen from "./StartScreen.ts"
 import * as Terminal from "./Terminal.ts"
 
@@ -17,6 +19,7 @@ export interface Listening {
   readonly base: string
   readonly config: Settings
   readonly ring: Ring
+  readonly pool: Pool["Type"]
   readonly unknown: ReadonlyArray<UnknownSettings.UnknownSetting>
 }
 
@@ -60,27 +63,33 @@ ${unknown.map((one) => `  ! ${UnknownSettings.message(one)}\n`).join("")}`
 }
 
 /** The same in fewer words; a Lingma that runs is found here, so that nobody stays with the emulator unawares. */
-const answering = Effect.fnUntraced(function* (config: Settings) {
-  if (Option.isSome(config.lingmaBin)) return Terminal.short(config.lingmaBin.value)
+const answering = Effect.fnUntraced(function* (config: Settings, signedIn: string) {
+  if (Option.isSome(config.lingmaBin)) return Terminal.short(config.lingmaBin.value) + signedIn
   const found = config.attach === "no" || config.attach === "auto" ? yield* Discovery.search : undefined
   if (config.attach === "no") {
     return found === undefined
-      ? "built-in emulator; the real one: LINGMA_BIN, or LINGMA_ATTACH"
-      : `built-in emulator; a running Lingma was found at ${found.url}: start --attach`
+      ? `built-in emulator${signedIn}; the real one: LINGMA_BIN, or LINGMA_ATTACH`
+      : `built-in emulator${signedIn}; a running Lingma was found at ${found.url}: start --attach`
   }
   const url = config.attach === "auto" ? (found?.url ?? "none found so far") : config.attach.join(", ")
-  return `attached: ${url}`
+  return `attached: ${url}${signedIn}`
 })
 
-const screen = Effect.fnUntraced(function* ({ base, config, ring, unknown }: Listening) {
+const screen = Effect.fnUntraced(function* ({ base, config, pool, ring, unknown }: Listening) {
+  const seen = yield* SignedIn.look(pool)
+  const words = SignedIn.words(seen)
   const lines = StartScreen.render(
     {
       version,
       seconds: process.uptime(),
       base,
-      lingma: yield* answering(config),
+      lingma: yield* answering(config, seen.length === 1 ? ` ${words}` : ""),
+      accounts: seen.length === 1 ? undefined : words,
       keys: ring.isOpen() ? "none: open to this machine only" : keysOf(ring, config),
       state: Terminal.short(StateDirectory.of(config.lingmaWorkDir).dir),
+      next: SignedIn.isOut(seen)
+        ? "lingma-gateway login, or lingma-gateway status"
+        : "lingma-gateway launch claude, or lingma-gateway status",
       warnings: unknown.map(UnknownSettings.message)
     },
     Terminal.columns(process.stderr)

@@ -9,8 +9,11 @@ export interface Started {
   /** Without `/v1`. */
   readonly base: string
   readonly lingma: string
+  /** Of several instances, each with whether it is signed in; of the only one `lingma` has it. */
+  readonly accounts: string | undefined
   readonly keys: string
   readonly state: string
+  readonly next: string
   /** Words for names that are no settings. */
   readonly warnings: ReadonlyArray<string>
 }
@@ -34,9 +37,10 @@ export const render = (started: Started, columns: number): ReadonlyArray<string>
   ...row("API", `${started.base}/v1   (Claude Code: without /v1)`, columns),
   ...row("Dashboard", `${started.base}/dashboard`, columns),
   ...row("Lingma", started.lingma, columns),
+  ...(started.accounts === undefined ? [] : row("Accounts", started.accounts, columns)),
   ...row("Keys", started.keys, columns),
   ...row("State", started.state, columns),
-  ...row("Next", "lingma-gateway launch claude, or lingma-gateway status", columns),
+  ...row("Next", started.next, columns),
   ...started.warnings.flatMap((text) => warning(text, columns)),
   ""
 ]

@@ -60,6 +60,8 @@ const failures: Readonly<Record<string, string>> = {
   no_login_url: "Lingma gave no login address"
 }
 
+export const failureOf = (reason: string): string => failures[reason] ?? reason
+
 const clockTime = (iso: string, now: number): string => {
   const at = new Date(iso)
   const two = (n: number) => String(n).padStart(2, "0")
@@ -84,7 +86,7 @@ export const wordOf = (one: Instance, now: number): Word => {
     if (one.login === "running") return { word: "signing in", what: "by the browser", cure: undefined }
     if (one.login === "waiting_for_person") return { word: "signing in", what: "waits for a person", cure }
     const failed = one.login.startsWith("login_failed:") ? one.login.slice("login_failed:".length) : undefined
-    return { word: "signed out", what: failed === undefined ? "" : (failures[failed] ?? failed), cure }
+    return { word: "signed out", what: failed === undefined ? "" : failureOf(failed), cure }
   }
   if (all !== undefined) {
     return { word: "resting", what: `quota used up, again at ${clockTime(all.until, now)}`, cure: undefined }

@@ -6,7 +6,7 @@ import { GatewayConfig } from "../../config/Config.ts"
 import { LiveSettings } from "../../config/LiveSettings.ts"
 import type { Account } from "../../domain/Account.ts"
 import { type BackendUnavailable, LoginFailed, LoginInProgress } from "../../domain/ChatError.ts"
-import { idle, type LoginReason, type LoginState, word } from "../../domain/Login.ts"
+import { idle, type LoginReason, type LoginState, loginReasons, word } from "../../domain/Login.ts"
 import * as MetricKeys from "../../observe/MetricKeys.ts"
 import { Metrics } from "../../observe/Metrics.ts"
 import * as Span from "../../observe/Span.ts"
@@ -106,6 +106,8 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
 
     const of = Effect.fnUntraced(function* (client: Client) {
       const { id } = client
+      // Else an alert on their growth would miss the first one.
+      for (const outcome of ["succeeded", ...loginReasons]) mark(MetricKeys.logins, 0, { name: id, outcome })
       const automatic = options.enabled && Option.isSome(client.account)
       let state: LoginState = idle
       let next: Beginning | undefined
@@ -247,9 +249,8 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
       const callback = Span.named("AutoLogin.callback")(function* (pasted: string) {
         const { port, state } = asked === undefined ? { port: undefined, state: undefined } : LoginHosts.expected(asked)
         const query = LoginHosts.callbackQuery(pasted, state)
-        if (query === undefined || port === undefined) {
+        if (query === undefined || port === undefined)
           return yield* failed("no_login_url", "not the callback address of a login that was begun here")
-        }
         yield* Effect.mapError(LoginCalls.deliver(yield* client.rpc, port, query), (error) =>
           failed(error.reason, error.detail)
         )

@@ -37,6 +37,12 @@ export const make = <E>({ changed, file, others, store }: KeyDeskOptions<E>) => 
       ...fixed,
       ...stored.filter(({ name }) => !fixed.some((other) => other.name === name))
     ]),
+    /** The same keys as the database has them now, without those that are gone from it. */
+    fresh: (keys: ReadonlyArray<Key.Key>): Effect.Effect<ReadonlyArray<Key.Key>, SqlError> =>
+      Effect.map(store.some(keys.filter(({ source }) => source === "database").map(({ name }) => name)), (stored) => {
+        const byName = new Map(stored.map((key) => [key.name, key] as const))
+        return keys.flatMap((key) => (key.source === "database" ? (byName.get(key.name) ?? []) : key))
+      }),
     get: (name: string): Effect.Effect<Key.Key, Key.KeyProblem | SqlError | E> =>
       Effect.flatMap(elsewhere(name), (other) => (other === undefined ? store.get(name) : Effect.succeed(other))),
     add: changing(store.add),

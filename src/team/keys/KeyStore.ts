@@ -83,6 +83,8 @@ export class KeyStore extends Context.Tag("lingma-gateway/team/KeyStore")<
     /** By name; without those that were revoked. */
     readonly list: Effect.Effect<ReadonlyArray<Key.Key>, SqlError>
     readonly get: (name: string) => Changed<Key.Key>
+    /** Those of these names that there are, in no order. */
+    readonly some: (names: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Key.Key>, SqlError>
     readonly set: (name: string, changes: Partial<Grants>) => Changed<Key.Key>
     /** A new secret; the one before it goes on for `grace` milliseconds. */
     readonly rotate: (name: string, grace: number) => Changed<Made>
@@ -188,6 +190,13 @@ export class KeyStore extends Context.Tag("lingma-gateway/team/KeyStore")<
       add,
       list: Effect.map(rows, (all) => all.map(toKey)),
       get: (name) => Effect.map(row(name), toKey),
+      some: (names) =>
+        names.length === 0
+          ? Effect.succeed([])
+          : Effect.map(
+              sql<Row>`SELECT * FROM api_keys WHERE revoked_at IS NULL AND ${sql.in("name", names)}`,
+              (found) => found.map(toKey)
+            ),
       set,
       rotate,
       revoke,

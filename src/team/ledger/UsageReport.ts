@@ -20,6 +20,8 @@ export type Dimension = (typeof dimensions)[number]
 export interface Line extends Rows.Figures {
   /** The key's name, the model, and so on. */
   readonly name: string
+  /** By keys only: two of one name, one after the other, are two lines. */
+  readonly keyId?: string
 }
 
 /** Figures of one key, for itself. */
@@ -100,7 +102,8 @@ const make = Effect.fnUntraced(function* (zone: string, hourDays: number) {
         ? rows
         : sql`(SELECT ${sql.literal(first)}, ${sql.literal(sums)} FROM ${rows}
             GROUP BY ${sql.literal(`${time}, ${first}`)}) AS parts`
-    return sql<Line>`SELECT ${sql.literal(name)} AS name, ${sql.literal(sums)} FROM ${from}
+    const id = dimension === "key" ? sql.literal("key_id, ") : sql.literal("")
+    return sql<Line>`SELECT ${id}${sql.literal(name)} AS name, ${sql.literal(sums)} FROM ${from}
       GROUP BY ${sql.literal(by)}
       ORDER BY SUM(prompt_tokens) + SUM(completion_tokens) DESC, SUM(requests) DESC, name`
   }
@@ -132,7 +135,13 @@ const make = Effect.fnUntraced(function* (zone: string, hourDays: number) {
     days,
     hourDays,
     by: (dimension, since) =>
-      Effect.map(read(dimension, since), (rows) => rows.map((row) => ({ name: row.name, ...figuresOf(row) }))),
+      Effect.map(read(dimension, since), (rows) =>
+        rows.map((row) => ({
+          name: row.name,
+          ...(row.keyId === undefined ? {} : { keyId: row.keyId }),
+          ...figuresOf(row)
+        }))
+      ),
     ofKey: (keyId, now) => Effect.map(ofKeys([keyId], now), (found) => found.get(keyId) ?? unused),
     ofKeys,
     buckets: (query) => UsageBuckets.read(sql, days, query)

@@ -110,8 +110,10 @@ describe("the screen of start", () => {
     seconds: 0.53,
     base: "http://127.0.0.1:8370",
     lingma: "built-in emulator; a running Lingma was found at ws://127.0.0.1:36510/: start --attach",
+    accounts: undefined,
     keys: "none: open to this machine only",
     state: "~/.local/state/lingma-gateway",
+    next: "lingma-gateway launch claude, or lingma-gateway status",
     warnings: ["API_KEY is no setting and has no effect. Did you mean API_KEYS?"]
   }
   it("tells where the API is, what answers, who may call, and what was misspelt, in 80 columns", () => {
@@ -119,6 +121,13 @@ describe("the screen of start", () => {
     assert.include(lines, "  Lingma gateway 0.5.0   ready in 0.5 s")
     assert.include(lines, "  API        http://127.0.0.1:8370/v1   (Claude Code: without /v1)")
     assert.include(lines, "  ! API_KEY is no setting and has no effect. Did you mean API_KEYS?")
+    fits(lines, 80)
+  })
+
+  it("has the accounts of several instances in a row of their own", () => {
+    const accounts = "u1…a1b2c3 (signed in), u2…b2c3d4 (signed out: password refused), inst-2 (starting)"
+    const lines = plain(StartScreen.render({ ...started, accounts }, 80))
+    assert.include(lines, "  Accounts   u1…a1b2c3 (signed in), u2…b2c3d4 (signed out: password refused),")
     fits(lines, 80)
   })
 })

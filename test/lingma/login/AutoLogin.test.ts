@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Fiber, Option, Redacted, TestClock } from "effect"
+import { Deferred, Duration, Effect, Fiber, Layer, MetricState, Option, Redacted, TestClock } from "effect"
 import { GatewayConfig } from "../../../src/config/Config.ts"
 import { fixed, type Live, LiveSettings } from "../../../src/config/LiveSettings.ts"
 import { BackendUnavailable } from "../../../src/domain/ChatError.ts"
@@ -7,6 +7,7 @@ import * as Login from "../../../src/domain/Login.ts"
 import { AutoLogin, type AutoLoginOptions } from "../../../src/lingma/login/AutoLogin.ts"
 import { Browser, type SignIn, SignInStopped } from "../../../src/lingma/login/Browser.ts"
 import { LingmaRpc } from "../../../src/lingma/rpc/LingmaRpc.ts"
+import * as MetricKeys from "../../../src/observe/MetricKeys.ts"
 import { Metrics } from "../../../src/observe/Metrics.ts"
 import * as FakeLingma from "../../support/FakeLingma.ts"
 
@@ -26,7 +27,8 @@ const account = Option.some({ username: "ann", password: Redacted.make("secret")
 const make = (
   act: (ask: SignIn) => Effect.Effect<void, SignInStopped>,
   more: Partial<AutoLoginOptions> = {},
-  url = "https://login.example.com/login?state=s&port=1"
+  url = "https://login.example.com/login?state=s&port=1",
+  metrics?: Metrics["Type"]
 ) =>
   Effect.gen(function* () {
     const asks: Array<SignIn> = []
@@ -54,7 +56,7 @@ const make = (
     })
     const { of } = yield* AutoLogin.make({ ...options, ...more }).pipe(
       Effect.provideService(Browser, browser),
-      Effect.provide(Metrics.layer)
+      Effect.provide(metrics === undefined ? Metrics.layer : Layer.succeed(Metrics, metrics))
     )
     const client = {
       id: "inst-0",
@@ -89,6 +91,30 @@ describe("AutoLogin", () => {
       assert.strictEqual(asks.length, 1)
       assert.strictEqual(Login.word(yield* login.state), "idle")
     })
+  )
+
+  it.scopedLive(
+    "has a counter of 0 for each end of a login before there is one, also of an instance that comes later",
+    () =>
+      Effect.gen(function* () {
+        const metrics = yield* Metrics
+        const { client, of } = yield* make(() => stopped("bad_credentials"), {}, undefined, metrics)
+        const later = yield* of({ ...client, id: "inst-1" })
+        const series = Effect.map(metrics.snapshot, (pairs) =>
+          pairs.flatMap(({ metricKey, metricState }) =>
+            metricKey.name === MetricKeys.logins.name && MetricState.isCounterState(metricState)
+              ? [[...metricKey.tags.map(({ value }) => value).sort(), Number(metricState.count)].join(" ")]
+              : []
+          )
+        )
+        const ends = ["succeeded", ...Login.loginReasons]
+        assert.deepStrictEqual(
+          (yield* series).sort(),
+          ["inst-0", "inst-1"].flatMap((id) => ends.map((end) => [...[id, end].sort(), 0].join(" "))).sort()
+        )
+        yield* Effect.flip(later.signedIn)
+        assert.include(yield* series, [...["inst-1", "bad_credentials"].sort(), 1].join(" "))
+      }).pipe(Effect.provide(Metrics.layer))
   )
 
   it.scopedLive("rests after a failure, with its reason, and starts at once when an administrator asks", () =>

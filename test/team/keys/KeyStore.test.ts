@@ -23,6 +23,8 @@ const lives = Effect.gen(function* () {
   assert.match(Redacted.value(secret), /^sk-lgw-[0-9A-Za-z]{40}$/)
   assert.strictEqual(key.lastFour, Redacted.value(secret).slice(-4))
   assert.deepStrictEqual(yield* store.get("alice"), key)
+  assert.deepStrictEqual(yield* store.some(["nobody", "alice"]), [key])
+  assert.deepStrictEqual(yield* store.some([]), [])
   const known = yield* store.known
   assert.deepStrictEqual(known, [{ key, digest: Digest.of(Redacted.value(secret)) }])
 
@@ -44,6 +46,7 @@ const lives = Effect.gen(function* () {
 
   yield* store.revoke("alice")
   assert.deepStrictEqual(yield* store.known, [])
+  assert.deepStrictEqual(yield* store.some(["alice"]), [])
   assert.strictEqual((yield* Effect.flip(store.revoke("alice"))).message, "there is no key named alice")
   // Its name is free again.
   const second = yield* store.add("alice", Key.noLimits)

@@ -86,6 +86,7 @@ const tells = Effect.gen(function* () {
   const [whole] = yield* reports.by("key", since("2026-01-01"))
   assert.deepStrictEqual(whole, {
     name: "ann",
+    keyId: "k1",
     requests: 4,
     completed: 4,
     failed: 0,

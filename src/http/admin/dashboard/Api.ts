@@ -36,7 +36,7 @@ export class DashboardApi extends HttpApiGroup.make("dashboard")
       .annotate(OpenApi.Summary, "The same live")
       .annotate(
         OpenApi.Description,
-        'Event `overview`: an Overview, at once and whenever it has changed, at most once a second. Event `chat`: the ChatRow of a chat that has ended. Event `missed`: `{"chats": n}`, for a reader that was too slow for as many of them.'
+        'Event `overview`: an Overview, at once and after a gap. Event `changes`: the same when it has changed, at most once a second, but a stream of which only the tokens have grown is `[place, tokens, tokens_per_second]`, its place being that in the list before. Event `chat`: the ChatRow of a chat that has ended. Event `missed`: `{"chats": n}`, for a reader that was too slow for as many of them.'
       )
   )
   .add(

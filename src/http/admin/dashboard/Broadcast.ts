@@ -1,8 +1,8 @@
 /**
  * The state of the gateway live: one producer for all readers, which makes each text once and writes the same to all.
  *
- * It rests while nobody reads, and as long as its own work would take more than a hundredth of the time. A reader that
- * has not taken what it got is left out until it has, and then gets the newest state.
+ * It rests while nobody reads, and as long as its work, with that of the sockets behind it, would take more than a
+ * hundredth of the time. A reader that has not taken what it got is left out until it has, and then gets the newest state.
  */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Duration, Effect } from "effect"
@@ -14,6 +14,7 @@ import { failure } from "../../dialects/openai/OpenAiFailure.ts"
 import { Auth } from "../../edge/Auth.ts"
 import { Drain } from "../../server/Drain.ts"
 import * as Sse from "../../server/Sse.ts"
+import * as Changes from "./Changes.ts"
 import type { Overview } from "./Overview.ts"
 import { toRow } from "./ToRow.ts"
 
@@ -21,8 +22,8 @@ import { toRow } from "./ToRow.ts"
 export const MOST_READERS = 128
 /** Shortest time between two texts. */
 const INTERVAL = 1000
-/** So many times as long as its work took, it rests. */
-const REST = 100
+/** So many times as long as its work took, it rests: the sockets have some more work behind it. */
+const REST = 150
 /** Texts apart, it is looked whether the keys of readers are still good. */
 const CHECK_EVERY = 5
 /** Longest silence, whatever GATEWAY_KEEPALIVE_SEC says: the page takes a longer one for a connection that is lost. */
@@ -63,7 +64,8 @@ export const make = Effect.fnUntraced(function* (overview: Effect.Effect<Overvie
   let stopWatching = () => {}
   let chats: Array<ChatRecord> = []
   let lost = 0
-  /** The last state, without what differs each time. */
+  /** The last state, which every reader has that is not stale; and its text, without what differs each time. */
+  let state: Overview | undefined
   let seen = ""
   let latest = ""
   let madeAt = Number.NEGATIVE_INFINITY
@@ -73,13 +75,15 @@ export const make = Effect.fnUntraced(function* (overview: Effect.Effect<Overvie
   let isUntold = false
 
   /** Whether it differs from the one before. */
-  const look = Effect.map(overview, ({ now: time, oldest_wait_ms, uptime_seconds, ...rest }) => {
+  const look = Effect.map(overview, (found) => {
+    const { now: time, oldest_wait_ms, uptime_seconds, ...rest } = found
     const body = ascii(JSON.stringify(rest))
     const clocks = JSON.stringify({ now: time, uptime_seconds, oldest_wait_ms })
     madeAt = now()
     latest = event("overview", `${clocks.slice(0, -1)},${body.slice(1)}`)
     if (body === seen) return false
     seen = body
+    state = found
     return true
   })
 
@@ -121,14 +125,21 @@ export const make = Effect.fnUntraced(function* (overview: Effect.Effect<Overvie
   const tick = Effect.gen(function* () {
     const begun = now()
     if (++texts % CHECK_EVERY === 0) yield* check
+    const known = state
     const hasChanged = (yield* look) || isUntold
+    // One that joined has a state that the others have not, perhaps since this look began.
+    const before = isUntold ? undefined : known
     isUntold = false
     const told = chats.map((chat) => event("chat", ascii(JSON.stringify(toRow(Rows.of(chat, ""))))))
     const n = told.length + lost
     if (lost > 0) told.push(event("missed", JSON.stringify({ chats: lost })))
     chats = []
     lost = 0
-    let text = told.join("") + (hasChanged ? latest : "")
+    const news =
+      before === undefined || state === undefined
+        ? latest
+        : event("changes", ascii(JSON.stringify(Changes.between(before, state))))
+    let text = told.join("") + (hasChanged ? news : "")
     const at = now()
     const isSilent =
       text === "" && at - wroteAt >= Math.min(Duration.toMillis(settings.current.keepAlive), LONGEST_SILENCE)

@@ -101,9 +101,12 @@ const handlers = HttpApiBuilder.group(
       }))
 
     const list = Effect.fnUntraced(function* () {
-      const asked = yield* Params.current
-      const { data, ...page } = Listing.page(yield* at((desk) => desk.list), yield* Listing.read(asked))
-      return { object: "list" as const, data: data.map(KeyView.toView), ...page }
+      const asked = yield* Listing.read(yield* Params.current)
+      // A page of many is chosen among those in memory: to read ten thousand for fifty takes a tenth of a second.
+      const isPage = asked.limit !== undefined && ring !== undefined
+      const { data, ...page } = Listing.page(isPage ? ring.all() : yield* at((desk) => desk.list), asked)
+      const keys = isPage ? yield* at((desk) => desk.fresh(data)) : data
+      return { object: "list" as const, data: keys.map(KeyView.toView), ...page }
     })
 
     const readCreate = reader(KeyCreate)

@@ -1,6 +1,7 @@
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Layer, Option, TestClock } from "effect"
+import * as Changes from "../../../../dashboard/state/Changes.ts"
 import { GatewayConfig } from "../../../../src/config/Config.ts"
 import { fixed, type Live, LiveSettings } from "../../../../src/config/LiveSettings.ts"
 import * as Broadcast from "../../../../src/http/admin/dashboard/Broadcast.ts"
@@ -13,7 +14,14 @@ import * as TestBackend from "../../../support/TestBackend.ts"
 import { gateway, whole } from "../../../support/TestChat.ts"
 import * as TestGateway from "../../../support/TestGateway.ts"
 
-const state = { now: "", uptime_seconds: 0, oldest_wait_ms: null, version: "é", queued: 0 } as unknown as Overview
+const state = {
+  now: "",
+  uptime_seconds: 0,
+  oldest_wait_ms: null,
+  version: "é",
+  queued: 0,
+  streams: []
+} as unknown as Overview
 
 /** A producer over a state that the test changes, and readers that say how far they are. */
 const make = Effect.gen(function* () {
@@ -22,7 +30,8 @@ const make = Effect.gen(function* () {
   let work = 0
   const overview = Effect.suspend(() => {
     looks++
-    const now = { ...state, uptime_seconds: looks, queued }
+    const streams = Array.from({ length: queued }, (_, i) => ({ id: `${i}`, phase: "streaming", tokens: queued }))
+    const now = { ...state, uptime_seconds: looks, queued, streams } as unknown as Overview
     return work === 0 ? Effect.succeed(now) : Effect.as(Effect.sleep(work), now)
   })
   const broadcast = yield* Broadcast.make(overview)
@@ -140,6 +149,35 @@ describe("The producer of events", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.scoped("tells what differs from a state that each reader has, whenever it came and however slow it was", () =>
+    Effect.gen(function* () {
+      const { change, join } = yield* make
+      /** The state of a page that has heard these texts. */
+      const stateOf = (texts: ReadonlyArray<string>) => {
+        let now: Overview | undefined
+        for (const [, name, data = ""] of texts.join("").matchAll(/event: (\w+)\ndata: (.*)\n/g)) {
+          if (name === "overview") now = JSON.parse(data) as Overview
+          else if (name === "changes" && now !== undefined)
+            now = Changes.after(now, JSON.parse(data) as Changes.Changes)
+        }
+        return now
+      }
+      const readers = [yield* join()]
+      for (let i = 0; i < 12; i++) {
+        change()
+        if (i % 3 === 2) readers.push(yield* join())
+        readers[1] = Object.assign(readers[1] ?? (yield* join()), { isBehind: i % 4 === 1 })
+        yield* second
+      }
+      for (const reader of readers) reader.isBehind = false
+      for (let i = 0; i < 2; i++) yield* second
+      const [first, ...others] = readers.map(({ texts }) => stateOf(texts))
+      assert.lengthOf(first?.streams ?? [], 12)
+      for (const other of others) assert.deepStrictEqual(other, first)
+      assert.isAbove(readers[0]?.texts.filter((text) => text.startsWith("event: changes")).length ?? 0, 4)
+    }).pipe(Effect.provide(layer))
+  )
+
   it.scoped("leaves a slow reader out, tells it of how many chats, and gives it the newest state then", () =>
     Effect.gen(function* () {
       const { change, join } = yield* make
@@ -171,14 +209,14 @@ describe("The producer of events", () => {
       yield* second
       yield* TestClock.adjust("20 millis")
       takes(0)
-      // It rests a hundred times as long as its work took.
+      // It rests a hundred and fifty times as long as its work took.
       const before = looks()
-      yield* TestClock.adjust("1500 millis")
+      yield* TestClock.adjust("2500 millis")
       assert.strictEqual(looks(), before)
       change()
       yield* join()
       yield* second
-      assert.include(first.texts.at(-1), '"queued":1')
+      assert.match(first.texts.at(-1) ?? "", /^event: overview\n.*"queued":1,.*"id":"0"/)
     }).pipe(Effect.provide(layer))
   )
 

@@ -6,7 +6,6 @@ import * as Client from "../../../../src/Client.ts"
 import type { Settings } from "../../../../src/config/Config.ts"
 import { finish, textDelta } from "../../../../src/domain/Chat.ts"
 import { BackendFailure } from "../../../../src/domain/ChatError.ts"
-import * as Login from "../../../../src/domain/Login.ts"
 import * as NodeServer from "../../../../src/http/NodeServer.ts"
 import * as Server from "../../../../src/http/Server.ts"
 import { ChatHistory } from "../../../../src/team/ledger/ChatHistory.ts"
@@ -123,8 +122,6 @@ describe("The state of the gateway over HTTP", () => {
       const metrics = (yield* request("/metrics")).text
       assert.include(metrics, 'gateway_pool_instance_signed_in{name="inst-0"} 0')
       assert.include(metrics, 'gateway_pool_instance_ready{name="inst-0"} 0')
-      assert.include(metrics, 'gateway_logins_total{name="inst-0",outcome="bad_credentials"} 0')
-      for (const reason of Login.loginReasons) assert.include(metrics, `outcome="${reason}"} 0`)
       assert.include(metrics, 'gateway_chats_total{dialect="messages",mode="none",model="none",outcome="failed"} 0')
     })
   )

@@ -67,7 +67,7 @@ describe("Events of the dashboard", () => {
       for (const { next } of [a, b]) {
         const { data } = yield* next("chat")
         assert.deepInclude(data, { outcome: "completed", model: "auto", key: "anonymous" })
-        const { data: state } = yield* next("overview")
+        const { data: state } = yield* next("changes")
         assert.deepInclude((state["instances"] as ReadonlyArray<object>)[0], { chats_today: 1 })
       }
     })
@@ -81,7 +81,7 @@ describe("Events of the dashboard", () => {
       yield* next("overview")
       const running = yield* Effect.fork(chat(hello))
       const turn = yield* scripted.turns.take
-      const streams = Effect.map(next("overview"), ({ data }) => data["streams"] as ReadonlyArray<object>)
+      const streams = Effect.map(next("changes"), ({ data }) => data["streams"] as ReadonlyArray<object>)
       const [stream] = yield* Effect.repeat(streams, { until: ({ length }) => length > 0 })
       assert.deepInclude(stream, { phase: "waiting", instance: "inst-0", key: "anonymous" })
       turn.emit(textDelta("Hello"))

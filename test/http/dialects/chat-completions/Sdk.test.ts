@@ -124,4 +124,26 @@ describe("the openai package", () => {
       assert.deepStrictEqual(seen, ["", "half"])
     })
   )
+
+  it.scopedLive("ends its turn upstream when it aborts a stream", () =>
+    Effect.gen(function* () {
+      const scripted = TestBackend.make(TestBackend.silent)
+      const { base } = yield* TestGateway.serve(scripted)
+      const seen: Array<string> = []
+      const reading = Effect.promise(async () => {
+        const stream = await client(base).chat.completions.create({ model: "auto", messages, stream: true })
+        for await (const chunk of stream) {
+          seen.push(chunk.choices[0]?.delta.content ?? "")
+          if (seen.includes("half")) stream.controller.abort()
+        }
+      })
+      const playing = Effect.gen(function* () {
+        const turn = yield* Queue.take(scripted.turns)
+        turn.emit(textDelta("half"))
+        yield* TestBackend.cancelled(scripted)
+      })
+      yield* Effect.all([reading, playing], { concurrency: "unbounded" })
+      assert.deepStrictEqual(seen, ["", "half"])
+    })
+  )
 })

@@ -161,4 +161,20 @@ describe("the @anthropic-ai/sdk package", () => {
       }
     })
   )
+
+  it.scopedLive("ends its turn upstream when it aborts a stream", () =>
+    Effect.gen(function* () {
+      const scripted = TestBackend.make(TestBackend.silent)
+      const { base } = yield* TestGateway.serve(scripted)
+      const stream = client(base).messages.stream(hello)
+      const outcome = stream
+        .on("text", () => stream.abort())
+        .done()
+        .catch((error: unknown) => error)
+      const turn = yield* scripted.turns.take
+      turn.emit(textDelta("half"))
+      assert.instanceOf(yield* Effect.promise(() => outcome), Anthropic.APIUserAbortError)
+      yield* TestBackend.cancelled(scripted)
+    })
+  )
 })

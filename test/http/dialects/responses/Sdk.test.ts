@@ -129,4 +129,21 @@ describe("the openai package at /v1/responses", () => {
       assert.instanceOf(yield* rejected(() => openai.responses.retrieve(second.id)), OpenAI.NotFoundError)
     })
   )
+
+  it.scopedLive("ends its turn upstream when it aborts a stream", () =>
+    Effect.gen(function* () {
+      const scripted = TestBackend.make(TestBackend.silent)
+      const { base } = yield* TestGateway.serve(scripted)
+      const reading = Effect.promise(async () => {
+        const stream = await client(base).responses.create({ model: "auto", input: "hi", stream: true })
+        for await (const event of stream) if (event.type === "response.output_text.delta") stream.controller.abort()
+      })
+      const playing = Effect.gen(function* () {
+        const turn = yield* Queue.take(scripted.turns)
+        turn.emit(textDelta("half"))
+        yield* TestBackend.cancelled(scripted)
+      })
+      yield* Effect.all([reading, playing], { concurrency: "unbounded" })
+    })
+  )
 })
