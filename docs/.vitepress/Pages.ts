@@ -37,7 +37,8 @@ export const groups: ReadonlyArray<Group> = [
       { file: "operations", en: "Operations", zh: "运维", isTranslated: true },
       { file: "dashboard", en: "Dashboard", zh: "运维页面" },
       { file: "keys", en: "Keys and limits", zh: "密钥与限额" },
-      { file: "usage", en: "Usage", zh: "用量" }
+      { file: "usage", en: "Usage", zh: "用量" },
+      { file: "scale", en: "Many hosts", zh: "多台主机" }
     ]
   },
   {

@@ -15,6 +15,7 @@ import type { LingmaRpc } from "../rpc/LingmaRpc.ts"
 import { Browser, SignInStopped } from "./Browser.ts"
 import * as LoginCalls from "./LoginCalls.ts"
 import * as LoginHosts from "./LoginHosts.ts"
+import { loginRetry, personPatience, restAfter, sessionPatience } from "./LoginTimes.ts"
 
 /** Limits on when, where and how often a password is submitted; undocumented fields are those of `SignIn`. */
 export interface AutoLoginOptions {
@@ -79,15 +80,7 @@ interface Beginning {
   readonly login: Effect.Effect<void, SignInStopped>
 }
 
-/** Pause of an account after a failed login; shorter if Lingma did not return a login URL. */
-const restAfter = (reason: LoginReason) => (reason === "no_login_url" ? Duration.seconds(30) : Duration.minutes(15))
-/** Time limit of a manual login. */
-const personPatience = Duration.minutes(15)
-/** Max time from the end of the page until Lingma reports the login. */
-const sessionPatience = Duration.seconds(20)
 const broken = new SignInStopped({ reason: "timed_out", detail: "the login failed unexpectedly", again: false })
-/** Backoff between retries after an unexpected page. */
-const loginRetry = Schedule.exponential("2 seconds").pipe(Schedule.jittered)
 
 /** Signs accounts in with a `Browser`, or manually. Fails with `LoginFailed` or `LoginInProgress`. */
 export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<

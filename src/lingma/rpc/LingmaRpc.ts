@@ -250,12 +250,8 @@ export class LingmaRpc extends Context.Tag("lingma-gateway/lingma/LingmaRpc")<
       Effect.forkScoped
     )
     // A schedule would take four times as much for each round, in every instance.
-    yield* Effect.sleep("1 second").pipe(
-      Effect.zipRight(Effect.sync(calls.expire)),
-      Effect.forever,
-      Effect.interruptible,
-      Effect.forkScoped
-    )
+    const tick = Effect.zipRight(Effect.sleep("1 second"), Effect.sync(calls.expire))
+    yield* Effect.forkScoped(Effect.interruptible(Effect.forever(tick)))
 
     return LingmaRpc.of({
       state,

@@ -2,13 +2,13 @@
  * Command `lingma-gateway usage`: who used what, read from the database itself.
  */
 import { Clock, Console, Data, Effect, Either } from "effect"
-import * as Config from "../../config/Config.ts"
-import * as Database from "../../team/database/Database.ts"
-import * as Rows from "../../team/ledger/Rows.ts"
-import * as Since from "../../team/ledger/Since.ts"
-import * as UsageReport from "../../team/ledger/UsageReport.ts"
-import * as Bar from "../screen/Bar.ts"
-import * as Terminal from "../screen/Terminal.ts"
+import * as Config from "../../../config/Config.ts"
+import * as Database from "../../../team/database/Database.ts"
+import * as Rows from "../../../team/ledger/Rows.ts"
+import * as Since from "../../../team/ledger/Since.ts"
+import * as UsageReport from "../../../team/ledger/UsageReport.ts"
+import * as Bar from "../../screen/Bar.ts"
+import * as Terminal from "../../screen/Terminal.ts"
 import * as UsageLimits from "./UsageLimits.ts"
 
 export const dimensions = UsageReport.dimensions

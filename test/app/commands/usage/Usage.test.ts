@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect } from "effect"
-import * as Usage from "../../../src/app/commands/Usage.ts"
-import * as Terminal from "../../../src/app/screen/Terminal.ts"
-import { DatabaseUnavailable } from "../../../src/team/database/Database.ts"
-import type { Line } from "../../../src/team/ledger/UsageReport.ts"
+import * as Usage from "../../../../src/app/commands/usage/Usage.ts"
+import * as Terminal from "../../../../src/app/screen/Terminal.ts"
+import { DatabaseUnavailable } from "../../../../src/team/database/Database.ts"
+import type { Line } from "../../../../src/team/ledger/UsageReport.ts"
 
 const line = (name: string, more: Partial<Line> = {}): Line => ({
   name,

@@ -4,12 +4,12 @@ import { join } from "node:path"
 import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option, TestClock } from "effect"
-import * as UsageLimits from "../../../src/app/commands/UsageLimits.ts"
-import * as Database from "../../../src/team/database/Database.ts"
-import * as Digest from "../../../src/team/keys/Digest.ts"
-import * as Key from "../../../src/team/keys/Key.ts"
-import { KeyStore } from "../../../src/team/keys/KeyStore.ts"
-import * as WindowStore from "../../../src/team/limits/WindowStore.ts"
+import * as UsageLimits from "../../../../src/app/commands/usage/UsageLimits.ts"
+import * as Database from "../../../../src/team/database/Database.ts"
+import * as Digest from "../../../../src/team/keys/Digest.ts"
+import * as Key from "../../../../src/team/keys/Key.ts"
+import { KeyStore } from "../../../../src/team/keys/KeyStore.ts"
+import * as WindowStore from "../../../../src/team/limits/WindowStore.ts"
 
 const ci = Digest.idOf("file:ci")
 const NOON = Date.parse("2026-11-28T12:00:00Z")

@@ -3,11 +3,11 @@
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import { Clock, Effect, Option } from "effect"
-import * as KeyFile from "../../team/keys/KeyFile.ts"
-import { KeyStore } from "../../team/keys/KeyStore.ts"
-import * as Days from "../../team/limits/Days.ts"
-import * as WindowStore from "../../team/limits/WindowStore.ts"
-import type { Used } from "../screen/Bar.ts"
+import * as KeyFile from "../../../team/keys/KeyFile.ts"
+import { KeyStore } from "../../../team/keys/KeyStore.ts"
+import * as Days from "../../../team/limits/Days.ts"
+import * as WindowStore from "../../../team/limits/WindowStore.ts"
+import type { Used } from "../../screen/Bar.ts"
 
 export interface Limits {
   /** Of today, in the time zone of limits. */
