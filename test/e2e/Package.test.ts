@@ -227,7 +227,7 @@ layer(Installed.layer, { timeout: 240_000, excludeTestServices: true })("the pac
       }
       const strange = files.filter(
         (file) =>
-          !/^((bin|dist|src)\/.*\.(c?js|c?js\.map|d\.ts|ts)|dist\/dashboard\/(assets\/)?[\w-]+\.(html|css|svg)|deploy\/.*|docs\/([\w-]+\.md|images\/[\w-]+\.png)|examples\/[\w-]+\.ts)$/.test(
+          !/^((bin|dist|src)\/.*\.(c?js|c?js\.map|d\.ts|ts)|dist\/dashboard\/(assets\/)?[\w-]+\.(html|css|svg)|deploy\/.*|docs\/((zh\/)?[\w-]+\.md|images\/[\w-]+\.png)|examples\/[\w-]+\.ts)$/.test(
             file
           ) &&
           !["package.json", ".env.example", "LICENSE", "bench/RESULTS.md"].includes(file) &&

@@ -86,7 +86,7 @@ const broken = new SignInStopped({ reason: "timed_out", detail: "the login faile
 export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
   AutoLogin,
   {
-    /** The login of one instance; a running login is stopped with the scope. */
+    /** The login of one instance, its counters at 0; a running login is stopped with the scope. */
     readonly of: (client: Client) => Effect.Effect<Login, never, Scope.Scope>
   }
 >() {
@@ -99,7 +99,6 @@ export class AutoLogin extends Context.Tag("lingma-gateway/lingma/AutoLogin")<
 
     const of = Effect.fnUntraced(function* (client: Client) {
       const { id } = client
-      // Else an alert on their growth would miss the first one.
       for (const outcome of ["succeeded", ...loginReasons]) mark(MetricKeys.logins, 0, { name: id, outcome })
       const automatic = options.enabled && Option.isSome(client.account)
       let state: LoginState = idle
