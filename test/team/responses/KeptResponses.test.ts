@@ -170,6 +170,7 @@ describe("kept responses", () => {
             const sql = yield* SqlClient.SqlClient
             yield* sql`DROP TABLE kept_items`
             yield* sql`DROP TABLE kept_responses`
+            yield* sql`DROP TABLE hosts`
             for (const column of ["error", "login_ms"])
               yield* sql`ALTER TABLE chats DROP COLUMN ${sql(column)}`.withoutTransform
             yield* sql`DELETE FROM gateway_migrations WHERE migration_id > 1`
