@@ -7,7 +7,9 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { sideBar } from "./Pages.ts"
 
-const examples = fileURLToPath(new URL("../../examples", import.meta.url))
+const root = fileURLToPath(new URL("../..", import.meta.url))
+/** What the docs lead to outside of `docs`; the site has it in folders of its own. */
+const beside = ["examples", "bench/RESULTS.md"]
 const base = process.env["SITE_BASE"] ?? "/"
 
 interface Token {
@@ -20,12 +22,11 @@ interface Markdown {
   }
 }
 
-/** Examples lie beside `docs`; the site has them in a folder of its own. */
-const leadToExamples = (markdown: Markdown) => {
+const leadBeside = (markdown: Markdown) => {
   const before = markdown.renderer.rules["link_open"]
   markdown.renderer.rules["link_open"] = (tokens, at, ...more) => {
     const href = tokens[at]?.attrGet("href")
-    if (href?.startsWith("../examples/")) {
+    if (href !== null && href !== undefined && beside.some((place) => href.startsWith(`../${place}`))) {
       tokens[at]?.attrSet("href", href.replace("../", base))
       tokens[at]?.attrSet("target", "_blank")
     }
@@ -38,9 +39,10 @@ export default {
   description: "Alibaba Lingma for clients of OpenAI and Anthropic",
   base,
   cleanUrls: true,
-  markdown: { config: leadToExamples },
-  buildEnd: ({ outDir }: { readonly outDir: string }) =>
-    cpSync(examples, join(outDir, "examples"), { recursive: true }),
+  markdown: { config: leadBeside },
+  buildEnd: ({ outDir }: { readonly outDir: string }) => {
+    for (const place of beside) cpSync(join(root, place), join(outDir, place), { recursive: true })
+  },
   // Not every page is there in both languages.
   themeConfig: { i18nRouting: false, search: { provider: "local" }, outline: [2, 3] },
   locales: {
