@@ -114,7 +114,8 @@ const shared = Effect.fnUntraced(function* (table: Service) {
     }),
     Effect.withTracerEnabled(false)
   )
-  yield* Effect.addFinalizer(() => Effect.ignore(table.leave(id, run)))
+  // A finalizer cannot be interrupted otherwise: it would wait as long as the database is silent.
+  yield* Effect.addFinalizer(() => Effect.interruptible(Effect.ignore(table.leave(id, run))))
   yield* Effect.forkScoped(Effect.repeat(beat, Schedule.spaced(LOOK)))
 
   const list: Effect.Effect<HostList> = table.list.pipe(
