@@ -90,6 +90,37 @@ const shoot = ({ page }: Dashboard, suffix: string) =>
     }
   })
 
+const inspect = (program: Program, mode: "off" | "all") =>
+  Effect.promise(() =>
+    fetch(`${program.base}/internal/inspect`, {
+      method: "PUT",
+      headers: { "content-type": "application/json", authorization: `Bearer ${ADMIN}` },
+      body: JSON.stringify({ mode, minutes: 15 })
+    })
+  )
+
+/** One request, looked into. */
+const shootInside = ({ page }: Dashboard, program: Program, one: Made, suffix: string) =>
+  Effect.gen(function* () {
+    const id = `look-${suffix}`
+    const { headers } = by(one)
+    yield* inspect(program, "all")
+    const asked = { headers: { ...headers, "x-request-id": id } as Record<string, string> }
+    yield* Effect.flatMap(chat(program, 'Say hello. [[emu interval=5 text="Hello! How can I help?"]]', {}, asked), text)
+    yield* step(async () => {
+      await page
+        .locator("#requests")
+        .getByRole("button", { name: `Details of ${id}` })
+        .press("Enter")
+      await page.getByRole("button", { name: `Look into ${id}` }).press("Enter")
+      const shown = page.getByRole("region", { name: `Request, ${id}`, exact: true })
+      await shown.waitFor()
+      await shown.evaluate((element) => element.scrollIntoView({ block: "start", behavior: "instant" }))
+      await page.screenshot({ path: join(images, `dashboard-inspect-${suffix}.png`) })
+    })
+    yield* inspect(program, "off")
+  })
+
 const themes = ["light", "dark"] as const
 
 const program = Effect.gen(function* () {
@@ -113,6 +144,7 @@ const program = Effect.gen(function* () {
     yield* step(() => dashboard.page.screenshot({ path: join(images, `dashboard-sign-in-${colorScheme}.png`) }))
     yield* signIn(dashboard, ADMIN)
     yield* shoot(dashboard, colorScheme)
+    yield* shootInside(dashboard, gateway, made[0]!, colorScheme)
     yield* step(() => dashboard.page.close())
     const phone = yield* open(gateway, { colorScheme, viewport: { width: 360, height: HEIGHT } })
     yield* signIn(phone, ADMIN)
