@@ -1,8 +1,8 @@
 /**
  * The state of the gateway live: one producer for all readers, which makes each text once and writes the same to all.
  *
- * It rests while nobody reads, and as long as its work, with that of the sockets behind it, would take more than a
- * hundredth of the time. A reader that has not taken what it got is left out until it has, and then gets the newest state.
+ * It rests while nobody reads, and 150 times as long as its own work took. A reader that has not taken what it got is left
+ * out until it has, and then gets the newest state.
  */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Duration, Effect } from "effect"
