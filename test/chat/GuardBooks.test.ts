@@ -71,6 +71,30 @@ describe("Guard", () => {
     })
   )
 
+  it.effect("keeps what was measured as long as the number of slots is the same", () =>
+    Effect.gen(function* () {
+      const { guard } = yield* drained(full, [4])
+      guard.limit({ ...full, queueTimeout: "20 seconds" })
+      assert.strictEqual((yield* refusal(guard)).retryAfter, 4)
+      guard.limit({ ...full, maxInFlight: 1 })
+      assert.strictEqual((yield* refusal(guard)).retryAfter, 30)
+    })
+  )
+
+  it.effect("measures anew from the change of the number of slots on", () =>
+    Effect.gen(function* () {
+      const { enter, guard, scopes } = yield* drained({ ...full, maxInFlight: 3 }, [4])
+      yield* TestClock.adjust("100 seconds")
+      guard.limit({ ...full, maxInFlight: 2 })
+      yield* Scope.close(scopes.shift()!, Exit.void)
+      yield* TestClock.adjust("7 seconds")
+      yield* Scope.close(scopes.shift()!, Exit.void)
+      yield* enter
+      // The first release comes at once, the second after seven seconds: 0 + (7 - 0) / 16, which is told as a second.
+      assert.strictEqual((yield* refusal(guard)).retryAfter, 1)
+    })
+  )
+
   it.effect("adds a jitter of 20 % to Retry-After, in whole seconds from 1 to 60", () =>
     Effect.gen(function* () {
       const told = (queueTimeout: Duration.DurationInput, jitter: number) =>

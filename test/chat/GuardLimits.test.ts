@@ -1,15 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope } from "effect"
 import { Guard } from "../../src/chat/Guard.ts"
+import type { Caller } from "../../src/domain/keys/Caller.ts"
 import * as QuickClock from "../support/QuickClock.ts"
 
 const options = { maxInFlight: 2, queueMax: 4, queueTimeout: "1 minute" } as const
 
 /** Takes a slot in a scope of its own. */
-const entering = (guard: Guard["Type"]) =>
+const entering = (guard: Guard["Type"], caller?: Caller) =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
-    const fiber = yield* Effect.fork(Scope.extend(guard.slot(), scope))
+    const fiber = yield* Effect.fork(Scope.extend(guard.slot(caller), scope))
     yield* Effect.yieldNow()
     return { fiber, leave: Scope.close(scope, Exit.void) }
   })
@@ -49,6 +50,18 @@ describe("Guard whose limits change", () => {
       yield* Fiber.join(all[4]!.fiber)
       yield* all[4]!.leave
       assert.deepInclude(yield* guard.stats, { inFlight: 0, queued: 0, accepted: 5, rejected: 1 })
+    })
+  )
+
+  it.effect("lets nobody make room in a queue that is longer than it may be", () =>
+    Effect.gen(function* () {
+      const guard = yield* Guard.make({ ...options, maxInFlight: 1 })
+      const all = yield* Effect.forEach(Array.from({ length: 4 }), () => entering(guard))
+      guard.limit({ maxInFlight: 1, queueMax: 2, queueTimeout: "1 minute" })
+      const late = yield* entering(guard, { id: "other", name: "other", weight: 1 })
+      assert.isTrue(Exit.isFailure(yield* Fiber.await(late.fiber)))
+      assert.deepInclude(yield* guard.stats, { queued: 3, rejected: 1 })
+      assert.isTrue(all.slice(1).every(({ fiber }) => fiber.unsafePoll() === null))
     })
   )
 

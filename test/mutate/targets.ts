@@ -29,7 +29,7 @@ export const targets: ReadonlyArray<Target> = [
   { file: "src/chat/Pool.ts", tests: ["test/chat/Pool.test.ts"] },
   {
     file: "src/chat/Guard.ts",
-    tests: ["test/chat/Guard.test.ts", "test/chat/GuardBooks.test.ts", "test/chat/GuardKeys.test.ts"]
+    tests: ["Guard", "GuardBooks", "GuardKeys", "GuardLimits", "GuardStops"].map((name) => `test/chat/${name}.test.ts`)
   },
   { file: "src/chat/FairQueue.ts", tests: ["test/chat/FairQueue.test.ts"] },
   { file: "src/chat/Watchdog.ts", tests: ["test/chat/Watchdog.test.ts"] },
