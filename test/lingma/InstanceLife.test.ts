@@ -11,6 +11,7 @@ import type { LingmaRpc, RpcState } from "../../src/lingma/rpc/LingmaRpc.ts"
 import type { Method } from "../../src/lingma/rpc/Protocol.ts"
 import { RpcDisconnected, RpcTimeout } from "../../src/lingma/rpc/RpcError.ts"
 import { Metrics } from "../../src/observe/Metrics.ts"
+import { patience } from "../support/Effort.ts"
 
 const startup = 30_000
 const callTimeout = 30_000
@@ -324,7 +325,7 @@ describe("an instance", () => {
             assert.deepStrictEqual(held, { processes: 0, connections: 0, calls: 0 }, told)
           })
         ),
-      { timeout: 120_000 }
+      { timeout: patience(120_000) }
     )
   }
 })
