@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Redacted, Schema } from "effect"
 import { BackendFailure } from "../../../../src/domain/ChatError.ts"
 import { InspectRecord } from "../../../../src/http/admin/inspect/Api.ts"
+import * as SocketClient from "../../../support/SocketClient.ts"
 import * as TestBackend from "../../../support/TestBackend.ts"
 import * as TestGateway from "../../../support/TestGateway.ts"
 
@@ -170,6 +171,34 @@ describe("/internal/inspect", () => {
           ["INFO", "off", "a key of ADMIN_KEYS", "127.0.0.1"]
         ]
       )
+    })
+  )
+
+  it.scopedLive("keeps each request of a WebSocket as one of its own, as it came and as it was answered", () =>
+    Effect.gen(function* () {
+      const gateway = yield* serve()
+      yield* gateway.admin("/internal/inspect", "PUT", { mode: "all" })
+      const client = yield* SocketClient.connect(gateway.base, { headers: by(ANN) })
+      for (const input of ["first question", "second question"]) {
+        yield* client.send(SocketClient.create({ input }))
+        yield* client.answer
+      }
+      const heads = yield* gateway.heads.pipe(
+        Effect.zipLeft(Effect.sleep("5 millis")),
+        Effect.repeat({ until: ({ length }) => length === 2 }),
+        Effect.timeout("5 seconds")
+      )
+      assert.lengthOf(new Set(heads.map(({ id }) => id)), 2)
+      for (const [at, input] of ["second question", "first question"].entries()) {
+        const { id = "", key = "" } = heads[at] ?? {}
+        const { json } = yield* gateway.record(id)
+        const record = yield* Schema.decodeUnknown(InspectRecord)(json)
+        assert.deepInclude(record.request.body, { model: "auto", input })
+        assert.deepInclude(record, { outcome: "completed", key })
+        assert.strictEqual(record.answer.text, "hello there")
+        assert.include(record.answer.body, "response.completed")
+        assert.notInclude(JSON.stringify(record), ANN)
+      }
     })
   )
 })
