@@ -4,7 +4,7 @@
  * They are looked at twice a second, by SQLite's own thread where there is one; while the database or the file cannot be
  * read, what was last known goes on.
  */
-import { type Clock, Context, Data, Duration, Effect, Layer, Option, Redacted, type Scope } from "effect"
+import { Clock, Context, Data, Duration, Effect, Layer, Option, Redacted, type Scope } from "effect"
 import { type GatewayConfig, isLoopback, type Settings } from "../../config/Config.ts"
 import { type Live, LiveSettings } from "../../config/LiveSettings.ts"
 import { Database, DatabaseUnavailable } from "../database/Database.ts"
@@ -124,6 +124,10 @@ const watched = Effect.gen(function* () {
     stamp = seen
     filed = yield* read
     apply()
+    const now = yield* Clock.currentTimeMillis
+    for (const { key } of filed)
+      if (Key.isExpired(key, now))
+        yield* Effect.logWarning(`KEYS_FILE: expires of ${key.name} has passed: it opens nothing`)
     yield* tellFile(undefined, "KEYS_FILE is in effect again")
   })
   const lookAtDatabase = Effect.gen(function* () {
