@@ -42,7 +42,7 @@ const shownToAdministrators = [
   "/internal/plots",
   "/internal/keys",
   "/internal/usage",
-  "/internal/usage/keys",
+  "/internal/usage/keys?key=bob",
   "/internal/chats",
   "/metrics",
   "/v1/organization/usage/completions?start_time=1&group_by=api_key_id"
