@@ -116,6 +116,7 @@ const wallClock: Record<string, readonly [times: number, why: string]> = {
   "team/limits/Limits.ts": [3, "which day it is"],
   "app/commands/LoanedKey.ts": [1, "when a key expires"],
   "team/keys/KeyIndex.ts": [1, "whether a key has expired"],
+  "team/keys/KeyRing.ts": [1, "which keys of KEYS_FILE have expired"],
   "team/keys/KeyStore.ts": [4, "when a key was made, changed, rotated or revoked"],
   "team/ledger/Retention.ts": [1, "the age of a row"],
   "http/admin/usage/Handlers.ts": [3, "up to when a report tells"],
@@ -149,6 +150,7 @@ const nodeTimers: Record<string, readonly [times: number, why: string]> = {
   "http/server/PeerProbe.ts": [1, "between two probes of a socket"],
   "http/server/NodeRequest.ts": [1, "how long a refused body is read on from a socket"],
   "http/NodeServer.ts": [1, "how long a socket may take to send its last bytes"],
+  "team/database/SqliteWorker.ts": [1, "in a thread that has no fibers"],
   "http/socket/Connection.ts": [4, "age and silence of a socket"],
   "http/socket/Intake.ts": [1, "how long a message takes to arrive at a socket"],
   "http/socket/Outlet.ts": [1, "how long a socket takes nothing"]

@@ -35,6 +35,26 @@ const becomes = (program: Program, key: string, status: number, within: "1500 mi
     until: (now) => now === status
   }).pipe(Effect.timeoutFail({ duration: within, onTimeout: () => new Error(`never ${status}`) }))
 
+/** What the dashboard and other tools of administrators read. */
+const shownToAdministrators = [
+  "/internal/overview",
+  "/internal/stats",
+  "/internal/plots",
+  "/internal/keys",
+  "/internal/usage",
+  "/internal/usage/keys?key=bob",
+  "/internal/chats",
+  "/metrics",
+  "/v1/organization/usage/completions?start_time=1&group_by=api_key_id"
+]
+const seen = (program: Program, path: string, key: string) =>
+  Effect.promise(async () => {
+    const response = await fetch(program.base + path, by(key))
+    const body = await response.text()
+    assert.strictEqual(response.status, 200, `${path}: ${body}`)
+    return body
+  })
+
 describe("named keys", () => {
   it.scopedLive(
     "are live within a second beside 64 streams: added, limited, rotated with grace, revoked",
@@ -46,6 +66,7 @@ describe("named keys", () => {
         assert.strictEqual(yield* statusBy(program, "anything"), 200)
         const alice = yield* made(env, "add", "alice", "--requests-per-minute", "1000", "--models", "auto,qwen*")
         const bob = yield* made(env, "add", "bob", "--weight", "2")
+        const boss = yield* made(env, "add", "boss", "--admin")
         yield* becomes(program, "anything", 401, "1500 millis")
         yield* becomes(program, bob, 200, "1500 millis")
         assert.strictEqual(yield* statusBy(program, alice), 200)
@@ -78,15 +99,17 @@ describe("named keys", () => {
         yield* becomes(program, after, 401, "1500 millis")
 
         const list = yield* commanded(env, "list", "--json")
-        const [only] = JSON.parse(list.stdout) as ReadonlyArray<Record<string, unknown>>
-        assert.deepInclude(only, { name: "bob", weight: 2, last_four: bob.slice(-4) })
+        const [first] = JSON.parse(list.stdout) as ReadonlyArray<Record<string, unknown>>
+        assert.deepInclude(first, { name: "bob", weight: 2, last_four: bob.slice(-4) })
         // Of no key is anything but its last letters written anywhere.
         const lines = execFileSync("ps", ["-eo", "args"], { encoding: "utf8" })
         const files = readdirSync(dir)
           .filter((name) => /\.db(?:-wal|-shm)?$/.test(name))
           .map((name) => readFileSync(join(dir, name), "latin1"))
-        for (const key of [alice, after, bob]) {
-          for (const written of [lines, ...files, program.stdout(), program.stderr()]) {
+        const shown = yield* Effect.forEach(shownToAdministrators, (path) => seen(program, path, boss))
+        assert.include(shown.join(), "bob")
+        for (const key of [alice, after, bob, boss]) {
+          for (const written of [lines, ...files, ...shown, program.stdout(), program.stderr()]) {
             assert.notInclude(written, key.slice(7, -4))
           }
           Secrets.keep(key)

@@ -61,7 +61,7 @@ const round = (url: string, n: number, sent: Set<string>, signal: NodeJS.Signals
     const clients = Promise.all(Array.from({ length: 4 }, (_, i) => client(program.base, `r${n}c${i}`, sent, told)))
     yield* Effect.sleep(1500 + Math.random() * 700)
     // A slow machine has not answered anything by then.
-    yield* S.eventually(() => told.length >= 20 || undefined, "20 chats")
+    yield* S.eventually(() => told.length >= 20 || undefined, "20 chats", "1 minute")
     const killedAt = Date.now()
     program.child.kill(signal)
     yield* Effect.promise(() => program.exited)

@@ -16,6 +16,11 @@ import { CallerRefused, KeyRefused } from "./EdgeError.ts"
 type Request = HttpServerRequest.HttpServerRequest
 type Check<E> = (request: Request) => Effect.Effect<void, E>
 
+/** Where a request has the key that it was let in with, and of which keys that is one. */
+const found = Symbol("lingma-gateway/http/Auth/key")
+const among = Symbol("lingma-gateway/http/Auth/among")
+type Asking = Request & { [found]?: Key | undefined; [among]?: ReadonlyArray<Key> }
+
 interface Given {
   /** Empty: keys of API_KEYS also give access to the administration. */
   readonly adminKeys: ReadonlyArray<Redacted.Redacted>
@@ -31,14 +36,17 @@ export interface AuthOptions extends Given {
 
 const digest = (text: string) => createHash("sha256").update(text).digest()
 
+/** Made once: to make it anew for each request took longer than to use it. */
+const bearer = /^bearer +(\S+) *$/i
+
 /** From `Authorization: Bearer`, `x-api-key`, or `api-key`, as clients of Azure send it. */
 export const keyOf = ({ headers }: Request): string | undefined =>
-  /^bearer +(\S+) *$/i.exec(headers["authorization"] ?? "")?.[1] ?? headers["x-api-key"] ?? headers["api-key"]
+  bearer.exec(headers["authorization"] ?? "")?.[1] ?? headers["x-api-key"] ?? headers["api-key"]
 
 /** A key that went away since the request was let in. */
 const unknown: Caller = { id: "unknown", name: "unknown", weight: 1 }
 
-const among = (keys: ReadonlyArray<Redacted.Redacted>): ((given: string) => boolean) => {
+const oneOf = (keys: ReadonlyArray<Redacted.Redacted>): ((given: string) => boolean) => {
   const digests = keys.map((key) => digest(Redacted.value(key)))
   return (given) => {
     const asked = digest(given)
@@ -53,8 +61,8 @@ const isLocal = /^(?:localhost|[\d.]+|\[[\da-f:.]+\])(?::\d+)?$/i
 /** What is made of the keys that are given beside those of the ring. */
 const toChecks = ({ adminKeys, metricsToken = Option.none(), origins }: Given) => ({
   hasAdminKeys: adminKeys.length > 0,
-  isAdminKey: among(adminKeys),
-  isMetricsToken: Option.map(metricsToken, (token) => among([token])),
+  isAdminKey: oneOf(adminKeys),
+  isMetricsToken: Option.map(metricsToken, (token) => oneOf([token])),
   origins
 })
 type Checks = ReturnType<typeof toChecks>
@@ -134,20 +142,24 @@ export class Auth extends Context.Tag("lingma-gateway/http/Auth")<
         ring.find(given)?.name ?? (given !== "" && now().isAdminKey(given) ? "a key of ADMIN_KEYS" : "nobody by name")
       )
     }
-    const byKey = checked(
-      (given) => ring.find(given) !== undefined,
-      (given) => (ring.hasExpired(given) ? expired : wrong)
-    )
     const byMetricsToken = checked((given) => Option.exists(now().isMetricsToken, (isToken) => isToken(given)))
     const byAnyAdmin = unlessUnkeyed(checked((given) => mayAdminister(given, true)))
-    // A request asks several times in a row, and each look takes a digest; looked up anew once the keys have changed.
-    let last: { readonly request: Request; readonly of: unknown; readonly key: Key | undefined } | undefined
-    const key = (request: Request) => {
+    /** Looked up anew at the door, and once the keys have changed; each look takes a digest. */
+    const lookUp = (request: Asking, given: string) => {
+      const key = ring.find(given)
+      request[found] = key
+      request[among] = ring.all()
+      return key
+    }
+    const key = (request: Asking) => {
       if (ring.isOpen()) return undefined
-      const keys = ring.all()
-      if (last?.request !== request || last.of !== keys)
-        last = { request, of: keys, key: ring.find(keyOf(request) ?? "") }
-      return last.key
+      return request[among] === ring.all() ? request[found] : lookUp(request, keyOf(request) ?? "")
+    }
+    const byKey: Check<KeyRefused> = (request) => {
+      const given = keyOf(request)
+      if (given === undefined || given === "") return missing
+      if (lookUp(request, given) !== undefined) return Effect.void
+      return ring.hasExpired(given) ? expired : wrong
     }
     return {
       api: (request) => (ring.isOpen() ? Effect.void : byKey(request)),

@@ -27,6 +27,8 @@ export class Database extends Context.Tag("lingma-gateway/team/Database")<
     readonly place: string
     /** Which host writes, for those who share the database. */
     readonly host: string
+    /** Where changes are told by the database's thread; elsewhere one has to look. */
+    readonly watch?: SqliteClient.Watching
   }
 >() {}
 
@@ -84,19 +86,22 @@ const upToDate = ({ kind, place }: typeof Database.Service, patient: Client | un
     )
   )
 
-const described = (service: typeof Database.Service) => Layer.succeed(Database, service)
-
 /** `patient`: a client for the migrations alone. */
-const prepared = <E>(
-  client: Layer.Layer<SqlClient.SqlClient, E>,
+const prepared = <A, E>(
+  client: Layer.Layer<SqlClient.SqlClient | A, E>,
   service: typeof Database.Service,
   patient?: Client | undefined
 ) =>
-  Layer.merge(client, described(service)).pipe(
+  Layer.merge(client, Layer.succeed(Database, service)).pipe(
     Layer.tap((context) => Effect.withTracerEnabled(Effect.provide(upToDate(service, patient), context), false))
   )
 
-const memory = prepared(SqliteClient.layer(":memory:"), { kind: "memory", place: "memory", host: hostname() })
+const watched = (path: string, service: typeof Database.Service): Layer.Layer<Services, DatabaseUnavailable> =>
+  Layer.map(prepared(SqliteClient.layer(path), service), (services) =>
+    Context.add(services, Database, { ...service, watch: Context.get(services, SqliteClient.Watcher) })
+  )
+
+const memory = watched(":memory:", { kind: "memory", place: "memory", host: hostname() })
 
 /** Creates the file for its owner only. */
 const create = (path: string) =>
@@ -120,7 +125,7 @@ const sqlite = (file: string, isServing: boolean): Layer.Layer<Services, Databas
   const path = resolve(file)
   const service = { kind: "sqlite" as const, place: path, host: hostname() }
   const taken = Layer.scopedDiscard(Effect.zipRight(create(path), isServing ? held(path) : Effect.void))
-  return Layer.provide(prepared(SqliteClient.layer(path), service), taken)
+  return Layer.provide(watched(path, service), taken)
 }
 
 /** Loaded where it is used: most gateways have no use for it. */

@@ -11,7 +11,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
 import * as Statement from "@effect/sql/Statement"
-import { Effect, Layer, type Scope, Stream, String } from "effect"
+import { Context, Effect, Layer, type Scope, Stream, String } from "effect"
 import * as Lock from "./Lock.ts"
 import * as SqliteWorker from "./SqliteWorker.ts"
 
@@ -43,10 +43,25 @@ const bound = (value: unknown): string | number | bigint | Uint8Array | null => 
 
 type Rows = ReadonlyArray<object>
 
+/** Calls `told` whenever a statement reads something else than `every` milliseconds before, at first in any case. */
+export type Watching = (sql: string, every: number, told: () => void) => Effect.Effect<void, never, Scope.Scope>
+
+/**
+ * The thread looks by itself. To ask it twice a second took some 130 KiB each time of what the rest of the process has to
+ * collect again, and kept V8 from giving memory back.
+ */
+export class Watcher extends Context.Tag("lingma-gateway/team/SqliteWatcher")<Watcher, Watching>() {}
+
+interface Connected {
+  readonly connection: Connection
+  readonly watch: Watching
+}
+
 /** One connection; its statements run one after the other. */
-const connect = Effect.fnUntraced(function* (path: string): Effect.fn.Return<Connection, never, Scope.Scope> {
+const connect = Effect.fnUntraced(function* (path: string): Effect.fn.Return<Connected, never, Scope.Scope> {
   const waiting = new Map<number, (exit: Effect.Effect<Rows, SqlError>) => void>()
   const driver = createRequire(import.meta.url).resolve("libsql")
+  const watches = new Map<number, { readonly ask: SqliteWorker.Watch; readonly told: () => void }>()
   let last = 0
   let isClosing = false
   const endAll = (why: unknown) => {
@@ -56,6 +71,7 @@ const connect = Effect.fnUntraced(function* (path: string): Effect.fn.Return<Con
   const begin = () => {
     const worker = SqliteWorker.start({ path, driver, setup })
     worker.on("message", (answer: SqliteWorker.Answer) => {
+      if ("changed" in answer) return watches.get(answer.changed)?.told()
       const resume = waiting.get(answer.id)
       waiting.delete(answer.id)
       resume?.(
@@ -71,6 +87,7 @@ const connect = Effect.fnUntraced(function* (path: string): Effect.fn.Return<Con
       if (!isClosing) thread = begin()
     })
     worker.unref()
+    for (const { ask } of watches.values()) worker.postMessage(ask)
     return worker
   }
   let thread = begin()
@@ -90,7 +107,24 @@ const connect = Effect.fnUntraced(function* (path: string): Effect.fn.Return<Con
       const ask: SqliteWorker.Ask = { id, sql, params: params.map(bound) }
       thread.postMessage(ask)
     })
-  return {
+  const watch: Watching = (sql, every, told) =>
+    Effect.asVoid(
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          const ask: SqliteWorker.Watch = { watch: sql, id: ++last, every }
+          watches.set(ask.id, { ask, told })
+          thread.postMessage(ask)
+          return ask.id
+        }),
+        (id) =>
+          Effect.sync(() => {
+            watches.delete(id)
+            const leave: SqliteWorker.Leave = { leave: id }
+            thread.postMessage(leave)
+          })
+      )
+    )
+  const connection: Connection = {
     execute: (sql, params, transform) =>
       transform === undefined ? run(sql, params) : Effect.map(run(sql, params), transform),
     executeUnprepared: (sql, params, transform) =>
@@ -102,12 +136,13 @@ const connect = Effect.fnUntraced(function* (path: string): Effect.fn.Return<Con
         Effect.map(run(sql, params), (rows) => Stream.fromIterable(transform === undefined ? rows : transform(rows)))
       )
   }
+  return { connection, watch }
 })
 
 const make = Effect.fnUntraced(function* (path: string) {
-  const connection = yield* connect(path)
+  const { connection, watch } = yield* connect(path)
   const lock = Lock.make()
-  return yield* SqlClient.make({
+  const client = yield* SqlClient.make({
     // A statement by itself waits for the transaction that runs.
     acquirer: Effect.scoped(Effect.as(lock, connection)),
     transactionAcquirer: Effect.as(lock, connection),
@@ -116,8 +151,9 @@ const make = Effect.fnUntraced(function* (path: string) {
     spanAttributes: [["db.system.name", "sqlite"]],
     transformRows: Statement.defaultTransforms(String.snakeToCamel).array
   })
+  return Context.add(Context.make(SqlClient.SqlClient, client), Watcher, watch)
 })
 
 /** `:memory:` or a file; nothing is opened before the first statement. */
-export const layer = (path: string): Layer.Layer<SqlClient.SqlClient> =>
-  Layer.scoped(SqlClient.SqlClient, make(path)).pipe(Layer.provide(Reactivity.layer))
+export const layer = (path: string): Layer.Layer<SqlClient.SqlClient | Watcher> =>
+  Layer.scopedContext(make(path)).pipe(Layer.provide(Reactivity.layer))

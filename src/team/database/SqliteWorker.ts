@@ -15,7 +15,21 @@ export interface Ask {
   readonly params: ReadonlyArray<unknown>
 }
 
+/** What the thread looks at by itself, again and again: it is said when the answer is another than the last. */
+export interface Watch {
+  readonly watch: string
+  readonly id: number
+  /** Milliseconds between two looks. */
+  readonly every: number
+}
+
+/** What was watched is no longer. */
+export interface Leave {
+  readonly leave: number
+}
+
 export type Answer =
+  | { readonly changed: number }
   | { readonly id: number; readonly rows: ReadonlyArray<object> }
   | { readonly id: number; readonly failure: string; readonly code: string }
 
@@ -55,12 +69,49 @@ const serve = (port: MessagePort, place: Place, load: (module: string) => unknow
     database.close()
     database = undefined
   }
-  port.on("message", (ask: Ask | undefined) => {
+  const watches = new Map<number, NodeJS.Timeout>()
+  const watch = ({ every, id, watch: sql }: Watch) => {
+    let statement: Libsql.Statement | undefined
+    let of: Libsql.Database | undefined
+    let last = ""
+    /** A failure counts as an answer: whoever is told looks too, and finds out why. */
+    const answer = (): string => {
+      try {
+        // Once: what the driver holds of a statement stays until the thread's next collection, which is hours away.
+        if (statement === undefined || of !== open()) {
+          of = open()
+          statement = of.prepare(sql)
+        }
+        return JSON.stringify(statement.all())
+      } catch (cause) {
+        const { code = "" } = cause as { readonly code?: string }
+        statement = undefined
+        recover(code)
+        return code
+      }
+    }
+    const look = () => {
+      const now = answer()
+      if (now === last) return
+      last = now
+      port.postMessage({ changed: id })
+    }
+    watches.set(id, setInterval(look, every))
+    look()
+  }
+  const leave = (id: number) => {
+    clearInterval(watches.get(id))
+    watches.delete(id)
+  }
+  port.on("message", (ask: Ask | Watch | Leave | undefined) => {
     // The end, after all that was asked before. Not from outside: the driver ends the process when it is stopped in a statement.
     if (ask === undefined) {
+      for (const id of watches.keys()) leave(id)
       database?.close()
       return port.close()
     }
+    if ("watch" in ask) return watch(ask)
+    if ("leave" in ask) return leave(ask.leave)
     let answer: Answer
     try {
       answer = { id: ask.id, rows: run(ask) }

@@ -1,9 +1,10 @@
 /**
  * The keys that open this gateway, from API_KEYS, KEYS_FILE and the database.
  *
- * They are looked at twice a second; while the database or the file cannot be read, what was last known goes on.
+ * They are looked at twice a second, by SQLite's own thread where there is one; while the database or the file cannot be
+ * read, what was last known goes on.
  */
-import { type Clock, Context, Data, Effect, Layer, Option, Redacted, type Scope } from "effect"
+import { Clock, Context, Data, Duration, Effect, Layer, Option, Redacted, type Scope } from "effect"
 import { type GatewayConfig, isLoopback, type Settings } from "../../config/Config.ts"
 import { type Live, LiveSettings } from "../../config/LiveSettings.ts"
 import { Database, DatabaseUnavailable } from "../database/Database.ts"
@@ -12,14 +13,16 @@ import * as Digest from "./Digest.ts"
 import * as Key from "./Key.ts"
 import * as KeyFile from "./KeyFile.ts"
 import * as KeyIndex from "./KeyIndex.ts"
-import { KeyStore } from "./KeyStore.ts"
+import { KeyStore, VERSION } from "./KeyStore.ts"
 
 /** How often it is looked whether keys have changed. */
-const LOOK = "500 millis"
+const LOOK = Duration.millis(500)
+/** The same where changes are told: what is left to find is that the database cannot be read. */
+const LOOK_ALSO = Duration.seconds(10)
 /** How long one look may take. */
 const PATIENCE = "5 seconds"
-/** So many looks apart it is noted in the database when keys were used. */
-const NOTE_EVERY = 40
+/** How often it is noted in the database when keys were used. */
+const NOTE = Duration.seconds(20)
 
 const MISSING =
   "GATEWAY_HOST must be a loopback address unless there is a key: set API_KEYS, name one in KEYS_FILE, or add one by `lingma-gateway keys add` (or GATEWAY_ALLOW_OPEN=true)"
@@ -110,7 +113,6 @@ const watched = Effect.gen(function* () {
   let version: number | undefined
   let filed: ReadonlyArray<Key.Known> = []
   let stamp: string | undefined
-  let looks = 0
 
   /** In the step in which they were read: an interrupt between the two would lose a change for good. */
   const apply = ({ apiKeys } = live.current) => index.replace([...ofSettings(apiKeys), ...filed, ...stored])
@@ -122,6 +124,10 @@ const watched = Effect.gen(function* () {
     stamp = seen
     filed = yield* read
     apply()
+    const now = yield* Clock.currentTimeMillis
+    for (const { key } of filed)
+      if (Key.isExpired(key, now))
+        yield* Effect.logWarning(`KEYS_FILE: expires of ${key.name} has passed: it opens nothing`)
     yield* tellFile(undefined, "KEYS_FILE is in effect again")
   })
   const lookAtDatabase = Effect.gen(function* () {
@@ -135,25 +141,19 @@ const watched = Effect.gen(function* () {
     const times = index.takeUsed()
     return times.size === 0 ? Effect.void : store.used(times)
   })
-  const noted = Effect.ignore(Effect.timeout(note, PATIENCE))
-  const notedNowAndThen = Effect.suspend(() => (++looks % NOTE_EVERY === 0 ? noted : Effect.void))
-
-  const look = Effect.gen(function* () {
-    if (path !== undefined) {
-      yield* Effect.catchAll(lookAtFile(path), ({ message }) =>
-        tellFile(`${message}; the keys it had before go on`, "")
-      )
-    }
-    yield* lookAtDatabase.pipe(
-      Effect.timeout(PATIENCE),
-      Effect.zipRight(tellDatabase(undefined, "keys are read from the database again")),
-      Effect.catchAll(() => tellDatabase(`keys cannot be read from ${database.place}; those known so far go on`, ""))
-    )
-    yield* notedNowAndThen
-  })
+  const file =
+    path === undefined
+      ? Effect.void
+      : Effect.catchAll(lookAtFile(path), ({ message }) => tellFile(`${message}; the keys it had before go on`, ""))
+  const rows = lookAtDatabase.pipe(
+    Effect.timeout(PATIENCE),
+    Effect.zipRight(tellDatabase(undefined, "keys are read from the database again")),
+    Effect.catchAll(() => tellDatabase(`keys cannot be read from ${database.place}; those known so far go on`, ""))
+  )
   // Looks do not overlap: an older answer would come after a newer one.
   const lock = Lock.make()
-  const refresh = Effect.scoped(Effect.zipRight(lock, look))
+  const alone = (look: Effect.Effect<void>) => Effect.scoped(Effect.zipRight(lock, look))
+  const refresh = alone(Effect.zipRight(file, rows))
 
   if (path !== undefined) yield* lookAtFile(path)
   yield* Effect.mapError(lookAtDatabase, unreadable)
@@ -162,8 +162,20 @@ const watched = Effect.gen(function* () {
     if (!isLoopback(config.host)) return yield* new KeysMissing({ message: MISSING })
     yield* Effect.logWarning(NONE_LEFT)
   }
-  const looked = Effect.catchAllCause(refresh, (cause) => Effect.logError("keys could not be looked at", cause))
-  yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(LOOK), Effect.interruptible(looked))))
+  const after = (pause: Effect.Effect<void>, look: Effect.Effect<void>) => {
+    const looked = Effect.catchAllCause(look, (cause) => Effect.logError("keys could not be looked at", cause))
+    return Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(pause, looked))))
+  }
+  const every = (time: Duration.Duration, look: Effect.Effect<void>) => after(Effect.sleep(time), look)
+  if (database.watch === undefined) yield* every(LOOK, refresh)
+  else {
+    const changed = Effect.unsafeMakeLatch(false)
+    yield* after(changed.await, Effect.zipRight(changed.close, alone(rows)))
+    yield* every(LOOK_ALSO, alone(rows))
+    if (path !== undefined) yield* every(LOOK, alone(file))
+    yield* database.watch(VERSION, Duration.toMillis(LOOK), () => changed.unsafeOpen())
+  }
+  yield* every(NOTE, Effect.ignore(Effect.timeout(note, PATIENCE)))
   yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeout(Effect.interruptible(note), "1 second")))
   yield* live.follow({
     check: ({ apiKeys }) =>
@@ -173,7 +185,7 @@ const watched = Effect.gen(function* () {
   const onRevoked: Ring["onRevoked"] = (id, stop) =>
     live.current.revokedStreams === "end" ? index.onRevoked(id, stop) : () => {}
   return { ...index, onRevoked, refresh }
-  // Two looks a second are nothing to trace.
+  // Looks are nothing to trace.
 }).pipe(Effect.withTracerEnabled(false))
 
 export class KeyRing extends Context.Tag("lingma-gateway/team/KeyRing")<KeyRing, Ring>() {

@@ -76,6 +76,9 @@ const notFound = (name: string) =>
 
 type Changed<A> = Effect.Effect<A, Key.KeyProblem | SqlError>
 
+/** Gives what changes with every key. */
+export const VERSION = "SELECT value FROM counters WHERE name = 'keys'"
+
 export class KeyStore extends Context.Tag("lingma-gateway/team/KeyStore")<
   KeyStore,
   {
@@ -201,10 +204,7 @@ export class KeyStore extends Context.Tag("lingma-gateway/team/KeyStore")<
       rotate,
       revoke,
       forget,
-      version: Effect.map(
-        sql<{ readonly value: number }>`SELECT value FROM counters WHERE name = 'keys'`,
-        ([found]) => found?.value ?? 0
-      ),
+      version: Effect.map(sql.unsafe<{ readonly value: number }>(VERSION), ([found]) => found?.value ?? 0),
       hadKeys: Effect.map(sql`SELECT id FROM api_keys LIMIT 1`, (some) => some.length > 0),
       known: Effect.map(rows, (all) => all.flatMap(toKnown)),
       used: (times) =>

@@ -11,6 +11,7 @@ import * as Key from "../../../src/team/keys/Key.ts"
 import { KeyRing } from "../../../src/team/keys/KeyRing.ts"
 import { KeyStore } from "../../../src/team/keys/KeyStore.ts"
 import { Limits } from "../../../src/team/limits/Limits.ts"
+import * as DialectChat from "../../support/DialectChat.ts"
 import * as EmbeddingsServer from "../../support/EmbeddingsServer.ts"
 import * as LogLines from "../../support/LogLines.ts"
 import * as TestBackend from "../../support/TestBackend.ts"
@@ -25,6 +26,7 @@ interface Told {
 /** A gateway with a database of its own, whose administrator's key is `sk-boss`. */
 const serve = (scripted = TestBackend.make(), settings: Partial<Settings> = {}) =>
   Effect.gen(function* () {
+    const { layer: logging, lines } = LogLines.listening()
     const team = Layer.merge(KeyRing.layer, Limits.layer).pipe(
       Layer.provideMerge(KeyStore.layer),
       Layer.provideMerge(Database.layer({ _tag: "Memory" }, { workDir: "", isServing: true }))
@@ -34,7 +36,7 @@ const serve = (scripted = TestBackend.make(), settings: Partial<Settings> = {}) 
         Layer.provideMerge(NodeServer.layerFromConfig),
         Layer.provideMerge(team),
         Layer.provideMerge(TestGateway.core(scripted, { ...settings, apiKeys: [Redacted.make("sk-boss")] })),
-        Layer.provide(LogLines.listening().layer)
+        Layer.provide(logging)
       )
     )
     const { address } = Context.get(context, HttpServer.HttpServer)
@@ -60,7 +62,7 @@ const serve = (scripted = TestBackend.make(), settings: Partial<Settings> = {}) 
       )
     const chat = (key: string, more: object = {}) =>
       ask("/v1/chat/completions", key, { model: "auto", messages: [{ role: "user", content: "hi" }], ...more })
-    return { add, ask, chat, guard: Context.get(context, Guard) }
+    return { add, ask, chat, guard: Context.get(context, Guard), lines }
   })
 
 describe("a chat of a named key", () => {
@@ -95,6 +97,69 @@ describe("a chat of a named key", () => {
       const boss = yield* chat("sk-boss")
       assert.strictEqual(boss.status, 200)
       assert.isNull(boss.headers.get("x-ratelimit-limit-requests"))
+    })
+  )
+
+  for (const { body, name, path } of [...DialectChat.all, DialectChat.completions]) {
+    const hello = (model: string, more: object = {}) => body({ model, messages: [{ role: "user", text: "hi" }], more })
+    const standing = (headers: Headers) =>
+      ["requests", "tokens"].flatMap((what) =>
+        ["limit", "remaining", "reset"].map((figure) =>
+          headers.get(name === "messages" ? `anthropic-ratelimit-${what}-${figure}` : `x-ratelimit-${figure}-${what}`)
+        )
+      )
+
+    it.scopedLive(`is told its limits in ${name}, whole, streamed and refused, and which models it may not use`, () =>
+      Effect.gen(function* () {
+        const { add, ask } = yield* serve()
+        const key = yield* add("alice", { requestsPerMinute: 2, tokensPerDay: 1_000_000, models: ["auto"] })
+        const other = yield* ask(path, key, hello("agent"))
+        assert.strictEqual(other.status, 403)
+        assert.strictEqual(other.json?.error?.type, "permission_error")
+        assert.include(other.json?.error?.message ?? "", "agent")
+        if (name !== "messages") assert.strictEqual(other.json?.error?.code, "model_not_allowed")
+        // It was not counted.
+        const answers = [
+          yield* ask(path, key, hello("auto")),
+          yield* ask(path, key, hello("auto", { stream: true })),
+          yield* ask(path, key, hello("auto")),
+          yield* ask(path, key, hello("auto", { stream: true }))
+        ]
+        assert.deepStrictEqual(
+          answers.map(({ headers, status }) => [status, standing(headers)[1], headers.has("retry-after")]),
+          [
+            [200, "1", false],
+            [200, "0", false],
+            [429, "0", true],
+            [429, "0", true]
+          ]
+        )
+        for (const { headers, json, status } of answers) {
+          const [limit, , reset, tokens, left, resetTokens] = standing(headers)
+          assert.deepStrictEqual([limit, tokens], ["2", "1000000"])
+          assert.isAtMost(Number(left), 1_000_000)
+          const time = name === "messages" ? /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/ : /^(?:\d+h)?(?:\d+m)?\d+m?s$/
+          assert.match(reset ?? "", time)
+          assert.match(resetTokens ?? "", time)
+          if (status === 429) {
+            assert.strictEqual(json?.error?.type, "rate_limit_error")
+            if (name !== "messages") assert.strictEqual(json?.error?.code, "rate_limit_exceeded")
+          }
+        }
+      })
+    )
+  }
+
+  it.scopedLive("that is refused a model is told once in the log which of its patterns match none", () =>
+    Effect.gen(function* () {
+      const { add, chat, lines } = yield* serve()
+      const key = yield* add("alice", { models: ["auto", "nothing-*"] })
+      assert.strictEqual((yield* chat(key)).status, 200)
+      for (const model of ["agent", "agent"]) assert.strictEqual((yield* chat(key, { model })).status, 403)
+      assert.deepStrictEqual(
+        lines.flatMap(({ message }) => (message.includes("no model matches") ? [message] : [])),
+        ["no model matches nothing-* of the key alice: lingma-gateway keys set alice --models"]
+      )
     })
   )
 

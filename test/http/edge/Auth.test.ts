@@ -127,4 +127,30 @@ describe("Auth", () => {
       assert.strictEqual(yield* outcome(api, { "x-api-key": "sk-new" }), "wrong")
     })
   )
+
+  it.effect("looks a request's key up once, whoever asks meanwhile, and again once the keys have changed", () =>
+    Effect.gen(function* () {
+      const named = (secret: string) => KeyRing.ofSettings([Redacted.make(secret)])
+      let ring = KeyRing.fixed(named("sk-a"), Clock.make())
+      let looks = 0
+      const find = (given: string) => {
+        looks++
+        return ring.find(given)
+      }
+      const all = () => ring.all()
+      const auth = Auth.ofRing({ ...ring, all, find }, { adminKeys, origins })
+      const [one, other] = [request({ "x-api-key": "sk-a" }), request({ authorization: "Bearer sk-a" })]
+      for (const each of [one, other]) {
+        yield* auth.api(each)
+        assert.strictEqual(auth.caller(each).name, "key-1")
+      }
+      for (const each of [one, other]) assert.strictEqual(auth.key(each)?.name, "key-1")
+      assert.strictEqual(looks, 2)
+      ring = KeyRing.fixed(named("sk-b"), Clock.make())
+      assert.isUndefined(auth.key(one))
+      assert.strictEqual(looks, 3)
+      // At the door nothing that was found before counts.
+      assert.strictEqual((yield* Effect.flip(auth.api(other))).reason, "wrong")
+    })
+  )
 })

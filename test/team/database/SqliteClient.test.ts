@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Duration, Effect, Exit, Layer, Scope } from "effect"
+import { Context, Duration, Effect, Exit, Layer, Queue, Scope } from "effect"
 import * as SqliteClient from "../../../src/team/database/SqliteClient.ts"
 
 const file = Effect.map(
@@ -50,6 +50,44 @@ describe("the thread of SQLite", () => {
       const [took] = yield* Effect.timed(Scope.close(late, Exit.void))
       assert.isBelow(Duration.toMillis(took), 6000)
       yield* other`ROLLBACK`
+    })
+  )
+
+  it.scopedLive("tells of a change by whomever, also after its table was altered, and of nothing else", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      const context = yield* Layer.build(SqliteClient.layer(path))
+      const sql = Context.get(context, SqlClient.SqlClient)
+      const other = Context.get(yield* Layer.build(SqliteClient.layer(path)), SqlClient.SqlClient)
+      yield* sql`CREATE TABLE one (value INTEGER)`
+      const told = yield* Queue.unbounded<void>()
+      const scope = yield* Scope.make()
+      const watch = Context.get(context, SqliteClient.Watcher)
+      yield* Scope.extend(
+        watch("SELECT value FROM one", 5, () => told.unsafeOffer(undefined)),
+        scope
+      )
+      // At first in any case.
+      yield* told.take
+      yield* sql`INSERT INTO one VALUES (1)`
+      yield* told.take
+      yield* other`UPDATE one SET value = 2`
+      yield* told.take
+      yield* other`UPDATE one SET value = 2`
+      yield* other`ALTER TABLE one ADD COLUMN more INTEGER`
+      yield* other`UPDATE one SET value = 3`
+      yield* told.take
+      // It holds nothing that others wait for.
+      assert.deepInclude((yield* other`PRAGMA wal_checkpoint(TRUNCATE)`)[0], { busy: 0 })
+      yield* other`DROP TABLE one`
+      yield* told.take
+      yield* other`CREATE TABLE one (value INTEGER)`
+      yield* told.take
+      yield* Scope.close(scope, Exit.void)
+      yield* sql`INSERT INTO one VALUES (4)`
+      // In the thread it comes after whatever was to be told.
+      yield* sql`SELECT 1`
+      assert.strictEqual(yield* told.size, 0)
     })
   )
 })

@@ -66,6 +66,8 @@ keys:
       assert.include(yield* complaint("keys:\n  - name: [a\n"), "not valid YAML (")
       const twice = `${one("weight: 1")}  - name: alice\n    digest: sha256:${Digest.of("other")}\n`
       assert.include(yield* complaint(twice), "keys.yaml:5: alice is there twice")
+      const same = `${one("weight: 1")}  - name: bob\n    digest: sha256:${hex}\n`
+      assert.include(yield* complaint(same), "keys.yaml:5: the key of bob is there twice")
     })
   )
 

@@ -159,6 +159,20 @@ describe("the key ring", () => {
     }).pipe(Effect.provide(logged(lines)))
   })
 
+  it.scoped("says which keys of KEYS_FILE have expired, and lets the others in", () => {
+    const lines: Array<string> = []
+    return Effect.gen(function* () {
+      const path = yield* fileOf(
+        `keys:\n${entry("old", "sk-old")}    expires: 2001-01-01\n${entry("alice", "sk-alice")}`
+      )
+      const { ring } = yield* serve({ keysFile: Option.some(path) })
+      assert.deepStrictEqual([ring.find("sk-old"), ring.hasExpired("sk-old")], [undefined, true])
+      assert.strictEqual(ring.find("sk-alice")?.name, "alice")
+      yield* ring.refresh
+      assert.deepStrictEqual(lines, ["KEYS_FILE: expires of old has passed: it opens nothing"])
+    }).pipe(Effect.provide(logged(lines)))
+  })
+
   it.scoped("refuses a KEYS_FILE that is wrong at the start", () =>
     Effect.gen(function* () {
       const path = yield* fileOf("keys: 1\n")

@@ -34,6 +34,8 @@ export interface AdmissionOptions<P, R> {
 
 /** How long a list of models is good for. */
 const LATELY = 10_000
+/** Most keys that it is remembered of what was said of their patterns. */
+const MOST_TOLD = 1000
 
 export class Admission extends Context.Tag("lingma-gateway/http/Admission")<
   Admission,
@@ -95,12 +97,31 @@ export class Admission extends Context.Tag("lingma-gateway/http/Admission")<
         : new LimitReached({ limit: refused.limit, most: refused.most, retryAfter: refused.retryAfter })
     })
 
+    /** Said once of each key and its patterns. */
+    const told = new Set<string>()
+    const tellUnmatched = ({ models: patterns, name, source }: Key, models: ReadonlyArray<Model.Model>) =>
+      Effect.suspend(() => {
+        const place = `${name} ${patterns.join(",")}`
+        // Where nothing is ready nothing matches.
+        const unmatched = models.length === 0 ? [] : AllowedModels.unmatched(patterns, models, namesOf(live.current))
+        if (unmatched.length === 0 || told.has(place)) return Effect.void
+        if (told.size >= MOST_TOLD) told.clear()
+        told.add(place)
+        const where = source === "file" ? "models in KEYS_FILE" : `lingma-gateway keys set ${name} --models`
+        return Effect.logWarning(`no model matches ${unmatched.join(", ")} of the key ${name}: ${where}`)
+      })
+
     const admitted = Effect.fnUntraced(function* <P, R>(
       key: Key,
       { answered, config, headers, isFree, request, serve }: AdmissionOptions<P, R>
     ) {
-      if (key.models.length > 0 && !allowed(key, yield* models, config)(request.model, request.effort))
-        return yield* new ModelNotAllowed({ model: request.model })
+      if (key.models.length > 0) {
+        const known = yield* models
+        if (!allowed(key, known, config)(request.model, request.effort)) {
+          yield* tellUnmatched(key, known)
+          return yield* new ModelNotAllowed({ model: request.model })
+        }
+      }
       if (isFree || !isLimited(key)) return yield* serve
       const refused = yield* judged(key)
       const response = yield* answered(refused ?? serve)
