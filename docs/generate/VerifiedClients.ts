@@ -57,9 +57,9 @@ const other = (name: string, command: string): Verified => ({
   by: { command },
   paths: [chat],
   shown: {
-    ...(command === "cline" ? {} : { session: ["e2e/OtherAgents", "answers, writes a file by its own tool"] }),
-    files: ["e2e/OtherAgents", "answers, writes a file by its own tool"],
-    key: ["e2e/OtherAgents", "says so when it is wrong"],
+    ...(command === "cline" ? {} : { session: ["e2e/OtherAgents", "it writes a file by its own tool"] }),
+    files: ["e2e/OtherAgents", "it writes a file by its own tool"],
+    key: ["e2e/OtherAgents", "say so when its key is wrong"],
     ...(command === "opencode" || command === "qwen" ? { launch: launched(command) } : {})
   }
 })
@@ -148,7 +148,8 @@ export const clients: ReadonlyArray<Verified> = [
       abort: [sdk("messages"), aborted],
       broken: [sdk("messages"), "throws when a stream breaks"],
       errors: [sdk("messages"), "throws its own class of error for each failure"],
-      models: [sdk("messages"), "lists models and finds one"]
+      models: [sdk("messages"), "lists models and finds one"],
+      proxies: ["e2e/Proxies", "serves Anthropic's own client"]
     }
   },
   {

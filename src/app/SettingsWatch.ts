@@ -2,17 +2,13 @@
  * Tells when a file has other contents than before. Its folder is watched, and that of the file it is a link to: editors,
  * package tools and Kubernetes replace files and links, and a watched file would be the one that is gone.
  */
-import { type FSWatcher, watch } from "node:fs"
+import { type FSWatcher, readFileSync, watch } from "node:fs"
 import { readFile, realpath } from "node:fs/promises"
 import { dirname, resolve } from "node:path"
 import { Effect, type Scope } from "effect"
+import { isReadAgain } from "../config/SettingsSource.ts"
+import { settled } from "./Settling.ts"
 
-/** The same contents for so long: whoever writes has written. */
-const QUIET = "40 millis"
-/** The same for a text that ends within a line, as one does that is written in pieces. */
-const QUIET_WITHIN_LINE = "200 millis"
-/** So long after the first event it is read even so: somebody may write all the time. */
-const LATEST = 5_000
 /** How often it is looked at without an event: network file systems tell of none. */
 const LOOK = "2 seconds"
 
@@ -23,6 +19,17 @@ const foldersOf = async (file: string): Promise<ReadonlySet<string>> => {
 
 /** Undefined where there is none, or none that can be read. */
 const contentOf = (file: string) => Effect.promise(() => readFile(file, "utf8").catch(() => undefined))
+
+/** The same at once: of a file that an event has told of, beside requests that each step of another way would wait behind. */
+const contentNow = (file: string) =>
+  Effect.sync(() => {
+    try {
+      // A pipe that has taken its place would have everything wait.
+      return isReadAgain(file) ? readFileSync(file, "utf8") : undefined
+    } catch {
+      return undefined
+    }
+  })
 
 /**
  * Runs `changed` after each change, one after the other, until the scope closes; also after one since `known` was in it,
@@ -35,8 +42,6 @@ export const follow = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, never, Scope.Scope> {
   const file = resolve(given)
   const touched = yield* Effect.makeLatch(false)
-  const clock = yield* Effect.clock
-  const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
   const watchers = new Map<string, FSWatcher>()
 
   const forget = (folder: string, watcher: FSWatcher) => {
@@ -63,17 +68,6 @@ export const follow = Effect.fnUntraced(function* (
       }
     )
 
-  /** The contents once they stay the same. Events alone do not tell: one may still be on its way. */
-  const settled = (since: number): Effect.Effect<string | undefined> =>
-    Effect.gen(function* () {
-      const content = yield* contentOf(file)
-      const isWhole = content === undefined || content === "" || content.endsWith("\n")
-      yield* Effect.sleep(isWhole ? QUIET : QUIET_WITHIN_LINE)
-      yield* touched.close
-      const isSame = (yield* contentOf(file)) === content
-      return isSame || now() - since >= LATEST ? content : yield* settled(since)
-    })
-
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
       for (const watcher of watchers.values()) watcher.close()
@@ -85,11 +79,11 @@ export const follow = Effect.fnUntraced(function* (
   if (present !== seen) touched.unsafeOpen()
   const look = Effect.gen(function* () {
     const isTold = yield* touched.await.pipe(Effect.timeoutOption(LOOK))
-    const content = yield* isTold._tag === "Some" ? Effect.suspend(() => settled(now())) : contentOf(file)
-    yield* arm(content !== seen && isTold._tag === "None")
-    if (content === seen) return
+    const content = yield* isTold._tag === "Some" ? settled(contentNow(file), touched) : contentOf(file)
+    const isOther = content !== seen
     seen = content
-    yield* changed
+    if (isOther) yield* changed
+    yield* arm(isOther && isTold._tag === "None")
   })
   yield* Effect.forkScoped(Effect.interruptible(Effect.forever(look)))
   // Looks are nothing to trace.

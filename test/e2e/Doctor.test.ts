@@ -395,6 +395,10 @@ describe("doctor", () => {
     )
   }
 
+  it("is shown more than forty different faults", () => {
+    assert.isAtLeast(new Set(cases.flatMap(({ ids }) => ids)).size, 41)
+  })
+
   // Of a loaded machine the quickest is what the command itself takes; all are printed.
   it("takes at most two seconds", () => {
     const sorted = [...times].sort((a, b) => a - b)

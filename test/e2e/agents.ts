@@ -2,11 +2,21 @@
  * Coding agents as their users run them: found where they are installed, with a home and a project of their own.
  */
 import { spawn } from "node:child_process"
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { createHash } from "node:crypto"
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
 import { control, lingmas, type Program } from "./support.ts"
 
 export const cached = fileURLToPath(new URL("../../node_modules/.cache/agents/node_modules/.bin", import.meta.url))
@@ -73,6 +83,17 @@ export const put = (file: string, text: string): void => {
   writeFileSync(file, text)
 }
 
+/** Every file of a home with its content, mode and time. */
+export const stateOf = (home: string): ReadonlyArray<string> =>
+  readdirSync(home, { recursive: true, encoding: "utf8" })
+    .sort()
+    .map((name) => {
+      const path = join(home, name)
+      const stats = lstatSync(path)
+      const content = stats.isFile() ? createHash("sha256").update(readFileSync(path)).digest("hex") : ""
+      return `${name} ${stats.mode.toString(8)} ${stats.mtimeMs} ${content}`
+    })
+
 /** Gone with the scope, and with it whatever still runs there. */
 export const desk = Effect.map(
   Effect.acquireRelease(
@@ -90,6 +111,17 @@ export const desk = Effect.map(
   ),
   ({ dir: _, ...desk }): Desk => desk
 )
+
+/** Ends all that runs in a home, as `kill -9` does. */
+export const killAll = (desk: Desk) =>
+  Effect.repeat(
+    Effect.sync(() => {
+      const pids = left(desk)
+      pids.forEach(kill)
+      return pids.length
+    }),
+    { until: (count) => count === 0, schedule: Schedule.spaced("20 millis") }
+  ).pipe(Effect.timeout("10 seconds"))
 
 /** Runs to its end; all it started goes with it. */
 export const run = (

@@ -84,8 +84,9 @@ const table = (by: string, lines: ReadonlyArray<LimitedLine>, room: number): Rea
     )
   })
   const rows = drawn.find((some) => some.every((row) => Terminal.width(row) <= room)) ?? drawn.at(-1)!
-  const estimated = total(lines).estimated
-  return [...rows, ...(estimated > 0 ? ["", `Tokens of ${whole(estimated)} chats are estimates.`] : [])]
+  const { estimated } = total(lines)
+  const chats = estimated === 1 ? "chat" : "chats"
+  return [...rows, ...(estimated > 0 ? ["", `Tokens of ${whole(estimated)} ${chats} are estimates.`] : [])]
 }
 
 /** A spreadsheet would take a cell that begins with one of these for a formula. */

@@ -30,6 +30,8 @@ describe("The command usage", () => {
       "",
       "Tokens of 3 chats are estimates."
     ])
+    const one = Usage.print({ by: "key", format: "table" }, [line("ann", { estimated: 1 })], 80)
+    assert.strictEqual(one.at(-1), "Tokens of 1 chat are estimates.")
     assert.deepStrictEqual(Usage.print({ by: "key", format: "table" }, [], 80), ["No chats in this time."])
   })
 
