@@ -120,6 +120,25 @@ if (Proxy.find("haproxy") === undefined) {
       120_000
     )
 
+    it.scopedLive("is asked no more by a key that has reached its limit, where HAProxy holds the limits", () =>
+      Effect.gen(function* () {
+        const a = yield* Hosts.host("a", {})
+        yield* a.start
+        const servers = { a: `127.0.0.1:${a.port}`, b: "127.0.0.1:1", c: "127.0.0.1:1" }
+        const { base } = yield* Proxy.run(Proxy.haproxy({ servers, limits: true }), "")
+        const asked = (key: string) =>
+          Effect.promise(async () => {
+            const answer = await fetch(`${base}/v1/models`, { headers: { authorization: `Bearer ${key}` } })
+            return { status: answer.status, body: await answer.text(), after: answer.headers.get("retry-after") }
+          })
+        const one = yield* Effect.forEach(Array.from({ length: 61 }), () => asked("one"))
+        assert.isTrue(one.slice(0, 60).every(({ status }) => status === 200))
+        assert.deepInclude(one[60], { status: 429, after: "10" })
+        assert.include(one[60]?.body, '"code":"rate_limit_exceeded"')
+        assert.strictEqual((yield* asked("two")).status, 200)
+      })
+    )
+
     it.scopedLive(
       "is passed by when it is cut off the network, with the database that all share: its streams break, no others, and none runs twice",
       () =>
