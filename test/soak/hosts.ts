@@ -83,7 +83,8 @@ export const run = Effect.fnUntraced(function* (count: number, events: number) {
   const turns = Hosts.turns(programs)
   const ends: Record<string, number> = {}
   for (const { end, notStarted, status } of answers) {
-    const name = end === "refused" ? `refused ${status}${notStarted ? " not started" : ""}` : end
+    const unanswered = end === "broken" && status === 0 ? " before an answer" : ""
+    const name = end === "refused" ? `refused ${status}${notStarted ? " not started" : ""}` : end + unanswered
     ends[name] = (ends[name] ?? 0) + 1
   }
   const reasons = [...new Set(answers.flatMap(({ reason }) => reason ?? []))]
