@@ -1,6 +1,7 @@
 /**
- * What a chat costs on one host, and on more: CPU of the gateways and of HAProxy, in turns within one run, so that whatever else the
- * machine does meets all alike. Each host has the same work before, and the same over all rounds.
+ * What a chat costs on one host, and on more behind one HAProxy: CPU of the gateways and of HAProxy, in turns within one run, so that
+ * whatever else the machine does meets all alike. Each host has the same work before and during every round: those that are not behind
+ * HAProxy just then are asked past it, since a machine that is busier makes each chat dearer by itself.
  */
 import { readFileSync } from "node:fs"
 import { Effect } from "effect"
@@ -65,8 +66,8 @@ const warm = ({ program }: One) =>
     await load(program.base, PARALLEL, 2, () => left-- > 0).done
   })
 
-/** One round on some of the hosts, behind a HAProxy of its own. */
-const round = Effect.fnUntraced(function* (hosts: ReadonlyArray<One>) {
+/** One round: some of the hosts behind a HAProxy of its own, which are measured; the others beside it. */
+const round = Effect.fnUntraced(function* (hosts: ReadonlyArray<One>, others: ReadonlyArray<One>) {
   const status = yield* Proxy.freePort
   const nobody = { a: "127.0.0.1:1", b: "127.0.0.1:1", c: "127.0.0.1:1" }
   const servers = Object.fromEntries(hosts.map(({ name, port }) => [name, `127.0.0.1:${port}`]))
@@ -79,6 +80,7 @@ const round = Effect.fnUntraced(function* (hosts: ReadonlyArray<One>) {
   const pids = [pid, ...hosts.map(({ program }) => program.child.pid)]
   let isOn = true
   const { count, done } = load(base, PARALLEL * hosts.length, 20, () => isOn)
+  const beside = others.map(({ program }) => load(program.base, PARALLEL, 20, () => isOn).done)
   yield* nap(RAMP)
   const before = pids.map(cpuOf)
   const from = count.whole
@@ -86,7 +88,7 @@ const round = Effect.fnUntraced(function* (hosts: ReadonlyArray<One>) {
   const [haproxy = 0, ...gateways] = pids.map((one, i) => cpuOf(one) - (before[i] ?? 0))
   const chats = count.whole - from
   isOn = false
-  yield* Effect.promise(() => done)
+  yield* Effect.promise(() => Promise.all([done, ...beside]))
   return {
     hosts: hosts.length,
     chats,
@@ -110,7 +112,7 @@ export const run = Effect.fnUntraced(function* (count: number) {
     // Each host takes its turn in each size, and each size comes first and last.
     const rotated = hosts.map((_, i) => hosts[(i + turn) % count]).filter((one) => one !== undefined)
     const sizes = names.map((_, i) => (turn % 2 === 0 ? i + 1 : count - i))
-    for (const size of sizes) rounds.push(yield* round(rotated.slice(0, size)))
+    for (const size of sizes) rounds.push(yield* round(rotated.slice(0, size), rotated.slice(size)))
   }
   const sizes = names.map((_, i) => {
     const mine = rounds.filter(({ hosts }) => hosts === i + 1)

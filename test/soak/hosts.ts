@@ -66,7 +66,9 @@ export const run = Effect.fnUntraced(function* (count: number, events: number) {
     } else {
       victim.child.kill(kind === "kill" ? "SIGKILL" : "SIGTERM")
       yield* Effect.promise(() => victim.exited)
+      yield* line.refuse
       const begun = yield* host.start
+      yield* line.accept
       running[at] = begun
       programs.push(begun)
     }
