@@ -16,6 +16,7 @@ const alone = [
   "Fleet",
   "Floods",
   "Hosts",
+  "HostsFaults",
   "Killed",
   "Ledger",
   "Life",

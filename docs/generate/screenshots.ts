@@ -1,5 +1,6 @@
 /**
  * Takes the pictures of `docs/dashboard.md`: a real gateway over emulators, with some history, in a real Chromium.
+ * `npm run screenshots -- hosts` takes only those of many hosts.
  */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -10,6 +11,7 @@ import { Effect } from "effect"
 import { type Dashboard, open, signIn, step } from "../../test/e2e/dashboard.ts"
 import { chat, control, eventually, lingmas, type Program, start, text } from "../../test/e2e/support.ts"
 import * as History from "./History.ts"
+import * as HostPictures from "./HostPictures.ts"
 
 const images = fileURLToPath(new URL("../images", import.meta.url))
 const ADMIN = "admin-key"
@@ -123,8 +125,7 @@ const shootInside = ({ page }: Dashboard, program: Program, one: Made, suffix: s
 
 const themes = ["light", "dark"] as const
 
-const program = Effect.gen(function* () {
-  mkdirSync(images, { recursive: true })
+const ofOne = Effect.gen(function* () {
   const dir = yield* folder
   const database = join(dir, "gateway.db")
   const env = {
@@ -155,4 +156,10 @@ const program = Effect.gen(function* () {
   }
 })
 
-NodeRuntime.runMain(Effect.scoped(program))
+const program = Effect.gen(function* () {
+  mkdirSync(images, { recursive: true })
+  if (!process.argv.includes("hosts")) yield* Effect.scoped(ofOne)
+  yield* HostPictures.take(images, { width: WIDTH, height: HEIGHT })
+})
+
+NodeRuntime.runMain(program)

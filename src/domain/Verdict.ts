@@ -1,6 +1,7 @@
 /**
- * What a failed chat means for its instance's health, and whether it may be retried on another one.
+ * What a failed chat means for its instance's health, and whether it may be retried on another one, or on another host.
  */
+import { Predicate } from "effect"
 import type { AskMode } from "./Chat.ts"
 import type { ChatError } from "./ChatError.ts"
 import type * as Health from "./Health.ts"
@@ -46,3 +47,19 @@ export const mayRetry = (error: ChatError, mode: AskMode): boolean => {
       return false
   }
 }
+
+/** Whether another host, with other accounts, might have taken what failed so before an upstream was asked. */
+export const isOfHost = (problem: unknown): boolean =>
+  Predicate.hasProperty(problem, "_tag") && ofHost.has(problem._tag)
+
+const ofHost: ReadonlySet<unknown> = new Set<ChatError["_tag"]>([
+  "Overloaded",
+  "Shed",
+  "ShuttingDown",
+  "BackendUnavailable",
+  "NotLoggedIn",
+  "LoginInProgress",
+  "LoginFailed",
+  "QuotaExhausted",
+  "Throttled"
+])

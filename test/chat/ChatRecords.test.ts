@@ -21,7 +21,7 @@ describe("The record of a chat", () => {
   it.effect("tells at its end who asked for what, who answered, and what it took", () => {
     const { layer, records } = recording(scripted("a").backend)
     return Effect.gen(function* () {
-      yield* RequestContext.set({ id: "req-1", client: "codex", isStarted: false, tap: undefined })
+      yield* RequestContext.set({ id: "req-1", client: "codex", isStarted: false, isOfHost: false, tap: undefined })
       yield* Effect.scoped(
         Effect.gen(function* () {
           const run = yield* open({ ...request, model: "Auto", caller: ann })

@@ -84,13 +84,16 @@ export const host = (name: string, env: Record<string, string>) =>
     (port): Host => ({
       name,
       port,
-      start: start({
-        ...env,
-        GATEWAY_PORT: String(port),
-        GATEWAY_HOST_ID: name,
-        GATEWAY_MAX_IN_FLIGHT: "256",
-        GATEWAY_SHED_LAG_MS: "0"
-      })
+      start: start(
+        {
+          GATEWAY_PORT: String(port),
+          GATEWAY_HOST_ID: name,
+          GATEWAY_MAX_IN_FLIGHT: "256",
+          GATEWAY_SHED_LAG_MS: "0",
+          ...env
+        },
+        { within: "1 minute" }
+      )
     })
   )
 

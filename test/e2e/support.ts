@@ -107,7 +107,11 @@ export const eventually = <A>(
 /** A serving gateway over the emulator, as a binary (the default) or built in. */
 export const start = (
   env: Record<string, string> = {},
-  options: { readonly ready?: boolean; readonly args?: ReadonlyArray<string> } = {}
+  options: {
+    readonly ready?: boolean
+    readonly args?: ReadonlyArray<string>
+    readonly within?: "15 seconds" | "1 minute"
+  } = {}
 ) =>
   Effect.gen(function* () {
     const emulated = Object.keys(env).filter((name) => name.startsWith("LINGMA_EMULATOR_"))
@@ -119,10 +123,11 @@ export const start = (
     })
     const base = yield* eventually(
       () => announced(program.stdout()) ?? /base URL +(http:\S+)\/v1/.exec(program.stderr())?.[1],
-      `a base URL; ${program.stderr()}`
+      `a base URL; ${program.stderr()}`,
+      options.within
     )
     if (options.ready !== false)
-      yield* eventually(() => /state"?: ?"?ready/.test(program.stdout()) || undefined, "ready")
+      yield* eventually(() => /state"?: ?"?ready/.test(program.stdout()) || undefined, "ready", options.within)
     return { ...program, base } satisfies Program
   })
 

@@ -1,6 +1,7 @@
 /**
  * The large sizes: `npm run soak [-- --aborts 100000 --kills 1000 --floods 1 --mixed 600]`, the last one in seconds; 0 leaves one out.
- * `--hosts 3 --events 100` runs that many gateways behind HAProxy instead, with as many random events.
+ * `--hosts 3 --events 100` runs that many gateways behind HAProxy instead, with as many random events; `--events 0` measures what a
+ * chat costs there on one host, and on more.
  * Prints what it saw; exits 1 when something was lost.
  */
 import { parseArgs } from "node:util"
@@ -11,6 +12,7 @@ import { descriptors, held } from "../e2e/floods.ts"
 import * as Load from "../e2e/load.ts"
 import * as Probe from "../e2e/Probe.ts"
 import { eventually, internalStats, isBalanced, lingmas, type Program, settled, start } from "../e2e/support.ts"
+import * as Cost from "./cost.ts"
 import * as Hosts from "./hosts.ts"
 
 const { values } = parseArgs({
@@ -234,9 +236,12 @@ const runs = [
   [(seconds: number) => mixed(seconds, [...faults, ...breaks]), Number(values.mixed) / 2]
 ] as const
 
-const hosts = Effect.flatMap(Hosts.run(Number(values.hosts), Number(values.events)), ({ figures, isGood }) =>
-  Effect.as(say("hosts", figures), isGood)
-)
+const hosts = Effect.gen(function* () {
+  const [count, events] = [Number(values.hosts), Number(values.events)]
+  const { figures, isGood } = yield* events === 0 ? Cost.run(count) : Hosts.run(count, events)
+  yield* say("hosts", figures)
+  return isGood
+})
 
 const program = Effect.gen(function* () {
   if (Number(values.hosts) > 0) {

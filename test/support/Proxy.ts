@@ -71,12 +71,14 @@ export interface HostsOptions {
   /** Ports for TLS, beside the plain one, and for its figures. */
   readonly tls?: number
   readonly status?: number
+  /** With the limits for each key, which stand in the file as comments. */
+  readonly limits?: boolean
   /** Addresses by name: a, b, c of the file, and more. */
   readonly servers: Readonly<Record<string, string>>
 }
 
 /** HAProxy in front of hosts. */
-export const haproxy = ({ servers, status, tls }: HostsOptions) =>
+export const haproxy = ({ limits = false, servers, status, tls }: HostsOptions) =>
   ((dir, port) => {
     const more = Object.entries(servers).filter(([name]) => !/^[abc]$/.test(name))
     const path = join(dir, "haproxy.cfg")
@@ -86,7 +88,11 @@ export const haproxy = ({ servers, status, tls }: HostsOptions) =>
       .replace("bind 127.0.0.1:8404", `bind ${status === undefined ? `${dir}/status` : `127.0.0.1:${status}`}`)
       .replace("log stdout format raw", "log stderr format raw")
       .replace(/^ {2}server c .*\n/m, (line) => line + more.map(([name, at]) => `  server ${name} ${at}\n`).join(""))
-    writeFileSync(path, config)
+    const whole = config.replaceAll(
+      /^ {2}# (?=http-request set-var\(txn\.key\)|stick-table|http-request track-sc0|http-request return)/gm,
+      "  "
+    )
+    writeFileSync(path, limits ? whole : config)
     const env = Object.fromEntries(Object.entries(servers).map(([name, at]) => [`GATEWAY_${name.toUpperCase()}`, at]))
     return { command: find("haproxy") ?? "haproxy", args: ["-db", "-f", path], env }
   }) satisfies Make

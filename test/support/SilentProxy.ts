@@ -10,6 +10,9 @@ export interface SilentProxy {
   readonly silence: Effect.Effect<void>
   /** Forwards again, also what came meanwhile. */
   readonly resume: Effect.Effect<void>
+  /** Takes no connections, as the port of a program that has ended; and takes them again. */
+  readonly refuse: Effect.Effect<void>
+  readonly accept: Effect.Effect<void>
 }
 
 export const make = (target: string) =>
@@ -33,16 +36,17 @@ export const make = (target: string) =>
       forward(client, upstream)
       forward(upstream, client)
     })
-    yield* Effect.acquireRelease(
-      Effect.async<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
-      () =>
-        Effect.async<void>((resume) => {
-          for (const socket of sockets) socket.destroy()
-          server.close(() => resume(Effect.void))
-        })
+    const listen = (port: number) =>
+      Effect.async<void>((resume) => void server.listen(port, "127.0.0.1", () => resume(Effect.void)))
+    yield* Effect.acquireRelease(listen(0), () =>
+      Effect.async<void>((resume) => {
+        for (const socket of sockets) socket.destroy()
+        server.close(() => resume(Effect.void))
+      })
     )
     const url = new URL(target)
-    url.port = String((server.address() as AddressInfo).port)
+    const own = (server.address() as AddressInfo).port
+    url.port = String(own)
     const set = (next: boolean) =>
       Effect.sync(() => {
         isSilent = next
@@ -50,5 +54,6 @@ export const make = (target: string) =>
           if (next) socket.pause()
           else socket.resume()
       })
-    return { url: url.href, silence: set(true), resume: set(false) } satisfies SilentProxy
+    const refuse = Effect.sync(() => void server.close())
+    return { url: url.href, silence: set(true), resume: set(false), refuse, accept: listen(own) } satisfies SilentProxy
   })

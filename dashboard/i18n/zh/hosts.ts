@@ -19,7 +19,7 @@ export const hosts = {
       database_away: () => "数据库没有响应：所示为此前的情况，各主机仍在继续服务。",
       host_away: (names) => `${names} 没有消息：请启动它，或检查它能否连接数据库。`,
       account_twice: (names) => `同一个账号在 ${names} 上：它们会互相登出，请只保留在其中一台。`,
-      settings_differ: (names) => `${names} 的设置不同：请在这些主机上比较 \`lingma-gateway config show\` 的输出。`,
+      settings_differ: (names) => `${names} 的设置不同：请在这些主机上比较 lingma-gateway config show 的输出。`,
       version_differs: (names) => `${names} 的版本不同：请全部更新到最新版本。`
     }
   }

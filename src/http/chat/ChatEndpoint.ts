@@ -16,7 +16,6 @@ import type { Key } from "../../team/keys/Key.ts"
 import { Auth } from "../edge/Auth.ts"
 import { DirectRoutes } from "../edge/DirectRoutes.ts"
 import { KeyRefused } from "../edge/EdgeError.ts"
-import * as RequestId from "../edge/RequestId.ts"
 import * as RequestLog from "../edge/RequestLog.ts"
 import { Drain } from "../server/Drain.ts"
 import * as MessageRequest from "../server/MessageRequest.ts"
@@ -131,7 +130,9 @@ export const make = Effect.fnUntraced(function* <A, I, F>(dialect: ChatDialect<A
 
   /** Every failure in the dialect's error shape. */
   const answered = <R>(effect: Effect.Effect<HttpServerResponse.HttpServerResponse, Problem<F>, R>) =>
-    Effect.catchAll(effect, (problem) => Effect.map(RequestId.current, (id) => errors.respond(problem, id)))
+    Effect.catchAll(effect, (problem) =>
+      Effect.map(RequestContext.refused(problem), ({ id }) => errors.respond(problem, id))
+    )
 
   const read = reader(dialect.payload, dialect.exchange)
 

@@ -10,6 +10,7 @@ import { type ChatError, ShuttingDown } from "../../domain/ChatError.ts"
 import * as RequestContext from "../../observe/RequestContext.ts"
 import * as ClientGone from "../server/ClientGone.ts"
 import type { Drain } from "../server/Drain.ts"
+import * as MessageRequest from "../server/MessageRequest.ts"
 import * as NodeRequest from "../server/NodeRequest.ts"
 import * as Send from "../server/Send.ts"
 import type * as Unread from "../server/Unread.ts"
@@ -20,7 +21,6 @@ import type { DirectRoutes } from "./DirectRoutes.ts"
 import { Broken, CallerRefused, type Refusal, RouteRefused, Unparsed } from "./EdgeError.ts"
 import * as HeadValidation from "./HeadValidation.ts"
 import * as HostPolicy from "./HostPolicy.ts"
-import * as RequestId from "./RequestId.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
 type Response = HttpServerResponse.HttpServerResponse
@@ -60,6 +60,12 @@ const ofOllama: Readonly<Record<string, string>> = {
   "/api/embeddings": "/v1/embeddings"
 }
 
+/** A balancer that repeats by status alone asks by this header for one that nothing else has, where a chat may go to another host. */
+const RETRY = "x-retry-not-started"
+const TOO_EARLY = "425"
+/** The status that it would have had, for whoever repeats it no more. */
+const RETRIED = "x-not-started-status"
+
 /** Whether an error response has a JSON body. */
 const isTold = ({ body, headers }: Response): boolean =>
   body._tag === "Uint8Array" && body.body.length > 0 && (headers["content-type"] ?? "").startsWith("application/json")
@@ -91,7 +97,7 @@ export const make = (options: EdgeOptions) => {
   const dialectOf = ({ headers, url }: Request) => Dialect.of(options.dialects, AccessLog.pathOf(url), headers)
 
   const refuse = (request: Request, problem: Refusal | ChatError) =>
-    Effect.map(RequestId.current, (id) => dialectOf(request).respond(problem, id))
+    Effect.map(RequestContext.refused(problem), ({ id }) => dialectOf(request).respond(problem, id))
 
   const isRouted = (path: string) => options.methodsOf(path).length > 0
 
@@ -163,19 +169,19 @@ export const make = (options: EdgeOptions) => {
       : Effect.provideService(app, HttpServerRequest.HttpServerRequest, request.modify({ url }))
   }
 
+  /** Only of chats is known when something begins. */
+  const hasNotStarted = (request: Request, { status }: Response, { isStarted }: RequestContext.RequestContext) =>
+    status >= 400 && !isStarted && request.method === "POST" && options.isChat(AccessLog.pathOf(request.url))
+
   const shared = (
     request: Request,
     { headers, status }: Response,
-    { id, isStarted }: RequestContext.RequestContext,
+    id: string,
     policy: HostPolicy.GateOptions
   ): Record<string, string> => ({
     "x-request-id": id,
     "x-content-type-options": "nosniff",
     ...(headers["cache-control"] === undefined ? { "cache-control": "no-store" } : {}),
-    // A balancer may ask another host for it: nothing is done twice. Only of chats is known when something begins.
-    ...(status >= 400 && !isStarted && request.method === "POST" && options.isChat(AccessLog.pathOf(request.url))
-      ? { "x-not-started": "true" }
-      : {}),
     ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
     ...(options.drain.isDraining() ? { connection: "close" } : {}),
     ...HostPolicy.corsHeaders(policy, request),
@@ -189,8 +195,17 @@ export const make = (options: EdgeOptions) => {
       const context = RequestContext.of(fiber)
       const { allowedHosts, corsOrigins } = options.policy()
       const policy = { host, isOpen, allowedHosts, corsOrigins }
-      const headed = (response: Response) =>
-        HttpServerResponse.setHeaders(response, shared(request, response, context, policy))
+      const headed = (response: Response): Response => {
+        const answer = HttpServerResponse.setHeaders(response, shared(request, response, context.id, policy))
+        if (!hasNotStarted(request, response, context)) return answer
+        // A balancer may ask another host for it: nothing is done twice.
+        const told = HttpServerResponse.setHeader(answer, "x-not-started", "true")
+        // A message of a socket has the headers of its connection, and nobody but its client to repeat it.
+        const isHeard = request.headers[RETRY] === TOO_EARLY && MessageRequest.of(request) === undefined
+        if (!isHeard || !context.isOfHost) return told
+        const retried = HttpServerResponse.setHeader(told, RETRIED, String(response.status))
+        return HttpServerResponse.setStatus(retried, Number(TOO_EARLY))
+      }
       const sender = Send.handler(options.backlog, (cause) => Effect.map(broken(request, cause), headed))
       const finish = (response: Response) =>
         // Registered last, because this handler sends the response.

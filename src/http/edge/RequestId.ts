@@ -35,7 +35,7 @@ export const middleware = <A, E, R>(
       id
     )
     const client = ClientName.of(headers["user-agent"])
-    return RequestContext.set({ id, client, isStarted: false, tap: undefined }).pipe(
+    return RequestContext.set({ id, client, isStarted: false, isOfHost: false, tap: undefined }).pipe(
       Effect.zipRight(FiberRef.set(FiberRef.currentLogAnnotations, annotations)),
       Effect.zipRight(app)
     )

@@ -4,7 +4,7 @@ import OpenAI from "openai"
 import { ResponsesWS } from "openai/resources/responses/ws"
 import type { ClientOptions } from "ws"
 import { finish, textDelta, thoughtDelta } from "../../../src/domain/Chat.ts"
-import { BackendFailure } from "../../../src/domain/ChatError.ts"
+import { BackendFailure, BackendUnavailable } from "../../../src/domain/ChatError.ts"
 import * as RawHttp from "../../support/RawHttp.ts"
 import * as SocketClient from "../../support/SocketClient.ts"
 import * as TestBackend from "../../support/TestBackend.ts"
@@ -201,6 +201,16 @@ describe("a socket at /v1/responses", () => {
         assert.deepStrictEqual(event?.["headers"], { "x-request-id": "mine.1" })
         assert.deepInclude(event?.["error"], { param: "input", headers: event?.["headers"] })
       })
+  )
+
+  it.scopedLive("tells the status of a refusal as it is, whatever a balancer asked for when it was opened", () =>
+    Effect.gen(function* () {
+      const away = new BackendUnavailable({ instance: "inst-0", detail: "away" })
+      const { base } = yield* TestGateway.serve(TestBackend.make(undefined, { ensureReady: Effect.fail(away) }))
+      const client = yield* SocketClient.connect(base, { headers: { "x-retry-not-started": "425" } })
+      yield* client.send(create())
+      assert.strictEqual(errorOf(yield* client.answer).status, 503)
+    })
   )
 
   it.scopedLive("sends no answer to response.processed, which Codex sends", () =>

@@ -16,7 +16,13 @@ const ask = Effect.fnUntraced(function* (
 ) {
   const { over } = yield* Inspector
   const { key = "ann", status = 200 } = options
-  const context: RequestContext.RequestContext = { id, client: "none", isStarted: false, tap: undefined }
+  const context: RequestContext.RequestContext = {
+    id,
+    client: "none",
+    isStarted: false,
+    isOfHost: false,
+    tap: undefined
+  }
   let isTapped = false
   const app = Effect.sync(() => {
     isTapped = context.tap !== undefined
