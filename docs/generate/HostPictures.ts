@@ -43,7 +43,10 @@ export const take = (images: string, viewport: { readonly width: number; readonl
         const { page } = dashboard
         const rows = page.locator("#hosts tbody").getByRole("row")
         // All have told their accounts, of which the page shows the ends.
-        await rows.filter({ hasText: /ready.*…/ }).nth(2).waitFor()
+        await rows
+          .filter({ hasText: /ready.*…/ })
+          .nth(2)
+          .waitFor()
         await page.screenshot({ path: join(images, `dashboard-hosts-${colorScheme}.png`) })
         await page.close()
       })

@@ -125,7 +125,10 @@ if (Proxy.find("haproxy") === undefined) {
         const a = yield* Hosts.host("a", {})
         yield* a.start
         const servers = { a: `127.0.0.1:${a.port}`, b: "127.0.0.1:1", c: "127.0.0.1:1" }
-        const { base } = yield* Proxy.run(Proxy.haproxy({ servers, limits: true }), "")
+        const status = yield* Proxy.freePort
+        const { base } = yield* Proxy.run(Proxy.haproxy({ servers, status, limits: true }), "")
+        // One that is marked down takes the requests along that were just being connected to it.
+        yield* Hosts.seen(status, { a: /^UP/, b: /^DOWN/, c: /^DOWN/ })
         const asked = (key: string) =>
           Effect.promise(async () => {
             const answer = await fetch(`${base}/v1/models`, { headers: { authorization: `Bearer ${key}` } })
@@ -155,7 +158,7 @@ if (Proxy.find("haproxy") === undefined) {
           const status = yield* Proxy.freePort
           const servers = { a: `127.0.0.1:${a.port}`, b: addressOf(line.url), c: "127.0.0.1:1" }
           const { base } = yield* Proxy.run(Proxy.haproxy({ servers, status }), "")
-          yield* Hosts.seen(status, { a: /^UP/, b: /^UP/ })
+          yield* Hosts.seen(status, { a: /^UP/, b: /^UP/, c: /^DOWN/ })
 
           const streams = yield* Hosts.streams(base, "cut", 100, 200)
           const places = streams.places()

@@ -26,11 +26,9 @@ class Behind extends Context.Tag("test/ProxiesBehind")<Behind, { readonly progra
     )
 }
 
-/** The file for many hosts, in front of one. */
-const haproxy: Proxy.Make = (dir, port, gateway) => {
-  const nobody = "127.0.0.1:1"
-  return Proxy.haproxy({ servers: { a: gateway, b: nobody, c: nobody } })(dir, port)
-}
+/** The file for many hosts, in front of one that is all of them: none is found down in the middle of a test. */
+const haproxy: Proxy.Make = (dir, port, gateway) =>
+  Proxy.haproxy({ servers: { a: gateway, b: gateway, c: gateway } })(dir, port)
 
 const statusAs = (base: string, host: string) =>
   Effect.async<number>((resume) => {
