@@ -14,8 +14,10 @@ const STREAMS = 256
 const PAGES = 100
 /** Between two tokens of a stream; a longer one leaves less noise, and the pages have the same to tell. */
 const INTERVAL = Number(process.env["BENCH_INTERVAL"] ?? 50)
-const WINDOW = 6_000
-const ROUNDS = 6
+const WINDOW = 25_000
+const ROUNDS = 4
+/** Before a window: the pages that came or went have left garbage behind, and the process collects it 5 and 10 s later. */
+const SETTLING = 13_000
 /** Share of a core that the pages may take. */
 const MOST = 0.01
 
@@ -43,7 +45,7 @@ interface Window {
 }
 
 const measured = async (target: Target): Promise<Window> => {
-  await sleep(1500)
+  await sleep(SETTLING)
   const [cpu, at, from] = [cpuMicros(target), performance.now(), streamed]
   await sleep(WINDOW)
   return {
@@ -55,7 +57,7 @@ const measured = async (target: Target): Promise<Window> => {
 
 const main = async () => {
   const target = await startGateway()
-  const tokens = Math.ceil((ROUNDS * 2 * (WINDOW + 3000) + 20_000) / INTERVAL)
+  const tokens = Math.ceil((ROUNDS * 2 * (WINDOW + 2 * SETTLING) + 20_000) / INTERVAL)
   const asked = request(target, { prompt: `[[emu tokens=${tokens} interval=${INTERVAL}]]`, stream: true })
   const clients = Array.from({ length: STREAMS }, () => open(target))
   for (const client of clients) {
@@ -74,7 +76,7 @@ const main = async () => {
     const pages = await Promise.all(Array.from({ length: PAGES }, () => page(target)))
     bytes = 0
     beside.push(await measured(target))
-    sent = bytes / PAGES / ((WINDOW + 1500) / 1000)
+    sent = bytes / PAGES / ((WINDOW + SETTLING) / 1000)
     for (const socket of pages) socket.destroy()
   }
   for (const client of clients) client.close()
