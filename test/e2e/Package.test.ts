@@ -69,9 +69,19 @@ const run = (cwd: string, command: string, args: ReadonlyArray<string>, env: Rec
     return Effect.sync(() => child.kill("SIGKILL"))
   })
 
+/** npm's settings and the certificates that it trusts, which not every machine has in npm's own file. */
+const ofNpm = Object.fromEntries(
+  Object.entries(process.env).flatMap(([name, value]) =>
+    value !== undefined &&
+    /^(?:npm_config_|https?_proxy$|no_proxy$|(?:NODE_EXTRA_CA_CERTS|SSL_CERT_(?:FILE|DIR))$)/i.test(name)
+      ? [[name, value]]
+      : []
+  )
+)
+
 const done = (cwd: string, command: string, args: ReadonlyArray<string>) =>
   Effect.filterOrDie(
-    run(cwd, command, args),
+    run(cwd, command, args, command === "npm" ? ofNpm : {}),
     ({ code }) => code === 0,
     ({ stderr, stdout }) => new Error(`${command} ${args.join(" ")}: ${stdout}${stderr}`)
   )
