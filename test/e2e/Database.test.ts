@@ -100,7 +100,7 @@ describe("the database of a gateway", () => {
         program.child.kill("SIGTERM")
         const code = yield* Effect.timeoutOption(
           Effect.promise(() => program.exited),
-          "15 seconds"
+          "10 seconds"
         )
         assert.isTrue(Option.isSome(code))
       }),

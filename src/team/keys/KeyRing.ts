@@ -8,6 +8,7 @@ import { Clock, Context, Data, Duration, Effect, Layer, Option, Redacted, type S
 import { type GatewayConfig, isLoopback, type Settings } from "../../config/Config.ts"
 import { type Live, LiveSettings } from "../../config/LiveSettings.ts"
 import { Database, DatabaseUnavailable } from "../database/Database.ts"
+import * as InTime from "../database/InTime.ts"
 import * as Lock from "../database/Lock.ts"
 import * as Digest from "./Digest.ts"
 import * as Key from "./Key.ts"
@@ -20,7 +21,8 @@ const LOOK = Duration.millis(500)
 /** The same where changes are told: what is left to find is that the database cannot be read. */
 const LOOK_ALSO = Duration.seconds(10)
 /** How long one look may take. */
-const PATIENCE = "5 seconds"
+const inTime = InTime.within("5 seconds")
+const atTheEnd = InTime.within("1 second")
 /** How often it is noted in the database when keys were used. */
 const NOTE = Duration.seconds(20)
 
@@ -146,7 +148,7 @@ const watched = Effect.gen(function* () {
       ? Effect.void
       : Effect.catchAll(lookAtFile(path), ({ message }) => tellFile(`${message}; the keys it had before go on`, ""))
   const rows = lookAtDatabase.pipe(
-    Effect.timeout(PATIENCE),
+    inTime,
     Effect.zipRight(tellDatabase(undefined, "keys are read from the database again")),
     Effect.catchAll(() => tellDatabase(`keys cannot be read from ${database.place}; those known so far go on`, ""))
   )
@@ -175,8 +177,8 @@ const watched = Effect.gen(function* () {
     if (path !== undefined) yield* every(LOOK, alone(file))
     yield* database.watch(VERSION, Duration.toMillis(LOOK), () => changed.unsafeOpen())
   }
-  yield* every(NOTE, Effect.ignore(Effect.timeout(note, PATIENCE)))
-  yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeout(Effect.interruptible(note), "1 second")))
+  yield* every(NOTE, Effect.ignore(inTime(note)))
+  yield* Effect.addFinalizer(() => Effect.interruptible(Effect.ignore(atTheEnd(note))))
   yield* live.follow({
     check: ({ apiKeys }) =>
       apiKeys.length + filed.length + stored.length === 0 && index.all().length > 0 ? NO_KEY_LEFT : undefined,

@@ -39,6 +39,8 @@ const ACTIVE = 120_000
 const ROWS = 500
 
 const inTime = InTime.within(PATIENCE)
+/** For what nobody waits for. */
+const inPatience = InTime.within("5 seconds")
 
 export interface LimitsService {
   /** Takes a place for a chat, until the result is called; only where the key has a limit of chats at once. */
@@ -215,17 +217,17 @@ const make = (
         })
       )
     })
-    const inPatience = Effect.catchAllCause(Effect.timeout(write, "5 seconds"), () => lost)
     // Twice a second, for which no timer is set where nobody asked for anything.
-    const written = Effect.suspend(() => (standings.size === 0 ? Effect.void : inPatience))
+    const written = (within: typeof inTime) =>
+      Effect.suspend(() => (standings.size === 0 ? Effect.void : Effect.catchAllCause(within(write), () => lost)))
 
     if (store !== undefined) {
       const loaded = yield* Effect.catchAll(Effect.timeout(store.load, "5 seconds"), () => Effect.as(lost, []))
       const at = now()
       const day = dayOf(at.wall)
       for (const used of loaded) of({ id: used.keyId } as Limited).restore(used, at, day)
-      yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(WRITE), written)))
-      yield* Effect.addFinalizer(() => Effect.interruptible(written))
+      yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(WRITE), written(inPatience))))
+      yield* Effect.addFinalizer(() => Effect.interruptible(written(inTime)))
     }
 
     return {
